@@ -1,0 +1,68 @@
+# Each target sets itself up: `make demo` works in a fresh clone.
+#
+#   PYTHON=python3.12       which Python makes the virtual environment (3.11 or newer; found if not given)
+#   PIP_ARGS='...'          more options for pip install. On Linux the package index has the CUDA build of
+#                           torch (several GB). For the CPU build give pip the place of CPU wheels here, as
+#                           PyTorch's "Get started" page prints it, or a folder: PIP_ARGS='--find-links DIR'
+#   PYTEST_ARGS='-k io'     more options for pytest
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+
+# The tests' arrays are small: more threads than this wait for each other.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+TEST_THREADS := $(shell [ $(CORES) -lt 4 ] && echo $(CORES) || echo 4)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-all lint bench clean
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed-model ## Make volumes, segment a real scan, write demo/index.html
+	$(BIN)/synthfm3d demo -o demo
+
+test: $(VENV)/.installed-dev ## Run the fast tests
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-all: test ## Run the fast tests, then the slow ones
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style, types, layers and the environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@find src -name '*.py' -exec awk 'FNR == 401 { print "warning: " FILENAME " has more than 400 lines: one idea each?" }' {} +
+	@$(BIN)/python -c 'from importlib.util import find_spec; import sys; \
+	    sys.exit(find_spec("torchvision") and "torchvision is installed; it breaks SAM 2 beside a CPU torch: $(BIN)/python -m pip uninstall torchvision")'
+
+bench: $(VENV)/.installed-dev ## Measure, print a table, write benchmarks/latest.json
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the virtual environment, caches and the demo
+	rm -rf $(VENV) demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# One stamp for each extra: `make demo` does not wait for the tools of `make lint`.
+$(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -q $(PIP_ARGS) -c constraints.txt -e '.[$*]'
+	@touch $@
+
+$(BIN)/python:
+	@python=""; \
+	for candidate in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        python="$$candidate"; break; \
+	    fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "No Python 3.11 or newer found: install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -m venv $(VENV); then \
+	    rm -rf $(VENV); \
+	    echo "$$python cannot make a virtual environment: install its venv module (python3-venv on Debian)." >&2; exit 1; \
+	fi

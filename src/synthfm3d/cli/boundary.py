@@ -1,0 +1,77 @@
+"""The boundary between a program and a person: every failure becomes a line and an exit code.
+
+What the user can mend gives one line on stderr that says what, where and the way out, and exit code
+2. What only a programmer can mend gives the traceback and exit code 1. With the environment variable
+``SYNTHFM3D_TRACEBACK=1`` the first kind shows its traceback, too.
+"""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+EXTRA_OF_MODULE = {"torch": "model", "safetensors": "model", "skimage": "model"}
+"""Which extra installs a module that the core package does without."""
+
+
+def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
+    """Run a typer application and return its exit code; failures are told on stderr."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=arguments, prog_name="synthfm3d", standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except typer.Abort:
+        return FAILED
+    except typer.TyperException as error:
+        _tell(_usage_message(error))
+        return WRONG_INPUT
+    except (ValueError, OSError) as error:
+        if os.environ.get("SYNTHFM3D_TRACEBACK"):
+            traceback.print_exc()
+        _tell(user_message(error))
+        return WRONG_INPUT
+    except ModuleNotFoundError as error:
+        extra = EXTRA_OF_MODULE.get((error.name or "").partition(".")[0])
+        if extra is None:
+            traceback.print_exc()
+            return FAILED
+        _tell(f"{error.name} is not installed: run  pip install 'synthfm3d[{extra}]'")
+        return WRONG_INPUT
+    except Exception:
+        traceback.print_exc()
+        return FAILED
+    return code if isinstance(code, int) else DONE
+
+
+def user_message(error: ValueError | OSError) -> str:
+    """What an error of the user's input says to the user, in one line."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return " ".join(str(error).split()) or type(error).__name__
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    way_out = {
+        errno.ENOENT: "no such file or folder: check the path.",
+        errno.ENOTDIR: "a part of this path is a file, not a folder: check the path.",
+        errno.EISDIR: "this is a folder, a file is needed: name a file.",
+        errno.EACCES: "no permission: change the permissions or choose another place.",
+        errno.EPERM: "not permitted: change the permissions or choose another place.",
+        errno.EROFS: "the file system is read-only: choose another place.",
+        errno.ENOSPC: "the disk is full: free some space or choose another place.",
+        errno.EDQUOT: "your disk quota is used up: free some space or choose another place.",
+    }
+    return where + way_out.get(error.errno, f"{error.strerror}.")
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{message}: see {context.command_path} --help" if context else f"{message}."
+
+
+def _tell(message: str) -> None:
+    print(f"synthfm3d: {message}", file=sys.stderr)

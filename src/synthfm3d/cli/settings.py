@@ -1,0 +1,124 @@
+"""A recipe becomes a frozen dataclass: YAML and ``--set a.b=1`` in, readable complaints out."""
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from synthfm3d.errors import InputError
+
+Settings = TypeVar("Settings")
+
+
+def read_settings(
+    kind: type[Settings], recipe: Path | None = None, overrides: Sequence[str] = ()
+) -> Settings:
+    """Settings of a dataclass from a YAML file, changed by words such as ``optimiser.lr=1e-5``.
+
+    Parameters
+    ----------
+    kind
+        A frozen dataclass; its fields may be dataclasses, tuples, ``Literal`` and plain values.
+    recipe
+        YAML file; what it leaves out keeps its default. None: defaults only.
+    overrides
+        ``path.to.setting=value``, the value in YAML. Later ones win.
+
+    Raises
+    ------
+    InputError
+        A setting is unknown or its value impossible; the message names it and where it stands.
+    """
+    values = {} if recipe is None else _read_mapping(recipe)
+    changed: set[str] = set()
+    for override in overrides:
+        changed.add(_override(values, override))
+    try:
+        # Not strict: YAML 1.1 reads 1e-5 as text, and has lists but no tuples.
+        return TypeAdapter(kind).validate_python(values, extra="forbid")
+    except ValidationError as failure:
+        told = "; ".join(_complaint(kind, detail) for detail in failure.errors())
+        sources = [*([str(recipe)] if recipe else []), *(f"--set {name}" for name in sorted(changed))]
+        raise InputError(f"{', '.join(sources) or kind.__name__}: {told}") from None
+
+
+def settings_schema(kind: type) -> dict[str, Any]:
+    """JSON Schema of a recipe, for editors that complete and check YAML."""
+    schema = TypeAdapter(kind).json_schema()
+    for part in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+    return schema
+
+
+def _read_mapping(recipe: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(f"{recipe}: not a text file: a recipe is YAML.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise InputError(f"{recipe}{where}: not valid YAML ({problem}): correct this line.") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"{recipe}: a recipe is a list of 'setting: value' lines, this is something else.")
+    return values
+
+
+def _override(values: dict[str, Any], override: str) -> str:
+    """Put one ``a.b=1`` into nested values; returns its name ``a.b``."""
+    name, equals, text = override.partition("=")
+    path = name.strip().split(".")
+    if not equals or not all(path):
+        raise InputError(f"--set {override}: write it as --set setting=value, for example --set a.b=1.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"--set {override}: the value is not valid YAML: put it in quotes.") from None
+    for depth, part in enumerate(path[:-1], start=1):
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            outer = ".".join(path[:depth])
+            raise InputError(f"--set {override}: {outer} has no settings inside: set {outer} itself.")
+        values = inner
+    values[path[-1]] = value
+    return ".".join(path)
+
+
+def _complaint(kind: type, detail: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    match detail["type"]:
+        case "unexpected_keyword_argument":
+            known = ", ".join(_names_beside(kind, detail["loc"]))
+            return f"{place} is no setting: known here are {known}."
+        case "missing":
+            return f"{place} is missing: give it a value."
+        case "value_error":
+            return f"{place}: {detail['ctx']['error']}" if place else str(detail["ctx"]["error"])
+        case "dataclass_type":
+            return f"{place} holds settings of its own: write them below it, as name: value."
+        case _:
+            wanted = detail["msg"].removeprefix("Input ")
+            return f"{place} {wanted}, it is {detail['input']!r}."
+
+
+def _names_beside(kind: Any, location: Sequence[int | str]) -> list[str]:
+    """Settings of the dataclass that a location's last part was looked for in."""
+    for part in location[:-1]:
+        if isinstance(part, str):  # a number is a place in a tuple
+            kind = _dataclasses_in(get_type_hints(kind)[part])[0]
+    return [field.name for field in fields(kind)]
+
+
+def _dataclasses_in(annotation: Any) -> list[type]:
+    """Dataclasses in an annotation such as ``Stage``, ``Stage | None`` or ``tuple[Stage, ...]``."""
+    if is_dataclass(annotation):
+        return [annotation] if isinstance(annotation, type) else []
+    return [found for inner in get_args(annotation) for found in _dataclasses_in(inner)]

@@ -1,0 +1,42 @@
+"""The whole story of a synthetic volume: a seed becomes a scene, a scene becomes voxels.
+
+>>> volume = generate(seed=0, index=3)
+>>> volume.image.voxels.shape == volume.labels.voxels.shape
+True
+"""
+
+from dataclasses import dataclass
+
+from synthfm3d.rendering.cpu import render
+from synthfm3d.synthesis.sampler import SynthesisSettings, draw_scene
+from synthfm3d.synthesis.scene import Scene
+from synthfm3d.volume import Grid, Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledVolume:
+    """An image, its label map on the same grid, and the scene that both came from."""
+
+    scene: Scene
+    image: Volume
+    labels: Volume
+
+
+def generate(
+    seed: int, index: int, settings: SynthesisSettings | None = None, threads: int = 1
+) -> LabelledVolume:
+    """The synthetic volume of one (seed, index): the same bits on every machine, in any order."""
+    return realise(draw_scene(seed, index, settings), threads=threads)
+
+
+def realise(scene: Scene, slices: range | None = None, threads: int = 1) -> LabelledVolume:
+    """A scene, or a range of its slices, as voxels with their geometry."""
+    image, labels = render(scene, slices, threads)
+    affine = Grid.from_spacing(scene.shape, scene.spacing_mm).affine.copy()
+    if slices is not None:
+        affine[:3, 3] += affine[:3, 0] * slices.start
+    return LabelledVolume(
+        scene=scene,
+        image=Volume(voxels=image, affine=affine, modality=scene.modality),
+        labels=Volume(voxels=labels, affine=affine, modality=scene.modality),
+    )

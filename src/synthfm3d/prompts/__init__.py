@@ -1,0 +1,1 @@
+"""What a user says about the object: points, boxes and masks, and how training imitates them."""

@@ -1,0 +1,166 @@
+"""Voxels that never lose their geometry.
+
+Arrays are indexed (z, y, x). World coordinates are RAS millimetres: the first increases towards
+the patient's Right, the second towards Anterior, the third towards Superior (as in nibabel). An
+affine here takes the array's own index order, ``affine @ (z, y, x, 1) = (r, a, s, 1)``; the (i, j, k)
+order of a stored NIfTI array exists in ``synthfm3d.io`` and on the command line only.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import permutations
+from typing import Any, Literal, Self
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Modality = Literal["ct", "mr", "us"]
+ThirdAxis = Literal["space", "time"]
+
+MODALITIES: tuple[Modality, ...] = ("ct", "mr", "us")
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A lattice of voxel centres in the world.
+
+    Parameters
+    ----------
+    shape
+        Number of voxels along (z, y, x).
+    affine
+        (4, 4) matrix from voxel index (z, y, x, 1) to RAS millimetres.
+    """
+
+    shape: tuple[int, int, int]
+    affine: Array
+
+    def __post_init__(self) -> None:
+        affine = np.array(self.affine, dtype=np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise ValueError(f"affine must be a finite 4 x 4 matrix, got shape {affine.shape}.")
+        if abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+            raise ValueError("affine is singular: two voxel axes point the same way in the world.")
+        affine.setflags(write=False)
+        object.__setattr__(self, "affine", affine)
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise ValueError(f"shape must be three positive numbers (z, y, x), got {self.shape}.")
+
+    @classmethod
+    def from_spacing(cls, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Self:
+        """Axial grid (z to Superior, y to Posterior, x to Left) with its first voxel at the origin."""
+        z, y, x = spacing_mm
+        affine = np.array([[0.0, 0, -x, 0], [0, -y, 0, 0], [z, 0, 0, 0], [0, 0, 0, 1]])
+        return cls(shape, affine)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along (z, y, x), in mm."""
+        z, y, x = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return float(z), float(y), float(x)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in millilitres."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    def to_mm(self, index: Array) -> Array:
+        """World position (..., 3) in RAS mm of voxel indices (..., 3) in (z, y, x); may be fractional."""
+        return np.asarray(index, np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def to_index(self, position_mm: Array) -> Array:
+        """Fractional voxel index (..., 3) in (z, y, x) of world positions (..., 3) in RAS mm."""
+        shifted = np.asarray(position_mm, np.float64) - self.affine[:3, 3]
+        return shifted @ np.linalg.inv(self.affine[:3, :3]).T
+
+    def moved(self, voxels: tuple[float, float, float]) -> "Grid":
+        """The same lattice moved by a number of voxels along (z, y, x)."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_mm(np.array(voxels))
+        return Grid(self.shape, affine)
+
+    def contains(self, index: Array) -> Array:
+        """Whether fractional voxel indices (..., 3) fall into some voxel of the grid."""
+        index = np.asarray(index)
+        inside = np.logical_and(index >= -0.5, index < np.array(self.shape) - 0.5)
+        return np.asarray(inside.all(axis=-1))
+
+    def same_as(self, other: "Grid", tolerance_mm: float = 1e-3) -> bool:
+        """Whether both grids put every voxel at the same place, within ``tolerance_mm``."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(3, -1).T
+        return bool(np.abs(self.to_mm(corners) - other.to_mm(corners)).max() <= tolerance_mm)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Volume:
+    """Voxels on a grid: an image, a label map or a mask.
+
+    Parameters
+    ----------
+    voxels
+        Array (z, y, x).
+    affine
+        (4, 4) matrix from voxel index (z, y, x, 1) to RAS millimetres.
+    modality
+        ``"ct"`` (voxels are Hounsfield units), ``"mr"``, ``"us"``, or None where unknown.
+    third_axis
+        What the z axis is: ``"space"``, or ``"time"`` for a cine sequence.
+    """
+
+    voxels: Array
+    affine: Array
+    modality: Modality | None = None
+    third_axis: ThirdAxis = "space"
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 3:
+            raise ValueError(f"voxels must have three axes (z, y, x), got shape {self.voxels.shape}.")
+        object.__setattr__(self, "affine", self.grid.affine)
+
+    @property
+    def grid(self) -> Grid:
+        z, y, x = self.voxels.shape
+        return Grid((z, y, x), self.affine)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxel centres along (z, y, x), in mm."""
+        return self.grid.spacing_mm
+
+    def with_voxels(self, voxels: Array) -> "Volume":
+        """Other voxels on the same grid; raises ValueError if the shape differs."""
+        if voxels.shape != self.voxels.shape:
+            raise ValueError(
+                f"voxels of shape {voxels.shape} do not lie on a grid of shape {self.voxels.shape}."
+            )
+        return replace(self, voxels=voxels)
+
+    def reordered(self, order: tuple[int, int, int], flipped: tuple[bool, bool, bool]) -> "Volume":
+        """The same physical volume with its array axes permuted, then flipped.
+
+        ``order[n]`` is the present axis that becomes axis ``n``; ``flipped[n]`` reverses the new
+        axis ``n``. The affine follows, so every voxel stays where it is in the world.
+        """
+        affine = self.affine[:, [*order, 3]].copy()
+        voxels = np.transpose(self.voxels, order)
+        for axis, flip in enumerate(flipped):
+            if flip:
+                affine[:3, 3] += affine[:3, axis] * (voxels.shape[axis] - 1)
+                affine[:3, axis] *= -1
+        steps = tuple(slice(None, None, -1) if flip else slice(None) for flip in flipped)
+        return replace(self, voxels=voxels[steps], affine=affine)
+
+    def axial(self) -> "Volume":
+        """The same physical volume with (z, y, x) closest to (Superior, Posterior, Left).
+
+        Whatever way a scan was stored, its axial form is the same, so a result cannot depend on the
+        storage order. Voxels are not resampled.
+        """
+        target = np.array([[0.0, 0, -1], [0, -1, 0], [1, 0, 0]])  # columns: where z, y, x should point
+        directions = self.affine[:3, :3] / np.array(self.spacing_mm)
+        agreement = target.T @ directions  # [wanted axis, present axis]
+        order = max(permutations(range(3)), key=lambda p: sum(abs(agreement[n, p[n]]) for n in range(3)))
+        flips = [bool(agreement[n, order[n]] < 0) for n in range(3)]
+        return self.reordered((order[0], order[1], order[2]), (flips[0], flips[1], flips[2]))
