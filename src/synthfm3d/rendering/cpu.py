@@ -1,0 +1,96 @@
+"""``render``: the CPU renderer. One pass per slice; any range of slices alone, with the same bits."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from synthfm3d.randomness import key
+from synthfm3d.rendering.compositing import compose_slice
+from synthfm3d.rendering.fields import field_slice
+from synthfm3d.rendering.noise import ct_slice, mr_slice
+from synthfm3d.rendering.tables import BIAS, FIELDS, Tables, tables_of
+from synthfm3d.rendering.ultrasound import Fan, fan_of, ultrasound_slice
+from synthfm3d.synthesis.scene import CtAcquisition, MrAcquisition, Scene, UltrasoundAcquisition
+from synthfm3d.volume import Array
+
+_f32 = np.float32
+
+
+def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
+    """Image and label map of a scene, or of a contiguous range of its slices.
+
+    Parameters
+    ----------
+    slices
+        Which slices, ``range(first, after)``; all by default. A range has the same bits as the
+        same slices of the whole volume.
+    threads
+        Slices rendered at a time; has no influence on the result.
+
+    Returns
+    -------
+    image
+        int16 (z, y, x): Hounsfield units, thousandths of the MR signal, or grey values 0-255.
+    labels
+        uint8 (z, y, x); 0 is unlabelled.
+
+    Raises ValueError for a range that is empty, strided, or not within the volume.
+    """
+    depth, height, width = scene.shape
+    slices = range(depth) if slices is None else slices
+    if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
+        raise ValueError(f"slices must be range(first, after) within 0 and {depth}, got {slices}.")
+    image = np.empty((len(slices), height, width), np.int16)
+    labels = np.empty((len(slices), height, width), np.uint8)
+    tables = tables_of(scene)
+    fan = fan_of(scene, scene.acquisition) if isinstance(scene.acquisition, UltrasoundAcquisition) else None
+
+    def one(z: int) -> None:
+        _render_slice(scene, tables, fan, z, image[z - slices.start], labels[z - slices.start])
+
+    # Kernels release the GIL. Python threads instead of Numba's, since Numba's default threading
+    # layer must not be entered from two threads at once, which data loaders would do.
+    if threads <= 1:
+        for z in slices:
+            one(z)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one, slices))
+    return image, labels
+
+
+def _render_slice(scene: Scene, tables: Tables, fan: Fan | None, z: int, image: Array, labels: Array) -> None:
+    _, height, width = scene.shape
+    # Bias is the last field and only MR has it.
+    used = FIELDS if isinstance(scene.acquisition, MrAcquisition) else BIAS
+    planes = np.empty((used, max(axes[1].nodes for axes in tables.axes), width), np.float32)
+    scratch = np.empty(max(axes[2].nodes for axes in tables.axes), np.float32)
+    for field in range(used):
+        along_z, along_y, along_x = tables.axes[field]
+        field_slice(
+            tables.keys[field], along_z.first[z], along_z.weights[z], along_y.nodes, along_x.nodes,
+            along_x.first, along_x.weights, planes[field], scratch,
+        )  # fmt: skip
+    y_first = np.stack([axes[1].first for axes in tables.axes])
+    y_weights = np.stack([axes[1].weights for axes in tables.axes])
+    signal = np.empty((height, width), np.float32)
+    boundary = scene.boundary
+    compose_slice(
+        tables.parts[z], tables.structures, tables.layers, planes, y_first, y_weights,
+        _f32(scene.spacing_mm[1]), _f32(scene.spacing_mm[2]),
+        _f32(boundary.psf_mm[0]), _f32(boundary.psf_mm[1]),
+        _f32(scene.warp_amplitude_mm), _f32(scene.cavity_depth_mm), _f32(boundary.texture_shield_mm),
+        _f32(scene.outside.mean), signal, labels,
+    )  # fmt: skip
+    noise_key = np.uint32(key(scene.seed, scene.index, "noise"))
+    match scene.acquisition:
+        case CtAcquisition(noise_hu=noise, correlated_share=share):
+            ct_slice(signal, z, noise_key, _f32(noise), _f32(share), image)
+        case MrAcquisition(noise=noise, bias=bias):
+            mr_slice(
+                signal, z, noise_key, _f32(noise), _f32(bias), planes[BIAS], y_first[BIAS], y_weights[BIAS],
+                image,
+            )  # fmt: skip
+        case UltrasoundAcquisition() as acquisition:
+            assert fan is not None
+            ultrasound_slice(signal, labels, z, fan, acquisition, scene.spacing_mm[1], image)

@@ -1,0 +1,40 @@
+"""Counter-based noise: a normal number for every (key, counter), with integer arithmetic.
+
+No state, so any voxel's noise can be had alone, and no transcendental function, so every processor
+gives the same bits. Numba promotes unsigned 32-bit arithmetic to 64 bits: every step is cast back.
+"""
+
+import numpy as np
+from numba import njit
+
+STRICT = {"nnan", "ninf", "nsz"}
+"""Floating-point liberties that kernels may take: none that contracts, reassociates or divides by
+reciprocals, since those make the result depend on the processor."""
+
+_u32 = np.uint32
+_i32 = np.int32
+_f32 = np.float32
+_INVERSE_STD = 1.0 / 37837.2
+"""Inverse standard deviation of a sum of four uniform 16-bit integers, sqrt(4 (2^32 - 1) / 12)."""
+
+
+@njit(inline="always")
+def mix(word):
+    """Bijective scrambling of 32 bits (the ``lowbias32`` family of C. Wellons and T. Ettinger)."""
+    word = _u32(word ^ _u32(word >> _u32(16)))
+    word = _u32(word * _u32(0x21F0AAAD))
+    word = _u32(word ^ _u32(word >> _u32(15)))
+    word = _u32(word * _u32(0x735A2D97))
+    return _u32(word ^ _u32(word >> _u32(15)))
+
+
+@njit(inline="always")
+def hashed_normal(counter, key):
+    """Number with zero mean and unit variance: four uniforms summed (Irwin-Hall), |value| < 3.47."""
+    first = mix(_u32(counter ^ key))
+    second = mix(_u32(first + _u32(0x9E3779B9)))
+    total = _i32(
+        _u32(_u32(first & _u32(0xFFFF)) + _u32(first >> _u32(16)))
+        + _u32(_u32(second & _u32(0xFFFF)) + _u32(second >> _u32(16)))
+    )
+    return _f32(_i32(total - _i32(131070))) * _f32(_INVERSE_STD)

@@ -1,0 +1,1 @@
+"""Anatomy: which structures a scene holds, their shapes and where they lie."""

@@ -1,0 +1,158 @@
+"""Bones of the trunk: a spine of vertebrae around its canal, and ribs in the wall."""
+
+from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.contrast import cortical_bone_mean, marrow_mean, muscle_mean, organ_mean, tissue
+from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Structure
+
+_MOST_VERTEBRAE = 8
+
+
+def draw_bones(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
+    return [*_spine(draw, frame, labels), *_ribs(draw, frame)]
+
+
+def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
+    """Vertebral bodies with discs between them, and behind them the canal with its cord."""
+    contrast = frame.contrast
+    half = rounded(frame.scale_mm * draw.uniform(0.045, 0.07))
+    height = rounded(half * draw.uniform(1.2, 1.6))
+    back = rounded(frame.centre_mm[0] + frame.cavity_mm[0] * draw.uniform(0.72, 0.88))
+    middle = rounded(frame.centre_mm[1] + draw.uniform(-0.05, 0.05) * frame.cavity_mm[1])
+    cortex, marrow = cortical_bone_mean(draw, contrast), marrow_mean(draw, contrast)
+    disc = muscle_mean(draw, contrast)
+    shell = rounded(half * draw.uniform(0.06, 0.15))
+    bones: list[Structure] = [
+        Structure(
+            name="discs",
+            parts=(_column(frame, (back, middle), (0.8 * half, half)),),
+            layers=(Layer(name="disc", depth_mm=0.0, label=0, tissue=tissue(draw, contrast, disc)),),
+            confined=False,
+        )
+    ]
+    gap = rounded(height * draw.uniform(0.15, 0.3))
+    start = draw.uniform(-1.0, 0.0) * height
+    number = 0
+    while start < frame.size_mm[0] and number < _MOST_VERTEBRAE:
+        number += 1
+        label = labels.new()
+        bones.append(
+            Structure(
+                name=f"vertebra {number}",
+                parts=(
+                    Stack(
+                        centre_mm=(back, middle),
+                        semi_axes_mm=(rounded(0.8 * half), half),
+                        direction=(1.0, 0.0),
+                        scale=_waisted(start, height),
+                    ),
+                ),
+                layers=(
+                    Layer(
+                        name=f"vertebra {number}",
+                        depth_mm=0.0,
+                        label=label,
+                        tissue=tissue(draw, contrast, cortex, 0.5),
+                    ),
+                    Layer(
+                        name=f"vertebra {number}",
+                        depth_mm=shell,
+                        label=label,
+                        tissue=tissue(draw, contrast, marrow, 1.5),
+                    ),
+                ),
+                roughness_mm=(rounded(0.04 * half), rounded(0.03 * half)),
+                confined=False,
+            )
+        )
+        start += height + gap
+    canal = rounded(half * draw.uniform(0.35, 0.5))
+    fluid = organ_mean(draw, contrast, marrow)
+    cord = organ_mean(draw, contrast, fluid)
+    behind = rounded(back + 0.8 * half + 0.9 * canal)
+    bones.append(
+        Structure(
+            name="spinal canal",
+            parts=(_column(frame, (behind, middle), (0.8 * canal, canal)),),
+            layers=(
+                Layer(name="spinal canal", depth_mm=0.0, label=0, tissue=tissue(draw, contrast, fluid, 0.4)),
+                Layer(
+                    name="spinal cord",
+                    depth_mm=rounded(0.35 * canal),
+                    label=labels.new(),
+                    tissue=tissue(draw, contrast, cord, 0.4),
+                ),
+            ),
+            confined=False,
+        )
+    )
+    return bones
+
+
+def _column(frame: Frame, centre: tuple[float, float], half: tuple[float, float]) -> Stack:
+    depth = frame.size_mm[0]
+    return Stack(
+        centre_mm=centre,
+        semi_axes_mm=(rounded(half[0]), rounded(half[1])),
+        direction=(1.0, 0.0),
+        scale=((-depth, 1.0), (2 * depth, 1.0)),
+    )
+
+
+def _waisted(start: float, height: float) -> tuple[tuple[float, float], ...]:
+    """Scale curve of a vertebral body: wider at its end plates than in the middle."""
+    points = ((0.0, 1.0), (0.12, 1.05), (0.5, 0.92), (0.88, 1.05), (1.0, 1.0))
+    return tuple((rounded(start + share * height), scale) for share, scale in points)
+
+
+def _ribs(draw: Draw, frame: Frame) -> list[Structure]:
+    """Short bright ellipsoids along the wall, as a slice cuts ribs; unlabelled."""
+    contrast = frame.contrast
+    ribs: list[Structure] = []
+    for number in range(1, draw.whole(0, 8) + 1):
+        towards = draw.direction(2)
+        centre = (
+            draw.uniform(0.0, frame.size_mm[0]),
+            rounded(frame.centre_mm[0] + 1.03 * frame.cavity_mm[0] * towards[0]),
+            rounded(frame.centre_mm[1] + 1.03 * frame.cavity_mm[1] * towards[1]),
+        )
+        # The long axis of a rib runs along the wall: turn x (k = z axis first) by the wall's angle.
+        across = (towards[0], -towards[1])
+        radius = frame.scale_mm * draw.uniform(0.008, 0.02)
+        ribs.append(
+            Structure(
+                name=f"rib {number}",
+                parts=(
+                    Ellipsoid(
+                        centre_mm=centre,
+                        semi_axes_mm=(
+                            rounded(radius * draw.uniform(0.8, 2.0)),
+                            rounded(radius),
+                            rounded(radius * draw.uniform(1.5, 4.0)),
+                        ),
+                        quaternion=_turn_about_z(across),
+                    ),
+                ),
+                layers=(
+                    Layer(
+                        name=f"rib {number}",
+                        depth_mm=0.0,
+                        label=0,
+                        tissue=tissue(draw, contrast, cortical_bone_mean(draw, contrast), 0.5),
+                    ),
+                ),
+                confined=False,
+            )
+        )
+    return ribs
+
+
+def _turn_about_z(direction: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Quaternion that turns the x axis towards ``direction`` (cosine on x, sine on y).
+
+    Half angles by the half-angle formulae, which need square roots only.
+    """
+    cosine, sine = direction
+    half_cosine = max(0.0, (1 + cosine) / 2) ** 0.5
+    half_sine = max(0.0, (1 - cosine) / 2) ** 0.5
+    return rounded(half_cosine), rounded(-half_sine if sine >= 0 else half_sine), 0.0, 0.0

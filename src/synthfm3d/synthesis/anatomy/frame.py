@@ -1,0 +1,56 @@
+"""The space that anatomy is drawn in: the field of view and the cavity of the body."""
+
+import math
+from dataclasses import dataclass
+from itertools import count
+
+from synthfm3d.synthesis.contrast import Contrast
+from synthfm3d.synthesis.scene import Layout, Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Where organs may lie.
+
+    Parameters
+    ----------
+    size_mm
+        Field of view along (z, y, x).
+    centre_mm, cavity_mm
+        Centre and semi-axes (y, x) of the cavity that organs share.
+    cavity_mean
+        Signal of what fills the cavity between organs.
+    """
+
+    layout: Layout
+    contrast: Contrast
+    size_mm: Position
+    centre_mm: tuple[float, float]
+    cavity_mm: tuple[float, float]
+    cavity_mean: float
+
+    @property
+    def scale_mm(self) -> float:
+        """The length that organs are measured by: the smaller in-plane field of view."""
+        return min(self.size_mm[1], self.size_mm[2])
+
+    @property
+    def stretch(self) -> float:
+        """Factor on the extent of organs through the slices, so that a deep stack is not empty."""
+        return min(max(self.size_mm[0] / self.scale_mm, 1.0), 2.0)
+
+    def inside_cavity(self, y: float, x: float) -> bool:
+        """Whether a position in the plane lies in the cavity (as an ellipse)."""
+        v = (y - self.centre_mm[0]) / self.cavity_mm[0]
+        u = (x - self.centre_mm[1]) / self.cavity_mm[1]
+        return math.hypot(v, u) < 1.0
+
+
+class Labels:
+    """Hands out label values 1, 2, 3, … in the order in which structures are drawn."""
+
+    def __init__(self) -> None:
+        self._next = count(1)
+
+    def new(self) -> int:
+        return next(self._next)

@@ -1,0 +1,108 @@
+"""Vessels: trunks that pass through the slices, and trees of tapering tubes.
+
+Bifurcations follow Murray's law, r0^3 = r1^3 + r2^3 (Murray, PNAS 12:207, 1926).
+"""
+
+import math
+
+from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.contrast import Contrast, blood_mean, tissue
+from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scene import Layer, Position, Stack, Structure, Tube
+
+_THINNEST = 0.004
+"""Radius, as a share of the field of view, below which a branch ends."""
+_MOST_TUBES = 24
+
+
+def draw_vessels(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
+    """One or two trunks and one or two trees."""
+    contrast = frame.contrast
+    trunks = [
+        Structure(
+            name=f"vessel {number}",
+            parts=(_trunk(draw, frame),),
+            layers=_filling(draw, contrast, f"vessel {number}", labels.new()),
+        )
+        for number in range(1, draw.whole(1, 2) + 1)
+    ]
+    trees = [
+        Structure(
+            name=f"vessel tree {number}",
+            parts=tuple(_tree(draw, frame)),
+            layers=_filling(draw, contrast, f"vessel tree {number}", labels.new() if draw.chance(0.6) else 0),
+            blend_mm=rounded(0.004 * frame.scale_mm),
+        )
+        for number in range(1, draw.whole(1, 2) + 1)
+    ]
+    return trunks + trees
+
+
+def _filling(draw: Draw, contrast: Contrast, name: str, label: int) -> tuple[Layer, ...]:
+    blood = tissue(draw, contrast, blood_mean(draw, contrast), 0.4)
+    return (Layer(name=name, depth_mm=0.0, label=label, tissue=blood),)
+
+
+def _trunk(draw: Draw, frame: Frame) -> Stack:
+    radius = frame.scale_mm * draw.log_uniform(0.015, 0.05)
+    depth = frame.size_mm[0]
+    start, end = (-0.5 * depth, 1.5 * depth)
+    if draw.chance(0.3):  # one that begins or ends within the volume
+        start = draw.uniform(0.1, 0.5) * depth
+    centre = (
+        rounded(frame.centre_mm[0] + draw.uniform(-0.5, 0.6) * frame.cavity_mm[0]),
+        rounded(frame.centre_mm[1] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[1]),
+    )
+    wander = 0.03 * frame.scale_mm
+    return Stack(
+        centre_mm=centre,
+        semi_axes_mm=(rounded(radius * draw.uniform(0.6, 1.0)), rounded(radius)),
+        direction=_pair(draw),
+        scale=((rounded(start), draw.uniform(0.7, 1.1)), (rounded(end), draw.uniform(0.7, 1.1))),
+        drift_mm=tuple((draw.normal(wander), draw.normal(wander)) for _ in range(7)),
+    )
+
+
+def _pair(draw: Draw) -> tuple[float, float]:
+    cosine, sine = draw.direction(2)
+    return cosine, sine
+
+
+def _tree(draw: Draw, frame: Frame) -> list[Tube]:
+    root = (
+        rounded(frame.size_mm[0] * draw.uniform(0.1, 0.9)),
+        rounded(frame.centre_mm[0] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[0]),
+        rounded(frame.centre_mm[1] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[1]),
+    )
+    tubes: list[Tube] = []
+    branches = [(root, draw.direction(3), frame.scale_mm * draw.log_uniform(0.012, 0.03))]
+    while branches and len(tubes) < _MOST_TUBES:
+        point, heading, radius = branches.pop(0)
+        for _ in range(draw.whole(1, 4)):
+            mixed = [h + 0.4 * t for h, t in zip(heading, draw.direction(3), strict=True)]
+            length = math.sqrt(math.fsum(m * m for m in mixed))
+            heading = tuple(m / length for m in mixed)
+            step = frame.scale_mm * draw.uniform(0.03, 0.08)
+            ahead: Position = _ahead(point, heading, step)
+            after = radius * draw.uniform(0.85, 1.0)
+            tubes.append(
+                Tube(
+                    start_mm=point,
+                    end_mm=ahead,
+                    start_radius_mm=rounded(radius),
+                    end_radius_mm=rounded(after),
+                )
+            )
+            point, radius = ahead, after
+        share = draw.uniform(0.2, 0.5)  # of r0^3 that the smaller branch takes
+        for part in (1.0 - share, share):
+            branch = radius * part ** (1.0 / 3.0)
+            if branch > _THINNEST * frame.scale_mm:
+                turned = [h + 0.8 * t for h, t in zip(heading, draw.direction(3), strict=True)]
+                branches.append((point, tuple(turned), branch))
+    return tubes
+
+
+def _ahead(point: Position, heading: tuple[float, ...], step: float) -> Position:
+    z, y, x = (rounded(p + step * h) for p, h in zip(point, heading, strict=True))
+    return z, y, x

@@ -1,0 +1,107 @@
+"""The same bits whatever renders them, in whatever order and on whatever processor."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from synthfm3d.generate import realise
+from synthfm3d.rendering.cpu import render
+from synthfm3d.synthesis.sampler import SynthesisSettings, draw_scene
+from synthfm3d.synthesis.scene import Tissue
+
+SMALL = (12, 64, 64)
+
+
+def _scenes():
+    for modality in ("ct", "mr", "us"):
+        for index in range(3):
+            yield draw_scene(11, index, SynthesisSettings(shape=SMALL, modalities=(modality,)))
+
+
+def test_a_range_of_slices_has_the_bits_of_the_whole_volume():
+    for scene in _scenes():
+        image, labels = render(scene)
+        for part in (range(0, 1), range(5, 9), range(11, 12)):
+            some_image, some_labels = render(scene, part)
+            assert np.array_equal(some_image, image[part.start : part.stop])
+            assert np.array_equal(some_labels, labels[part.start : part.stop])
+
+
+def test_threads_do_not_change_a_bit():
+    for scene in _scenes():
+        for one, four in zip(render(scene, threads=1), render(scene, threads=4), strict=True):
+            assert np.array_equal(one, four)
+
+
+def test_a_range_of_slices_lies_where_it_lies_in_the_whole_volume():
+    scene = next(_scenes())
+    whole, part = realise(scene), realise(scene, range(5, 9))
+    first = np.zeros(3)
+    assert part.image.grid.to_mm(first) == pytest.approx(whole.image.grid.to_mm(np.array([5, 0, 0])))
+
+
+@pytest.mark.parametrize("slices", [range(3, 3), range(0, 13), range(-1, 3), range(0, 8, 2)])
+def test_slices_that_are_no_part_of_the_volume_are_refused(slices):
+    with pytest.raises(ValueError, match="slices"):
+        render(next(_scenes()), slices)
+
+
+def test_organs_stay_inside_the_body_cavity():
+    """Painted into a body of 0 HU, a confined organ leaves everything above the cavity at 0 HU."""
+    trunks = 0
+    for index in range(12):
+        scene = draw_scene(5, index, SynthesisSettings(shape=SMALL, modalities=("ct",)))
+        if scene.layout != "trunk":
+            continue
+        trunks += 1
+        skin, *_, cavity = scene.structures[0].layers
+        layers = (
+            replace(skin, tissue=Tissue(mean=0.0), label=0),
+            replace(cavity, tissue=Tissue(mean=0.0), label=1),
+        )
+        body = replace(scene.structures[0], layers=layers)
+        _, inside = render(replace(scene, structures=(body,)))
+        for organ in scene.structures[1:]:
+            if organ.confined:
+                marked = tuple(replace(layer, label=2) for layer in organ.layers)
+                _, labels = render(replace(scene, structures=(body, replace(organ, layers=marked))))
+                assert (inside[labels == 2] == 1).all()
+    assert trunks > 2
+
+
+_HASHES = """
+import hashlib
+from synthfm3d.generate import generate
+from synthfm3d.synthesis.sampler import SynthesisSettings
+digest = hashlib.sha256()
+for modality in ("ct", "mr", "us"):
+    for index in range(4):
+        volume = generate(11, index, SynthesisSettings(shape=(12, 64, 64), modalities=(modality,)))
+        digest.update(volume.image.voxels.tobytes() + volume.labels.voxels.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def _hash_in_a_process(tmp_path, **environment):
+    own = {"NUMBA_CACHE_DIR": str(tmp_path), **environment}
+    result = subprocess.run(
+        [sys.executable, "-c", _HASHES], env=os.environ | own, capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip()
+
+
+@pytest.mark.slow
+def test_another_processor_renders_the_same_bits(tmp_path):
+    """Compiled for a generic processor, and with NumPy kept from AVX-512 and AVX2."""
+    here = _hash_in_a_process(tmp_path / "host")
+    assert len(here) == 64
+    assert _hash_in_a_process(tmp_path / "generic", NUMBA_CPU_NAME="generic") == here
+    from numpy._core._multiarray_umath import __cpu_features__ as features
+
+    fast = [f for f in ("AVX512_SKX", "X86_V4", "AVX512F") if features.get(f)]
+    if fast:
+        assert _hash_in_a_process(tmp_path / "numpy", NPY_DISABLE_CPU_FEATURES=" ".join(fast)) == here

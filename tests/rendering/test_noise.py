@@ -1,0 +1,167 @@
+"""Noise has the statistics that theory gives it."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numba import njit
+
+from synthfm3d.rendering.cpu import render
+from synthfm3d.rendering.fields import field_row, field_slice, spline_axis
+from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.rendering.noise import MR_UNIT
+from synthfm3d.rendering.ultrasound import decibel
+from synthfm3d.synthesis.scene import (
+    CtAcquisition,
+    Layer,
+    MrAcquisition,
+    Stack,
+    Structure,
+    Tissue,
+    UltrasoundAcquisition,
+)
+
+
+@njit
+def _many(count, key):
+    out = np.empty(count, np.float32)
+    for n in range(count):
+        out[n] = hashed_normal(np.uint32(n), np.uint32(key))
+    return out
+
+
+def test_hashed_numbers_are_nearly_normal_and_white():
+    sample = _many(200_000, 12345).astype(float)
+    assert sample.mean() == pytest.approx(0, abs=0.01)
+    assert sample.std() == pytest.approx(1, abs=0.01)
+    # A sum of four uniforms has the excess kurtosis -6 / (5 * 4); the normal distribution has 0.
+    assert (sample**4).mean() - 3 == pytest.approx(-0.3, abs=0.03)
+    assert np.corrcoef(sample[:-1], sample[1:])[0, 1] == pytest.approx(0, abs=0.01)
+
+
+def test_different_keys_give_independent_numbers():
+    assert np.corrcoef(_many(100_000, 1), _many(100_000, 2))[0, 1] == pytest.approx(0, abs=0.015)
+
+
+def _field(std, shape=(48, 64, 64), key=7):
+    axes = [spline_axis(n, std) for n in shape]
+    plane = np.empty((axes[1].nodes, shape[2]), np.float32)
+    scratch = np.empty(axes[2].nodes, np.float32)
+    field = np.empty(shape, np.float32)
+    for z in range(shape[0]):
+        field_slice(
+            np.uint32(key), axes[0].first[z], axes[0].weights[z], axes[1].nodes, axes[2].nodes,
+            axes[2].first, axes[2].weights, plane, scratch,
+        )  # fmt: skip
+        for y in range(shape[1]):
+            field_row(plane, axes[1].first[y], axes[1].weights[y], field[z, y])
+    return field
+
+
+def test_a_field_has_unit_variance_whatever_its_correlation_length():
+    for std in (0.3, 1.0, 2.5):
+        fields = np.stack([_field(std, key=key) for key in range(4)])
+        assert fields.var() == pytest.approx(1, abs=0.06)
+    variance_by_column = np.stack([_field(1.5, key=key) for key in range(8)]).var(axis=(0, 1, 2))
+    assert variance_by_column.std() < 0.08  # stationary: no stripes at the nodes
+
+
+def test_a_field_is_correlated_as_gaussian_smoothing_makes_it():
+    """White noise smoothed by a Gaussian of std s has correlation exp(-d^2 / 4 s^2) at distance d."""
+    std = 3.0
+    fields = np.stack([_field(std, key=key) for key in range(6)]).astype(float)
+    for distance in (2, 4, 6):
+        measured = (fields[..., distance:] * fields[..., :-distance]).mean() / (fields**2).mean()
+        assert measured == pytest.approx(math.exp(-(distance**2) / (4 * std**2)), abs=0.06)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_ct_noise_has_the_standard_deviation_asked_for(phantom, share):
+    scene = phantom(acquisition=CtAcquisition(noise_hu=20.0, correlated_share=share))
+    image, _ = render(scene)
+    assert image.std() == pytest.approx(20, rel=0.02)
+    assert image.mean() == pytest.approx(0, abs=0.5)
+
+
+def test_air_in_mr_has_the_rayleigh_mean(phantom):
+    scene = phantom(modality="mr", acquisition=MrAcquisition(noise=0.05, bias=0.0))
+    image, _ = render(scene)
+    assert image.mean() / MR_UNIT == pytest.approx(0.05 * math.sqrt(math.pi / 2), rel=0.01)
+
+
+def _ultrasound(**changes):
+    settings = {
+        "apex_mm": (-2000.0, 63.5),
+        "near_mm": 2000.0,
+        "far_mm": 2128.0,
+        "half_width": 0.04,
+        "speckle_mm": (1.0, 2.0, 1.0),
+        "dynamic_range_db": 60.0,
+        "gain_db": -20.0,
+        "attenuation_db": 0.0,
+        "shadow": 0.0,
+    }
+    return UltrasoundAcquisition(**(settings | changes))
+
+
+def _uniform_tissue(phantom, mean, acquisition, shape=(4, 128, 128)):
+    far = ((-1e4, 1.0), (1e4, 1.0))
+    everywhere = Stack(centre_mm=(0.0, 0.0), semi_axes_mm=(1e4, 1e4), direction=(1.0, 0.0), scale=far)
+    layer = Layer(name="tissue", depth_mm=0.0, label=1, tissue=Tissue(mean=mean))
+    body = Structure(name="body", parts=(everywhere,), layers=(layer,))
+    return phantom(modality="us", structures=(body,), acquisition=acquisition, shape=shape)
+
+
+def test_speckle_is_fully_developed(phantom):
+    """The envelope of fully developed speckle has mean / standard deviation sqrt(pi / (4 - pi)) = 1.91."""
+    image, _ = render(_uniform_tissue(phantom, 1.0, _ultrasound(speckle_mm=(2.5, 4.0, 1.0))))
+    inside = image[:, 8:120, 8:120].astype(float)
+    envelope = 10 ** ((inside / 255 * 60 - 60) / 20)
+    assert envelope.mean() / envelope.std() == pytest.approx(1.91, rel=0.06)
+
+
+def test_a_step_in_echogenicity_is_a_step_in_decibels(phantom):
+    """20 dB in amplitude are 20 / 60 of the grey scale."""
+    bright, _ = render(_uniform_tissue(phantom, 1.0, _ultrasound()))
+    dark, _ = render(_uniform_tissue(phantom, 0.1, _ultrasound(gain_db=-10.0)))
+    inside = (slice(None), slice(8, 120), slice(8, 120))
+    difference = bright[inside].mean() - dark[inside].mean()
+    assert difference == pytest.approx((20 - 10) / 60 * 255, abs=1.0)
+
+
+def test_outside_the_fan_there_is_neither_image_nor_label(phantom):
+    sector = _ultrasound(apex_mm=(0.0, 63.5), near_mm=1.0, far_mm=110.0, half_width=0.7)
+    image, labels = render(_uniform_tissue(phantom, 0.5, sector))
+    rows, columns = np.mgrid[0:128, 0:128]
+    across, radius = np.abs(columns - 63.5), np.hypot(rows, columns - 63.5)
+    outside = (across > 0.7 * rows + 1) | (radius > 111)
+    inside = (across < 0.7 * rows - 1) & (radius < 109) & (radius > 2)
+    assert not image[:, outside].any()
+    assert not labels[:, outside].any()
+    assert labels[:, inside].all()
+
+
+def test_a_strong_reflector_throws_a_shadow_along_the_beam(phantom):
+    far = ((-1e4, 1.0), (1e4, 1.0))
+    stone = Stack(centre_mm=(40.0, 63.5), semi_axes_mm=(5.0, 5.0), direction=(1.0, 0.0), scale=far)
+    scene = phantom(stone, modality="us", acquisition=_ultrasound(shadow=0.2), shape=(4, 128, 128))
+    tissue = Layer(name="tissue", depth_mm=0.0, label=0, tissue=Tissue(mean=0.3))
+    calcium = Layer(name="stone", depth_mm=0.0, label=1, tissue=Tissue(mean=3.0))
+    body, organ = scene.structures
+    scene = replace(scene, structures=(replace(body, layers=(tissue,)), replace(organ, layers=(calcium,))))
+    image, _ = render(scene)
+    behind = image[:, 60:110, 60:68].mean()
+    beside = image[:, 60:110, 20:40].mean()
+    before = image[:, 10:30, 60:68].mean()
+    assert behind < beside - 40
+    assert before == pytest.approx(beside, abs=8)
+
+
+def test_decibels_are_right_to_a_hundredth():
+    @njit
+    def level(value):
+        return decibel(np.float32(value))
+
+    for value in (1e-5, 3e-3, 0.5, 0.999, 1.0, 1.999, 2.0, 123.0):
+        assert level(value) == pytest.approx(20 * math.log10(value), abs=0.01)
