@@ -1,0 +1,1 @@
+"""From synthetic volumes to what a training step takes."""

@@ -1,0 +1,239 @@
+"""Patches: a region of a synthetic volume around one target, with a prompt for it.
+
+A patch is a pure function of (seed, index): whichever worker makes it, in whatever order, it is the
+same. Regions are cut by the code that inference uses (``regions``), at the scales that it uses.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from synthfm3d.generate import LabelledVolume, generate
+from synthfm3d.intensity import Windows, model_channels, windows_of
+from synthfm3d.loading.prompting import PromptSettings, draw_prompts
+from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.randomness import stream
+from synthfm3d.regions import region_grid, resample
+from synthfm3d.synthesis.sampler import SynthesisSettings
+from synthfm3d.synthesis.scene import Scene
+from synthfm3d.volume import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchSettings:
+    """Which volumes patches come from and which targets they show.
+
+    Parameters
+    ----------
+    depth, in_plane
+        Slices and pixels along an edge of the rendered volumes, chosen at random among these.
+    pixel_mm, anisotropy
+        As in ``SynthesisSettings``.
+    click_scale
+        Range of the field of view over the target's extent where only clicks say where it is.
+    outline_scale
+        The same where a box or mask tells the extent.
+    least_field_pixels
+        Smallest field of view, in pixels of the volume: smaller targets are not magnified further.
+    least_voxels, least_region_voxels
+        Smallest target in the rendered volume and in the patch.
+    least_contrast
+        Smallest difference of mean intensity inside and around a target, in standard deviations.
+    whole_structure
+        Share of targets that are all labels of their structure, wall and content together.
+    off_centre
+        Share of patches whose prompted slice is not the middle one, as where a long object is followed.
+    inversion
+        Share of patches (not in Hounsfield units) that are shown in negative.
+    percentile_ct
+        Share of CT patches that enter as one percentile-normalised channel instead of three windows.
+    """
+
+    depth: tuple[int, ...] = (32, 48, 64)
+    in_plane: tuple[int, ...] = (128, 160, 192)
+    pixel_mm: tuple[float, float] = (0.5, 2.0)
+    anisotropy: tuple[float, float] = (1.0, 4.0)
+    click_scale: tuple[float, float] = (1.6, 6.0)
+    outline_scale: tuple[float, float] = (2.4, 3.6)
+    least_field_pixels: int = 32
+    least_voxels: int = 150
+    least_region_voxels: int = 400
+    least_contrast: float = 0.35
+    whole_structure: float = 0.35
+    off_centre: float = 0.35
+    inversion: float = 0.15
+    percentile_ct: float = 0.3
+    prompts: PromptSettings = PromptSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Patch:
+    """What one training sample is: channels (3, z, y, x), target bool (z, y, x), and its prompts."""
+
+    channels: Array
+    target: Array
+    prompts: GridPrompts
+
+
+_MOST_VOLUMES = 20
+
+
+def make_patch(seed: int, index: int, shape: tuple[int, int, int], settings: PatchSettings) -> Patch:
+    """Patch number ``index`` of a seed on a grid of ``shape`` (z, y, x).
+
+    Volumes without a suitable target are passed over; should twenty in a row have none, RuntimeError
+    says that the settings leave nothing.
+    """
+    for attempt in range(_MOST_VOLUMES):
+        draw = stream(seed, "patch", index, attempt)
+        in_plane = int(draw.choice(settings.in_plane))
+        synthesis = SynthesisSettings(
+            shape=(int(draw.choice(settings.depth)), in_plane, in_plane),
+            pixel_mm=settings.pixel_mm,
+            anisotropy=settings.anisotropy,
+        )
+        volume = generate(seed, index * _MOST_VOLUMES + attempt, synthesis)
+        for target, box in _targets(volume, settings, draw):
+            patch = _patch_of(volume, target, box, shape, settings, draw)
+            if patch is not None:
+                return patch
+    raise RuntimeError(f"no target in {_MOST_VOLUMES} volumes satisfies {settings}.")
+
+
+def _targets(
+    volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator
+) -> Iterator[tuple[Array, tuple[slice, ...]]]:
+    """Masks (z, y, x) of visible targets in random order, each with the box that holds it.
+
+    A target is one label, or now and then all labels of a structure: a user who clicks on a wall may
+    mean the wall or the organ, and prompts must tell.
+    """
+    labels = volume.labels.voxels
+    sizes = np.bincount(labels.reshape(-1), minlength=256)
+    boxes = ndimage.find_objects(labels)
+    for value in draw.permutation(np.flatnonzero(sizes[1:] >= settings.least_voxels) + 1):
+        family = (
+            _family(volume.scene, int(value)) if draw.random() < settings.whole_structure else [int(value)]
+        )
+        present = [boxes[v - 1] for v in family if sizes[v]]
+        box = tuple(
+            slice(min(b[n].start for b in present), max(b[n].stop for b in present)) for n in range(3)
+        )
+        mask = np.isin(labels, family)
+        if _contrast(volume.image.voxels, mask, box) >= settings.least_contrast:
+            yield mask, box
+
+
+def _family(scene: Scene, value: int) -> list[int]:
+    """All labels of the structure that carries a label."""
+    for structure in scene.structures:
+        values = {layer.label for layer in structure.layers if layer.label}
+        if value in values:
+            return sorted(values)
+    raise ValueError(f"label {value} belongs to no structure of the scene.")
+
+
+def _contrast(image: Array, mask: Array, box: tuple[slice, ...]) -> float:
+    """Difference of means inside a mask and within 4 pixels around it, in standard deviations."""
+    wide = tuple(slice(max(0, s.start - 4), s.stop + 4) for s in box[1:])
+    inside = mask[(box[0], *wide)]
+    around = ndimage.binary_dilation(inside, np.ones((1, 3, 3), bool), iterations=4) & ~inside
+    if not around.any():
+        return 0.0
+    values = image[(box[0], *wide)].astype(np.float32)
+    within, beside = values[inside], values[around]
+    spread = 0.5 * float(within.std() + beside.std()) + 1e-6
+    return abs(float(within.mean() - beside.mean())) / spread
+
+
+def _patch_of(
+    volume: LabelledVolume,
+    target: Array,
+    box: tuple[slice, ...],
+    shape: tuple[int, int, int],
+    settings: PatchSettings,
+    draw: np.random.Generator,
+) -> Patch | None:
+    """The patch of one target, or None if too little of it falls into the region."""
+    grid = volume.image.grid
+    areas = target[box].sum(axis=(1, 2))
+    prompt_slice = _prompt_slice(areas, draw) + box[0].start
+    outline = np.argwhere(target[prompt_slice])
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    by_outline = draw.random() >= settings.prompts.click
+    scale = _log_uniform(draw, settings.outline_scale if by_outline else settings.click_scale)
+    extent = float((high - low).max()) + 1.0
+    field = max(scale * extent, settings.least_field_pixels) * grid.spacing_mm[1]
+    # A box or mask is looked at from its centre, a click from where it fell.
+    middle = (low + high) / 2 if by_outline else outline[draw.integers(len(outline))]
+    region = region_grid(grid, grid.to_mm(np.array([prompt_slice, *middle])), field, shape)
+    prompted = shape[0] // 2
+    if draw.random() < settings.off_centre:
+        aside = int(draw.integers(-(shape[0] * 3 // 8), shape[0] * 3 // 8 + 1))
+        prompted, region = prompted + aside, region.moved((-aside, 0, 0))
+    inside = resample(target.astype(np.float32), grid, region, outside=0.0) > 0.5
+    if inside.sum() < settings.least_region_voxels or not inside[prompted].any():
+        return None
+    windows = _windows(volume, settings, draw)
+    image = resample(volume.image.voxels, grid, region, outside=windows.outside)
+    channels = _altered(model_channels(image, windows), volume, settings, draw)
+    prompts = draw_prompts(inside, prompted, by_outline, settings.prompts, draw)
+    return _turned(channels, inside, prompts, draw)
+
+
+def _prompt_slice(areas: Array, draw: np.random.Generator) -> int:
+    """The largest slice, or any, the larger the likelier."""
+    if draw.random() < 0.5:
+        return int(areas.argmax())
+    return int(draw.choice(len(areas), p=areas / areas.sum()))
+
+
+def _windows(volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator) -> Windows:
+    windows = windows_of(volume.image)
+    if volume.scene.modality == "ct" and draw.random() < settings.percentile_ct:
+        centre, width = draw.uniform(0.0, 120.0), _log_uniform(draw, (150.0, 1200.0))
+        return Windows.repeated(centre - width / 2, centre + width / 2, windows.outside)
+    return windows
+
+
+def _altered(
+    channels: Array, volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator
+) -> Array:
+    """Gamma, and now and then the negative: intensities of most scans mean nothing absolute."""
+    channels = channels ** np.float32(np.exp(draw.normal(0.0, 0.25)))
+    if volume.scene.modality != "ct" and draw.random() < settings.inversion:
+        channels = 1.0 - channels
+    return channels.astype(np.float32)
+
+
+def _turned(channels: Array, target: Array, prompts: GridPrompts, draw: np.random.Generator) -> Patch:
+    """Flip each axis, and swap y and x, with even odds; prompts follow."""
+    shape = np.array(target.shape)
+    positive, negative, boxes, mask = prompts.positive, prompts.negative, prompts.boxes, prompts.mask
+    for axis in range(3):
+        if draw.random() < 0.5:
+            channels, target = np.flip(channels, axis + 1), np.flip(target, axis)
+            mask = None if mask is None else np.flip(mask, axis)
+            positive, negative = (_flipped(p, axis, shape) for p in (positive, negative))
+            boxes = np.sort(_flipped(boxes, axis, shape), axis=1)
+    if draw.random() < 0.5 and shape[1] == shape[2]:
+        channels, target = channels.swapaxes(2, 3), target.swapaxes(1, 2)
+        mask = None if mask is None else mask.swapaxes(1, 2)
+        positive, negative, boxes = (p[..., [0, 2, 1]] for p in (positive, negative, boxes))
+    return Patch(
+        channels=np.ascontiguousarray(channels),
+        target=np.ascontiguousarray(target),
+        prompts=GridPrompts(positive=positive, negative=negative, boxes=boxes, mask=mask),
+    )
+
+
+def _flipped(positions: Array, axis: int, shape: Array) -> Array:
+    positions = positions.copy()
+    positions[..., axis] = shape[axis] - 1 - positions[..., axis]
+    return positions
+
+
+def _log_uniform(draw: np.random.Generator, bounds: tuple[float, float]) -> float:
+    return float(np.exp(draw.uniform(np.log(bounds[0]), np.log(bounds[1]))))

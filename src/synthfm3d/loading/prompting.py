@@ -1,0 +1,108 @@
+"""Prompts for training: what a hurried user would say about a target."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.prompts.simulation import tight_box
+from synthfm3d.volume import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSettings:
+    """Share of each kind of prompt, and how imprecise they are.
+
+    Parameters
+    ----------
+    click, box
+        Share of patches prompted by clicks and by a box; the rest get a mask.
+    more_clicks
+        Share of click prompts that get one or two further positive clicks.
+    negative
+        Share of all prompts that get one to three negative clicks.
+    solid_box
+        Share of box prompts that bound the target in 3-D instead of on one slice.
+    box_jitter
+        Standard deviation of a box's sides, as a share of its size.
+    """
+
+    click: float = 0.4
+    box: float = 0.35
+    more_clicks: float = 0.25
+    negative: float = 0.25
+    solid_box: float = 0.15
+    box_jitter: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.click <= 1 or not 0 <= self.box <= 1 - self.click:
+            raise ValueError(f"click and box must be shares of at most 1 together, got {self}.")
+
+
+def draw_prompts(
+    target: Array, prompted: int, by_outline: bool, settings: PromptSettings, draw: np.random.Generator
+) -> GridPrompts:
+    """Prompts for a target bool (z, y, x) that is visible on the slice ``prompted``.
+
+    ``by_outline`` asks for a box or a mask, otherwise clicks are drawn.
+    """
+    section = target[prompted]
+    positive = np.zeros((0, 3))
+    boxes = np.zeros((0, 2, 3))
+    mask: Array | None = None
+    if not by_outline:
+        positive = _positive_clicks(target, prompted, settings, draw)
+    elif draw.random() < settings.box / max(1e-9, 1 - settings.click):
+        boxes = _box(target, prompted, settings, draw)[None]
+    else:
+        mask = np.zeros(target.shape, np.int8)
+        mask[prompted] = np.where(section, 1, -1)
+    negative = np.zeros((0, 3))
+    if draw.random() < settings.negative:
+        negative = _negative_clicks(target, prompted, draw)
+    return GridPrompts(positive=positive, negative=negative, boxes=boxes, mask=mask)
+
+
+def _positive_clicks(
+    target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator
+) -> Array:
+    """One click on the prompted slice, well inside more often than not; sometimes more, anywhere."""
+    depth = ndimage.distance_transform_edt(np.pad(target[prompted], 1))[1:-1, 1:-1]
+    weight = (depth ** draw.choice([0.0, 1.0, 3.0])) * target[prompted]
+    place = draw.choice(weight.size, p=(weight / weight.sum()).reshape(-1))
+    y, x = np.unravel_index(int(place), weight.shape)
+    clicks = [np.array([prompted, y, x], float)]
+    if draw.random() < settings.more_clicks:
+        inside = np.argwhere(target)
+        clicks += list(inside[draw.integers(len(inside), size=draw.integers(1, 3))].astype(float))
+    return np.stack(clicks)
+
+
+def _negative_clicks(target: Array, prompted: int, draw: np.random.Generator) -> Array:
+    """One to three clicks 2 to 12 pixels outside the target, on slices near the prompted."""
+    z = int(np.clip(prompted + draw.integers(-4, 5), 0, target.shape[0] - 1))
+    if not target[z].any():
+        z = prompted
+    distance = ndimage.distance_transform_edt(~target[z])
+    places = np.argwhere((distance > 2) & (distance < 12))
+    if not len(places):
+        return np.zeros((0, 3))
+    chosen = places[draw.integers(len(places), size=draw.integers(1, 4))]
+    return np.column_stack([np.full(len(chosen), z), chosen]).astype(float)
+
+
+def _box(target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator) -> Array:
+    """Inclusive corners (2, 3) of a jittered box on the prompted slice, or around the whole target."""
+    low, high = tight_box(target[prompted])
+    first, last = prompted, prompted
+    if draw.random() < settings.solid_box:
+        inside = np.argwhere(target)
+        (first, *low), (last, *high) = inside.min(axis=0), inside.max(axis=0)
+    low, high = np.asarray(low, float), np.asarray(high, float)
+    jitter = settings.box_jitter * (high - low + 1)
+    low = low + np.round(draw.normal(size=2) * jitter)
+    high = np.maximum(high + np.round(draw.normal(size=2) * jitter), low + 1)
+    limit = np.array(target.shape[1:]) - 1
+    low, high = np.clip(low, 0, limit), np.clip(high, 0, limit)
+    return np.array([[first, *low], [last, *high]])

@@ -1,0 +1,1 @@
+"""Promptable models behind one interface, and the checkpoints they come from."""

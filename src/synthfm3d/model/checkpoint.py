@@ -1,0 +1,111 @@
+"""Models by name: the one that ships in the package, a run of ours, or one without weights."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from synthfm3d.errors import InputError
+from synthfm3d.model.interface import PromptableModel
+from synthfm3d.model.random_walker import RandomWalker
+from synthfm3d.model.volumetric import VolumetricConfig, VolumetricModel, VolumetricNetwork
+
+WEIGHTS_FILE = "model.safetensors"
+"""Name of the weights in a run folder."""
+_FORMAT = "synthfm3d-volumetric-1"
+
+
+def choose_device(name: str) -> torch.device:
+    """``"auto"`` is CUDA, then Apple's MPS, then the CPU; other names are torch's own."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {name!r} cannot be used here ({error}); try --device cpu.") from error
+    return device
+
+
+def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
+    """A model ready to segment.
+
+    Parameters
+    ----------
+    name
+        ``"default"`` (ships with the package), ``"random-walker"`` (no weights), a run folder of
+        ``synthfm3d train``, or a ``.safetensors`` file of one.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or its file is not one of ours.
+    """
+    if name == "random-walker":
+        return RandomWalker()
+    if name == "default":
+        with as_file(files("synthfm3d.model") / "weights" / "nano.safetensors") as path:
+            return _load_volumetric(path, "default", device)
+    path = Path(name)
+    if path.is_dir():
+        path = path / WEIGHTS_FILE
+    if not path.is_file():
+        raise InputError(
+            f"{name}: no such model; give default, random-walker, a run folder with {WEIGHTS_FILE}, "
+            "or a .safetensors file."
+        )
+    return _load_volumetric(path, Path(name).name, device)
+
+
+def _load_volumetric(path: Path, name: str, device: str) -> VolumetricModel:
+    network, _ = read_network(path)
+    return VolumetricModel(network, name, choose_device(device))
+
+
+def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:
+    """The network of a weights file, on the CPU in float32, and what the file says of its training."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 not a dict
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a readable .safetensors file ({error}).") from error
+    if metadata.get("format") != _FORMAT:
+        raise InputError(f"{path}: not weights of a volumetric model of this package.")
+    stored = json.loads(metadata["config"])
+    network = VolumetricNetwork(
+        VolumetricConfig(widths=tuple(stored["widths"]), grid_shape=tuple(stored["grid_shape"]))
+    )
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path}: its weights do not fit its own configuration ({error}).") from error
+    return network, json.loads(metadata["training"])
+
+
+def write_network(path: Path, network: VolumetricNetwork, training: dict[str, Any]) -> None:
+    """Weights in float16 with the configuration and a record of the training, written atomically."""
+    weights = {key: value.detach().half().cpu().contiguous() for key, value in network.state_dict().items()}
+    metadata = {
+        "format": _FORMAT,
+        "config": json.dumps(asdict(network.config)),
+        "training": json.dumps(training, sort_keys=True),
+    }
+    unfinished = path.with_suffix(".tmp")
+    save_file(weights, unfinished, metadata)
+    unfinished.replace(path)
+
+
+def weights_hash(path: Path) -> str:
+    """First 12 hexadecimal digits of the file's SHA-256, by which results name a model."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,49 @@
+"""What every promptable model offers, whatever is inside it.
+
+Three families stand behind it: the volumetric network, SAM 2, and the random walker, which has no
+weights and proves that the interface asks for none.
+"""
+
+from typing import Any, Protocol
+
+from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.volume import Array
+
+
+class PromptableModel(Protocol):
+    """A model that segments one object of a volume from prompts.
+
+    Attributes
+    ----------
+    name
+        Printed in results and reports.
+    grid_shape
+        (z, y, x) of the region that the model segments in one piece. A region of interest of this
+        shape is cut around the prompts (``segmentation.zoom``).
+    """
+
+    name: str
+    grid_shape: tuple[int, int, int]
+
+    def prepare(self, channels: Array, spacing_mm: tuple[float, float, float]) -> Any:
+        """Everything that does not depend on the prompts.
+
+        Parameters
+        ----------
+        channels
+            float32 (3, z, y, x) in [0, 1], as ``intensity.model_channels`` makes them.
+        spacing_mm
+            Voxel spacing along (z, y, x).
+
+        Returns
+        -------
+        Features that ``logits`` of the same model takes; kept between clicks on the same region.
+        """
+        ...
+
+    def logits(self, features: Any, prompts: GridPrompts, previous: Array | None = None) -> Array:
+        """Log-odds that a voxel belongs to the prompted object, float32 (z, y, x).
+
+        ``previous`` are the logits of the round before, when prompts correct an earlier result.
+        """
+        ...

@@ -1,0 +1,119 @@
+"""The volumetric family: a 3-D U-Net that takes prompts as channels beside the image.
+
+It learns to follow prompts from random weights in CPU hours. A residual encoder with instance
+normalisation (Isensee et al., MICCAI 2024, "nnU-Net revisited") works at half the in-plane
+resolution; a sub-pixel convolution brings the logits back to full resolution.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synthfm3d.intensity import CHANNELS
+from synthfm3d.model.prompt_channels import PROMPT_CHANNELS, prompt_channels
+from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.volume import Array
+
+_STRIDES = ((1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumetricConfig:
+    """Size of the network.
+
+    Parameters
+    ----------
+    widths
+        Channels of the five resolution levels, finest first.
+    grid_shape
+        (z, y, x) voxels of the region it sees; z a multiple of 8, y and x of 32.
+    """
+
+    widths: tuple[int, int, int, int, int] = (16, 32, 64, 96, 128)
+    grid_shape: tuple[int, int, int] = (32, 128, 128)
+
+    def __post_init__(self) -> None:
+        z, y, x = self.grid_shape
+        if z < 8 or y < 32 or x < 32 or z % 8 or y % 32 or x % 32:
+            raise ValueError(f"grid_shape must be multiples of (8, 32, 32), got {self.grid_shape}.")
+        if (z, y, x) == (8, 32, 32):
+            raise ValueError("grid_shape (8, 32, 32) leaves one voxel at the coarsest level: none to normalise.")
+        if min(self.widths) < 1:
+            raise ValueError(f"widths must be positive, got {self.widths}.")
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 x 3 convolutions with instance norm, beside a 1 x 1 x 1 one."""
+
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int, int] = (1, 1, 1)) -> None:
+        super().__init__()
+        self.first = nn.Conv3d(inputs, outputs, 3, stride, 1, bias=False)
+        self.first_norm = nn.InstanceNorm3d(outputs, affine=True)
+        self.second = nn.Conv3d(outputs, outputs, 3, 1, 1, bias=False)
+        self.second_norm = nn.InstanceNorm3d(outputs, affine=True)
+        self.skip = nn.Conv3d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = functional.leaky_relu(self.first_norm(self.first(x)), 0.01)
+        return functional.leaky_relu(self.second_norm(self.second(inner)) + self.skip(x), 0.01)
+
+
+class VolumetricNetwork(nn.Module):
+    """Image and prompt channels (clip, 8, z, y, x) to logits (clip, 1, z, y, x)."""
+
+    def __init__(self, config: VolumetricConfig) -> None:
+        super().__init__()
+        widths = config.widths
+        self.config = config
+        self.stem = nn.Conv3d(CHANNELS + PROMPT_CHANNELS, widths[0], 3, (1, 2, 2), 1)
+        inputs = (widths[0], *widths[:-1])
+        self.encoder = nn.ModuleList(
+            ResidualBlock(i, o, s) for i, o, s in zip(inputs, widths, _STRIDES, strict=True)
+        )
+        self.decoder = nn.ModuleList(
+            ResidualBlock(deep + fine, fine) for deep, fine in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.head = nn.Conv3d(widths[0], 4, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = [self.stem(x)]  # (clip, channels, z, y / 2, x / 2)
+        for block in self.encoder:
+            levels.append(block(levels[-1]))
+        x = levels.pop()
+        for block in self.decoder:
+            finer = levels.pop()
+            x = functional.interpolate(x, finer.shape[2:], mode="trilinear")
+            x = block(torch.cat([x, finer], dim=1))
+        return _shuffle_in_plane(self.head(x))
+
+
+def _shuffle_in_plane(x: Tensor) -> Tensor:
+    """(clip, 4, z, y, x) to (clip, 1, z, 2 y, 2 x): a sub-pixel convolution's last step."""
+    clips, _, depth, height, width = x.shape
+    x = x.view(clips, 2, 2, depth, height, width).permute(0, 3, 4, 1, 5, 2)
+    return x.reshape(clips, 1, depth, 2 * height, 2 * width)
+
+
+class VolumetricModel:
+    """A trained network behind the interface of all promptable models (``model.interface``)."""
+
+    def __init__(self, network: VolumetricNetwork, name: str, device: torch.device) -> None:
+        self.name = name
+        self.grid_shape = network.config.grid_shape
+        self.device = device
+        self.network = network.to(device).eval()
+
+    def prepare(self, channels: Array, spacing_mm: tuple[float, float, float]) -> Tensor:
+        """The image channels on the model's device, (3, z, y, x)."""
+        if channels.shape != (CHANNELS, *self.grid_shape):
+            raise ValueError(f"channels must be {(CHANNELS, *self.grid_shape)}, got {channels.shape}.")
+        return torch.from_numpy(channels).to(self.device)
+
+    @torch.inference_mode()
+    def logits(self, features: Tensor, prompts: GridPrompts, previous: Array | None = None) -> Array:
+        """Log-odds of the object, float32 (z, y, x)."""
+        said = torch.from_numpy(prompt_channels(prompts, self.grid_shape, previous)).to(self.device)
+        answer: Array = self.network(torch.cat([features, said])[None])[0, 0].float().cpu().numpy()
+        return answer

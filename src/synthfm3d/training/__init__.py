@@ -1,0 +1,1 @@
+"""Training promptable models on synthetic volumes."""

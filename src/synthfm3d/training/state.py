@@ -1,0 +1,90 @@
+"""What a run must remember to go on exactly where it stopped."""
+
+import copy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from synthfm3d.errors import InputError
+from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
+from synthfm3d.training.config import TrainingConfig
+
+CHECKPOINT_FILE = "checkpoint.pt"
+
+
+def parameter_count(config: VolumetricConfig) -> int:
+    """Number of parameters of a network of this size."""
+    return sum(parameter.numel() for parameter in VolumetricNetwork(config).parameters())
+
+
+class TrainingState:
+    """Network, the moving average of its weights, optimiser, and how many steps were taken."""
+
+    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.network = VolumetricNetwork(config.model).to(device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.optimiser.rate, weight_decay=config.optimiser.weight_decay
+        )
+        self.step = 0
+        self.seconds = 0.0
+
+    @torch.no_grad()
+    def update_average(self, decay: float) -> None:
+        """Move the average towards the weights; early steps weigh more, so that it warms up."""
+        decay = min(decay, self.step / (self.step + 10))
+        for averaged, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            averaged.lerp_(current, 1 - decay)
+
+    def save(self, folder: Path, config: TrainingConfig) -> None:
+        """Write the checkpoint, whole or not at all."""
+        unfinished = folder / (CHECKPOINT_FILE + ".tmp")
+        torch.save(
+            {
+                "config": asdict(config),
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+            },
+            unfinished,
+        )
+        unfinished.replace(folder / CHECKPOINT_FILE)
+
+    def load(self, folder: Path, config: TrainingConfig) -> None:
+        """Go on from the folder's checkpoint; InputError if it belongs to another configuration."""
+        path = folder / CHECKPOINT_FILE
+        if not path.is_file():
+            raise InputError(f"{path}: there is no checkpoint to resume from; start without --resume.")
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        changed = _differences(saved["config"], asdict(config))
+        if changed:
+            raise InputError(
+                f"{path}: was made with other settings ({'; '.join(changed)}); "
+                "resume with the same ones, or train into a new folder."
+            )
+        self.network.load_state_dict(saved["network"])
+        self.average.load_state_dict(saved["average"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.step = saved["step"]
+        self.seconds = saved["seconds"]
+
+
+# How often a run logs or saves, or with how many processes, does not change what it computes.
+_INCIDENTAL = {"workers", "log_steps", "checkpoint_steps"}
+
+
+def _differences(saved: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:
+    """Settings that differ, as ``name: saved -> wanted``."""
+    found: list[str] = []
+    for name in sorted(set(saved) | set(wanted)):
+        before, after = saved.get(name), wanted.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += _differences(before, after, f"{prefix}{name}.")
+        elif before != after and not (not prefix and name in _INCIDENTAL):
+            found.append(f"{prefix}{name}: {before} -> {after}")
+    return found

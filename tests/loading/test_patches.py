@@ -1,0 +1,102 @@
+"""A patch is a function of (seed, index), and its prompts lie where they say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from synthfm3d.loading.datasets import PatchDataset
+from synthfm3d.loading.patches import PatchSettings, make_patch
+from synthfm3d.loading.prompting import PromptSettings
+from synthfm3d.model.prompt_channels import prompt_channels
+
+SHAPE = (16, 64, 64)
+SMALL = PatchSettings(depth=(16, 24), in_plane=(64, 80), least_voxels=60)
+
+
+@pytest.fixture(scope="module")
+def patches():
+    return [make_patch(2, index, SHAPE, SMALL) for index in range(24)]
+
+
+def test_the_same_index_gives_the_same_patch(patches):
+    again = make_patch(2, 5, SHAPE, SMALL)
+    assert np.array_equal(again.channels, patches[5].channels)
+    assert np.array_equal(again.target, patches[5].target)
+    assert np.array_equal(prompt_channels(again.prompts, SHAPE), prompt_channels(patches[5].prompts, SHAPE))
+
+
+def test_workers_do_not_change_a_patch():
+    dataset = PatchDataset(2, SHAPE, SMALL)
+    alone = [dataset[index]["inputs"] for index in range(4)]
+    loader = DataLoader(dataset, batch_size=1, sampler=range(4), num_workers=2)
+    for mine, theirs in zip(alone, loader, strict=True):
+        assert torch.equal(mine, theirs["inputs"][0])
+
+
+def test_channels_are_intensities_from_zero_to_one(patches):
+    for patch in patches:
+        assert patch.channels.shape == (3, *SHAPE)
+        assert patch.channels.dtype == np.float32
+        assert 0 <= patch.channels.min() < patch.channels.max() <= 1
+
+
+def test_every_patch_shows_its_target(patches):
+    for patch in patches:
+        assert patch.target.sum() >= SMALL.least_region_voxels
+
+
+def test_positive_clicks_are_inside_and_negative_ones_outside(patches):
+    seen = 0
+    for patch in patches:
+        for clicks, inside in ((patch.prompts.positive, True), (patch.prompts.negative, False)):
+            for z, y, x in clicks.astype(int):
+                assert patch.target[z, y, x] == inside
+                seen += 1
+    assert seen > 10
+
+
+def test_a_mask_prompt_is_the_target_on_one_slice(patches):
+    masks = [(p.prompts.mask, p.target) for p in patches if p.prompts.mask is not None]
+    assert masks
+    for mask, target in masks:
+        (outlined,) = np.unique(np.nonzero(mask)[0])
+        assert np.array_equal(mask[outlined] > 0, target[outlined])
+        assert (mask[outlined] != 0).all()
+
+
+def test_a_box_without_jitter_is_tight():
+    settings = replace(SMALL, prompts=PromptSettings(click=0.0, box=1.0, box_jitter=0.0, solid_box=0.0))
+    for index in range(8):
+        patch = make_patch(4, index, SHAPE, settings)
+        ((low, high),) = patch.prompts.boxes.astype(int)
+        assert low[0] == high[0]
+        rows, columns = np.nonzero(patch.target[low[0]])
+        assert (rows.min(), rows.max(), columns.min(), columns.max()) == (low[1], high[1], low[2], high[2])
+
+
+def test_a_solid_box_without_jitter_bounds_the_target_in_three_dimensions():
+    settings = replace(SMALL, prompts=PromptSettings(click=0.0, box=1.0, box_jitter=0.0, solid_box=1.0))
+    for index in range(4):
+        patch = make_patch(4, index, SHAPE, settings)
+        inside = np.argwhere(patch.target)
+        assert np.array_equal(patch.prompts.boxes[0], [inside.min(axis=0), inside.max(axis=0)])
+
+
+def test_prompts_come_in_the_shares_asked_for():
+    settings = replace(SMALL, prompts=PromptSettings(click=0.5, box=0.25))
+    kinds = [int(PatchDataset(9, SHAPE, settings)[index]["kind"]) for index in range(60)]
+    shares = np.bincount(kinds, minlength=3) / 60
+    assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.2)  # three standard errors
+
+
+def test_settings_that_leave_no_target_say_so():
+    with pytest.raises(RuntimeError, match="no target"):
+        make_patch(0, 0, SHAPE, replace(SMALL, depth=(8,), in_plane=(32,), least_contrast=1e6))
+
+
+def test_shares_beyond_one_are_refused():
+    with pytest.raises(ValueError, match="click and box"):
+        PromptSettings(click=0.8, box=0.4)

@@ -1,0 +1,153 @@
+"""Training: it follows prompts, and a resumed run is the run."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from synthfm3d.errors import InputError
+from synthfm3d.loading.patches import PatchSettings
+from synthfm3d.model.checkpoint import load_model
+from synthfm3d.model.prompt_channels import prompt_channels
+from synthfm3d.model.volumetric import VolumetricConfig
+from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.training.config import OptimiserConfig, TrainingConfig, ValidationConfig
+from synthfm3d.training.loop import learning_rate, take_step, train
+from synthfm3d.training.state import TrainingState
+
+TINY = TrainingConfig(
+    steps=6,
+    batch_size=1,
+    precision="fp32",
+    workers=0,
+    log_steps=1,
+    checkpoint_steps=3,
+    model=VolumetricConfig(widths=(4, 4, 4, 4, 4), grid_shape=(16, 32, 32)),
+    data=PatchSettings(depth=(16,), in_plane=(64,), least_voxels=60, least_region_voxels=100),
+    validation=ValidationConfig(every_steps=3, patches=2),
+)
+
+
+@pytest.mark.slow
+def test_a_network_learns_to_give_the_object_that_the_prompt_names():
+    """One image, two objects; inputs differ by the prompt alone. A prompt-blind answer (both, either or
+    the union) has a mean IoU of 0.5 at most."""
+    shape = (16, 32, 32)
+    config = replace(
+        TINY,
+        steps=250,
+        batch_size=4,
+        model=VolumetricConfig(widths=(8, 8, 16, 16, 16), grid_shape=shape),
+        optimiser=OptimiserConfig(rate=5e-3, warmup_steps=10),
+    )
+    z, y, x = np.ogrid[:16, :32, :32]
+    objects = [
+        (((z - 8) / 5) ** 2 + ((y - cy) / 6) ** 2 + ((x - cx) / 5) ** 2) < 1 for cy, cx in ((10, 9), (20, 22))
+    ]
+    generator = np.random.default_rng(0)
+    image = 0.8 * (objects[0] | objects[1]) + 0.1 * generator.standard_normal(shape)
+    channels = torch.from_numpy(np.stack([image.astype(np.float32)] * 3))
+    inputs, targets = [], []
+    for (cy, cx), target in zip(((10, 9), (20, 22)), objects, strict=True):
+        for prompt in (
+            GridPrompts(positive=np.array([[8.0, cy, cx]])),
+            GridPrompts(boxes=np.array([[[8.0, cy - 6, cx - 5], [8, cy + 6, cx + 5]]])),
+        ):
+            inputs.append(torch.cat([channels, torch.from_numpy(prompt_channels(prompt, shape))]))
+            targets.append(torch.from_numpy(target).float()[None])
+    batch = {"inputs": torch.stack(inputs), "target": torch.stack(targets)}
+    state = TrainingState(config, torch.device("cpu"))
+    for _ in range(config.steps):
+        take_step(state, batch, config, torch.device("cpu"))
+    with torch.inference_mode():
+        answer = state.network(batch["inputs"]) > 0
+    wanted = batch["target"] > 0.5
+    iou = (answer & wanted).sum((1, 2, 3, 4)) / (answer | wanted).sum((1, 2, 3, 4))
+    assert iou.min() > 0.9
+
+
+def _weights(folder):
+    return torch.load(folder / "checkpoint.pt", weights_only=True)
+
+
+def test_a_run_leaves_weights_a_log_and_a_checkpoint(tmp_path):
+    weights = train(TINY, tmp_path / "run", device="cpu")
+    assert load_model(str(tmp_path / "run"), "cpu").grid_shape == (16, 32, 32)
+    assert weights.name == "model.safetensors"
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    losses = [line for line in lines if "loss" in line]
+    assert [line["step"] for line in losses] == [1, 2, 3, 4, 5, 6]
+    assert losses[0]["loss"] == pytest.approx(
+        losses[0]["cross_entropy"] + 1 - losses[0]["soft_dice"], abs=1e-4
+    )
+    assert sum("validation_dice_point" in line or "validation_dice_box" in line for line in lines) == 2
+    assert not list((tmp_path / "run").glob("*.tmp"))
+
+
+def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(TINY, whole, device="cpu")
+
+    class Stopped(Exception):
+        pass
+
+    def stop_after_four(entry):
+        if entry["step"] == 4 and "loss" in entry:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(TINY, broken, device="cpu", report=stop_after_four)
+    assert _weights(broken)["step"] == 3
+    train(TINY, broken, device="cpu", resume=True)
+    for name in ("network", "average"):
+        for key, value in _weights(whole)[name].items():
+            assert torch.equal(value, _weights(broken)[name][key]), key
+
+
+def test_resuming_with_other_settings_names_them(tmp_path):
+    train(replace(TINY, steps=3), tmp_path, device="cpu")
+    with pytest.raises(InputError, match=r"steps: 3 -> 9.*optimiser|optimiser.*steps: 3 -> 9"):
+        train(
+            replace(TINY, steps=9, optimiser=OptimiserConfig(rate=1e-4)), tmp_path, resume=True, device="cpu"
+        )
+
+
+def test_resuming_without_a_checkpoint_says_so(tmp_path):
+    with pytest.raises(InputError, match="no checkpoint"):
+        train(TINY, tmp_path, resume=True, device="cpu")
+
+
+def test_the_rate_warms_up_and_ends_near_a_hundredth():
+    config = OptimiserConfig(rate=1.0, warmup_steps=10)
+    assert learning_rate(0, 1000, config) == pytest.approx(0.1)
+    assert learning_rate(500, 1000, config) == pytest.approx(0.505)
+    assert learning_rate(999, 1000, config) == pytest.approx(0.01, abs=1e-4)
+
+
+def test_the_average_of_weights_follows_them():
+    config = replace(TINY, averaging=0.5)
+    state = TrainingState(config, torch.device("cpu"))
+    with torch.no_grad():
+        for parameter in state.network.parameters():
+            parameter.fill_(1.0)
+        for parameter in state.average.parameters():
+            parameter.fill_(0.0)
+    state.step = 1000
+    for expected in (0.5, 0.75, 0.875):
+        state.update_average(config.averaging)
+        assert next(state.average.parameters()).mean().item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"averaging": 1.0}, "averaging"),
+        ({"validation": ValidationConfig(seed=0)}, "held out"),
+    ],
+)
+def test_impossible_settings_are_refused_by_name(change, named):
+    with pytest.raises(ValueError, match=named):
+        replace(TINY, **change)
