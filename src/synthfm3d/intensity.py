@@ -53,15 +53,11 @@ def windows_of(volume: Volume) -> Windows:
     flat = flat[:: max(1, flat.size // _PERCENTILE_SAMPLES)]
     foreground = flat[flat > darkest]
     if foreground.size == 0:
-        return _same_window(darkest, darkest + 1.0, outside=darkest)
+        return Windows.repeated(darkest, darkest + 1.0, outside=darkest)
     low, high = (float(v) for v in np.percentile(foreground, PERCENTILES))
     if high <= low:
         high = low + 1.0
-    return _same_window(low, high, outside=darkest)
-
-
-def _same_window(low: float, high: float, outside: float) -> Windows:
-    return Windows(((low, high), (low, high), (low, high)), outside)
+    return Windows.repeated(low, high, outside=darkest)
 
 
 def model_channels(voxels: Array, windows: Windows) -> Array:

@@ -16,7 +16,7 @@ SLICE_SPACING_RANGE = (1.5, 3.0)
 """Slice spacing of a region over its pixel spacing: as the scan's own, kept within this range."""
 FIELD_OF_VIEW_PER_EXTENT = 3.0
 """Width of a region over the object's larger extent in the plane of the prompted slice, where known."""
-FIELD_OF_VIEW_RANGE = (1.5, 6.0)
+FIELD_OF_VIEW_RANGE = (1.6, 6.0)
 """The same ratio as training varies it, so a model copes with anything in between."""
 
 

@@ -1,0 +1,1 @@
+"""The file formats of others: each module owns one orientation convention."""

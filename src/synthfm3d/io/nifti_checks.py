@@ -1,0 +1,256 @@
+"""What stands in front of nibabel: a damaged NIfTI file is refused before its numbers are believed.
+
+The usual readers fail silently here (docs, imaging E.1): a truncated file reads as zeros, a wrong
+checksum is never looked at, a wrong data offset turns the header into voxels.
+"""
+
+import gzip
+import io
+import math
+import warnings
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.spatialimages import HeaderDataError
+
+from synthfm3d.errors import InputError
+from synthfm3d.volume import Array, Grid
+
+LARGEST_BYTES = 2**33
+"""Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
+LARGEST_GZIP_RATIO = 1040
+"""Deflate cannot shrink data by more than 1032 to 1, so a header that claims more is wrong."""
+_CHUNK = 1 << 24
+_HEADER_BYTES = 544  # the longer of NIfTI-1 (348 + 4) and NIfTI-2 (540 + 4), with the extension flag
+_OTHER_FORMATS = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"II*\0": "a TIFF picture",
+    b"MM\0*": "a TIFF picture",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive: unpack it first",
+    b"NRRD": "an NRRD image: convert it to NIfTI first",
+    b"ObjectType": "a MetaImage header: convert it to NIfTI first",
+    b"\x89HDF": "an HDF5 file",
+    b"{": "a JSON file",
+}
+Header = nib.Nifti1Header | nib.Nifti2Header
+
+
+def checked_file(path: Path) -> tuple[Header, io.BytesIO]:
+    """Header and whole uncompressed content of a NIfTI file.
+
+    Compression is recognised by content, not by name. A gzip file is read to its very end, so that
+    its checksum is compared.
+
+    Raises
+    ------
+    InputError
+        The file is missing, a folder, empty, of another format, damaged or truncated, or its header
+        claims something impossible.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file: check the path.")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a NIfTI file: name a .nii or .nii.gz file in it.")
+    stored_bytes = path.stat().st_size
+    if stored_bytes == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
+    try:
+        with path.open("rb") as file:
+            compressed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if not compressed:
+                return _checked_stream(path, file, most_bytes=stored_bytes)
+            with gzip.GzipFile(fileobj=file) as stream:
+                return _checked_stream(path, stream, most_bytes=stored_bytes * LARGEST_GZIP_RATIO)
+    except EOFError as error:
+        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: the compressed file is damaged ({error}): copy or download it again."
+        ) from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{path}: cannot be read ({reason}): check its permissions.") from error
+
+
+def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> tuple[Header, io.BytesIO]:
+    """Header first, then no more than what the header promises, then on to the end of the file."""
+    start = stream.read(_HEADER_BYTES)
+    header = _parsed_header(path, start)
+    expected = _expected_bytes(path, header)
+    if expected > most_bytes:
+        raise InputError(
+            f"{path}: the file is truncated: its header promises {expected:,} bytes, "
+            f"it cannot hold more than {most_bytes:,}: copy or export it again."
+        )
+    content = io.BytesIO()
+    content.write(start[:expected])
+    while content.tell() < expected:
+        chunk = stream.read(min(_CHUNK, expected - content.tell()))
+        if not chunk:
+            raise InputError(
+                f"{path}: the file is truncated: its header promises {expected:,} bytes, "
+                f"it holds {content.tell():,}: copy or export it again."
+            )
+        content.write(chunk)
+    while stream.read(_CHUNK):  # to the end, where gzip keeps its checksum
+        pass
+    content.seek(0)
+    return header, content
+
+
+def _parsed_header(path: Path, start: bytes) -> Header:
+    kind: type[Header]
+    if start[4:12] == b"n+2\0\r\n\x1a\n" and len(start) >= 540:
+        kind, size = nib.Nifti2Header, 540
+    elif start[344:348] == b"n+1\0":
+        kind, size = nib.Nifti1Header, 348
+    elif start[344:348] == b"ni1\0":
+        raise InputError(
+            f"{path}: is half of a NIfTI pair (.hdr and .img): convert it to one .nii file first."
+        )
+    else:
+        raise InputError(f"{path}: is not a NIfTI file{_what_it_is(start)}.")
+    try:
+        header = kind(start[:size], check=False)
+        header.get_data_dtype()
+    except (HeaderDataError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: its NIfTI header is damaged ({error}): export it again.") from error
+    return header
+
+
+def _what_it_is(start: bytes) -> str:
+    """``" but a PNG picture"`` and the like, from the first bytes; empty where unknown."""
+    for magic, description in _OTHER_FORMATS.items():
+        if start.startswith(magic):
+            return f" but {description}"
+    if start[128:132] == b"DICM":
+        return " but a DICOM file: convert the series to NIfTI first"
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return " but an HTML page (a failed download?): download it again"
+    if start.lstrip().startswith(b"<?xml"):
+        return " but an XML file"
+    if start[344:348] == b"\0\0\0\0" and len(start) > 348:
+        return " (Analyze 7.5 or another format): convert it to NIfTI first"
+    return " (unknown format, or its header is damaged)"
+
+
+def _expected_bytes(path: Path, header: Header) -> int:
+    """Length of the uncompressed file by its header; every claim is checked before it is believed."""
+    rank = int(header["dim"][0])
+    sizes = [int(n) for n in header["dim"][1 : rank + 1]] if 1 <= rank <= 7 else []
+    if not sizes or min(sizes) < 1:
+        raise InputError(
+            f"{path}: its header is damaged (dimensions {header['dim'].tolist()}): export it again."
+        )
+    data_bytes = math.prod(sizes) * header.get_data_dtype().itemsize
+    if data_bytes > LARGEST_BYTES:
+        raise InputError(
+            f"{path}: its header claims {'x'.join(map(str, sizes))} voxels, {data_bytes / 2**30:,.0f} GiB, "
+            f"more than the {LARGEST_BYTES / 2**30:.0f} GiB that are read: crop it, or export it again."
+        )
+    offset = float(header["vox_offset"])
+    first = 544 if isinstance(header, nib.Nifti2Header) else 352
+    if not math.isfinite(offset) or offset < first or offset > LARGEST_BYTES:
+        raise InputError(
+            f"{path}: its header is damaged (voxels start at byte {offset:g}, "
+            f"which cannot be before {first}): export it again."
+        )
+    return int(offset + data_bytes)
+
+
+def checked_affine(path: Path, header: Header) -> Array:
+    """(4, 4) affine from the stored (i, j, k) to RAS mm, by the sform, else the qform, else the spacing.
+
+    Warns where the two forms contradict each other or are missing; raises InputError where no form
+    gives a usable geometry.
+    """
+    sform, qform = _usable_sform(header), _usable_qform(header)
+    spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
+    if sform is None and int(header["sform_code"]) > 0:
+        if qform is None:
+            raise InputError(
+                f"{path}: its affine is singular (two axes coincide) and it has no qform: export it again."
+            )
+        warnings.warn(f"{path}: its sform is singular; the qform is used.", stacklevel=3)
+    if sform is not None:
+        scales = np.sqrt((sform[:3, :3] ** 2).sum(axis=0))
+        if (
+            np.allclose(scales, 1.0, atol=1e-4)
+            and spacing.min() > 0
+            and not np.allclose(spacing, 1.0, atol=1e-3)
+        ):
+            # Known from ACDC: a placeholder sform of 1 mm beside the true spacing.
+            warnings.warn(
+                f"{path}: its sform says 1 mm but its spacing is "
+                f"{' x '.join(f'{s:.3g}' for s in spacing)} mm; the spacing is trusted.",
+                stacklevel=3,
+            )
+            sform = qform if qform is not None else sform @ np.diag([*spacing, 1.0])
+        elif qform is not None and not _agree(header, sform, qform):
+            warnings.warn(
+                f"{path}: its sform and qform put the voxels at different places; the sform is used.",
+                stacklevel=3,
+            )
+        return _warned_of_shear(path, sform)
+    if qform is not None:
+        return qform
+    warnings.warn(
+        f"{path}: it has neither sform nor qform: its orientation is unknown, left and right may be swapped.",
+        stacklevel=3,
+    )
+    if spacing.min() <= 0 or not np.isfinite(spacing).all():
+        raise InputError(f"{path}: it has no voxel spacing and no affine: export it again.")
+    return np.asarray(header.get_base_affine(), np.float64)
+
+
+def _extent(header: Header, axis: int) -> int:
+    return int(header["dim"][axis + 1]) if axis < int(header["dim"][0]) else 1
+
+
+def _usable_sform(header: Header) -> Array | None:
+    if int(header["sform_code"]) <= 0:
+        return None
+    return _if_regular(header.get_sform())
+
+
+def _usable_qform(header: Header) -> Array | None:
+    if int(header["qform_code"]) <= 0 or not (np.abs(header["pixdim"][1:4]) > 0).all():
+        return None
+    try:
+        return _if_regular(header.get_qform())
+    except (HeaderDataError, ValueError):
+        return None
+
+
+def _if_regular(affine: Array) -> Array | None:
+    """The affine, or None where it is not finite or flattens space."""
+    affine = np.asarray(affine, np.float64)
+    if not np.isfinite(affine).all():
+        return None
+    scales = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    if scales.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / scales)) < 1e-4:
+        return None
+    return affine
+
+
+def _agree(header: Header, sform: Array, qform: Array) -> bool:
+    """Whether both forms put every corner of the volume within one voxel of the same place."""
+    shape = (_extent(header, 0), _extent(header, 1), _extent(header, 2))
+    grid = Grid(shape, sform)
+    return grid.same_as(Grid(shape, qform), tolerance_mm=max(grid.spacing_mm))
+
+
+def _warned_of_shear(path: Path, affine: Array) -> Array:
+    directions = affine[:3, :3] / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    if np.abs(directions.T @ directions - np.eye(3)).max() > 1e-2:
+        warnings.warn(
+            f"{path}: its voxel axes are not at right angles (a tilted gantry?); it is segmented as it is.",
+            stacklevel=4,
+        )
+    return affine

@@ -1,0 +1,103 @@
+"""An object that leaves the region through the plane is followed through the stack of slices.
+
+The region moves on, and the mask that was found on one of its last slices becomes the prompt of the
+next look, until the object ends, the scan ends or the steps are used up.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_on_grid
+from synthfm3d.segmentation.look import Look, ModelOnScan
+from synthfm3d.segmentation.zoom import Focus, field_of_view_limits, fitting, measured
+from synthfm3d.volume import Array, Grid
+
+MOST_STEPS = 32
+"""Looks in one direction: at some ten slices each, longer than any scan that is not a whole body."""
+UNRELIABLE_DEPTH = 1 / 8
+"""At the end of a region a model sees nothing of what follows: this part of its depth is not handed on."""
+SCALE_KEPT = (2.4, 3.6)
+"""Field of view over the extent of the mask that is handed on, as training varies it around 3 for
+outlines; only outside of it the view is rescaled."""
+
+
+def follow(
+    model: ModelOnScan, prompts: Sequence[Prompt], mask: Array, covered: slice, focus: Focus, direction: int
+) -> bool:
+    """Extend a mask, boolean (z, y, x) of the scan, in place, along the slices.
+
+    Parameters
+    ----------
+    covered
+        Slices of the scan that the look at ``focus`` covered.
+    direction
+        +1 towards higher slice indices, -1 towards lower ones.
+
+    Returns
+    -------
+    Whether the end was found: False where the steps were used up before it.
+    """
+    grid = model.scan.grid
+    bound = depth_limits(prompts, grid)[direction > 0]
+    prompted = int(np.rint(grid.to_index(focus.centre_mm)[0]))
+    for _ in range(MOST_STEPS):
+        end = covered.stop - 1 if direction > 0 else covered.start
+        if (bound - end) * direction <= 0 or not mask[end].any():
+            return True
+        prompted = _hand_over_slice(mask, prompted, end, _unreliable_depth(grid, focus, model), direction)
+        focus = _refocused(mask[prompted], prompted, focus, model)
+        handed_on = _slice_prompt(model, mask, prompted)
+        look = model.look([*prompts, handed_on], focus.centre_mm, focus.field_of_view_mm)
+        covered = _paste_beyond(model, look, mask, prompted, direction)
+    return False
+
+
+def depth_limits(prompts: Sequence[Prompt], scan: Grid) -> tuple[int, int]:
+    """First and last slice on which the object can be: those of 3-D boxes if there are any, else all."""
+    boxes = [np.rint(box_on_grid(p, scan)[:, 0]).astype(int) for p in prompts if isinstance(p, Box)]
+    deep = [depth for depth in boxes if depth[0] != depth[1]]
+    if not deep:
+        return 0, scan.shape[0] - 1
+    return int(min(depth[0] for depth in deep)), int(max(depth[1] for depth in deep))
+
+
+def _unreliable_depth(scan: Grid, focus: Focus, model: ModelOnScan) -> int:
+    """Number of the scan's slices at the end of a region whose masks are not handed on."""
+    region = model.region(focus.centre_mm, focus.field_of_view_mm)
+    depth_mm = region.shape[0] * region.spacing_mm[0]
+    return int(np.ceil(UNRELIABLE_DEPTH * depth_mm / scan.spacing_mm[0]))
+
+
+def _hand_over_slice(mask: Array, prompted: int, end: int, unreliable: int, direction: int) -> int:
+    """The last reliable slice; always beyond the present one, so that every step moves on."""
+    reliable = end - direction * unreliable
+    if (reliable - prompted) * direction < 1 or not mask[reliable].any():
+        return end
+    return reliable
+
+
+def _refocused(slice_mask: Array, index: int, focus: Focus, model: ModelOnScan) -> Focus:
+    """Centred on the mask of a slice; rescaled only if its extent asks for it."""
+    centre_mm, extent_mm = measured(slice_mask, model.scan.grid, index)
+    smallest, largest = (ratio * extent_mm for ratio in SCALE_KEPT)
+    if smallest <= focus.field_of_view_mm <= largest:
+        return Focus(centre_mm, focus.field_of_view_mm)
+    limits = field_of_view_limits(model.scan.grid, model.model.grid_shape, extent_mm)
+    return Focus(centre_mm, fitting(extent_mm, limits))
+
+
+def _slice_prompt(model: ModelOnScan, mask: Array, index: int) -> Mask:
+    """The mask of one slice as a prompt."""
+    outlined = np.zeros(mask.shape, bool)
+    outlined[index] = mask[index]
+    return Mask(volume=model.scan.with_voxels(outlined))
+
+
+def _paste_beyond(model: ModelOnScan, look: Look, mask: Array, prompted: int, direction: int) -> slice:
+    """Write a look's slices behind the prompted one into the mask; returns the slices it covers."""
+    (z, y, x), found = model.on_scan(look)
+    beyond = slice(prompted + 1, z.stop) if direction > 0 else slice(z.start, prompted)
+    mask[beyond] = False
+    mask[beyond, y, x] = found[beyond.start - z.start : beyond.stop - z.start]
+    return z

@@ -1,0 +1,141 @@
+"""From a scan and a click, a box or a mask to the object's mask on the scan's own voxels.
+
+The story: turn the scan so that its slices come first; look at the prompted place at a scale that the
+model knows; follow the object where it leaves the region through the slices; turn the mask back.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from synthfm3d.intensity import assumed_modality, windows_of
+from synthfm3d.model.interface import PromptableModel
+from synthfm3d.prompts.prompt import Mask, Point, Prompt
+from synthfm3d.segmentation.follow import follow
+from synthfm3d.segmentation.look import ModelOnScan
+from synthfm3d.segmentation.placement import checked_prompts
+from synthfm3d.segmentation.slices import on_grid_of, working_form
+from synthfm3d.segmentation.zoom import first_look
+from synthfm3d.volume import Array, Modality, Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segmentation:
+    """A mask, and what a reader should know about it.
+
+    Parameters
+    ----------
+    mask
+        uint8 0 or 1 on the scan's own grid.
+    modality
+        What the scan was taken for; None: unknown, its contrast was normalised by percentiles.
+    field_of_view_mm
+        Width of the region in which the object was looked at.
+    warnings
+        What may be wrong, one sentence each.
+    """
+
+    mask: Volume
+    modality: Modality | None
+    field_of_view_mm: float
+    warnings: tuple[str, ...]
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume of the object in millilitres."""
+        return float(np.count_nonzero(self.mask.voxels)) * self.mask.grid.voxel_ml
+
+
+class Segmenter:
+    """Segments one object of a scan from prompts, with any promptable model.
+
+    Examples
+    --------
+    >>> segmenter = Segmenter.from_pretrained()  # doctest: +SKIP
+    >>> mask = segmenter.segment(scan, [Point(position_mm=(12.0, -30.5, 41.0))])  # doctest: +SKIP
+    """
+
+    def __init__(self, model: PromptableModel) -> None:
+        self.model = model
+
+    @classmethod
+    def from_pretrained(cls, name: str = "default", device: str = "auto") -> Self:
+        """With a model by name or checkpoint path, on ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``."""
+        from synthfm3d.model.checkpoint import load_model  # torch: seconds, and not needed by other models
+
+        return cls(load_model(name, device))
+
+    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
+        """Mask (uint8, 0 or 1) of the prompted object on the scan's own grid.
+
+        Parameters
+        ----------
+        volume
+            The scan, in any storage order and orientation.
+        prompts
+            Points, boxes and masks in RAS mm, at least one of them positive.
+
+        Raises
+        ------
+        InputError
+            A prompt lies outside the scan, is empty or on another grid, or nothing is positive.
+
+        Warns
+        -----
+        UserWarning
+            What ``segment_with_details`` returns as warnings.
+        """
+        result = self.segment_with_details(volume, prompts)
+        for sentence in result.warnings:
+            warnings.warn(sentence, stacklevel=2)
+        return result.mask
+
+    def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
+        """As ``segment``, with the assumed modality, the field of view and the warnings.
+
+        The mask holds the components that a positive prompt touches; a stray one elsewhere is
+        dropped, unless no component is touched at all.
+        """
+        prompts = checked_prompts(prompts, volume.grid)
+        working = working_form(volume, prompts)
+        prompts = [_turned(prompt, working) for prompt in prompts]
+        model = ModelOnScan(self.model, working, windows_of(working))
+
+        look, focus = first_look(model, prompts)
+        mask = np.zeros(working.voxels.shape, bool)
+        part, found = model.on_scan(look)
+        mask[part] = found
+        ended = [follow(model, prompts, mask, part[0], focus, direction) for direction in (-1, 1)]
+
+        notes = []
+        if not mask.any():
+            notes.append("The model found nothing at the prompts: try a box, or more points.")
+        elif not look.hits_prompts:
+            notes.append("The mask does not contain the prompts: try a box, or more points.")
+        elif missed := _missed_points(mask, prompts, working):
+            notes.append(f"{missed} of the positive points are not in the mask: it may be incomplete.")
+        if not all(ended):
+            notes.append("The object was not followed to its end: prompt it again farther on.")
+        turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
+        return Segmentation(
+            mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
+            modality=assumed_modality(volume),
+            field_of_view_mm=focus.field_of_view_mm,
+            warnings=tuple(notes),
+        )
+
+
+def _turned(prompt: Prompt, working: Volume) -> Prompt:
+    """Points and boxes are in mm and need no turning; a mask follows the scan's axes."""
+    return Mask(volume=on_grid_of(prompt.volume, working.grid)) if isinstance(prompt, Mask) else prompt
+
+
+def _missed_points(mask: Array, prompts: Sequence[Prompt], working: Volume) -> int:
+    """Number of positive points whose voxel the mask leaves out."""
+    points = [p.position_mm for p in prompts if isinstance(p, Point) and p.positive]
+    index = np.rint(working.grid.to_index(np.array(points).reshape(-1, 3))).astype(int)
+    index = np.clip(index, 0, np.array(mask.shape) - 1)
+    return int(np.count_nonzero(~mask[tuple(index.T)]))

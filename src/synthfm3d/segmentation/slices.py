@@ -1,0 +1,94 @@
+"""From the scan as it was stored to the form that models work on, and back.
+
+The working form has its slices along the first axis. No voxel is resampled: axes are permuted and
+flipped only, so the way back is exact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_on_grid
+from synthfm3d.volume import Array, Grid, Volume
+
+CLEARLY_LARGER = 1.3
+"""The largest spacing names the slicing axis if it exceeds the next one by this factor. Scans whose
+spacings are closer than that are as good as isotropic, and are read as axial slices."""
+
+
+def working_form(scan: Volume, prompts: Sequence[Prompt] = ()) -> Volume:
+    """The scan with (z, y, x) closest to (Superior, Posterior, Left), then the slicing axis first.
+
+    The slicing axis is the one along which a box or mask prompt is flat, since it was drawn on a
+    slice across this axis; else the axis along which the scan was acquired, by its spacing; else z.
+    """
+    axial = scan.axial()
+    axis = slicing_axis(axial.grid, prompts)
+    others = [n for n in range(3) if n != axis]
+    return axial.reordered((axis, others[0], others[1]), (False, False, False))
+
+
+def slicing_axis(grid: Grid, prompts: Sequence[Prompt] = ()) -> int:
+    """Axis of a grid across which its slices lie, see ``working_form``; the first prompt decides."""
+    acquired = _acquisition_axis(grid)
+    for prompt in prompts:
+        flat = _flat_axes(prompt, grid)
+        if flat and acquired not in flat:
+            return flat[0]
+        if flat:
+            return acquired
+    return acquired
+
+
+def on_grid_of(volume: Volume, grid: Grid) -> Volume:
+    """The same voxels in the axis order and directions of ``grid``, which covers the same lattice.
+
+    Raises ValueError if the two do not differ in the order and direction of their axes alone.
+    """
+    turn = np.linalg.inv(volume.affine[:3, :3]) @ grid.affine[:3, :3]  # [present axis, wanted axis]
+    order = np.abs(turn).argmax(axis=0)
+    flips = turn[order, range(3)] < 0
+    if sorted(order) == [0, 1, 2]:
+        turned = volume.reordered(
+            (int(order[0]), int(order[1]), int(order[2])), (bool(flips[0]), bool(flips[1]), bool(flips[2]))
+        )
+        # A tenth of a voxel: affines lose digits when other programs store them.
+        if turned.grid.same_as(grid, tolerance_mm=0.1 * min(grid.spacing_mm)):
+            return replace(turned, affine=grid.affine)
+    raise ValueError(
+        f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not lie on one "
+        f"of {grid.shape} voxels at {_rounded(grid.spacing_mm)} mm (z, y, x)."
+    )
+
+
+def _acquisition_axis(grid: Grid) -> int:
+    spacing = np.array(grid.spacing_mm)
+    largest = int(spacing.argmax())
+    return largest if spacing[largest] > CLEARLY_LARGER * np.sort(spacing)[1] else 0
+
+
+def _flat_axes(prompt: Prompt, grid: Grid) -> list[int]:
+    """Axes of ``grid`` along which a box or mask is one voxel thick; none for a point."""
+    if isinstance(prompt, Box):
+        low, high = box_on_grid(prompt, grid)
+    elif isinstance(prompt, Mask):
+        low, high = foreground_corners(on_grid_of(prompt.volume, grid).voxels)
+    else:
+        return []
+    return [axis for axis in range(3) if high[axis] - low[axis] < 0.5]
+
+
+def foreground_corners(mask: Array) -> Array:
+    """Inclusive corners (2, 3) of the smallest box around the non-zero voxels of a mask (z, y, x).
+
+    Raises ValueError for an empty mask.
+    """
+    present = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    if not len(present[0]):
+        raise ValueError("the mask is empty: it holds no voxel other than zero.")
+    return np.array([[p[0] for p in present], [p[-1] for p in present]])
+
+
+def _rounded(spacing_mm: tuple[float, float, float]) -> tuple[float, ...]:
+    return tuple(round(s, 3) for s in spacing_mm)

@@ -1,0 +1,161 @@
+"""Where to look, and how much of the scan at once: the object should fill a third of the view.
+
+A box or a mask tells the object's size. A click does not: the model looks, and zooms until what it
+finds has a size that it knows from training.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_on_grid
+from synthfm3d.regions import FIELD_OF_VIEW_PER_EXTENT, FIELD_OF_VIEW_RANGE, SLICE_SPACING_RANGE
+from synthfm3d.segmentation.look import Look, ModelOnScan
+from synthfm3d.segmentation.slices import foreground_corners
+from synthfm3d.volume import Array, Grid
+
+MOST_ROUNDS = 5
+"""Looks in search of a click's scale. Zooming by two, they span a factor of 16."""
+TOO_SMALL = 1 / 5
+"""The object's extent over the field of view below which the view is narrowed."""
+TOO_LARGE = 1 / FIELD_OF_VIEW_RANGE[0]
+"""The same ratio above which the view is widened: beyond it no object was in training."""
+FINEST_PIXEL = 1 / 4
+"""Pixel of a region over that of the scan, at least: finer ones only blur."""
+REACH = 1 / 4
+"""A region reaches the scan's neighbouring slice within this part of its depth, so that an object can
+be followed from slice to slice, however far apart they are."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Focus:
+    """A place to look at: RAS mm (3,), on a slice of the scan, and the field of view in mm."""
+
+    centre_mm: Array
+    field_of_view_mm: float
+
+
+def first_look(model: ModelOnScan, prompts: Sequence[Prompt]) -> tuple[Look, Focus]:
+    """Look at the prompted object at the right scale: once for a box or mask, several times for clicks."""
+    centre_mm, extent_mm = prompted_place(prompts, model.scan.grid)
+    limits = field_of_view_limits(model.scan.grid, model.model.grid_shape, extent_mm)
+    if any(not isinstance(prompt, Point) for prompt in prompts):
+        focus = Focus(centre_mm, fitting(extent_mm, limits))
+        return model.look(prompts, focus.centre_mm, focus.field_of_view_mm), focus
+    return _look_around_click(model, prompts, centre_mm, extent_mm, limits)
+
+
+def _look_around_click(
+    model: ModelOnScan,
+    prompts: Sequence[Prompt],
+    centre_mm: Array,
+    extent_mm: float,
+    limits: tuple[float, float],
+) -> tuple[Look, Focus]:
+    """Zoom until the object has a known scale, then look once more at the very scale of a box or mask.
+
+    The click stays in the middle of the region, as in training; three times the extent holds the
+    object even if the click is at its edge.
+    """
+    focus = Focus(centre_mm, _starting_field_of_view(model, extent_mm, limits))
+    for _ in range(MOST_ROUNDS):
+        look = model.look(prompts, focus.centre_mm, focus.field_of_view_mm)
+        wanted = _next_field_of_view(look, focus.field_of_view_mm, limits)
+        if np.isclose(wanted, focus.field_of_view_mm, rtol=0.05):
+            break
+        focus = Focus(centre_mm, wanted)
+    middle = look.mask[look.region.shape[0] // 2]
+    if not middle.any():
+        return look, focus
+    found_extent_mm = measured(middle, look.region, look.region.shape[0] // 2)[1]
+    focus = Focus(centre_mm, fitting(found_extent_mm, limits))
+    final = model.look(prompts, focus.centre_mm, focus.field_of_view_mm)
+    return (final, focus) if final.hits_prompts or not look.hits_prompts else (look, focus)
+
+
+def _starting_field_of_view(model: ModelOnScan, extent_mm: float, limits: tuple[float, float]) -> float:
+    """The scan's own pixels, one to one: the scale at which it was acquired to show its organs."""
+    own = max(model.model.grid_shape[1:]) * min(model.scan.spacing_mm[1:])
+    return float(np.clip(max(own, FIELD_OF_VIEW_RANGE[0] * extent_mm), *limits))
+
+
+def _next_field_of_view(look: Look, field_of_view_mm: float, limits: tuple[float, float]) -> float:
+    """A wider view if the object does not fit, a narrower one if it is small or invisible, else the same."""
+    middle = look.region.shape[0] // 2
+    mask = look.mask[middle]
+    if not mask.any():
+        wanted = field_of_view_mm / 2  # perhaps too small to be seen
+    else:
+        extent_mm = measured(mask, look.region, middle)[1]
+        if touches_border(mask) or extent_mm > TOO_LARGE * field_of_view_mm:
+            wanted = 2 * field_of_view_mm
+        elif extent_mm < TOO_SMALL * field_of_view_mm:
+            wanted = FIELD_OF_VIEW_PER_EXTENT * extent_mm
+        else:
+            wanted = field_of_view_mm
+    return float(np.clip(wanted, *limits))
+
+
+def touches_border(slice_mask: Array) -> bool:
+    """Whether a mask (y, x) reaches an edge of its region."""
+    return bool(slice_mask[[0, -1]].any() or slice_mask[:, [0, -1]].any())
+
+
+def fitting(extent_mm: float, limits: tuple[float, float]) -> float:
+    """Field of view for an object of known extent."""
+    return float(np.clip(FIELD_OF_VIEW_PER_EXTENT * extent_mm, *limits))
+
+
+def field_of_view_limits(scan: Grid, shape: tuple[int, int, int], extent_mm: float) -> tuple[float, float]:
+    """Smallest and largest useful field of view, in mm.
+
+    Parameters
+    ----------
+    scan
+        Grid of the scan, slices first.
+    shape
+        (z, y, x) of the model's region.
+    extent_mm
+        In-plane extent of the prompts, which must fit in any case.
+    """
+    slice_mm, *plane_mm = scan.spacing_mm
+    by_pixel = FINEST_PIXEL * min(plane_mm)
+    by_depth = slice_mm / (REACH * shape[0] * SLICE_SPACING_RANGE[1])
+    smallest = max(shape[1:]) * max(by_pixel, by_depth)
+    whole = max(n * step for n, step in zip(scan.shape[1:], plane_mm, strict=True))
+    needed = FIELD_OF_VIEW_RANGE[0] * extent_mm
+    return max(smallest, needed), max(smallest, needed, whole)
+
+
+def measured(slice_mask: Array, grid: Grid, index: int) -> tuple[Array, float]:
+    """Middle, (3,) RAS mm, and larger in-plane extent, mm, of a non-empty mask (y, x) on one slice."""
+    low, high = foreground_corners(slice_mask[np.newaxis])
+    middle = np.array([index, *((low + high) / 2)[1:]])
+    extent = ((high - low + 1) * np.array(grid.spacing_mm))[1:].max()
+    return grid.to_mm(middle), float(extent)
+
+
+def prompted_place(prompts: Sequence[Prompt], scan: Grid) -> tuple[Array, float]:
+    """Where the positive prompts are: (3,) RAS mm on a prompted slice, and their larger in-plane extent, mm.
+
+    In the plane it is the middle of the box around all of them; of the prompted slices it is the one
+    nearest to their middle.
+    """
+    corners: list[Array] = []
+    slices: list[float] = []
+    for prompt in prompts:
+        if isinstance(prompt, Mask):
+            corners.append(foreground_corners(prompt.volume.voxels).astype(float))
+            slices.extend(np.flatnonzero(prompt.volume.voxels.any(axis=(1, 2))))
+        elif isinstance(prompt, Box):
+            corners.append(box_on_grid(prompt, scan))
+            slices.append(corners[-1][:, 0].mean())
+        elif prompt.positive:
+            corners.append(np.tile(scan.to_index(np.array(prompt.position_mm)), (2, 1)))
+            slices.append(corners[-1][0, 0])
+    low, high = np.min(corners, axis=(0, 1)), np.max(corners, axis=(0, 1))
+    middle = (low + high) / 2
+    middle[0] = np.rint(min(slices, key=lambda index: abs(index - middle[0])))
+    extent = ((high - low + 1) * np.array(scan.spacing_mm))[1:].max()
+    return scan.to_mm(middle), float(extent)
