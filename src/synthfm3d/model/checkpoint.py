@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,19 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
     InputError
         If there is no such model, or its file is not one of ours.
     """
-    if name == "random-walker":
+    path = weights_path(name)
+    if path is None:
         return RandomWalker()
+    network, _ = read_network(path)
+    return VolumetricModel(network, Path(name).name, choose_device(device))
+
+
+def weights_path(name: str) -> Path | None:
+    """The weights file of a model by name (see ``load_model``), None for one without weights."""
+    if name == "random-walker":
+        return None
     if name == "default":
-        with as_file(files("synthfm3d.model") / "weights" / "nano.safetensors") as path:
-            return _load_volumetric(path, "default", device)
+        return Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
     path = Path(name)
     if path.is_dir():
         path = path / WEIGHTS_FILE
@@ -64,12 +72,7 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
             f"{name}: no such model; give default, random-walker, a run folder with {WEIGHTS_FILE}, "
             "or a .safetensors file."
         )
-    return _load_volumetric(path, Path(name).name, device)
-
-
-def _load_volumetric(path: Path, name: str, device: str) -> VolumetricModel:
-    network, _ = read_network(path)
-    return VolumetricModel(network, name, choose_device(device))
+    return path
 
 
 def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""What is scored: scans with label maps, and the structures in them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from synthfm3d.errors import InputError
+from synthfm3d.volume import Volume
+
+LabelSource = Literal["expert", "automatic", "non-expert"]
+"""Who drew the reference. Agreement with an automatic label is called agreement, not accuracy."""
+LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One structure of a label map: the union of one or more label values."""
+
+    structure: str
+    labels: tuple[int, ...]
+    label_source: LabelSource = "expert"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """A scan, its label map on the same grid, and what is scored in it.
+
+    Parameters
+    ----------
+    targets
+        Structures that the label map holds.
+    absent
+        Names of structures that were asked for and have no voxel; they are skipped and counted.
+    """
+
+    name: str
+    image: Volume
+    label_map: Volume
+    targets: tuple[Target, ...]
+    absent: tuple[str, ...] = ()
+
+    def reference(self, target: Target) -> Volume:
+        """The true mask of a target, uint8."""
+        return self.label_map.with_voxels(np.isin(self.label_map.voxels, target.labels).astype(np.uint8))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PendingCase:
+    """A case that is read when its turn comes, so that one scan at a time is in memory.
+
+    ``read`` raises InputError if the case cannot be used.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+    read: Callable[[], Case]
+
+
+def make_case(name: str, image: Volume, label_map: Volume, targets: Sequence[Target]) -> Case:
+    """A case of the targets that its label map holds; the others are listed as absent.
+
+    Raises
+    ------
+    InputError
+        Image and label map lie on different grids, or the third axis is time.
+    """
+    if not image.grid.same_as(label_map.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
+        raise InputError(
+            f"{name}: image {_geometry(image)} and labels {_geometry(label_map)} lie on different grids: "
+            "resample the labels onto the image first."
+        )
+    if image.third_axis == "time":
+        raise InputError(f"{name}: is a cine sequence: take one frame of it.")
+    found = {int(value) for value in np.unique(label_map.voxels)}
+    present = tuple(target for target in targets if found & set(target.labels))
+    absent = tuple(target.structure for target in targets if not found & set(target.labels))
+    # Stored affines may differ in their last digits; one grid from here on.
+    on_image = image.with_voxels(label_map.voxels)
+    return Case(name=name, image=image, label_map=on_image, targets=present, absent=absent)
+
+
+def choose_targets(
+    label_map: Volume,
+    names: Mapping[int, str],
+    wanted: Sequence[str] = (),
+    *,
+    label_source: LabelSource = "expert",
+    where: str = "labels",
+) -> tuple[Target, ...]:
+    """Structures of a label map, chosen by name or by label value.
+
+    Parameters
+    ----------
+    names
+        Name of each label value; values without one are called ``label_<value>``.
+    wanted
+        Names or values such as ``"liver"`` or ``"5"``, in the order of the result; empty: every
+        structure that the label map holds, by value.
+    where
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        A structure is unknown (the message lists the known ones), or the label map is empty.
+    """
+    found = [int(value) for value in np.unique(label_map.voxels) if value != 0]
+    if not found:
+        raise InputError(f"{where}: holds no label, every voxel is 0: name the file of the labels.")
+    known = {value: names.get(value, f"label_{value}") for value in sorted({*found, *names} - {0})}
+    chosen: dict[str, tuple[int, ...]] = {}
+    for word in wanted or [known[value] for value in found]:
+        values = tuple(value for value, name in known.items() if word in (name, str(value)))
+        if not values:
+            listed = ", ".join(f"{name} ({value})" for value, name in known.items())
+            raise InputError(f"{where}: there is no structure {word!r}; known are {listed}.")
+        chosen[known[values[0]]] = values
+    return tuple(
+        Target(structure=name, labels=values, label_source=label_source) for name, values in chosen.items()
+    )
+
+
+def _geometry(volume: Volume) -> str:
+    """Shape and spacing in the order of the stored file, as other tools print them."""
+    shape = " × ".join(str(n) for n in volume.voxels.shape[::-1])
+    spacing = " × ".join(f"{mm:.4g}" for mm in volume.spacing_mm[::-1])
+    return f"({shape} voxels of {spacing} mm)"

@@ -1,0 +1,66 @@
+"""An outcome as a picture: prediction filled, truth outlined, prompt marked, on three planes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from synthfm3d.evaluation.protocol import Outcome
+from synthfm3d.pictures import MARK_COLOUR, PALETTE, Cross, Frame, Layer, Mark, three_planes
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.segmentation.slices import foreground_corners
+from synthfm3d.volume import Array, Volume
+
+REFERENCE_COLOUR = PALETTE[1]
+PREDICTION_COLOUR = PALETTE[4]
+PROMPT_COLOUR = MARK_COLOUR
+NEGATIVE_COLOUR = (255, 64, 64)
+_FIELD_OVER_EXTENT = 2.0
+_SMALLEST_FIELD_MM = 60.0
+
+
+def outcome_picture(outcome: Outcome, window: tuple[float, float], *, height_px: int = 200) -> Array:
+    """Three planes through the innermost point of the prompt slice, zoomed to the true structure.
+
+    Every method and prompt of one structure is shown on the same planes at the same scale.
+    """
+    layers = (
+        []
+        if outcome.prediction is None
+        else [Layer(labels=outcome.prediction, colour=PREDICTION_COLOUR, outline_px=1)]
+    )
+    layers.append(Layer(labels=outcome.reference, colour=REFERENCE_COLOUR, fill=0, outline_px=2))
+    layers += [outline_layer(prompt) for prompt in outcome.prompts if isinstance(prompt, Mask)]
+    return three_planes(
+        outcome.image,
+        outcome.centre_mm,
+        window,
+        layers=layers,
+        marks=prompt_marks(outcome.prompts),
+        field_of_view_mm=max(_SMALLEST_FIELD_MM, _FIELD_OVER_EXTENT * _largest_extent_mm(outcome.reference)),
+        height_px=height_px,
+    )
+
+
+def prompt_marks(prompts: Sequence[Prompt]) -> list[Mark]:
+    """Clicks as crosses and boxes as frames; mask prompts are drawn with ``outline_layer``."""
+    marks: list[Mark] = []
+    for prompt in prompts:
+        if isinstance(prompt, Point):
+            colour = PROMPT_COLOUR if prompt.positive else NEGATIVE_COLOUR
+            marks.append(Cross(position_mm=prompt.position_mm, colour=colour))
+        elif isinstance(prompt, Box):
+            marks.append(
+                Frame(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm, colour=PROMPT_COLOUR)
+            )
+    return marks
+
+
+def outline_layer(prompt: Mask) -> Layer:
+    """A mask prompt as a thin outline."""
+    inside = prompt.volume.with_voxels((prompt.volume.voxels > 0).astype(np.uint8))
+    return Layer(labels=inside, colour=PROMPT_COLOUR, fill=0, outline_px=1)
+
+
+def _largest_extent_mm(mask: Volume) -> float:
+    low, high = foreground_corners(mask.voxels)
+    return float(((high - low + 1) * np.array(mask.spacing_mm)).max())

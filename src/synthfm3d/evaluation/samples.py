@@ -1,0 +1,41 @@
+"""The frozen targets on the six real sample scans, and the scans themselves.
+
+``sample_targets.json`` holds names, label values and volumes only. The scans are not part of this
+package: each lies in a folder of its case's name, which begins with its modality, as
+``image.nii.gz`` and ``labels.nii.gz``. No model, threshold or preset may be chosen on them; a frozen
+model is scored once.
+"""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from synthfm3d.errors import InputError
+from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
+from synthfm3d.io.nifti import read_labels, read_nifti
+from synthfm3d.volume import MODALITIES, Modality
+
+
+def sample_cases(folder: Path) -> tuple[PendingCase, ...]:
+    """The frozen list, in its order, with scans that lie in a folder; InputError if it is no folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder: name the folder of the sample scans.")
+    rows = json.loads(files("synthfm3d.evaluation").joinpath("sample_targets.json").read_text("utf-8"))
+    return tuple(
+        _pending(folder / name, tuple(_target(row) for row in rows if row["case"] == name))
+        for name in dict.fromkeys(row["case"] for row in rows)
+    )
+
+
+def _pending(folder: Path, targets: tuple[Target, ...]) -> PendingCase:
+    def read() -> Case:
+        modality: Modality = next(m for m in MODALITIES if folder.name.startswith(f"{m}_"))
+        image = read_nifti(folder / "image.nii.gz", modality=modality)
+        return make_case(folder.name, image, read_labels(folder / "labels.nii.gz"), targets)
+
+    return PendingCase(name=folder.name, targets=targets, read=read)
+
+
+def _target(row: dict[str, Any]) -> Target:
+    return Target(structure=row["structure"], labels=(row["label"],), label_source=row["label_source"])

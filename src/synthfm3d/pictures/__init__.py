@@ -1,0 +1,35 @@
+"""Pictures of volumes: grey slices, masks and marks over them, three planes, contact sheets.
+
+A picture is a uint8 array (row, column, 3) in sRGB, made with NumPy and Pillow alone. Letters come
+from the font inside Pillow, so a picture is the same on every machine.
+"""
+
+from synthfm3d.pictures.overlay import (
+    MARK_COLOUR,
+    PALETTE,
+    grey,
+    label_colour,
+    overlay,
+    with_cross,
+    with_frame,
+)
+from synthfm3d.pictures.planes import Cross, Frame, Layer, Mark, three_planes
+from synthfm3d.pictures.sheet import contact_sheet, data_uri, png_bytes
+
+__all__ = [
+    "MARK_COLOUR",
+    "PALETTE",
+    "Cross",
+    "Frame",
+    "Layer",
+    "Mark",
+    "contact_sheet",
+    "data_uri",
+    "grey",
+    "label_colour",
+    "overlay",
+    "png_bytes",
+    "three_planes",
+    "with_cross",
+    "with_frame",
+]

@@ -1,0 +1,233 @@
+"""Three orthogonal planes of a volume in radiological convention, as a hospital's viewer shows them.
+
+The patient's right is on the left of the picture, anterior or superior at the top, and sagittal
+planes look to the left. Voxels keep their physical proportions, however anisotropic they are. Grey
+values are interpolated for display; masks never, so an outline runs along the very voxels that
+were scored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from synthfm3d.pictures.overlay import MARK_COLOUR, Colour, grey, overlay, with_cross, with_frame
+from synthfm3d.pictures.sheet import BACKGROUND, INK, font
+from synthfm3d.volume import Array, Grid, Volume
+
+_GAP = 4
+"""Pixels between planes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A mask or label map drawn over an image.
+
+    Parameters
+    ----------
+    labels
+        Label map (0 = nothing) on the grid of the image it lies over.
+    colour
+        One colour for all labels; None gives every label its own (``label_colour``).
+    fill
+        Opacity of the inside, 0 (outline only) to 1.
+    outline_px
+        Thickness of the outline in picture pixels, drawn inside the region; 0 for none.
+    """
+
+    labels: Volume
+    colour: Colour | None = None
+    fill: float = 0.35
+    outline_px: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cross:
+    """A click, drawn as a cross on the planes that pass through its voxel; position in RAS mm."""
+
+    position_mm: tuple[float, float, float]
+    colour: Colour = MARK_COLOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A box, drawn as a rectangle around its corner voxels on the planes that cut it; corners in RAS mm."""
+
+    corner_mm: tuple[float, float, float]
+    opposite_mm: tuple[float, float, float]
+    colour: Colour = MARK_COLOUR
+
+
+Mark = Cross | Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plane:
+    """How one plane of an axial volume (z to Superior, y to Posterior, x to Left) is shown."""
+
+    axis: int
+    """Array axis across the plane."""
+    row: int
+    column: int
+    """Array axes that run down and to the right in the picture."""
+    upwards: bool
+    """Whether the row axis runs up instead of down."""
+    letters: tuple[str, str, str, str]
+    """Top, bottom, left, right."""
+
+
+_AXIAL = _Plane(axis=0, row=1, column=2, upwards=False, letters=("A", "P", "R", "L"))
+_CORONAL = _Plane(axis=1, row=0, column=2, upwards=True, letters=("S", "I", "R", "L"))
+_SAGITTAL = _Plane(axis=2, row=0, column=1, upwards=True, letters=("S", "I", "A", "P"))
+
+
+def three_planes(
+    image: Volume,
+    centre_mm: tuple[float, float, float],
+    window: tuple[float, float],
+    *,
+    layers: Sequence[Layer] = (),
+    marks: Sequence[Mark] = (),
+    field_of_view_mm: float | None = None,
+    height_px: int = 240,
+) -> Array:
+    """Axial, coronal and sagittal plane through a point, side by side at one physical scale.
+
+    Parameters
+    ----------
+    image
+        Scan in any storage order; its third axis must be space.
+    centre_mm
+        Point in RAS mm that all planes pass through; the nearest voxel's, inside the scan.
+    window
+        Values (low, high) shown as black and white.
+    layers
+        Label maps on the grid of the image, drawn in this order.
+    marks
+        Crosses and frames, drawn above the layers.
+    field_of_view_mm
+        Side of the part that is shown, around the point; None shows the whole scan.
+    height_px
+        Height of the picture.
+
+    Returns
+    -------
+    uint8 (``height_px``, width, 3).
+    """
+    if image.third_axis == "time":
+        raise ValueError("a cine sequence has no three planes: its third axis is time.")
+    for layer in layers:
+        if not layer.labels.grid.same_as(image.grid):
+            raise ValueError("a layer must lie on the grid of the image that it is drawn over.")
+    scan = image.axial()
+    labels = [layer.labels.axial().voxels for layer in layers]
+    shape, spacing = np.array(scan.voxels.shape), np.array(scan.spacing_mm)
+    centre = np.clip(np.round(scan.grid.to_index(np.array(centre_mm))), 0, shape - 1)
+    low, high = _window_of_view(centre, shape, spacing, field_of_view_mm)
+    extent_mm = (high - low) * spacing
+    scale = height_px / float(max(extent_mm[0], extent_mm[1]))
+
+    panes = []
+    for plane in (_AXIAL, _CORONAL, _SAGITTAL):
+        view = _View(plane=plane, low=low, high=high, scale=scale * spacing)
+        at = int(centre[plane.axis])
+        pane = view.cut(grey(np.take(scan.voxels, at, axis=plane.axis), window), smooth=True)
+        for layer, voxels in zip(layers, labels, strict=True):
+            part = view.cut(np.take(voxels, at, axis=plane.axis), smooth=False)
+            pane = overlay(pane, part, colour=layer.colour, fill=layer.fill, outline_px=layer.outline_px)
+        pane = pane if pane.ndim == 3 else np.repeat(pane[..., None], 3, axis=2)
+        for mark in marks:
+            pane = _with_mark(pane, mark, scan.grid, view, at)
+        panes.append(_with_letters(_padded(pane, height_px), plane.letters))
+    return _side_by_side(panes)
+
+
+def _window_of_view(
+    centre: Array, shape: Array, spacing: Array, field_mm: float | None
+) -> tuple[Array, Array]:
+    """Bounds of the shown part in fractional voxel edges (0 ... shape), shifted to stay in the scan."""
+    if field_mm is None:
+        return np.zeros(3), shape.astype(float)
+    size = np.minimum(shape, np.maximum(field_mm / spacing, 1.0))
+    low = np.clip(centre + 0.5 - size / 2, 0, shape - size)
+    return low, low + size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """From a plane's voxels to the pixels of its picture."""
+
+    plane: _Plane
+    low: Array
+    high: Array
+    """(3,) bounds of the shown part, in voxel edges (voxel i covers i ... i + 1)."""
+    scale: Array
+    """(3,) picture pixels per voxel."""
+
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        extent = np.maximum(1, np.round((self.high - self.low) * self.scale)).astype(int)
+        return int(extent[self.plane.column]), int(extent[self.plane.row])
+
+    def cut(self, pixels: Array, *, smooth: bool) -> Array:
+        """The shown part of a slice (row axis, column axis) at picture resolution, the right way up."""
+        row, column = self.plane.row, self.plane.column
+        left, upper = float(self.low[column]), float(self.low[row])
+        right, lower = float(self.high[column]), float(self.high[row])
+        source = Image.fromarray(pixels if smooth else pixels.astype(np.int32))
+        method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+        result = np.asarray(source.resize(self.size(), method, box=(left, upper, right, lower)))
+        return result[::-1] if self.plane.upwards else result
+
+    def position(self, edges: Array) -> tuple[float, float]:
+        """(x, y) pixel of a place given in voxel edges (z, y, x)."""
+        width, height = self.size()
+        row, column = self.plane.row, self.plane.column
+        x = (edges[column] - self.low[column]) / (self.high[column] - self.low[column]) * width
+        y = (edges[row] - self.low[row]) / (self.high[row] - self.low[row]) * height
+        return float(x), float(height - y if self.plane.upwards else y)
+
+
+def _with_mark(pane: Array, mark: Mark, scan: Grid, view: _View, at: int) -> Array:
+    """The pane with a mark drawn on it, if it touches this plane (voxel ``at`` across it)."""
+    across = view.plane.axis
+    if isinstance(mark, Cross):
+        place = scan.to_index(np.array(mark.position_mm))
+        if round(place[across]) != at:
+            return pane
+        return with_cross(pane, view.position(place + 0.5), mark.colour)
+    corners = np.round(scan.to_index(np.array([mark.corner_mm, mark.opposite_mm])))
+    lower, upper = corners.min(axis=0), corners.max(axis=0)
+    if not lower[across] <= at <= upper[across]:
+        return pane
+    return with_frame(pane, view.position(lower), view.position(upper + 1), mark.colour)
+
+
+def _with_letters(pane: Array, letters: tuple[str, str, str, str]) -> Array:
+    """The pane with orientation letters at its top, bottom, left and right edge."""
+    image = Image.fromarray(pane)
+    draw = ImageDraw.Draw(image)
+    width, height = image.size
+    places = (
+        (width / 2, 3, "mt"),
+        (width / 2, height - 4, "mb"),
+        (4, height / 2, "lm"),
+        (width - 4, height / 2, "rm"),
+    )
+    for letter, (x, y, anchor) in zip(letters, places, strict=True):
+        draw.text((x, y), letter, INK, font(12), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
+    return np.asarray(image)
+
+
+def _padded(pane: Array, height: int) -> Array:
+    above = (height - pane.shape[0]) // 2
+    return np.pad(pane, ((above, height - pane.shape[0] - above), (0, 0), (0, 0)))
+
+
+def _side_by_side(panes: Sequence[Array]) -> Array:
+    gap = np.zeros((panes[0].shape[0], _GAP, 3), np.uint8) + np.array(BACKGROUND, np.uint8)
+    parts = [panes[0]]
+    for pane in panes[1:]:
+        parts += [gap, pane]
+    return np.concatenate(parts, axis=1)

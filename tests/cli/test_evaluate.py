@@ -1,0 +1,235 @@
+"""``synthfm3d evaluate`` as a user meets it: files in, report out, one-line errors."""
+
+import csv
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+
+from synthfm3d.cli import evaluate
+from synthfm3d.cli.boundary import guarded
+from synthfm3d.evaluation.models import ModelMethod
+from synthfm3d.io.nifti import write_nifti
+from synthfm3d.volume import Grid, Volume
+
+GRID = Grid.from_spacing((16, 40, 50), (3.0, 1.0, 1.0))
+
+
+class OneVoxel:
+    """Stands for a model: its mask is the first voxel, unless it is told to fail."""
+
+    fails = False
+
+    def segment_with_details(self, volume: Volume, prompts: Any) -> SimpleNamespace:
+        if self.fails:
+            raise RuntimeError("no memory")
+        voxels = np.zeros(volume.voxels.shape, np.uint8)
+        voxels[0, 0, 0] = 1
+        return SimpleNamespace(mask=volume.with_voxels(voxels))
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> OneVoxel:
+    """No model is loaded: these tests are about the command."""
+    stand_in = OneVoxel()
+    monkeypatch.setattr(
+        "synthfm3d.evaluation.models.model_method",
+        lambda name, device: ModelMethod(name=name, segmenter=stand_in, weights=None),  # type: ignore[arg-type]
+    )
+    return stand_in
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with a scan, its labels (1: a ball of 8.5 mm, 2: a box) and their names."""
+    z, y, x = np.ogrid[:16, :40, :50]
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[((z - 8) * 3) ** 2 + (y - 15) ** 2 + (x - 15) ** 2 <= 8.5**2] = 1
+    labels[5:9, 25:35, 30:45] = 2
+    noise = np.random.default_rng(0).normal(100, 20, GRID.shape).astype(np.float32)
+    write_nifti(tmp_path / "scan.nii.gz", Volume(voxels=noise, affine=GRID.affine))
+    write_nifti(tmp_path / "labels.nii.gz", Volume(voxels=labels, affine=GRID.affine))
+    (tmp_path / "names.json").write_text('{"1": "ball", "2": "box", "3": "ghost"}')
+    return tmp_path
+
+
+def run(*arguments: object) -> int:
+    app = typer.Typer()
+    evaluate.register(app)
+    return guarded(app, [str(argument) for argument in arguments])
+
+
+def run_on(files: Path, *arguments: object, out: str = "report") -> int:
+    inputs = ("--image", files / "scan.nii.gz", "--labels", files / "labels.nii.gz")
+    return run(*inputs, "--names", files / "names.json", "-o", files / out, *arguments)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "scores.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.usefixtures("model")
+def test_every_structure_is_scored_with_every_prompt_and_the_table_is_printed(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_on(files) == 0
+    scores = {
+        (row["structure"], row["prompt"], row["method"]): float(row["dice"]) for row in rows(files / "report")
+    }
+    assert len(scores) == 2 * (3 + 1 + 1)
+    assert scores["ball", "box", "ellipsoid from box"] == 1.0
+    assert scores["ball", "point", "default"] == 0.0
+    printed = capsys.readouterr()
+    assert "1.000" in printed.out
+    assert "ellipsoid from box" in printed.out
+    assert "report.html" in printed.err
+    page = (files / "report" / "report.html").read_text()
+    assert page.count("<img") == 10
+
+
+@pytest.mark.usefixtures("model")
+def test_structures_prompts_and_models_are_chosen_with_commas_or_repeated(files: Path) -> None:
+    arguments = (
+        "--structure",
+        "box,ball",
+        "--prompt",
+        "mask",
+        "--prompt",
+        "point",
+        "--model",
+        "default,other",
+    )
+    assert run_on(files, *arguments, "--no-baselines", "--label-source", "automatic", "--modality", "mr") == 0
+    found = rows(files / "report")
+    assert [(row["structure"], row["prompt"], row["method"]) for row in found] == [
+        (structure, prompt, method)
+        for structure in ("box", "ball")
+        for prompt in ("mask", "point")
+        for method in ("default", "other")
+    ]
+    assert {(row["label_source"], row["modality"], row["case"]) for row in found} == {
+        ("automatic", "mr", "scan.nii.gz")
+    }
+
+
+@pytest.mark.usefixtures("model")
+def test_json_on_stdout_is_the_json_of_the_report(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(files, "--json", "--quiet") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == json.loads((files / "report" / "report.json").read_text())
+    assert printed.err == ""
+
+
+@pytest.mark.usefixtures("model")
+def test_a_second_run_writes_the_same_csv(files: Path) -> None:
+    assert run_on(files, out="first") == run_on(files, out="second") == 0
+    assert (files / "first" / "scores.csv").read_bytes() == (files / "second" / "scores.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("model")
+def test_a_dry_run_writes_nothing(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(files, "--dry-run") == 0
+    assert "10 masks" in capsys.readouterr().err
+    assert not (files / "report").exists()
+
+
+@pytest.mark.usefixtures("model")
+def test_an_absent_structure_is_skipped_and_told(files: Path) -> None:
+    assert run_on(files, "--structure", "ball,ghost") == 0
+    data = json.loads((files / "report" / "report.json").read_text())
+    assert data["absent"] == [{"case": "scan.nii.gz", "structure": "ghost"}]
+
+
+def test_a_model_that_always_fails_is_exit_code_1_with_a_report(
+    files: Path, model: OneVoxel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.fails = True
+    assert run_on(files, "--no-baselines") == 1
+    assert "6 of 6 masks failed; the first: RuntimeError: no memory" in capsys.readouterr().err
+    assert len(rows(files / "report")) == 6
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--structure", "spleen"], ["labels.nii.gz", "'spleen'", "ball (1), box (2), ghost (3)"]),
+        (["--structure", "ghost"], ["'ghost' has no voxel"]),
+        (["--prompt", "scribble"], ["--prompt scribble", "point, box, mask"]),
+        (["--image", "missing.nii.gz"], ["missing.nii.gz"]),
+        (["--labels", "missing.nii.gz"], ["missing.nii.gz"]),
+        (["--names", "missing.json"], ["missing.json"]),
+        (["--samples", "."], ["--samples"]),
+        (["--label-source", "guess"], ["guess"]),
+        (["--frame", "3"], ["scan.nii.gz", "frame 3"]),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2_and_nothing_is_written(
+    files: Path, arguments: list[str], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_on(files, *arguments) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    for words in told:
+        assert words in message
+    assert not (files / "report").exists()
+
+
+@pytest.mark.usefixtures("model")
+def test_labels_on_another_grid_are_told_with_both_geometries(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Grid.from_spacing(GRID.shape, (3.0, 1.0, 2.0))
+    write_nifti(files / "labels.nii.gz", Volume(voxels=np.ones(GRID.shape, np.uint8), affine=other.affine))
+    assert run_on(files) == 2
+    message = capsys.readouterr().err
+    assert "scan.nii.gz" in message
+    assert "50 × 40 × 16 voxels of 2 × 1 × 3 mm" in message
+
+
+@pytest.mark.usefixtures("model")
+def test_a_report_in_a_place_that_is_a_file_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "taken").write_text("")
+    assert run_on(files, out="taken") == 2
+    assert "taken" in capsys.readouterr().err
+    assert (files / "taken").read_text() == ""
+
+
+def test_nothing_to_score_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-o", tmp_path / "report") == 2
+    assert "--image and --labels, or --samples" in capsys.readouterr().err
+
+
+def test_a_model_that_does_not_exist_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    assert run_on(files, "--model", "nosuch") == 2
+    assert "nosuch: no such model" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("model")
+def test_samples_are_scored_case_by_case_and_a_broken_one_is_left_out(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = files / "samples" / "mr_sct_t2"
+    folder.mkdir(parents=True)
+    (files / "scan.nii.gz").rename(folder / "image.nii.gz")
+    (files / "labels.nii.gz").rename(folder / "labels.nii.gz")
+    assert run("--samples", files / "samples", "-o", files / "report", "--json") == 0
+    printed = capsys.readouterr()
+    data = json.loads(printed.out)
+    assert {(score["case"], score["structure"]) for score in data["scores"]} == {("mr_sct_t2", "spinal_cord")}
+    assert len(data["unusable"]) == 5
+    assert printed.err.count("Left out") == 5
+
+
+def test_the_random_walker_is_scored_end_to_end(files: Path) -> None:
+    pytest.importorskip("torch")
+    assert run_on(files, "--model", "random-walker", "--structure", "ball", "--prompt", "box") == 0
+    walker, ellipsoid = rows(files / "report")
+    assert (walker["method"], walker["error"]) == ("random-walker", "")
+    assert ellipsoid["dice"] == "1.000000"

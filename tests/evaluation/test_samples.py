@@ -1,0 +1,57 @@
+"""The frozen targets, and the real scans where they are present."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from synthfm3d.errors import InputError
+from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
+from synthfm3d.evaluation.run import run_evaluation
+from synthfm3d.evaluation.samples import sample_cases
+
+
+def test_six_cases_and_28_targets_are_frozen(tmp_path: Path) -> None:
+    cases = sample_cases(tmp_path)
+    assert [case.name for case in cases] == [
+        "ct_ts_torso",
+        "mr_ts_abdomen",
+        "mr_scd_hfi09_a",
+        "mr_sct_t2",
+        "us_liver_sweep",
+        "mr_vxm_brain",
+    ]
+    assert sum(len(case.targets) for case in cases) == 28
+    sources = {case.name: {target.label_source for target in case.targets} for case in cases}
+    assert sources["mr_scd_hfi09_a"] == {"expert"}
+    assert sources["us_liver_sweep"] == {"non-expert"}
+    assert sources["ct_ts_torso"] == {"automatic"}
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        sample_cases(tmp_path / "nowhere")
+
+
+def test_a_folder_without_scans_is_an_error_that_names_the_first_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"6 cases cannot be used.*ct_ts_torso.image\.nii\.gz"):
+        run_evaluation(sample_cases(tmp_path), [EllipsoidFromBox()])
+
+
+def test_the_real_scans_hold_the_frozen_volumes(samples: Path) -> None:
+    stated = {
+        (row["case"], row["structure"]): row["ml"]
+        for row in json.loads((samples / "targets.json").read_text())
+    }
+    small = [
+        case for case in sample_cases(samples) if case.name in ("mr_ts_abdomen", "mr_sct_t2", "ct_ts_torso")
+    ]
+    report = run_evaluation(small, [EllipsoidFromBox(), ShrinkingMask()], with_pictures=False)
+    assert not report.unusable
+    assert not report.absent
+    assert {score.modality for score in report.scores} == {"ct", "mr"}
+    for score in report.scores:
+        assert score.error is None
+        assert score.reference_ml == pytest.approx(stated[score.case, score.structure], abs=0.06)
+        if score.method == "shrinking mask":
+            assert score.prompt_slice_dice > 0.99  # but for stray components, it copies the slice

@@ -1,0 +1,69 @@
+"""Overlap of masks, against shapes whose overlap is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from synthfm3d.metrics.overlap import dice, intersection_over_union, volume_ml
+from synthfm3d.volume import Grid, Volume
+
+EMPTY = np.zeros((3, 4, 5), np.uint8)
+FULL = np.ones((3, 4, 5), np.uint8)
+
+
+def test_two_boxes_that_share_half_of_their_voxels_have_dice_one_half() -> None:
+    first, second = np.zeros((4, 6, 4)), np.zeros((4, 6, 4))
+    first[:, 0:4], second[:, 2:6] = 1, 1
+    assert dice(first, second) == 0.5
+    assert intersection_over_union(first, second) == pytest.approx(1 / 3)
+
+
+def test_two_balls_one_radius_apart_have_dice_five_sixteenths() -> None:
+    # The lens of two balls at distance d is 1 - 3/4 (d/R) + 1/16 (d/R)^3 of a ball.
+    radius = 24
+    z, y, x = np.ogrid[-25:26, -25:26, -25:50]
+    first = z**2 + y**2 + x**2 <= radius**2
+    second = z**2 + y**2 + (x - radius) ** 2 <= radius**2
+    assert dice(first, second) == pytest.approx(5 / 16, rel=0.01)
+
+
+def test_two_empty_masks_agree_perfectly() -> None:
+    assert dice(EMPTY, EMPTY) == 1.0
+    assert intersection_over_union(EMPTY, EMPTY) == 1.0
+
+
+def test_an_empty_and_a_full_mask_do_not_agree_at_all() -> None:
+    assert dice(EMPTY, FULL) == dice(FULL, EMPTY) == 0.0
+    assert intersection_over_union(EMPTY, FULL) == intersection_over_union(FULL, EMPTY) == 0.0
+
+
+def test_any_value_but_zero_is_foreground() -> None:
+    assert dice(FULL * 7, FULL.astype(bool)) == 1.0
+
+
+@given(arrays(bool, (3, 4, 2)), arrays(bool, (3, 4, 2)))
+def test_dice_is_symmetric_and_follows_from_the_jaccard_index(first: np.ndarray, second: np.ndarray) -> None:
+    jaccard = intersection_over_union(first, second)
+    assert dice(first, second) == dice(second, first)
+    assert dice(first, second) == pytest.approx(2 * jaccard / (1 + jaccard))
+
+
+def test_masks_of_different_shape_are_an_error() -> None:
+    with pytest.raises(ValueError, match="differ in shape"):
+        dice(EMPTY, EMPTY[1:])
+
+
+@given(st.integers(0, 60))
+def test_ml_is_the_number_of_voxels_times_their_volume(count: int) -> None:
+    voxels = np.zeros(60, np.uint8)
+    voxels[:count] = 3
+    grid = Grid.from_spacing((3, 4, 5), (5.0, 2.0, 1.0))
+    mask = Volume(voxels=voxels.reshape(3, 4, 5), affine=grid.affine)
+    assert volume_ml(mask) == pytest.approx(count * 10 / 1000)
+
+
+def test_a_cine_sequence_has_no_volume() -> None:
+    with pytest.raises(ValueError, match="time"):
+        volume_ml(Volume(voxels=FULL, affine=np.eye(4), third_axis="time"))
