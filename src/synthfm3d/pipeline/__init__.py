@@ -1,0 +1,1 @@
+"""Where everything is strung together: volumes into folders, and the demonstration."""

@@ -1,0 +1,54 @@
+"""Synthetic volumes as folders of NIfTI files, and a picture of them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from synthfm3d.generate import LabelledVolume
+from synthfm3d.intensity import windows_of
+from synthfm3d.io.atomic import write_atomically
+from synthfm3d.io.nifti import write_nifti
+from synthfm3d.pictures import Layer, contact_sheet, png_bytes, three_planes
+from synthfm3d.volume import Array
+
+CONTACT_SHEET = "contact_sheet.png"
+
+
+def volume_folder(folder: Path, index: int) -> Path:
+    """Where volume ``index`` goes: ``volume_00042``."""
+    return folder / f"volume_{index:05d}"
+
+
+def write_volume(folder: Path, volume: LabelledVolume) -> None:
+    """Write image.nii.gz, labels.nii.gz and scene.json into an existing folder; same volume, same bytes."""
+    write_nifti(folder / "image.nii.gz", volume.image)
+    write_nifti(folder / "labels.nii.gz", volume.labels)
+    scene = json.dumps(volume.scene.to_dict(), indent=1)
+    write_atomically(folder / "scene.json", (scene + "\n").encode())
+
+
+def tiles(volume: LabelledVolume, height_px: int = 150) -> tuple[Array, Array]:
+    """Three planes through the middle of a volume, without and with its labels."""
+    centre = np.array(volume.image.voxels.shape) // 2
+    z, y, x = (float(v) for v in volume.image.grid.to_mm(centre))
+    window = windows_of(volume.image).bounds[0]
+    plain = three_planes(volume.image, (z, y, x), window, height_px=height_px)
+    layer = Layer(labels=volume.labels, fill=0.35, outline_px=1)
+    return plain, three_planes(volume.image, (z, y, x), window, layers=[layer], height_px=height_px)
+
+
+def caption(volume: LabelledVolume) -> str:
+    """What a volume is, in one line."""
+    scene = volume.scene
+    spacing = " x ".join(f"{s:.2f}" for s in scene.spacing_mm)
+    return f"seed {scene.seed}, index {scene.index}: {scene.modality.upper()}, {scene.layout}, {spacing} mm"
+
+
+def write_contact_sheet(folder: Path, rows: Sequence[tuple[Array, Array]], captions: Sequence[str]) -> Path:
+    """Write the picture of all volumes: one row each, image beside image with labels."""
+    sheet = contact_sheet(rows, [[text, ""] for text in captions])
+    path = folder / CONTACT_SHEET
+    write_atomically(path, png_bytes(sheet))
+    return path
