@@ -33,7 +33,8 @@ TINY = TrainingConfig(
 @pytest.mark.slow
 def test_a_network_learns_to_give_the_object_that_the_prompt_names():
     """One image, two objects; inputs differ by the prompt alone. A prompt-blind answer (both, either or
-    the union) has a mean IoU of 0.5 at most."""
+    the union) has a mean IoU of 0.5 at most.
+    """
     shape = (16, 32, 32)
     config = replace(
         TINY,

@@ -15,7 +15,7 @@ from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.prompting import PromptSettings, draw_prompts
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
-from synthfm3d.regions import region_grid, resample
+from synthfm3d.regions import FIELD_OF_VIEW_RANGE, region_grid, resample
 from synthfm3d.synthesis.sampler import SynthesisSettings
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
@@ -55,7 +55,7 @@ class PatchSettings:
     in_plane: tuple[int, ...] = (128, 160, 192)
     pixel_mm: tuple[float, float] = (0.5, 2.0)
     anisotropy: tuple[float, float] = (1.0, 4.0)
-    click_scale: tuple[float, float] = (1.6, 6.0)
+    click_scale: tuple[float, float] = FIELD_OF_VIEW_RANGE
     outline_scale: tuple[float, float] = (2.4, 3.6)
     least_field_pixels: int = 32
     least_voxels: int = 150

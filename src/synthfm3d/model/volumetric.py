@@ -39,7 +39,9 @@ class VolumetricConfig:
         if z < 8 or y < 32 or x < 32 or z % 8 or y % 32 or x % 32:
             raise ValueError(f"grid_shape must be multiples of (8, 32, 32), got {self.grid_shape}.")
         if (z, y, x) == (8, 32, 32):
-            raise ValueError("grid_shape (8, 32, 32) leaves one voxel at the coarsest level: none to normalise.")
+            raise ValueError(
+                "grid_shape (8, 32, 32) leaves one voxel at the coarsest level: none to normalise."
+            )
         if min(self.widths) < 1:
             raise ValueError(f"widths must be positive, got {self.widths}.")
 

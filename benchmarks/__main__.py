@@ -1,0 +1,18 @@
+"""Measure everything, print a table, write benchmarks/latest.json."""
+
+from pathlib import Path
+
+from benchmarks import network, synthesis
+from benchmarks.measure import Results
+
+
+def main() -> None:
+    results = Results()
+    synthesis.measure(results)
+    network.measure(results)
+    results.show()
+    results.write(Path(__file__).parent / "latest.json")
+
+
+if __name__ == "__main__":
+    main()
