@@ -20,7 +20,7 @@ _EXAMPLES = """
 
 synthfm3d evaluate --image scan.nii.gz --labels labels.nii.gz --names labels.json --structure liver -o report
 
-synthfm3d evaluate --samples ../shared/samples --model default,random-walker -o report
+synthfm3d evaluate --samples samples --model default,random-walker -o report
 """
 
 
