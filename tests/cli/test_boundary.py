@@ -36,8 +36,6 @@ def test_a_command_may_choose_its_exit_code():
     ("failure", "line"),
     [
         (InputError("scan.nii: not an image:\nconvert it."), "scan.nii: not an image: convert it."),
-        (ValueError("seed must not be negative."), "seed must not be negative."),
-        (ValueError(), "ValueError"),
         (OSError("truncated"), "truncated"),
         (
             FileNotFoundError(errno.ENOENT, "No such file", "scan.nii"),
@@ -82,7 +80,7 @@ def test_an_unexpected_failure_shows_its_traceback_and_has_exit_code_1(capsys):
 
 def test_the_traceback_of_wrong_input_can_be_asked_for(capsys, monkeypatch):
     monkeypatch.setenv("SYNTHFM3D_TRACEBACK", "1")
-    assert run(ValueError("odd")) == 2
+    assert run(InputError("odd")) == 2
     assert "Traceback" in capsys.readouterr().err
 
 

@@ -1,7 +1,9 @@
 """``synthfm3d generate``: same seed, same bytes; files that other tools read."""
 
+import errno
 import hashlib
 import json
+import os
 
 import nibabel
 import numpy as np
@@ -74,16 +76,20 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path, capsys):
     assert "file" in capsys.readouterr().err
 
 
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, capsys, monkeypatch):
-    import os
+@pytest.mark.parametrize("writes_that_fit", [0, 1, 2])
+def test_a_disk_that_fills_up_leaves_no_part_of_a_volume(tmp_path, capsys, monkeypatch, writes_that_fit):
+    left = writes_that_fit
 
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
+    def filling(descriptor):
+        nonlocal left
+        if left == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left -= 1
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", filling)
     assert main(["generate", "-n", "1", "-o", str(tmp_path), *SMALL]) == 2
     assert "no space" in capsys.readouterr().err.lower()
-    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_dry_run_says_what_would_be_made_and_makes_nothing(tmp_path, capsys):

@@ -54,3 +54,31 @@ def test_a_dry_run_tells_the_size_of_the_shipped_recipe(tmp_path, capsys):
     assert 2e6 < plan["parameters"] < 3e6
     assert plan["volumes"] == 2 * plan["steps"]
     assert not (tmp_path / "run").exists()
+
+
+def test_the_schema_names_every_setting(capsys):
+    assert main(["train", "--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert {"steps", "model", "data", "optimiser", "validation"} <= set(schema["properties"])
+
+
+def test_without_a_recipe_the_way_out_is_told(capsys):
+    assert main(["train"]) == 2
+    assert "recipes/nano.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("data.depth=[]", "depth"),
+        ("data.off_centre=7", "off_centre"),
+        ("data.pixel_mm=[2, 0.5]", "pixel_mm"),
+        ("data.prompts.negative=5", "negative"),
+        ("validation.patches=-4", "patches"),
+        ("optimiser.warmup_steps=-3", "warmup_steps"),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_is_written(tmp_path, capsys, recipe, setting, named):
+    assert main(["train", recipe, "-o", str(tmp_path / "run"), "--set", setting]) == 2
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

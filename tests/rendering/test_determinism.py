@@ -1,5 +1,6 @@
 """The same bits whatever renders them, in whatever order and on whatever processor."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from synthfm3d.generate import realise
 from synthfm3d.rendering.cpu import render
-from synthfm3d.synthesis.sampler import SynthesisSettings, draw_scene
+from synthfm3d.synthesis.sampler import GENERATOR_VERSION, SynthesisSettings, draw_scene
 from synthfm3d.synthesis.scene import Tissue
 
 SMALL = (12, 64, 64)
@@ -73,6 +74,25 @@ def test_organs_stay_inside_the_body_cavity():
     assert trunks > 2
 
 
+DIGESTS = {
+    "ct": "4670777dc412854b185ad34c5f6afba030900a8d3ee5e12cf0291b50f012ad95",
+    "mr": "b4f62184cebe8c592d9b926b8be09d8d5944025a19ad2165fb50b18fa1289cbd",
+    "us": "2989a38407e816ed3615fb1cea670ffd6d0273935d8b42d9fe1db015d1d55258",
+}
+"""SHA-256 of two small volumes of each modality, for the present generator version."""
+
+
+@pytest.mark.parametrize("modality", ["ct", "mr", "us"])
+def test_volumes_are_those_of_this_generator_version(modality):
+    """Fails when any seed's volume changes: raise GENERATOR_VERSION, tell the changelog, renew these."""
+    digest = hashlib.sha256(str(GENERATOR_VERSION).encode())
+    for index in range(2):
+        scene = draw_scene(11, index, SynthesisSettings(shape=SMALL, modalities=(modality,)))
+        for voxels in render(scene):
+            digest.update(voxels.tobytes())
+    assert digest.hexdigest() == DIGESTS[modality]
+
+
 _HASHES = """
 import hashlib
 from synthfm3d.generate import generate
@@ -96,7 +116,7 @@ def _hash_in_a_process(tmp_path, **environment):
 
 @pytest.mark.slow
 def test_another_processor_renders_the_same_bits(tmp_path):
-    """Compiled for a generic processor, and with NumPy kept from AVX-512 and AVX2."""
+    """Compiled for a generic processor, and with NumPy kept from AVX-512 where it would use it."""
     here = _hash_in_a_process(tmp_path / "host")
     assert len(here) == 64
     assert _hash_in_a_process(tmp_path / "generic", NUMBA_CPU_NAME="generic") == here

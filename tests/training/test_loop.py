@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.patches import PatchSettings
-from synthfm3d.model.checkpoint import load_model
+from synthfm3d.loading.patches import PatchSettings, volumes_of
+from synthfm3d.model.checkpoint import load_model, read_network
 from synthfm3d.model.prompt_channels import prompt_channels
 from synthfm3d.model.volumetric import VolumetricConfig
 from synthfm3d.prompts.prompt import GridPrompts
@@ -69,6 +69,12 @@ def test_a_network_learns_to_give_the_object_that_the_prompt_names():
     assert iou.min() > 0.9
 
 
+def _log(folder):
+    """Log lines without the seconds, which differ from run to run."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
 def _weights(folder):
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 
@@ -105,6 +111,9 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(tmp_path):
     for name in ("network", "average"):
         for key, value in _weights(whole)[name].items():
             assert torch.equal(value, _weights(broken)[name][key]), key
+    assert [line for line in _log(broken) if "loss" in line] == [
+        line for line in _log(whole) if "loss" in line
+    ]
 
 
 def test_resuming_with_other_settings_names_them(tmp_path):
@@ -113,6 +122,22 @@ def test_resuming_with_other_settings_names_them(tmp_path):
         train(
             replace(TINY, steps=9, optimiser=OptimiserConfig(rate=1e-4)), tmp_path, resume=True, device="cpu"
         )
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    train(replace(TINY, steps=3), tmp_path, device="cpu")
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:-5000])
+    with pytest.raises(InputError, match=r"checkpoint\.pt: is damaged"):
+        train(replace(TINY, steps=3), tmp_path, resume=True, device="cpu")
+
+
+def test_the_weights_say_which_volumes_they_were_trained_on(tmp_path):
+    _, record = read_network(train(replace(TINY, steps=3), tmp_path, device="cpu"))
+    assert record["seed"] == TINY.seed
+    first, after = record["volume_indices"]
+    assert first == 0
+    assert after == volumes_of(3 * TINY.batch_size).start
 
 
 def test_resuming_without_a_checkpoint_says_so(tmp_path):

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 import typer
 
+from synthfm3d.errors import InputError
+
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 EXTRA_OF_MODULE = {"torch": "model", "safetensors": "model", "skimage": "model"}
@@ -31,7 +33,7 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         _tell(_usage_message(error))
         return WRONG_INPUT
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         if os.environ.get("SYNTHFM3D_TRACEBACK"):
             traceback.print_exc()
         _tell(user_message(error))
@@ -49,12 +51,13 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else DONE
 
 
-def user_message(error: ValueError | OSError) -> str:
+def user_message(error: InputError | OSError) -> str:
     """What an error of the user's input says to the user, in one line."""
     if not isinstance(error, OSError) or error.errno is None:
         return " ".join(str(error).split()) or type(error).__name__
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     way_out = {
+        errno.EEXIST: "this is a file, a folder is needed: choose another place.",
         errno.ENOENT: "no such file or folder: check the path.",
         errno.ENOTDIR: "a part of this path is a file, not a folder: check the path.",
         errno.EISDIR: "this is a folder, a file is needed: name a file.",

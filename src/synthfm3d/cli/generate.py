@@ -1,11 +1,14 @@
 """``synthfm3d generate``: labelled synthetic volumes from a seed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synthfm3d.cli.common import AsJson, DryRun, Quiet, Seed, examples, print_json, progress
+
+if TYPE_CHECKING:
+    from synthfm3d.volume import Array
 
 
 def register(app: typer.Typer) -> None:
@@ -39,8 +42,9 @@ def generate(
     """Make labelled synthetic volumes: image and label map as NIfTI, the scene as JSON.
 
     Volume n is a function of the seed and n alone: the same on every machine, with any number of
-    threads, in any order. One picture, contact_sheet.png, shows them all.
+    threads, in any order. One picture, contact_sheet.png, shows the first 24.
     """
+    from synthfm3d.errors import InputError
     from synthfm3d.generate import generate as make
     from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
@@ -51,7 +55,10 @@ def generate(
         chosen["shape"] = _whole_numbers(shape)
     if modality:
         chosen["modalities"] = tuple(modality)
-    settings = SynthesisSettings(**chosen)  # type: ignore[arg-type]  # checked by the class itself
+    try:
+        settings = SynthesisSettings(**chosen)  # type: ignore[arg-type]  # checked by the class itself
+    except ValueError as error:
+        raise InputError(str(error)) from error
     folders = [gallery.volume_folder(output, index) for index in range(first, first + count)]
     if dry_run:
         voxels = settings.shape[0] * settings.shape[1] * settings.shape[2]
@@ -61,14 +68,15 @@ def generate(
     output.mkdir(parents=True, exist_ok=True)
     check_writable(output / gallery.CONTACT_SHEET)
 
-    rows, captions = [], []
+    rows: list[tuple[Array, Array]] = []
+    captions: list[str] = []
     with progress("Volumes", total=count, quiet=quiet) as advance:
         for index, folder in enumerate(folders, start=first):
             volume = make(seed, index, settings, threads=threads)
-            folder.mkdir(exist_ok=True)
             gallery.write_volume(folder, volume)
-            rows.append(gallery.tiles(volume))
-            captions.append(gallery.caption(volume))
+            if len(rows) < gallery.MOST_PICTURED:
+                rows.append(gallery.tiles(volume))
+                captions.append(gallery.caption(volume))
             advance()
     sheet = gallery.write_contact_sheet(output, rows, captions)
     if as_json:

@@ -21,12 +21,15 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="YAML file with the settings of the run.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")],
+    recipe: Annotated[Path | None, typer.Argument(help="YAML file with the settings of the run.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the run.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting.")
     ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of recipes, for editors, and stop.")
+    ] = False,
     device: Device = "auto",
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -38,12 +41,17 @@ def train(
     the other commands takes (give it the folder). The last quarter of a cosine decay matters:
     shorten a run by setting steps, not by stopping it.
     """
-    from synthfm3d.cli.settings import read_settings
+    from synthfm3d.cli.settings import read_settings, settings_schema
     from synthfm3d.errors import InputError
     from synthfm3d.training.config import TrainingConfig
     from synthfm3d.training.loop import train as run
     from synthfm3d.training.state import CHECKPOINT_FILE, parameter_count
 
+    if schema:
+        print_json(settings_schema(TrainingConfig))
+        return
+    if recipe is None or output is None:
+        raise InputError("a recipe and -o FOLDER are needed: synthfm3d train recipes/nano.yaml -o runs/nano")
     config = read_settings(TrainingConfig, recipe, overrides or ())
     if dry_run:
         plan = {

@@ -97,7 +97,8 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     """Write a volume as NIfTI-1, whole or not at all, in the voxel order that it was read in.
 
     Voxel type: boolean as uint8; integers as the smallest type that holds them; floats as float32,
-    but a CT of whole Hounsfield units as int16. The same volume always gives the same bytes.
+    but a CT of whole Hounsfield units as int16. The same volume always gives the same bytes
+    (compressed ones as far as zlib is the same).
 
     Raises
     ------
@@ -106,10 +107,11 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     """
     path = Path(path)
     check_nifti_name(path)
-    content = _encoded(volume)
+    content: bytes | bytearray = _encoded(volume)
     if path.name.lower().endswith(".gz"):
-        content = gzip.compress(content, compresslevel=_GZIP_LEVEL, mtime=0)
-    write_atomically(path, content)
+        content = bytearray(gzip.compress(content, compresslevel=_GZIP_LEVEL, mtime=0))
+        content[9] = 255  # operating system: unknown; Python versions write different ones
+    write_atomically(path, bytes(content))
 
 
 def check_nifti_name(path: Path) -> None:

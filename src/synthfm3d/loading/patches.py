@@ -47,8 +47,8 @@ class PatchSettings:
         Share of patches whose prompted slice is not the middle one, as where a long object is followed.
     inversion
         Share of patches (not in Hounsfield units) that are shown in negative.
-    percentile_ct
-        Share of CT patches that enter as one percentile-normalised channel instead of three windows.
+    windowed_ct
+        Share of CT patches that enter through one random window instead of the three fixed ones.
     """
 
     depth: tuple[int, ...] = (32, 48, 64)
@@ -64,8 +64,23 @@ class PatchSettings:
     whole_structure: float = 0.35
     off_centre: float = 0.35
     inversion: float = 0.15
-    percentile_ct: float = 0.3
+    windowed_ct: float = 0.3
     prompts: PromptSettings = PromptSettings()
+
+    def __post_init__(self) -> None:
+        if not self.depth or not self.in_plane:
+            raise ValueError("depth and in_plane need at least one size each.")
+        for size in self.in_plane:
+            SynthesisSettings(
+                shape=(min(self.depth), size, size), pixel_mm=self.pixel_mm, anisotropy=self.anisotropy
+            )
+        for name in ("click_scale", "outline_scale"):
+            low, high = getattr(self, name)
+            if not 1 <= low <= high:
+                raise ValueError(f"{name} must be a range 1 <= low <= high, got ({low}, {high}).")
+        for name in ("whole_structure", "off_centre", "inversion", "windowed_ct"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +93,11 @@ class Patch:
 
 
 _MOST_VOLUMES = 20
+
+
+def volumes_of(index: int) -> range:
+    """Indices of the volumes that patch ``index`` may come from."""
+    return range(index * _MOST_VOLUMES, (index + 1) * _MOST_VOLUMES)
 
 
 def make_patch(seed: int, index: int, shape: tuple[int, int, int], settings: PatchSettings) -> Patch:
@@ -94,7 +114,7 @@ def make_patch(seed: int, index: int, shape: tuple[int, int, int], settings: Pat
             pixel_mm=settings.pixel_mm,
             anisotropy=settings.anisotropy,
         )
-        volume = generate(seed, index * _MOST_VOLUMES + attempt, synthesis)
+        volume = generate(seed, volumes_of(index).start + attempt, synthesis)
         for target, box in _targets(volume, settings, draw):
             patch = _patch_of(volume, target, box, shape, settings, draw)
             if patch is not None:
@@ -166,7 +186,7 @@ def _patch_of(
     scale = _log_uniform(draw, settings.outline_scale if by_outline else settings.click_scale)
     extent = float((high - low).max()) + 1.0
     field = max(scale * extent, settings.least_field_pixels) * grid.spacing_mm[1]
-    # A box or mask is looked at from its centre, a click from where it fell.
+    # A box or mask is looked at from its centre; clicks may fall anywhere around the centre of the view.
     middle = (low + high) / 2 if by_outline else outline[draw.integers(len(outline))]
     region = region_grid(grid, grid.to_mm(np.array([prompt_slice, *middle])), field, shape)
     prompted = shape[0] // 2
@@ -192,7 +212,7 @@ def _prompt_slice(areas: Array, draw: np.random.Generator) -> int:
 
 def _windows(volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator) -> Windows:
     windows = windows_of(volume.image)
-    if volume.scene.modality == "ct" and draw.random() < settings.percentile_ct:
+    if volume.scene.modality == "ct" and draw.random() < settings.windowed_ct:
         centre, width = draw.uniform(0.0, 120.0), _log_uniform(draw, (150.0, 1200.0))
         return Windows.repeated(centre - width / 2, centre + width / 2, windows.outside)
     return windows

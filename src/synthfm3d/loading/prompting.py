@@ -38,6 +38,9 @@ class PromptSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.click <= 1 or not 0 <= self.box <= 1 - self.click:
             raise ValueError(f"click and box must be shares of at most 1 together, got {self}.")
+        for name in ("more_clicks", "negative", "solid_box", "box_jitter"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
 
 
 def draw_prompts(

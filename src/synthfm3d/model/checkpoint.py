@@ -105,8 +105,12 @@ def write_network(path: Path, network: VolumetricNetwork, training: dict[str, An
         "training": json.dumps(training, sort_keys=True),
     }
     unfinished = path.with_suffix(".tmp")
-    save_file(weights, unfinished, metadata)
-    unfinished.replace(path)
+    try:
+        save_file(weights, unfinished, metadata)
+        unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        unfinished.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error}): free some space.") from error
 
 
 def weights_hash(path: Path) -> str:

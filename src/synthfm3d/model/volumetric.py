@@ -115,7 +115,10 @@ class VolumetricModel:
 
     @torch.inference_mode()
     def logits(self, features: Tensor, prompts: GridPrompts, previous: Array | None = None) -> Array:
-        """Log-odds of the object, float32 (z, y, x)."""
-        said = torch.from_numpy(prompt_channels(prompts, self.grid_shape, previous)).to(self.device)
+        """Log-odds of the object, float32 (z, y, x).
+
+        ``previous`` is ignored: no training of this version has shown the network its own result.
+        """
+        said = torch.from_numpy(prompt_channels(prompts, self.grid_shape)).to(self.device)
         answer: Array = self.network(torch.cat([features, said])[None])[0, 0].float().cpu().numpy()
         return answer

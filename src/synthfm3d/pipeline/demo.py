@@ -57,9 +57,7 @@ def run_demo(
     report(f"Generating {volumes} synthetic volumes.")
     made, seconds = _timed_volumes(seed, volumes)
     for volume in made:
-        place = gallery.volume_folder(folder, volume.scene.index)
-        place.mkdir(exist_ok=True)
-        gallery.write_volume(place, volume)
+        gallery.write_volume(gallery.volume_folder(folder, volume.scene.index), volume)
     rows = [gallery.tiles(volume) for volume in made]
     captions = [gallery.caption(volume) for volume in made]
     gallery.write_contact_sheet(folder, rows, captions)

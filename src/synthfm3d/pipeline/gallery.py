@@ -1,6 +1,7 @@
 """Synthetic volumes as folders of NIfTI files, and a picture of them."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from synthfm3d.pictures import Layer, contact_sheet, png_bytes, three_planes
 from synthfm3d.volume import Array
 
 CONTACT_SHEET = "contact_sheet.png"
+MOST_PICTURED = 24
+"""Volumes on the contact sheet: more would not be looked at, and would fill the memory."""
 
 
 def volume_folder(folder: Path, index: int) -> Path:
@@ -22,11 +25,24 @@ def volume_folder(folder: Path, index: int) -> Path:
 
 
 def write_volume(folder: Path, volume: LabelledVolume) -> None:
-    """Write image.nii.gz, labels.nii.gz and scene.json into an existing folder; same volume, same bytes."""
-    write_nifti(folder / "image.nii.gz", volume.image)
-    write_nifti(folder / "labels.nii.gz", volume.labels)
-    scene = json.dumps(volume.scene.to_dict(), indent=1)
-    write_atomically(folder / "scene.json", (scene + "\n").encode())
+    """Write image.nii.gz, labels.nii.gz and scene.json into ``folder``: all three, or none.
+
+    They are written into a hidden folder beside it, which then takes its name; a volume that was
+    there before is replaced.
+    """
+    unfinished = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir()
+        write_nifti(unfinished / "image.nii.gz", volume.image)
+        write_nifti(unfinished / "labels.nii.gz", volume.labels)
+        scene = json.dumps(volume.scene.to_dict(), indent=1)
+        write_atomically(unfinished / "scene.json", (scene + "\n").encode())
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def tiles(volume: LabelledVolume, height_px: int = 150) -> tuple[Array, Array]:

@@ -11,10 +11,9 @@ integral, which is exact for a plane: thick slices smear oblique surfaces and ke
 import math
 
 import numpy as np
-from numba import njit
 
 from synthfm3d.rendering.fields import field_row
-from synthfm3d.rendering.hashing import STRICT
+from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.rendering.tables import (
     A_XX,
     A_YX,
@@ -69,7 +68,7 @@ _SMOOTHSTEP_STDS = np.float32(0.5 / BLUR_REACH)
 """A smoothstep over 3.2 standard deviations has the slope and the tails of the normal integral."""
 
 
-@njit(nogil=True, cache=True, fastmath=STRICT)
+@kernel
 def compose_slice(
     parts, structures, layers, planes, y_first, y_weights,
     y_step, x_step, psf_z, psf_plane, warp_mm, cavity_mm, shield_mm, outside, signal, labels,
@@ -167,7 +166,7 @@ def compose_slice(
             out_label[x] = np.uint8(label[x])
 
 
-@njit(nogil=True, inline="always", fastmath=STRICT)
+@inlined
 def _unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with an ellipse of this slice (see ``tables``)."""
     centre_y, centre_x = part[CENTRE_Y], part[CENTRE_X]
@@ -196,7 +195,7 @@ def _unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@njit(nogil=True, inline="always", fastmath=STRICT)
+@inlined
 def _unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with a capsule; its distance is exact."""
     start_y, start_x, from_z = part[START_Y], part[START_X], part[FROM_Z]
@@ -222,7 +221,7 @@ def _unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@njit(nogil=True, inline="always", fastmath=STRICT)
+@inlined
 def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, value, label):
     """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
     # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does

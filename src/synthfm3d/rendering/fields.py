@@ -6,16 +6,17 @@ field has exactly unit variance everywhere. Node (a, b, c) of a field is a hash 
 so any slice of it can be made alone.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
-from synthfm3d.rendering.hashing import STRICT, hashed_normal
+from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.volume import Array
 
-_SPACING_OVER_STD = 3.0**0.5
+_SPACING_OVER_STD = math.sqrt(3.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,7 @@ def spline_axis(length: int, std_voxels: float) -> SplineAxis:
     return SplineAxis(int(first[-1]) + 4, first.astype(np.int32), weights.astype(np.float32))
 
 
-@njit(nogil=True, cache=True, fastmath=STRICT)
+@kernel
 def field_slice(key, z_first, z_weights, rows, x_nodes, x_first, x_weights, plane, row):
     """One slice of a field, interpolated along z and x but still on its nodes along y.
 
@@ -84,7 +85,7 @@ def field_slice(key, z_first, z_weights, rows, x_nodes, x_first, x_weights, plan
             ] * x_weights[x, 3]
 
 
-@njit(nogil=True, inline="always", fastmath=STRICT)
+@inlined
 def field_row(plane, first, weights, out):
     """One row of a field: the interpolation along y that ``field_slice`` left."""
     w0 = weights[0]

@@ -5,11 +5,8 @@ gives the same bits. Numba promotes unsigned 32-bit arithmetic to 64 bits: every
 """
 
 import numpy as np
-from numba import njit
 
-STRICT = {"nnan", "ninf", "nsz"}
-"""Floating-point liberties that kernels may take: none that contracts, reassociates or divides by
-reciprocals, since those make the result depend on the processor."""
+from synthfm3d.rendering.kernels import inlined
 
 _u32 = np.uint32
 _i32 = np.int32
@@ -18,7 +15,7 @@ _INVERSE_STD = 1.0 / 37837.2
 """Inverse standard deviation of a sum of four uniform 16-bit integers, sqrt(4 (2^32 - 1) / 12)."""
 
 
-@njit(inline="always")
+@inlined
 def mix(word):
     """Bijective scrambling of 32 bits (the ``lowbias32`` family of C. Wellons and T. Ettinger)."""
     word = _u32(word ^ _u32(word >> _u32(16)))
@@ -28,11 +25,12 @@ def mix(word):
     return _u32(word ^ _u32(word >> _u32(15)))
 
 
-@njit(inline="always")
+@inlined
 def hashed_normal(counter, key):
     """Number with zero mean and unit variance: four uniforms summed (Irwin-Hall), |value| < 3.47."""
+    # The key enters twice: alone in the first word it would only permute the counters.
     first = mix(_u32(counter ^ key))
-    second = mix(_u32(first + _u32(0x9E3779B9)))
+    second = mix(_u32(first + _u32(_u32(key * _u32(0x9E3779B9)) | _u32(1))))
     total = _i32(
         _u32(_u32(first & _u32(0xFFFF)) + _u32(first >> _u32(16)))
         + _u32(_u32(second & _u32(0xFFFF)) + _u32(second >> _u32(16)))

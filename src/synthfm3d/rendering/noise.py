@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from synthfm3d.rendering.fields import field_row
-from synthfm3d.rendering.hashing import STRICT, hashed_normal
+from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.rendering.kernels import kernel
 
 _f32 = np.float32
 MR_UNIT = 1000.0
@@ -14,7 +14,7 @@ MR_UNIT = 1000.0
 _BINOMIAL = 0.408248290  # (1, 2, 1) / sqrt(6): unit variance after smoothing white noise
 
 
-@njit(nogil=True, cache=True, fastmath=STRICT)
+@kernel
 def ct_slice(signal, z, key, noise_hu, correlated_share, image):
     """Hounsfield units with quantum noise, rounded: ``image`` int16 (y, x).
 
@@ -47,7 +47,7 @@ def ct_slice(signal, z, key, noise_hu, correlated_share, image):
             image[y, x] = np.int16(np.floor(min(max(hu, _f32(-1024)), _f32(3071)) + _f32(0.5)))
 
 
-@njit(nogil=True, cache=True, fastmath=STRICT)
+@kernel
 def mr_slice(signal, z, key, noise, bias, plane, y_first, y_weights, image):
     r"""Magnitude :math:`|S(1 + b) + n_r + i\,n_i|` in thousandths of signal 1: ``image`` int16 (y, x).
 

@@ -127,13 +127,7 @@ def _ellipsoid_rows(part: Ellipsoid, z: Array, blur_z: float) -> Array:
     :math:`p_0 = -A_{pp}^{-1} A_{pz}\,dz` and :math:`e = A_{zz} - A_{zp} A_{pp}^{-1} A_{pz}`.
     """
     turn = _rotation(part.quaternion)
-    a = [
-        [
-            sum(turn[m][n] * turn[k][n] / (part.semi_axes_mm[n] * part.semi_axes_mm[n]) for n in range(3))
-            for k in range(3)
-        ]
-        for m in range(3)
-    ]
+    a = [[_weighted(turn[m], turn[k], part.semi_axes_mm) for k in range(3)] for m in range(3)]
     determinant = a[1][1] * a[2][2] - a[1][2] * a[1][2]
     v_y = -(a[2][2] * a[1][0] - a[1][2] * a[2][0]) / determinant
     v_x = -(a[1][1] * a[2][0] - a[1][2] * a[1][0]) / determinant
@@ -158,6 +152,12 @@ def _ellipsoid_rows(part: Ellipsoid, z: Array, blur_z: float) -> Array:
     return rows
 
 
+def _weighted(first: list[float], second: list[float], semi_axes: tuple[float, float, float]) -> float:
+    """One entry of A. Written out: ``sum`` rounds differently from one Python to the next."""
+    p, q, r = (first[n] * second[n] / (semi_axes[n] * semi_axes[n]) for n in range(3))
+    return (p + q) + r
+
+
 def _rotation(quaternion: tuple[float, float, float, float]) -> list[list[float]]:
     """Rotation matrix of a quaternion, normalised here since its digits were rounded."""
     w, i, j, k = quaternion
@@ -174,7 +174,7 @@ def _stack_rows(part: Stack, z: Array, blur_z: float) -> Array:
     heights = np.array([point[0] for point in part.scale])
     values = np.array([point[1] for point in part.scale])
     place = np.clip(np.searchsorted(heights, z, side="right") - 1, 0, len(heights) - 2)
-    slope = (values[1:] - values[:-1]) / (heights[1:] - heights[:-1])
+    slope = (values[1:] - values[:-1]) / np.maximum(heights[1:] - heights[:-1], 1e-6)
     scale = np.maximum(values[place] + slope[place] * (z - heights[place]), 1e-3)
     drift, speed = _drift(part, z)
     cosine, sine = part.direction

@@ -9,11 +9,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from synthfm3d.randomness import key
 from synthfm3d.rendering.fields import SplineAxis, field_row, field_slice, spline_axis
-from synthfm3d.rendering.hashing import STRICT
+from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.synthesis.scene import Scene, UltrasoundAcquisition
 from synthfm3d.volume import Array
 
@@ -95,7 +94,7 @@ def ultrasound_slice(
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, fastmath=STRICT)
+@kernel
 def _envelope(real_plane, imaginary_plane, first, weights, envelope):
     """Magnitude of the complex field, with unit mean square."""
     width = envelope.shape[1]
@@ -109,7 +108,7 @@ def _envelope(real_plane, imaginary_plane, first, weights, envelope):
             out[x] = math.sqrt(_f32(0.5) * (real[x] * real[x] + imaginary[x] * imaginary[x]))
 
 
-@njit(nogil=True, cache=True, fastmath=STRICT)
+@kernel
 def _form_image(
     signal, labels, envelope, depth, beam, source, dynamic_range_db, gain_db, attenuation_db, shadow, image
 ):
@@ -148,7 +147,7 @@ def _form_image(
             left[x] = now[x]
 
 
-@njit(nogil=True, inline="always", fastmath=STRICT)
+@inlined
 def decibel(value):
     """20 log10 of a positive float32 to 0.01 dB, from products and sums only.
 

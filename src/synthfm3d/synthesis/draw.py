@@ -45,7 +45,7 @@ class Draw:
     def pick(self, options: Sequence[T], weights: Sequence[float] | None = None) -> T:
         if weights is None:
             return options[self.whole(0, len(options) - 1)]
-        place = self._generator.uniform(0.0, sum(weights))
+        place = self._generator.uniform(0.0, math.fsum(weights))
         for option, weight in zip(options, weights, strict=True):
             place -= weight
             if place < 0:

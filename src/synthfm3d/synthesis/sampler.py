@@ -21,6 +21,8 @@ from synthfm3d.volume import MODALITIES, Modality
 GENERATOR_VERSION = 2
 """Changes whenever any seed's volume changes; the changelog says how."""
 
+MOST_ORGANS = 40
+"""With walls, twins, bones and vessels, more could need more labels than a byte holds."""
 _LAYOUTS: dict[Modality, tuple[tuple[Layout, float], ...]] = {
     "ct": (("trunk", 0.6), ("head", 0.1), ("inside", 0.3)),
     "mr": (("trunk", 0.4), ("head", 0.3), ("inside", 0.3)),
@@ -57,8 +59,10 @@ class SynthesisSettings:
     anisotropy: tuple[float, float] = (1.0, 5.0)
 
     def __post_init__(self) -> None:
-        if min(self.shape) < 1 or max(self.shape) > 4096:
-            raise ValueError(f"shape must be 1 to 4096 voxels along each axis, got {self.shape}.")
+        if self.shape[0] < 1 or min(self.shape[1:]) < 8 or max(self.shape) > 4096:
+            raise ValueError(
+                f"shape must be 1 to 4096 slices of 8 to 4096 pixels along each edge, got {self.shape}."
+            )
         unknown = [m for m in self.modalities if m not in MODALITIES]
         if unknown or not self.modalities:
             raise ValueError(f"modalities must be some of {', '.join(MODALITIES)}, got {self.modalities}.")
@@ -66,6 +70,8 @@ class SynthesisSettings:
             low, high = getattr(self, name)
             if not 0 < low <= high:
                 raise ValueError(f"{name} must be a range 0 < low <= high, got ({low}, {high}).")
+        if self.organs[1] > MOST_ORGANS:
+            raise ValueError(f"organs must be {MOST_ORGANS} at most, got {self.organs}.")
 
 
 def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None) -> Scene:

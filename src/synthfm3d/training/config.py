@@ -19,6 +19,8 @@ class OptimiserConfig:
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.max_grad_norm <= 0:
             raise ValueError(f"rate and max_grad_norm must be positive, got {self}.")
+        if self.warmup_steps < 0 or self.weight_decay < 0:
+            raise ValueError(f"warmup_steps and weight_decay must be 0 or more, got {self}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,10 @@ class ValidationConfig:
     seed: int = 1_000_003
     every_steps: int = 250
     patches: int = 24
+
+    def __post_init__(self) -> None:
+        if self.every_steps < 0 or self.patches < 1:
+            raise ValueError(f"every_steps must be 0 or more and patches 1 or more, got {self}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,8 @@ class TrainingConfig:
         for name in ("steps", "batch_size", "log_steps", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
+        if self.workers < 0:
+            raise ValueError(f"workers must be 0 or more, got {self.workers}.")
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging must be from 0 to below 1, got {self.averaging}.")
         if self.validation.seed == self.seed:

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from synthfm3d import __version__
 from synthfm3d.loading.datasets import PatchDataset, Sample
+from synthfm3d.loading.patches import volumes_of
 from synthfm3d.model.checkpoint import WEIGHTS_FILE, choose_device, write_network
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig
@@ -60,7 +61,8 @@ def train(
     if resume:
         state.load(folder, config)
 
-    with (folder / LOG_FILE).open("a" if resume else "w") as log:
+    _keep_log_until(folder / LOG_FILE, state.step)
+    with (folder / LOG_FILE).open("a") as log:
 
         def note(**entry: Any) -> None:
             log.write(json.dumps({"step": state.step, "seconds": round(state.seconds, 1), **entry}) + "\n")
@@ -81,6 +83,12 @@ def train(
     state.save(folder, config)
     write_network(folder / WEIGHTS_FILE, state.average, training_record(config, state))
     return folder / WEIGHTS_FILE
+
+
+def _keep_log_until(path: Path, step: int) -> None:
+    """Drop what a stopped run logged after its last checkpoint; at step 0, everything."""
+    lines = path.read_text().splitlines() if path.exists() and step else []
+    path.write_text("".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
 
 
 def batches(config: TrainingConfig, first_step: int) -> Iterator[Sample]:
@@ -134,6 +142,7 @@ def training_record(config: TrainingConfig, state: TrainingState) -> dict[str, A
         "data": "synthetic volumes only",
         "steps": state.step,
         "hours": round(state.seconds / 3600, 3),
-        "volume_indices": [0, config.steps * config.batch_size],
+        "seed": config.seed,
+        "volume_indices": [0, volumes_of(state.step * config.batch_size).start],
         "config": asdict(config),
     }

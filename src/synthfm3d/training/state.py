@@ -3,6 +3,7 @@
 import copy
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -42,25 +43,32 @@ class TrainingState:
     def save(self, folder: Path, config: TrainingConfig) -> None:
         """Write the checkpoint, whole or not at all."""
         unfinished = folder / (CHECKPOINT_FILE + ".tmp")
-        torch.save(
-            {
-                "config": asdict(config),
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "seconds": self.seconds,
-            },
-            unfinished,
-        )
-        unfinished.replace(folder / CHECKPOINT_FILE)
+        content = {
+            "config": asdict(config),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        try:
+            torch.save(content, unfinished)
+            unfinished.replace(folder / CHECKPOINT_FILE)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+            unfinished.unlink(missing_ok=True)
+            raise InputError(f"{unfinished}: cannot be written ({error}): free some space.") from error
 
     def load(self, folder: Path, config: TrainingConfig) -> None:
         """Go on from the folder's checkpoint; InputError if it belongs to another configuration."""
         path = folder / CHECKPOINT_FILE
         if not path.is_file():
             raise InputError(f"{path}: there is no checkpoint to resume from; start without --resume.")
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, UnpicklingError) as error:
+            raise InputError(
+                f"{path}: is damaged ({type(error).__name__}); train into a new folder."
+            ) from error
         changed = _differences(saved["config"], asdict(config))
         if changed:
             raise InputError(

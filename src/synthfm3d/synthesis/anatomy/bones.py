@@ -1,5 +1,7 @@
 """Bones of the trunk: a spine of vertebrae around its canal, and ribs in the wall."""
 
+import math
+
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.contrast import cortical_bone_mean, marrow_mean, muscle_mean, organ_mean, tissue
 from synthfm3d.synthesis.draw import Draw, rounded
@@ -153,6 +155,6 @@ def _turn_about_z(direction: tuple[float, float]) -> tuple[float, float, float, 
     Half angles by the half-angle formulae, which need square roots only.
     """
     cosine, sine = direction
-    half_cosine = max(0.0, (1 + cosine) / 2) ** 0.5
-    half_sine = max(0.0, (1 - cosine) / 2) ** 0.5
+    half_cosine = math.sqrt(max(0.0, (1 + cosine) / 2))
+    half_sine = math.sqrt(max(0.0, (1 - cosine) / 2))
     return rounded(half_cosine), rounded(-half_sine if sine >= 0 else half_sine), 0.0, 0.0
