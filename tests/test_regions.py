@@ -53,12 +53,6 @@ def test_what_lies_beyond_the_scan_gets_the_fill():
     assert 0 < inside.mean() < 1
 
 
-def test_labels_are_never_mixed():
-    labels = (np.arange(np.prod(SCAN.shape)).reshape(SCAN.shape) % 2) * 9
-    region = region_grid(SCAN, SCAN.to_mm(np.array([10, 30, 25])), 80.0, (8, 32, 32))
-    assert set(np.unique(resample(labels, SCAN, region, outside=0, order=0))) == {0.0, 9.0}
-
-
 def test_a_thin_structure_dims_instead_of_flickering():
     # One pixel under four times coarser ones. Smoothed with sigma 1.3, its peak is 1 / (1.3 sqrt(2 pi)) =
     # 0.307, and two pixels beside it, the farthest that a coarse pixel can be, 0.307 exp(-4/3.38) = 0.094.

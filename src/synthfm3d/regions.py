@@ -5,8 +5,6 @@ meets at work what it met in training: the same interpolation, the same anti-ali
 fill beyond the scan.
 """
 
-from typing import Literal
-
 import numpy as np
 from scipy import ndimage
 
@@ -47,17 +45,12 @@ def region_grid(scan: Grid, centre_mm: Array, field_of_view_mm: float, shape: tu
     return Grid(shape, affine)
 
 
-def resample(voxels: Array, source: Grid, target: Grid, *, outside: float, order: Literal[0, 1] = 1) -> Array:
-    """Values of ``voxels`` (on ``source``) at the voxels of ``target``, float32.
+def resample(voxels: Array, source: Grid, target: Grid, *, outside: float) -> Array:
+    """Values of ``voxels`` (on ``source``) at the voxels of ``target``, trilinear, float32.
 
     Where the target is coarser, the source is smoothed first (Gaussian, sigma 0.4 target voxels
     less the source's own 0.3), so that thin structures dim instead of flickering. Voxels of the
     target beyond the source get ``outside``.
-
-    Parameters
-    ----------
-    order
-        0 nearest voxel (label maps, no smoothing), 1 trilinear.
     """
     to_source = np.linalg.inv(source.affine) @ target.affine
     corners = np.array(np.meshgrid(*[(-0.5, n - 0.5) for n in target.shape])).reshape(3, -1)
@@ -67,10 +60,9 @@ def resample(voxels: Array, source: Grid, target: Grid, *, outside: float, order
     low = np.clip(np.floor(reach.min(axis=1) - margin), 0, np.array(source.shape) - 1).astype(int)
     high = np.clip(np.ceil(reach.max(axis=1) + margin), 0, np.array(source.shape) - 1).astype(int) + 1
     part = voxels[low[0] : high[0], low[1] : high[1], low[2] : high[2]].astype(np.float32)
-    if order > 0:
-        sigma = np.maximum(0.0, 0.4 * step - 0.3) * (step > 1)
-        if sigma.max() > 0:
-            part = ndimage.gaussian_filter(part, sigma, mode="nearest")
+    sigma = np.maximum(0.0, 0.4 * step - 0.3) * (step > 1)
+    if sigma.max() > 0:
+        part = ndimage.gaussian_filter(part, sigma, mode="nearest")
     matrix = to_source[:3, :3]
     offset = to_source[:3, 3] - low
     parallel = np.allclose(matrix, np.diag(np.diag(matrix)), atol=1e-9)
@@ -81,7 +73,7 @@ def resample(voxels: Array, source: Grid, target: Grid, *, outside: float, order
         np.diag(matrix) if parallel else matrix,
         offset=offset,
         output_shape=target.shape,
-        order=order,
+        order=1,
         mode="nearest",
     )
     beyond = _beyond(to_source, source.shape, target.shape)

@@ -15,6 +15,8 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 Modality = Literal["ct", "mr", "us"]
 ThirdAxis = Literal["space", "time"]
+Position = tuple[float, float, float]
+"""A place in the world, RAS millimetres."""
 
 MODALITIES: tuple[Modality, ...] = ("ct", "mr", "us")
 

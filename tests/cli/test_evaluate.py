@@ -84,7 +84,9 @@ def test_every_structure_is_scored_with_every_prompt_and_the_table_is_printed(
     assert len(scores) == 2 * (3 + 1 + 1)
     assert scores["ball", "box", "ellipsoid from box"] == 1.0
     assert scores["ball", "point", "default"] == 0.0
+    assert {row["label_source"] for row in rows(files / "report")} == {"unknown"}
     printed = capsys.readouterr()
+    assert "Dice against labels of unknown origin" in printed.out
     assert "1.000" in printed.out
     assert "ellipsoid from box" in printed.out
     assert "report.html" in printed.err
@@ -129,6 +131,13 @@ def test_json_on_stdout_is_the_json_of_the_report(files: Path, capsys: pytest.Ca
 def test_a_second_run_writes_the_same_csv(files: Path) -> None:
     assert run_on(files, out="first") == run_on(files, out="second") == 0
     assert (files / "first" / "scores.csv").read_bytes() == (files / "second" / "scores.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("model")
+def test_the_folder_is_an_option_of_the_same_name_as_in_other_commands(files: Path) -> None:
+    inputs = ("--image", files / "scan.nii.gz", "--labels", files / "labels.nii.gz")
+    assert run(*inputs, "--output", files / "report", "--dry-run") == 0
+    assert run(*inputs, "--out", files / "report", "--dry-run") == 2
 
 
 @pytest.mark.usefixtures("model")

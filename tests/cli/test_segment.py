@@ -239,3 +239,13 @@ def test_the_scan_is_never_overwritten(run, tmp_path, scan):
     before = scan.read_bytes()
     refused(run("--point", CLICK, out=scan), "is an input")
     assert scan.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ['{"1": "liver"}', "[1, 2]", "no JSON at all", ""])
+def test_a_json_of_the_users_own_is_never_overwritten(run, tmp_path, content):
+    (tmp_path / "labels.json").write_text(content)
+    refused(
+        run("--point", CLICK, out=tmp_path / "labels.nii.gz"), "labels.json", "is not the report of a mask"
+    )
+    assert (tmp_path / "labels.json").read_text() == content
+    assert files(tmp_path) == ["labels.json", "scan.nii.gz"]

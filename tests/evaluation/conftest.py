@@ -39,5 +39,8 @@ def label_map(scan: Volume) -> Volume:
 
 @pytest.fixture(scope="session")
 def case(scan: Volume, label_map: Volume) -> Case:
-    targets = [Target(structure="egg", labels=(1,)), Target(structure="ball", labels=(2,))]
+    targets = [
+        Target(structure="egg", labels=(1,), label_source="expert"),
+        Target(structure="ball", labels=(2,), label_source="expert"),
+    ]
     return make_case("phantom", scan, label_map, targets)

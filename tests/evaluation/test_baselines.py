@@ -6,6 +6,7 @@ import pytest
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.segmentation.slices import slicing_axis
 from synthfm3d.volume import Grid, Volume
 
 SHAPE, SPACING = (40, 81, 91), (2.0, 1.0, 0.8)
@@ -93,6 +94,19 @@ def test_the_result_does_not_depend_on_the_image_or_its_storage_order(
 def test_other_prompts_are_refused(method: EllipsoidFromBox | ShrinkingMask) -> None:
     with pytest.raises(ValueError, match="defined for exactly one"):
         method.segment(SCAN, [Point(position_mm=(0, 0, 0))])
+
+
+def test_a_line_that_is_flat_along_two_axes_lies_on_a_slice_as_it_does_for_models() -> None:
+    # No axis has clearly the largest spacing, so slices are axial, though pixels are wider than slices.
+    grid = Grid.from_spacing((21, 21, 21), (0.4, 0.9, 0.9))
+    scan = Volume(voxels=np.zeros(grid.shape, np.float32), affine=grid.affine)
+    low, high = grid.to_mm(np.array([[10, 10, 4], [10, 10, 16]]))
+    line = Box(corner_mm=tuple(low), opposite_mm=tuple(high))
+    assert slicing_axis(grid, [line]) == 0
+    mask = EllipsoidFromBox().segment(scan, [line]).voxels
+    # The line is one pixel high; the ellipsoid is as deep as it is high, 0.45 mm to either side.
+    assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [9, 10, 11]
+    assert np.flatnonzero(mask.any(axis=(0, 2))).tolist() == [10]
 
 
 def test_a_mask_over_several_slices_is_refused() -> None:

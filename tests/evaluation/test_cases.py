@@ -21,7 +21,9 @@ def test_a_structure_is_chosen_by_name_or_by_value(label_map: Volume) -> None:
 
 
 def test_all_structures_of_the_label_map_are_taken_by_default(label_map: Volume) -> None:
-    assert [target.structure for target in choose_targets(label_map, NAMES)] == ["egg", "ball"]
+    chosen = choose_targets(label_map, NAMES)
+    assert [target.structure for target in chosen] == ["egg", "ball"]
+    assert {target.label_source for target in chosen} == {"unknown"}
 
 
 def test_values_without_a_name_are_called_by_their_value(label_map: Volume) -> None:

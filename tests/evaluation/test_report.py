@@ -134,6 +134,15 @@ def test_agreement_with_automatic_labels_is_not_called_accuracy(report: Report) 
     assert "Mean Dice, expert labels" in page
 
 
+def test_labels_of_unknown_origin_are_kept_apart_and_not_called_expert(report: Report) -> None:
+    unknown = [replace(score, label_source="unknown") for score in report.scores[:5]]
+    mixed = Report(scores=(*unknown, *report.scores[5:]))
+    page = report_page(mixed)
+    assert "Mean Dice, labels of unknown origin" in page
+    assert "Mean Dice, expert labels" in page
+    assert {mean["label_source"] for mean in report_data(mixed)["means"]} == {"unknown", "expert"}
+
+
 def test_three_files_are_written_and_nothing_else(report: Report, tmp_path: Path) -> None:
     write_report(tmp_path / "new" / "report", report)
     assert sorted(path.name for path in (tmp_path / "new" / "report").iterdir()) == [

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from synthfm3d.metrics.overlap import dice, intersection_over_union, volume_ml
+from synthfm3d.metrics.overlap import dice, volume_ml
 from synthfm3d.volume import Grid, Volume
 
 EMPTY = np.zeros((3, 4, 5), np.uint8)
@@ -17,7 +17,6 @@ def test_two_boxes_that_share_half_of_their_voxels_have_dice_one_half() -> None:
     first, second = np.zeros((4, 6, 4)), np.zeros((4, 6, 4))
     first[:, 0:4], second[:, 2:6] = 1, 1
     assert dice(first, second) == 0.5
-    assert intersection_over_union(first, second) == pytest.approx(1 / 3)
 
 
 def test_two_balls_one_radius_apart_have_dice_five_sixteenths() -> None:
@@ -31,12 +30,10 @@ def test_two_balls_one_radius_apart_have_dice_five_sixteenths() -> None:
 
 def test_two_empty_masks_agree_perfectly() -> None:
     assert dice(EMPTY, EMPTY) == 1.0
-    assert intersection_over_union(EMPTY, EMPTY) == 1.0
 
 
 def test_an_empty_and_a_full_mask_do_not_agree_at_all() -> None:
     assert dice(EMPTY, FULL) == dice(FULL, EMPTY) == 0.0
-    assert intersection_over_union(EMPTY, FULL) == intersection_over_union(FULL, EMPTY) == 0.0
 
 
 def test_any_value_but_zero_is_foreground() -> None:
@@ -45,7 +42,8 @@ def test_any_value_but_zero_is_foreground() -> None:
 
 @given(arrays(bool, (3, 4, 2)), arrays(bool, (3, 4, 2)))
 def test_dice_is_symmetric_and_follows_from_the_jaccard_index(first: np.ndarray, second: np.ndarray) -> None:
-    jaccard = intersection_over_union(first, second)
+    union = np.count_nonzero(first | second)
+    jaccard = np.count_nonzero(first & second) / union if union else 1.0
     assert dice(first, second) == dice(second, first)
     assert dice(first, second) == pytest.approx(2 * jaccard / (1 + jaccard))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthfm3d.model.random_walker import RandomWalker
+from synthfm3d.model.random_walker import RandomWalker, _seeds
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 
@@ -87,3 +87,30 @@ def test_odd_prompts_give_finite_logits(scene, prompts, constant):
     logits = walk(channels, prompts)
     assert logits.shape == SHAPE
     assert np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("kind", ["click", "box", "mask"])
+def test_mirrored_prompts_give_mirrored_seeds(scene, axis, kind):
+    def mirrored(position):
+        position = np.array(position, float)
+        position[..., axis] = SHAPE[axis] - 1 - position[..., axis]
+        return np.sort(position, axis=-2)
+
+    click, box, mask = [[4.0, 21, 34]], [[[4, 17, 24], [4, 44, 44]]], mask_on_slice(scene[1], 4)
+    prompts, mirror = {
+        "click": (GridPrompts(positive=np.array(click)), GridPrompts(positive=mirrored(click))),
+        "box": (GridPrompts(boxes=np.array(box)), GridPrompts(boxes=mirrored(box))),
+        "mask": (GridPrompts(mask=mask), GridPrompts(mask=np.flip(mask, axis))),
+    }[kind]
+    reduced = (8, 32, 32)
+    assert np.array_equal(_seeds(mirror, reduced), np.flip(_seeds(prompts, reduced), axis))
+
+
+def test_a_box_in_the_corner_of_the_region_says_nothing_about_its_own_inside():
+    seeds = _seeds(GridPrompts(boxes=np.array([[[4, 0, 0], [4, 31, 31]]])), (8, 32, 32))
+    inside = seeds[4, 1:16, 1:16]  # without the border of the region, which is always background
+    assert (inside != 2).all()
+    assert (inside == 1).any()
+    assert (seeds[4, 17:] == 2).all()
+    assert (seeds[4, :, 17:] == 2).all()

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Box, Mask, Point
-from synthfm3d.regions import region_grid
+from synthfm3d.regions import region_grid, resample
 from synthfm3d.segmentation.placement import checked_prompts, place
 from synthfm3d.volume import Grid, Volume
 
@@ -64,7 +66,7 @@ def test_an_outlined_slice_is_said_whole_and_the_others_not_at_all():
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [8]
     assert set(np.unique(mask[8])) == {-1, 1}
     inside = np.argwhere(mask[8] > 0)
-    # Nearest neighbour of half-mm pixels on 5 x 5 mm: ten pixels to a side, give or take rounding.
+    # Half-mm pixels on 5 x 5 mm: ten pixels to a side, give or take rounding.
     assert (np.abs(inside.min(axis=0) - [12, 10]) <= 1).all()
     assert (np.abs(inside.max(axis=0) - [20, 18]) <= 1).all()
 
@@ -80,6 +82,33 @@ def test_a_coarser_region_takes_the_nearest_slice_of_the_scan():
     step = COARSER.spacing_mm[0] / SCAN.spacing_mm[0]
     expected = [n for n in range(16) if 8 <= round(10 + (n - 8) * step) <= 12]
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == expected
+
+
+@pytest.mark.parametrize("region", [FINER, COARSER], ids=["finer", "coarser"])
+def test_an_outlined_slice_is_what_training_makes_of_the_same_object(region):
+    # A cylinder through all slices, so that its section does not depend on how slices are smoothed.
+    y, x = np.ogrid[:40, :40]
+    disc = (y - 20) ** 2 + (x - 18.3) ** 2 < (4 if region is FINER else 15) ** 2
+    target = np.broadcast_to(disc, SCAN.shape)
+    in_training = resample(target.astype(np.float32), SCAN, region, outside=0.0) > 0.5
+    outlined = np.zeros(SCAN.shape, bool)
+    outlined[10] = disc
+    mask = place([Mask(volume=Volume(voxels=outlined, affine=SCAN.affine))], SCAN, region).mask
+    assert np.array_equal(mask[8], np.where(in_training[8], 1, -1))
+    assert not np.delete(mask, 8, axis=0).any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 39), st.integers(0, 39), st.integers(6, 14), st.integers(0, 3))
+def test_an_outlined_voxel_is_never_lost_on_coarser_pixels(y, x, z, longer):
+    drawing = drawn(([z, y, x], [z, y, min(39, x + longer)]))
+    placed = place([drawing], SCAN, COARSER).mask
+    (found,) = np.unique(np.argwhere(placed > 0)[:, 0])
+    pixels = COARSER.to_mm(np.argwhere(placed > 0))
+    distance = np.abs(SCAN.to_index(pixels)[:, None] - np.argwhere(drawing.volume.voxels))
+    # Half a pixel of the region, 10 mm, and half a slice of 15 mm, 3.75 slices of the scan.
+    assert (distance.min(axis=1) <= [3.75 / 2 + 1e-6, 5 + 1e-6, 5 + 1e-6]).all()
+    assert (placed[found] != 0).all()
 
 
 def test_of_two_masks_on_one_slice_the_first_counts():

@@ -1,17 +1,22 @@
 """Where to look, and how wide."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from synthfm3d.prompts.prompt import Box, Point
+from synthfm3d.regions import FIELD_OF_VIEW_RANGE, region_grid
+from synthfm3d.segmentation.look import Look
 from synthfm3d.segmentation.zoom import (
     field_of_view_limits,
+    first_look,
     fitting,
     measured,
     prompted_place,
     touches_border,
 )
-from synthfm3d.volume import Grid
+from synthfm3d.volume import Grid, Volume
 
 SCAN = Grid.from_spacing((20, 200, 160), (4.0, 1.0, 1.0))
 SHAPE = (32, 128, 128)
@@ -48,7 +53,9 @@ def test_the_view_is_not_wider_than_the_scan_nor_finer_than_it_resolves():
 
 
 def test_a_large_object_fits_even_where_the_scan_ends():
-    assert field_of_view_limits(SCAN, SHAPE, 180.0)[1] == pytest.approx(270.0)
+    needed = FIELD_OF_VIEW_RANGE[0] * 180.0
+    assert needed > 200.0  # the scan's own width
+    assert field_of_view_limits(SCAN, SHAPE, 180.0)[1] == pytest.approx(needed)
 
 
 def test_a_view_reaches_the_next_slice_however_thick_slices_are():
@@ -71,3 +78,59 @@ def test_touching_the_border_is_reaching_an_edge(pixel, touches):
     mask = np.zeros((10, 10), bool)
     mask[pixel] = True
     assert touches_border(mask) is touches
+
+
+class Script:
+    """Stands for a model on a scan: a view of some width shows a square of some width, or nothing."""
+
+    def __init__(self, square_mm, hits=lambda field_of_view_mm: True):
+        self.scan = Volume(voxels=np.zeros(SCAN.shape, np.float32), affine=SCAN.affine)
+        self.model = SimpleNamespace(grid_shape=(16, 64, 64))
+        self.square_mm, self.hits, self.widths = square_mm, hits, []
+
+    def look(self, prompts, centre_mm, field_of_view_mm):
+        self.widths.append(field_of_view_mm)
+        region = region_grid(SCAN, centre_mm, field_of_view_mm, self.model.grid_shape)
+        half = min(32, int(self.square_mm(field_of_view_mm) / region.spacing_mm[1] / 2))
+        logits = np.full(region.shape, -5.0)
+        logits[:, 32 - half : 32 + half, 32 - half : 32 + half] = 5.0
+        return Look(region, logits, (slice(None),) * 3, half > 0 and self.hits(field_of_view_mm))
+
+
+def look_at(script):
+    look, focus = first_look(script, [Point(position_mm=at(10, 100, 80))])
+    assert look.region.spacing_mm[1] * 64 == pytest.approx(focus.field_of_view_mm)
+    return look, focus
+
+
+def test_a_click_is_looked_at_at_the_scale_of_a_box():
+    look, focus = look_at(Script(lambda width: 30.0))
+    assert focus.field_of_view_mm == pytest.approx(90.0, rel=0.1)
+    assert look.mask.any()
+
+
+def test_where_views_disagree_the_answer_that_fits_is_kept():
+    # Seen from 60 mm and more the object is small; in closer views it is all there is.
+    script = Script(lambda width: 10.0 if width > 50 else width)
+    look, focus = look_at(script)
+    assert focus.field_of_view_mm > 50
+    assert look.mask.any()
+    assert not touches_border(look.mask[8])
+
+
+def test_an_object_that_is_lost_in_closer_views_is_not_forgotten():
+    look, focus = look_at(Script(lambda width: 10.0 if width > 50 else 0.0))
+    assert look.mask.any()
+    assert focus.field_of_view_mm > 50
+
+
+def test_a_closer_view_that_misses_the_click_is_not_preferred():
+    look, _ = look_at(Script(lambda width: 10.0, hits=lambda width: width > 50))
+    assert look.hits_prompts
+
+
+@pytest.mark.parametrize("square_mm", [lambda width: 0.0, lambda width: 0.0 if width > 50 else width])
+def test_look_and_focus_belong_together_where_no_scale_is_right(square_mm):
+    script = Script(square_mm)
+    look_at(script)
+    assert len(script.widths) <= 6

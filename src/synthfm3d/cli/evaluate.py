@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, print_json, progress, say
+from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, examples, print_json, progress, say
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,22 +15,20 @@ if TYPE_CHECKING:
     from synthfm3d.evaluation.report import Report
     from synthfm3d.volume import Modality
 
-_EXAMPLES = """
-[bold]Examples[/bold]
-
-synthfm3d evaluate --image scan.nii.gz --labels labels.nii.gz --names labels.json --structure liver -o report
-
-synthfm3d evaluate --samples samples --model default,random-walker -o report
-"""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=_EXAMPLES)(evaluate)
+    app.command(
+        epilog=examples(
+            "synthfm3d evaluate --image scan.nii.gz --labels labels.nii.gz --names labels.json "
+            "--structure liver -o report",
+            "synthfm3d evaluate --samples samples --model default,random-walker -o report",
+        )
+    )(evaluate)
 
 
 def evaluate(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the report.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the report.")],
     image: Annotated[Path | None, typer.Option(help="Scan (NIfTI).")] = None,
     labels: Annotated[Path | None, typer.Option(help="Its label map, on the same grid.")] = None,
     names: Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')] = None,
@@ -58,8 +56,8 @@ def evaluate(
         Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan's values, if not given.")
     ] = None,
     label_source: Annotated[
-        Literal["expert", "automatic", "non-expert"] | None,
-        typer.Option(help="Who made the labels; expert, if not given."),
+        Literal["expert", "automatic", "non-expert", "unknown"] | None,
+        typer.Option(help="Who made the labels; unknown, if not given."),
     ] = None,
     frame: Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D scan, from 0.")] = None,
     device: Device = "auto",
@@ -80,7 +78,7 @@ def evaluate(
 
     # All that can be wrong with the input is found before a model is loaded.
     kinds = [_one_of(PROMPT_KINDS, word, "--prompt") for word in _words(prompt) or PROMPT_KINDS]
-    check_report_folder(out)
+    check_report_folder(output)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         cases: Sequence[PendingCase]
@@ -95,7 +93,7 @@ def evaluate(
             cases = sample_cases(samples)
         elif image is not None and labels is not None:
             cases = [
-                _one_case(image, labels, names, _words(structure), modality, label_source or "expert", frame)
+                _one_case(image, labels, names, _words(structure), modality, label_source or "unknown", frame)
             ]
         else:
             raise InputError("nothing to score: give --image and --labels, or --samples.")
@@ -103,13 +101,13 @@ def evaluate(
         takers = sum(kind in method.accepts for kind in kinds for method in methods)
         masks = takers * sum(len(case.targets) for case in cases)
         if dry_run:
-            say(f"Would make and score {masks} masks in {len(cases)} cases and write {out / PAGE_NAME}.")
+            say(f"Would make and score {masks} masks in {len(cases)} cases and write {output / PAGE_NAME}.")
             return
         with progress("Scoring", masks, quiet=quiet) as advance:
             report = run_evaluation(
                 cases, methods, kinds, on_score=lambda score: advance(note=f"{score.case} {score.structure}")
             )
-    write_report(out, report)
+    write_report(output, report)
     if as_json:
         print_json(report_data(report))
     else:
@@ -117,7 +115,7 @@ def evaluate(
     for doubt in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
         say(f"Warning: {doubt}", quiet=quiet)
     _tell_what_went_wrong(report)
-    say(f"Report: {out / PAGE_NAME}", quiet=quiet)
+    say(f"Report: {output / PAGE_NAME}", quiet=quiet)
     if all(score.error is not None for score in report.scores):
         raise typer.Exit(1)
 
@@ -167,6 +165,7 @@ def _print_tables(report: "Report") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from synthfm3d.evaluation.cases import labels_of
     from synthfm3d.evaluation.summary import means
 
     console = Console()
@@ -187,7 +186,7 @@ def _print_tables(report: "Report") -> None:
                     (f"mean of {mean.cases} case{'s' if mean.cases > 1 else ''}", "", mean.prompt), {}
                 )
                 row[mean.method] = f"{mean.dice:.3f}"
-        table = Table(title=f"{measure} {source} labels", title_justify="left", box=box.SIMPLE)
+        table = Table(title=f"{measure} {labels_of(source)}", title_justify="left", box=box.SIMPLE)
         for heading in ("case", "structure", "prompt"):
             table.add_column(heading, overflow="fold")
         for method in methods:

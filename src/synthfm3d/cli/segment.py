@@ -6,33 +6,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from synthfm3d import __version__
-from synthfm3d.cli.common import AsJson, Device, Quiet, print_json, say
+from synthfm3d.cli.common import AsJson, Device, Quiet, examples, print_json, say
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.prompts.prompt import Position, Prompt
+    from synthfm3d.prompts.prompt import Prompt
     from synthfm3d.segmentation.predictor import Segmentation
-    from synthfm3d.volume import Grid, Volume
-
-_EXAMPLES = """
-[bold]Examples[/bold]
-
-synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz
-
-synthfm3d segment scan.nii.gz --point -12.5,3,40 --negative -30,3,40 --mm -o mask.nii.gz
-
-synthfm3d segment ct.nii.gz --modality ct --box 40,52,80,75,90,80 -o liver.nii.gz --json
-"""
+    from synthfm3d.volume import Grid, Position, Volume
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog=_EXAMPLES)(segment)
+    app.command(
+        epilog=examples(
+            "synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz",
+            "synthfm3d segment scan.nii.gz --point -12.5,3,40 --negative -30,3,40 --mm -o mask.nii.gz",
+            "synthfm3d segment ct.nii.gz --modality ct --box 40,52,80,75,90,80 -o liver.nii.gz --json",
+        )
+    )(segment)
 
 
 def segment(
     scan: Annotated[Path, typer.Argument(help="Scan (NIfTI).", show_default=False)],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Mask to write, .nii or .nii.gz.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Mask to write, .nii or .nii.gz.")],
     point: Annotated[
         list[str] | None, typer.Option(metavar="I,J,K", help="A place inside the object; may be repeated.")
     ] = None,
@@ -76,11 +72,12 @@ def segment(
     from synthfm3d.segmentation.placement import checked_prompts
 
     # All that can be wrong with the input is found before the model is loaded.
-    check_nifti_name(out)
-    sidecar = out.with_name(out.name.removesuffix(".gz").removesuffix(".GZ")).with_suffix(".json")
-    for target in (out, sidecar):
+    check_nifti_name(output)
+    sidecar = output.with_name(output.name.removesuffix(".gz").removesuffix(".GZ")).with_suffix(".json")
+    for target in (output, sidecar):
         _refuse_to_replace(target, [scan] if mask_prompt is None else [scan, mask_prompt])
         check_writable(target)
+    _refuse_to_replace_others(sidecar)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         volume = read_nifti(scan, frame=frame, modality=modality)
@@ -103,7 +100,7 @@ def segment(
     for doubt in doubts:
         say(f"Warning: {doubt}", quiet=quiet)
     report = {
-        "mask": str(out),
+        "mask": str(output),
         "scan": str(scan),
         "frame": frame,
         "prompts": {
@@ -118,11 +115,11 @@ def segment(
         "warnings": doubts,
         "synthfm3d": __version__,
     }
-    _write(out, sidecar, result.mask, report)
+    _write(output, sidecar, result.mask, report)
     if as_json:
         print_json(report)
     else:
-        typer.echo(f"{out}: {report['volume_ml']:.2f} ml, {report['voxels']} voxels")
+        typer.echo(f"{output}: {report['volume_ml']:.2f} ml, {report['voxels']} voxels")
 
 
 def _points(texts: list[str], option: str, grid: "Grid", mm: bool) -> "list[Prompt]":
@@ -199,6 +196,22 @@ def _refuse_to_replace(target: Path, inputs: list[Path]) -> None:
             raise InputError(f"{target}: is an input: give the mask another name.")
 
 
+def _refuse_to_replace_others(sidecar: Path) -> None:
+    """InputError if there is a file in the report's place that is no such report."""
+    import json
+
+    if not sidecar.exists():
+        return
+    try:
+        found = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or "synthfm3d" not in found:
+        raise InputError(
+            f"{sidecar}: is not the report of a mask, and one would replace it: give the mask another name."
+        )
+
+
 def _findings(result: "Segmentation") -> dict[str, Any]:
     import numpy as np
 
@@ -210,7 +223,7 @@ def _findings(result: "Segmentation") -> dict[str, Any]:
     }
 
 
-def _write(out: Path, sidecar: Path, mask: "Volume", report: dict[str, Any]) -> None:
+def _write(output: Path, sidecar: Path, mask: "Volume", report: dict[str, Any]) -> None:
     """Both files or none: a mask that cannot be written leaves no report behind."""
     import json
 
@@ -219,7 +232,7 @@ def _write(out: Path, sidecar: Path, mask: "Volume", report: dict[str, Any]) -> 
 
     write_atomically(sidecar, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
     try:
-        write_nifti(out, mask)
+        write_nifti(output, mask)
     except InputError:
         sidecar.unlink(missing_ok=True)
         raise

@@ -3,9 +3,8 @@
 A Dice without them says little: an ellipsoid drawn from a good box, or a good slice copied to its
 neighbours, already overlaps most organs by half. Both grow from one prompted slice through the
 plane by the same length, the smaller in-plane half-width of the prompt, taken in millimetres: seen
-through a square box, an object is guessed to be as deep as it is wide. (The prototype's "half the
-smaller half-width" counted voxels of a grid whose slices were 1.5 to 2.5 pixels apart, which comes
-to the same length.)
+through a square box, an object is guessed to be as deep as it is wide. Which axis the slices lie across
+is decided as for models (``segmentation.slices``).
 """
 
 from collections.abc import Sequence
@@ -15,7 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.evaluation.method import PromptKind
-from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_on_grid
+from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
+from synthfm3d.segmentation.slices import foreground_corners, on_grid_of, working_form
 from synthfm3d.volume import Array, Volume
 
 SHRINKING_REACH = 1.2
@@ -37,23 +37,23 @@ class EllipsoidFromBox:
         """Ellipsoid on the grid of ``volume``; raises ValueError unless the prompt is one box."""
         if len(prompts) != 1 or not isinstance(prompts[0], Box):
             raise ValueError("the ellipsoid is defined for exactly one box.")
-        spacing = np.array(volume.spacing_mm)
-        corners = np.round(box_on_grid(prompts[0], volume.grid))
+        working = working_form(volume, prompts)
+        spacing = np.array(working.spacing_mm)
+        corners = box_voxels(prompts[0], working.grid)
         semi_axes = _half_widths_mm(corners, spacing)
-        flat = _flat_axis(corners, spacing)
-        if flat is not None:
-            semi_axes[flat] = np.delete(semi_axes, flat).min()
+        if corners[0, 0] == corners[1, 0]:
+            semi_axes[0] = semi_axes[1:].min()
         distance = sum(
             np.square((index - centre) * step / radius)
             for index, centre, step, radius in zip(
-                np.ogrid[tuple(slice(n) for n in volume.voxels.shape)],
+                np.ogrid[tuple(slice(n) for n in working.voxels.shape)],
                 corners.mean(axis=0),
                 spacing,
                 semi_axes,
                 strict=True,
             )
         )
-        return volume.with_voxels((distance <= 1).astype(np.uint8))
+        return on_grid_of(working.with_voxels((distance <= 1).astype(np.uint8)), volume.grid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +73,25 @@ class ShrinkingMask:
         """Mask on the grid of ``volume``; raises ValueError unless the prompt is one mask on one slice."""
         if len(prompts) != 1 or not isinstance(prompts[0], Mask):
             raise ValueError("the shrinking mask is defined for exactly one mask.")
-        if not prompts[0].volume.grid.same_as(volume.grid):
-            raise ValueError("the mask prompt must lie on the grid of the scan.")
-        outlined = prompts[0].volume.voxels > 0
-        inside = np.argwhere(outlined)
-        if not len(inside):
-            raise ValueError("the mask prompt is empty: there is nothing to shrink.")
-        spacing = np.array(volume.spacing_mm)
-        corners = np.stack([inside.min(axis=0), inside.max(axis=0)]).astype(np.float64)
-        axis = _flat_axis(corners, spacing)
-        if axis is None:
+        working = working_form(volume, prompts)
+        outlined = on_grid_of(prompts[0].volume, working.grid).voxels > 0
+        corners = foreground_corners(outlined)
+        at = int(corners[0, 0])
+        if at != corners[1, 0]:
             raise ValueError("the shrinking mask is defined for an outline on one slice only.")
 
-        at = int(corners[0, axis])
+        spacing = np.array(working.spacing_mm)
         # One pixel of background around, so that the border of the scan is a border of the object.
-        slice_mask = np.pad(np.take(outlined, at, axis=axis), 1)
-        depth_mm = ndimage.distance_transform_edt(slice_mask, sampling=np.delete(spacing, axis))[1:-1, 1:-1]
-        reach_mm = SHRINKING_REACH * np.delete(_half_widths_mm(corners, spacing), axis).min()
-        height = (np.arange(volume.voxels.shape[axis]) - at) * spacing[axis] / reach_mm
+        slice_mask = np.pad(outlined[at], 1)
+        depth_mm = ndimage.distance_transform_edt(slice_mask, sampling=spacing[1:])[1:-1, 1:-1]
+        reach_mm = SHRINKING_REACH * _half_widths_mm(corners, spacing)[1:].min()
+        height = (np.arange(working.voxels.shape[0]) - at) * spacing[0] / reach_mm
         # Beyond the reach the threshold is the greatest depth itself, which no pixel exceeds.
         threshold_mm = depth_mm.max() * (1 - np.sqrt(np.maximum(0, 1 - height**2)))
         mask = depth_mm[None] > threshold_mm[:, None, None]
-        return volume.with_voxels(np.moveaxis(mask, 0, axis).astype(np.uint8))
+        return on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
 
 
 def _half_widths_mm(corners: Array, spacing_mm: Array) -> Array:
     """Half the extent of an inclusive box (2, 3) along each axis, both border voxels included."""
     return np.asarray((corners[1] - corners[0] + 1) * spacing_mm / 2)
-
-
-def _flat_axis(corners: Array, spacing_mm: Array) -> int | None:
-    """Axis across a box (2, 3) that is one voxel thick, None for a 3-D box.
-
-    Of several such axes, the one with the largest spacing: slices are thicker than pixels.
-    """
-    flat = corners[0] == corners[1]
-    return int(np.where(flat, spacing_mm, 0).argmax()) if flat.any() else None

@@ -9,9 +9,15 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.volume import Volume
 
-LabelSource = Literal["expert", "automatic", "non-expert"]
-"""Who drew the reference. Agreement with an automatic label is called agreement, not accuracy."""
+LabelSource = Literal["expert", "automatic", "non-expert", "unknown"]
+"""Who drew the reference. Agreement with an automatic label is called agreement, not accuracy; what
+nobody vouched for is called unknown, not expert."""
 LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
+
+
+def labels_of(source: LabelSource) -> str:
+    """Labels of a source in the words of tables: ``"expert labels"``."""
+    return "labels of unknown origin" if source == "unknown" else f"{source} labels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,7 @@ class Target:
 
     structure: str
     labels: tuple[int, ...]
-    label_source: LabelSource = "expert"
+    label_source: LabelSource = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,7 +92,7 @@ def choose_targets(
     names: Mapping[int, str],
     wanted: Sequence[str] = (),
     *,
-    label_source: LabelSource = "expert",
+    label_source: LabelSource = "unknown",
     where: str = "labels",
 ) -> tuple[Target, ...]:
     """Structures of a label map, chosen by name or by label value.

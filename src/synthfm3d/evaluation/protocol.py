@@ -14,10 +14,10 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, LabelSource, Target
 from synthfm3d.evaluation.method import PROMPT_KINDS, Method, PromptKind
 from synthfm3d.metrics.overlap import dice, volume_ml
-from synthfm3d.prompts.prompt import Box, Mask, Point, Position, Prompt
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.prompts.simulation import innermost_point, largest_slice, tight_box, without_stray_components
 from synthfm3d.segmentation.slices import foreground_corners, on_grid_of, working_form
-from synthfm3d.volume import Array, Grid, Modality, Volume
+from synthfm3d.volume import Array, Grid, Modality, Position, Volume
 
 PROTOCOL: tuple[str, ...] = (
     "Slices lie across the axis of clearly largest spacing, else they are axial.",
@@ -36,7 +36,7 @@ PROTOCOL: tuple[str, ...] = (
     "of the prompt slice shrinking through the plane. A model that does not beat them gains nothing from "
     "the image.",
     "Means are taken over the structures of each case, then over cases. Expert, automatic and "
-    "non-expert labels are never averaged together.",
+    "non-expert labels and those of unknown origin are never averaged together.",
     "Seconds are wall-clock time of one call, mask included and loading of the model excluded.",
 )
 """Every choice, in the words that reports print."""

@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 
 from synthfm3d import __version__
-from synthfm3d.evaluation.cases import LabelSource
+from synthfm3d.evaluation.cases import LabelSource, labels_of
 from synthfm3d.evaluation.method import PROMPT_KINDS, PromptKind
 from synthfm3d.evaluation.protocol import PROTOCOL, Score
 from synthfm3d.evaluation.summary import Mean, means
@@ -163,7 +163,7 @@ def _section(
     for n in mine:
         groups.setdefault((report.scores[n].case, report.scores[n].structure), []).append(n)
     return {
-        "source": source,
+        "labels": labels_of(source),
         # An automatic label is another program's opinion: to overlap with it is to agree with it.
         "measure": "agreement (Dice)" if source == "automatic" else "Dice",
         "cases": len({case for case, _ in groups}),

@@ -1,6 +1,6 @@
 """What stands in front of nibabel: a damaged NIfTI file is refused before its numbers are believed.
 
-The usual readers fail silently here (docs, imaging E.1): a truncated file reads as zeros, a wrong
+The usual readers fail silently here: a truncated file reads as zeros, a wrong
 checksum is never looked at, a wrong data offset turns the header into voxels.
 """
 

@@ -59,9 +59,7 @@ class RandomWalker:
 
     def prepare(self, channels: Array, spacing_mm: tuple[float, float, float]) -> WalkerFeatures:
         """Channels (3, z, y, x) averaged in blocks in the plane; see ``PromptableModel``."""
-        count, z, y, x = channels.shape
-        blocks = channels.reshape(count, z, y // REDUCTION, REDUCTION, x // REDUCTION, REDUCTION)
-        reduced = np.moveaxis(blocks.mean(axis=(3, 5)), 0, -1)
+        reduced = np.moveaxis(_block_means(channels), 0, -1)
         return WalkerFeatures(reduced, (spacing_mm[0], spacing_mm[1] * REDUCTION, spacing_mm[2] * REDUCTION))
 
     def logits(self, features: WalkerFeatures, prompts: GridPrompts, previous: Array | None = None) -> Array:
@@ -106,20 +104,22 @@ def _seeds(prompts: GridPrompts, shape: tuple[int, ...]) -> Array:
     for lower, upper in prompts.boxes:
         _seed_box(seeds, _reduced(lower), _reduced(upper))
     if prompts.mask is not None:
-        reduced = prompts.mask[:, ::REDUCTION, ::REDUCTION]
+        # A block is what most of it is; one that is half and half is to be found.
+        reduced = _block_means(prompts.mask)
         seeds[reduced > 0] = _OBJECT
         seeds[reduced < 0] = _BACKGROUND
     for points, label in ((prompts.negative, _BACKGROUND), (prompts.positive, _OBJECT)):
         for point in points:
             seeds[_ellipsoid(shape, _reduced(point), np.full(3, CLICK_RADIUS))] = label
     if not (seeds == _OBJECT).any():
-        # A mask thinner than a block may fall between the sampled pixels.
+        # A mask thinner than a block may fill none of them by half.
         seeds[tuple(_deepest(prompts))] = _OBJECT
     return seeds
 
 
 def _seed_box(seeds: Array, lower: Array, upper: Array) -> None:
-    first, last = np.floor(lower).astype(int), np.ceil(upper).astype(int)
+    first = np.maximum(np.floor(lower), 0).astype(int)  # a corner at 0 is at -1/4 of the reduced grid
+    last = np.ceil(upper).astype(int)
     outside = np.ones(seeds.shape[1:], bool)
     outside[first[1] : last[1] + 1, first[2] : last[2] + 1] = False
     seeds[first[0] : last[0] + 1, outside] = _BACKGROUND
@@ -128,6 +128,13 @@ def _seed_box(seeds: Array, lower: Array, upper: Array) -> None:
     core[: first[0]] = False
     core[last[0] + 1 :] = False
     seeds[core] = _OBJECT
+
+
+def _block_means(voxels: Array) -> Array:
+    """Means (..., z, y, x) over blocks of REDUCTION x REDUCTION pixels in the plane."""
+    *others, y, x = voxels.shape
+    blocks = voxels.reshape(*others, y // REDUCTION, REDUCTION, x // REDUCTION, REDUCTION)
+    return np.asarray(blocks.mean(axis=(-3, -1)))
 
 
 def _reduced(position: Array) -> Array:

@@ -1,18 +1,15 @@
 """Points, boxes and masks: where the object is, said by a user or simulated from the truth.
 
 A prompt on a scan is in RAS millimetres, so that it means the same place whatever the storage
-order. ``on_grid`` places prompts on the voxel grid that a model sees; only that form, a
+order. ``segmentation.placement`` puts prompts on the voxel grid that a model sees; only that form, a
 ``GridPrompts``, ever reaches a model.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from synthfm3d.volume import Array, Grid, Volume
-
-Position = tuple[float, float, float]
+from synthfm3d.volume import Array, Grid, Position, Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +71,14 @@ class GridPrompts:
             raise ValueError("a positive point, a box or a mask is needed: nothing says where the object is.")
 
 
-def box_on_grid(box: Box, grid: Grid) -> Array:
-    """Lower and upper corner, (2, 3) in fractional voxels (z, y, x), of a box on a grid."""
-    corners = grid.to_index(np.array([box.corner_mm, box.opposite_mm]))
+def box_voxels(box: Box, grid: Grid) -> Array:
+    """Lower and upper corner voxel of a box that lies in a grid: integers (2, 3), (z, y, x), both inclusive.
+
+    Corners are rounded to voxels here and nowhere else, so that everybody agrees on which boxes are
+    flat: those whose corners share an index.
+    """
+    # Six digits first: the way through mm costs the last ones, and both corners of a flat box that was
+    # drawn between two slices must go to the same of them.
+    corners = np.rint(grid.to_index(np.array([box.corner_mm, box.opposite_mm])).round(6)).astype(int)
+    corners = np.clip(corners, 0, np.array(grid.shape) - 1)
     return np.stack([corners.min(axis=0), corners.max(axis=0)])
-
-
-def prompt_centre_mm(prompts: Sequence[Prompt]) -> Array:
-    """Where to look first, (3,) RAS mm: mean of the positive prompts' own centres."""
-    centres = []
-    for prompt in prompts:
-        if isinstance(prompt, Point) and prompt.positive:
-            centres.append(np.array(prompt.position_mm))
-        elif isinstance(prompt, Box):
-            centres.append((np.array(prompt.corner_mm) + np.array(prompt.opposite_mm)) / 2)
-        elif isinstance(prompt, Mask):
-            inside = np.argwhere(prompt.volume.voxels > 0)
-            if len(inside):
-                centres.append(prompt.volume.grid.to_mm((inside.min(axis=0) + inside.max(axis=0)) / 2))
-    if not centres:
-        raise ValueError("a positive point, a box or a mask is needed: nothing says where the object is.")
-    return np.asarray(np.mean(centres, axis=0))

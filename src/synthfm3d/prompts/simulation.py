@@ -1,6 +1,6 @@
 """Prompts drawn from a true mask, in training and in evaluation.
 
-This is the only way by which the truth reaches a model (docs, Honesty).
+This is the only way by which the truth reaches a model.
 """
 
 import numpy as np

@@ -1,14 +1,15 @@
 """An object that leaves the region through the plane is followed through the stack of slices.
 
 The region moves on, and the mask that was found on one of its last slices becomes the prompt of the
-next look, until the object ends, the scan ends or the steps are used up.
+next look, until the object ends, the scan ends or the steps are used up. Of the user's own prompts only
+negative clicks go with it: training shows an outlined slice alone or with these, and with nothing else.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_on_grid
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
 from synthfm3d.segmentation.look import Look, ModelOnScan
 from synthfm3d.segmentation.zoom import Focus, field_of_view_limits, fitting, measured
 from synthfm3d.volume import Array, Grid
@@ -40,6 +41,7 @@ def follow(
     """
     grid = model.scan.grid
     bound = depth_limits(prompts, grid)[direction > 0]
+    negative = [p for p in prompts if isinstance(p, Point) and not p.positive]
     prompted = int(np.rint(grid.to_index(focus.centre_mm)[0]))
     for _ in range(MOST_STEPS):
         end = covered.stop - 1 if direction > 0 else covered.start
@@ -48,15 +50,15 @@ def follow(
         prompted = _hand_over_slice(mask, prompted, end, _unreliable_depth(grid, focus, model), direction)
         focus = _refocused(mask[prompted], prompted, focus, model)
         handed_on = _slice_prompt(model, mask, prompted)
-        look = model.look([*prompts, handed_on], focus.centre_mm, focus.field_of_view_mm)
+        look = model.look([handed_on, *negative], focus.centre_mm, focus.field_of_view_mm)
         covered = _paste_beyond(model, look, mask, prompted, direction)
     return False
 
 
 def depth_limits(prompts: Sequence[Prompt], scan: Grid) -> tuple[int, int]:
     """First and last slice on which the object can be: those of 3-D boxes if there are any, else all."""
-    boxes = [np.rint(box_on_grid(p, scan)[:, 0]).astype(int) for p in prompts if isinstance(p, Box)]
-    deep = [depth for depth in boxes if depth[0] != depth[1]]
+    boxes = [box_voxels(p, scan) for p in prompts if isinstance(p, Box)]
+    deep = [corners[:, 0] for corners in boxes if (corners[0] < corners[1]).all()]
     if not deep:
         return 0, scan.shape[0] - 1
     return int(min(depth[0] for depth in deep)), int(max(depth[1] for depth in deep))

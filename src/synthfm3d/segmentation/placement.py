@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.prompts.prompt import Box, GridPrompts, Mask, Point, Prompt, box_on_grid
-from synthfm3d.segmentation.slices import foreground_corners, on_grid_of
+from synthfm3d.prompts.prompt import Box, GridPrompts, Mask, Point, Prompt, box_voxels
+from synthfm3d.regions import resample
+from synthfm3d.segmentation.slices import on_grid_of
 from synthfm3d.volume import Array, Grid
 
 
@@ -64,8 +65,9 @@ def place(prompts: Sequence[Prompt], scan: Grid, region: Grid) -> GridPrompts:
     """Prompts on the voxels of a region whose axes run along those of the scan.
 
     Points become fractional voxels, and those beyond the region are left out. Boxes become the
-    voxels whose centres they cover, clipped to the region; a box on a slice stays on one. Of several
-    masks that outline the same slice the first counts.
+    voxels whose centres they cover, clipped to the region; a box on a slice stays on one. A mask that
+    the region reaches always leaves a voxel. Of several masks that outline the same slice the first
+    counts.
 
     Raises ValueError where no positive prompt reaches the region.
     """
@@ -87,7 +89,7 @@ def _points_on_region(points: list[Point], region: Grid) -> Array:
 
 def _box_on_region(box: Box, scan: Grid, region: Grid) -> Array | None:
     """Inclusive corner voxels (2, 3), None if no part of the box is in the region."""
-    voxels = np.round(box_on_grid(box, scan))
+    voxels = box_voxels(box, scan)
     on_slice = voxels[0, 0] == voxels[1, 0]
     # A corner voxel belongs to the box as a whole, hence half a voxel on either side.
     faces = np.sort(region.to_index(scan.to_mm(voxels + np.array([[-0.5], [0.5]]))), axis=0)
@@ -105,35 +107,50 @@ def _box_on_region(box: Box, scan: Grid, region: Grid) -> Array | None:
 
 
 def _mask_on_region(mask: Mask, scan: Grid, region: Grid) -> Array:
-    """int8 (z, y, x) of the region: 1 object, -1 not the object, 0 on slices that are not outlined.
-
-    Each outlined slice of the scan sets one slice of a finer region, the nearest, as in training;
-    a slice of a coarser region is set by the scan's nearest slice.
-    """
-    voxels = mask.volume.voxels
-    low, high = foreground_corners(voxels)
+    """int8 (z, y, x) of the region: 1 object, -1 not the object, 0 on slices that are not outlined."""
     placed = np.zeros(region.shape, np.int8)
-    # Axes of region and scan are parallel, so each coordinate depends on one index only.
-    z, y, x = _axis_positions(region, scan)
-    rows, columns = np.rint(y).astype(int), np.rint(x).astype(int)
-    inside_y = (rows >= low[1]) & (rows <= high[1])
-    inside_x = (columns >= low[2]) & (columns <= high[2])
-    nearest = np.rint(z).astype(int)
-    step = abs(z[1] - z[0]) if len(z) > 1 else 1.0
-    for n in np.flatnonzero((nearest >= low[0]) & (nearest <= high[0])):
-        outline = voxels[nearest[n]]
-        if outline.any() and abs(z[n] - nearest[n]) <= step / 2 + 1e-6:
-            placed[n] = -1
-            inside = outline[np.ix_(rows[inside_y], columns[inside_x])] > 0
-            placed[n][np.ix_(inside_y, inside_x)] = np.where(inside, 1, -1)
+    for index, scan_slice in _outlined_slices(mask.volume.voxels, scan, region).items():
+        placed[index] = np.where(_outline_on_region(mask, scan_slice, scan, region), 1, -1)
     return placed
 
 
-def _axis_positions(region: Grid, scan: Grid) -> tuple[Array, Array, Array]:
-    """Index along each axis of the scan of the region's planes, rows and columns."""
+def _outlined_slices(voxels: Array, scan: Grid, region: Grid) -> dict[int, int]:
+    """Slices of the region that a mask outlines, each with the slice of the scan that it is taken from.
+
+    Each outlined slice of the scan sets one slice of a finer region, the nearest, as in training; a
+    slice of a coarser region is set by the scan's nearest slice. Should all outlined slices fall
+    between those of the region, the nearest of them sets one.
+    """
+    outlined = np.flatnonzero(voxels.any(axis=(1, 2)))
+    # Axes of region and scan are parallel, so each coordinate depends on one index only.
     to_scan = np.linalg.inv(scan.affine) @ region.affine
-    z, y, x = (to_scan[axis, axis] * np.arange(region.shape[axis]) + to_scan[axis, 3] for axis in range(3))
-    return z, y, x
+    z = to_scan[0, 0] * np.arange(region.shape[0]) + to_scan[0, 3]
+    half_a_slice = abs(to_scan[0, 0]) / 2 + 1e-6
+    nearest = np.rint(z).astype(int)
+    met = np.isin(nearest, outlined) & (np.abs(z - nearest) <= half_a_slice)
+    if met.any():
+        return {int(n): int(nearest[n]) for n in np.flatnonzero(met)}
+    distance = np.abs(z[:, None] - outlined)
+    index, other = np.unravel_index(int(distance.argmin()), distance.shape)
+    return {int(index): int(outlined[other])} if distance[index, other] <= half_a_slice else {}
+
+
+def _outline_on_region(mask: Mask, scan_slice: int, scan: Grid, region: Grid) -> Array:
+    """Boolean (y, x): a slice of a mask on the pixels of the region, made as training makes its targets.
+
+    What is too small for these pixels keeps the ones that are nearest to it.
+    """
+    outline = mask.volume.voxels[scan_slice] > 0
+    to_scan = np.linalg.inv(scan.affine) @ region.affine
+    to_scan[0, 3] = 0.0  # the region's first slice, moved onto the outlined one
+    on_slice = Grid((1, *region.shape[1:]), to_scan)
+    pixels = resample(outline[None], Grid((1, *scan.shape[1:]), np.eye(4)), on_slice, outside=0.0)[0] > 0.5
+    if not pixels.any():
+        drawn = np.insert(np.argwhere(outline), 0, 0, axis=1).astype(float)
+        nearest = on_slice.to_index(drawn)
+        y, x = np.rint(nearest[on_slice.contains(nearest)]).astype(int).T[1:]
+        pixels[y, x] = True
+    return np.asarray(pixels)
 
 
 def _merged(masks: list[Array]) -> Array | None:

@@ -13,8 +13,8 @@ import numpy as np
 
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel
-from synthfm3d.prompts.prompt import Mask, Point, Prompt
-from synthfm3d.segmentation.follow import follow
+from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
+from synthfm3d.segmentation.follow import depth_limits, follow
 from synthfm3d.segmentation.look import ModelOnScan
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.slices import on_grid_of, working_form
@@ -97,7 +97,8 @@ class Segmenter:
         """As ``segment``, with the assumed modality, the field of view and the warnings.
 
         The mask holds the components that a positive prompt touches; a stray one elsewhere is
-        dropped, unless no component is touched at all.
+        dropped, unless no component is touched at all. It ends exactly on the first and last slice of
+        a 3-D box; in the plane, a box says where the object is and does not cut it.
         """
         prompts = checked_prompts(prompts, volume.grid)
         working = working_form(volume, prompts)
@@ -109,14 +110,16 @@ class Segmenter:
         part, found = model.on_scan(look)
         mask[part] = found
         ended = [follow(model, prompts, mask, part[0], focus, direction) for direction in (-1, 1)]
+        first, last = depth_limits(prompts, working.grid)
+        mask[:first] = mask[last + 1 :] = False
 
         notes = []
         if not mask.any():
             notes.append("The model found nothing at the prompts: try a box, or more points.")
         elif not look.hits_prompts:
             notes.append("The mask does not contain the prompts: try a box, or more points.")
-        elif missed := _missed_points(mask, prompts, working):
-            notes.append(f"{missed} of the positive points are not in the mask: it may be incomplete.")
+        elif missed := _missed(mask, prompts, working):
+            notes.append(f"{missed} of the positive prompts lie outside the mask: it may be incomplete.")
         if not all(ended):
             notes.append("The object was not followed to its end: prompt it again farther on.")
         turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
@@ -133,9 +136,16 @@ def _turned(prompt: Prompt, working: Volume) -> Prompt:
     return Mask(volume=on_grid_of(prompt.volume, working.grid)) if isinstance(prompt, Mask) else prompt
 
 
-def _missed_points(mask: Array, prompts: Sequence[Prompt], working: Volume) -> int:
-    """Number of positive points whose voxel the mask leaves out."""
-    points = [p.position_mm for p in prompts if isinstance(p, Point) and p.positive]
-    index = np.rint(working.grid.to_index(np.array(points).reshape(-1, 3))).astype(int)
-    index = np.clip(index, 0, np.array(mask.shape) - 1)
-    return int(np.count_nonzero(~mask[tuple(index.T)]))
+def _missed(mask: Array, prompts: Sequence[Prompt], working: Volume) -> int:
+    """Number of positive points, boxes and masks of which the mask holds no voxel."""
+    missed = 0
+    for prompt in prompts:
+        if isinstance(prompt, Mask):
+            missed += not mask[prompt.volume.voxels > 0].any()
+        elif isinstance(prompt, Box):
+            part = tuple(slice(a, b + 1) for a, b in box_voxels(prompt, working.grid).T)
+            missed += not mask[part].any()
+        elif prompt.positive:
+            index = np.rint(working.grid.to_index(np.array(prompt.position_mm))).astype(int)
+            missed += not mask[tuple(np.clip(index, 0, np.array(mask.shape) - 1))]
+    return missed

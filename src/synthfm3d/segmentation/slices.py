@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_on_grid
+from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
 from synthfm3d.volume import Array, Grid, Volume
 
 CLEARLY_LARGER = 1.3
@@ -71,12 +71,12 @@ def _acquisition_axis(grid: Grid) -> int:
 def _flat_axes(prompt: Prompt, grid: Grid) -> list[int]:
     """Axes of ``grid`` along which a box or mask is one voxel thick; none for a point."""
     if isinstance(prompt, Box):
-        low, high = box_on_grid(prompt, grid)
+        low, high = box_voxels(prompt, grid)
     elif isinstance(prompt, Mask):
         low, high = foreground_corners(on_grid_of(prompt.volume, grid).voxels)
     else:
         return []
-    return [axis for axis in range(3) if high[axis] - low[axis] < 0.5]
+    return [axis for axis in range(3) if low[axis] == high[axis]]
 
 
 def foreground_corners(mask: Array) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_on_grid
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
 from synthfm3d.regions import FIELD_OF_VIEW_PER_EXTENT, FIELD_OF_VIEW_RANGE, SLICE_SPACING_RANGE
 from synthfm3d.segmentation.look import Look, ModelOnScan
 from synthfm3d.segmentation.slices import foreground_corners
@@ -55,23 +55,39 @@ def _look_around_click(
 ) -> tuple[Look, Focus]:
     """Zoom until the object has a known scale, then look once more at the very scale of a box or mask.
 
-    The click stays in the middle of the region, as in training; three times the extent holds the
-    object even if the click is at its edge.
+    The click is put in the middle, where the view reaches equally far around it; in training it may be
+    anywhere in the object, and the middle of the view another pixel of the object. Of all views that
+    were tried the best is kept, see ``_quality``; of equals the latest, whose scale fits better.
     """
-    focus = Focus(centre_mm, _starting_field_of_view(model, extent_mm, limits))
+    field_of_view_mm = _starting_field_of_view(model, extent_mm, limits)
+    views: list[tuple[Look, Focus]] = []
     for _ in range(MOST_ROUNDS):
-        look = model.look(prompts, focus.centre_mm, focus.field_of_view_mm)
-        wanted = _next_field_of_view(look, focus.field_of_view_mm, limits)
-        if np.isclose(wanted, focus.field_of_view_mm, rtol=0.05):
-            break
-        focus = Focus(centre_mm, wanted)
-    middle = look.mask[look.region.shape[0] // 2]
+        focus = Focus(centre_mm, field_of_view_mm)
+        look = model.look(prompts, centre_mm, field_of_view_mm)
+        views.append((look, focus))
+        field_of_view_mm = _next_field_of_view(look, field_of_view_mm, limits)
+        if any(np.isclose(field_of_view_mm, seen.field_of_view_mm, rtol=0.05) for _, seen in views):
+            break  # the scale is right, or views disagree about it and will go on disagreeing
+    best, focus = max(reversed(views), key=lambda view: _quality(view[0]))
+    middle = _middle_slice(best)
     if not middle.any():
-        return look, focus
-    found_extent_mm = measured(middle, look.region, look.region.shape[0] // 2)[1]
-    focus = Focus(centre_mm, fitting(found_extent_mm, limits))
-    final = model.look(prompts, focus.centre_mm, focus.field_of_view_mm)
-    return (final, focus) if final.hits_prompts or not look.hits_prompts else (look, focus)
+        return best, focus
+    found_extent_mm = measured(middle, best.region, best.region.shape[0] // 2)[1]
+    fitted = Focus(centre_mm, fitting(found_extent_mm, limits))
+    final = model.look(prompts, centre_mm, fitted.field_of_view_mm)
+    return (final, fitted) if _quality(final) >= _quality(best) else (best, focus)
+
+
+def _quality(look: Look) -> tuple[bool, bool, bool]:
+    """How good an answer is, in this order: it is not empty, it holds a prompt, it fits into the view."""
+    middle = _middle_slice(look)
+    fits = bool(middle.any()) and not touches_border(middle)
+    return bool(look.mask.any()), look.hits_prompts, fits
+
+
+def _middle_slice(look: Look) -> Array:
+    """The mask (y, x) on the slice that the view is centred on."""
+    return np.asarray(look.mask[look.region.shape[0] // 2])
 
 
 def _starting_field_of_view(model: ModelOnScan, extent_mm: float, limits: tuple[float, float]) -> float:
@@ -82,12 +98,11 @@ def _starting_field_of_view(model: ModelOnScan, extent_mm: float, limits: tuple[
 
 def _next_field_of_view(look: Look, field_of_view_mm: float, limits: tuple[float, float]) -> float:
     """A wider view if the object does not fit, a narrower one if it is small or invisible, else the same."""
-    middle = look.region.shape[0] // 2
-    mask = look.mask[middle]
+    mask = _middle_slice(look)
     if not mask.any():
         wanted = field_of_view_mm / 2  # perhaps too small to be seen
     else:
-        extent_mm = measured(mask, look.region, middle)[1]
+        extent_mm = measured(mask, look.region, look.region.shape[0] // 2)[1]
         if touches_border(mask) or extent_mm > TOO_LARGE * field_of_view_mm:
             wanted = 2 * field_of_view_mm
         elif extent_mm < TOO_SMALL * field_of_view_mm:
@@ -149,7 +164,7 @@ def prompted_place(prompts: Sequence[Prompt], scan: Grid) -> tuple[Array, float]
             corners.append(foreground_corners(prompt.volume.voxels).astype(float))
             slices.extend(np.flatnonzero(prompt.volume.voxels.any(axis=(1, 2))))
         elif isinstance(prompt, Box):
-            corners.append(box_on_grid(prompt, scan))
+            corners.append(box_voxels(prompt, scan).astype(float))
             slices.append(corners[-1][:, 0].mean())
         elif prompt.positive:
             corners.append(np.tile(scan.to_index(np.array(prompt.position_mm)), (2, 1)))
