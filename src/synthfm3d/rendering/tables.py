@@ -10,7 +10,16 @@ import numpy as np
 
 from synthfm3d.randomness import key
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
-from synthfm3d.synthesis.scene import TEXTURES, Ellipsoid, Part, Scene, Stack, Tube
+from synthfm3d.synthesis.scene import (
+    TEXTURES,
+    Ellipsoid,
+    Part,
+    Scene,
+    Stack,
+    Star,
+    Superquadric,
+    Tube,
+)
 from synthfm3d.volume import Array
 
 # Fields in the order in which the kernel takes them.
@@ -26,7 +35,7 @@ BLUR_REACH = 1.6
 """How many standard deviations of the point spread a boundary's smoothstep reaches to either side."""
 
 # Kinds of a part on a slice.
-ABSENT, QUADRIC, CAPSULE = 0.0, 1.0, 2.0
+ABSENT, QUADRIC, CAPSULE, ROUNDED_BOX, STAR = 0.0, 1.0, 2.0, 3.0, 4.0
 # Columns of ``parts``: kind, then the box that holds the part, then what its kind needs.
 KIND, Y_LOW, Y_HIGH, X_LOW, X_HIGH = range(5)
 # Quadric M(y, x) = q + m0 with q a quadratic form; half its gradient along z is
@@ -34,12 +43,31 @@ KIND, Y_LOW, Y_HIGH, X_LOW, X_HIGH = range(5)
 CENTRE_Y, CENTRE_X, A_YY, A_YX, A_XX, M0, C0, V_Y, V_X, RATE = range(5, 15)
 # Capsule: start (y, x), z of the slice from the start, axis (z, y, x), 1 / length^2, radius, growth.
 START_Y, START_X, FROM_Z, AXIS_Z, AXIS_Y, AXIS_X, PER_LENGTH2, RADIUS, GROWTH = range(5, 14)
-COLUMNS = 15
+# Rounded box and star: centre (y, x) and height of the slice over the centre, then the rounded box's
+# frame, three rows of (z, y, x) over the semi-axes, and its form; or the star's radius and bumps.
+LOCAL_Y, LOCAL_X, LOCAL_Z, FRAME = 5, 6, 7, 8
+SQUARENESS, TAPER, BEND = 17, 18, 19
+STAR_RADIUS, BUMPS = 8, 9
+MOST_BUMPS, BUMP_NUMBERS = 4, 6
+COLUMNS = BUMPS + MOST_BUMPS * BUMP_NUMBERS
 
 # Columns of ``structures``.
-FIRST_PART, LAST_PART, COARSE_MM, FINE_MM, BLEND_MM, CONFINED, REACH_MM, LAYERS = range(8)
+(
+    FIRST_PART,
+    LAST_PART,
+    COARSE_MM,
+    FINE_MM,
+    BLEND_MM,
+    CONFINED,
+    REACH_MM,
+    LAYERS,
+    NEIGHBOURHOOD,
+    GAP_MM,
+    STRUCTURE_COLUMNS,
+) = range(11)
 # Columns of ``layers``.
-DEPTH_MM, LABEL, MEAN, TEXTURE = range(4)
+DEPTH_MM, THICKNESS_MM, LABEL, MEAN, TEXTURE = range(5)
+_NO_END_MM = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,19 +87,25 @@ class Tables:
 
 def tables_of(scene: Scene) -> Tables:
     """Tables of a whole scene (all slices; they are cheap)."""
+    anatomy, boundary = scene.anatomy, scene.boundary
     z = np.arange(scene.shape[0]) * scene.spacing_mm[0]
-    blur_z = BLUR_REACH * scene.boundary.psf_mm[0]
-    rows = [_part_rows(part, z, blur_z) for structure in scene.structures for part in structure.parts]
-    structures = np.zeros((len(scene.structures), 8), np.float32)
-    depth = max(len(structure.layers) for structure in scene.structures)
-    layers = np.zeros((len(scene.structures), depth, TEXTURE + TEXTURES), np.float32)
+    # Where a boundary fades it is wider by at most this factor.
+    widest = BLUR_REACH * (1 + boundary.fade)
+    rows = [
+        _part_rows(part, z, widest * boundary.psf_mm[0])
+        for structure in anatomy.structures
+        for part in structure.parts
+    ]
+    structures = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
+    depth = max(len(structure.layers) for structure in anatomy.structures)
+    layers = np.zeros((len(anatomy.structures), depth, TEXTURE + TEXTURES), np.float32)
     part = 0
-    blur_plane = BLUR_REACH * scene.boundary.psf_mm[1]
-    for n, structure in enumerate(scene.structures):
+    for n, structure in enumerate(anatomy.structures):
         coarse, fine = structure.roughness_mm
         # How far beyond its parts' boxes a structure may change a voxel. Fields stay below 3.5
         # standard deviations in practice; 2.5 cuts one row in a hundred by a hair.
-        reach = 2.5 * (coarse + fine + scene.warp_amplitude_mm) + blur_plane + 0.25 * structure.blend_mm
+        reach = 2.5 * (coarse + fine + anatomy.warp_amplitude_mm) + widest * boundary.psf_mm[1]
+        reach += 0.25 * structure.blend_mm
         after = part + len(structure.parts)
         structures[n] = (
             part,
@@ -79,13 +113,16 @@ def tables_of(scene: Scene) -> Tables:
             coarse,
             fine,
             structure.blend_mm,
-            structure.confined and scene.cavity_depth_mm > 0,
+            structure.confined and anatomy.cavity_depth_mm > 0,
             reach,
             len(structure.layers),
+            structure.neighbourhood,
+            structure.gap_mm,
         )
         part = after
-        for m, layer in enumerate(structure.layers):
-            layers[n, m] = (layer.depth_mm, layer.label, layer.tissue.mean, *layer.tissue.texture)
+        for m, (layer, tissue) in enumerate(zip(structure.layers, scene.contrast.tissues[n], strict=True)):
+            thickness = _NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
+            layers[n, m] = (layer.depth_mm, thickness, layer.label, tissue.mean, *tissue.texture)
     axes = tuple(
         tuple(
             spline_axis(length, std / step)
@@ -105,7 +142,8 @@ def tables_of(scene: Scene) -> Tables:
 
 def _field_std(scene: Scene, field: int) -> tuple[float, float, float]:
     bias = _BIAS_SHARE * min(scene.shape[1] * scene.spacing_mm[1], scene.shape[2] * scene.spacing_mm[2])
-    stds = (*scene.texture_mm, *scene.shape_noise_mm, scene.warp_mm, scene.warp_mm, bias)
+    anatomy = scene.anatomy
+    stds = (*scene.contrast.texture_mm, *anatomy.shape_noise_mm, anatomy.warp_mm, anatomy.warp_mm, bias)
     return (stds[field],) * 3
 
 
@@ -118,6 +156,10 @@ def _part_rows(part: Part, z: Array, blur_z: float) -> Array:
             return _stack_rows(part, z, blur_z)
         case Tube():
             return _tube_rows(part, z, blur_z)
+        case Superquadric():
+            return _rounded_box_rows(part, z, blur_z)
+        case Star():
+            return _star_rows(part, z, blur_z)
 
 
 def _ellipsoid_rows(part: Ellipsoid, z: Array, blur_z: float) -> Array:
@@ -234,6 +276,48 @@ def _tube_rows(part: Tube, z: Array, blur_z: float) -> Array:
     rows[:, PER_LENGTH2] = 1.0 / max(length2, 1e-9)
     rows[:, RADIUS] = part.start_radius_mm
     rows[:, GROWTH] = part.end_radius_mm - part.start_radius_mm
+    return rows
+
+
+def _rounded_box_rows(part: Superquadric, z: Array, blur_z: float) -> Array:
+    """The frame that takes (z, y, x) mm to units of the semi-axes; its box is that of the widest form."""
+    rows = _local_rows(part.centre_mm, z)
+    turn = _rotation(part.quaternion)
+    for n in range(3):
+        for m in range(3):
+            rows[:, FRAME + 3 * n + m] = turn[m][n] / part.semi_axes_mm[n]
+    rows[:, SQUARENESS], rows[:, TAPER], rows[:, BEND] = part.squareness, part.taper, part.bend
+    # Corners of a rounded box reach 3^(1/4) semi-axes; taper widens one end, bend shifts by its height.
+    u, v, w = part.semi_axes_mm
+    wide = 1.32 * (1 + abs(part.taper))
+    reach = math.sqrt((1.32 * u) ** 2 + (wide * v + abs(part.bend) * 1.75 * v) ** 2 + (wide * w) ** 2)
+    return _with_round_box(rows, z - part.centre_mm[0], reach, blur_z, ROUNDED_BOX)
+
+
+def _star_rows(part: Star, z: Array, blur_z: float) -> Array:
+    rows = _local_rows(part.centre_mm, z)
+    rows[:, STAR_RADIUS] = part.radius_mm
+    for n, bump in enumerate(part.bumps):
+        rows[:, BUMPS + BUMP_NUMBERS * n : BUMPS + BUMP_NUMBERS * (n + 1)] = bump
+    # |P_l| <= 1.
+    reach = part.radius_mm * (1 + sum(abs(a) for bump in part.bumps for a in bump[3:]))
+    return _with_round_box(rows, z - part.centre_mm[0], reach, blur_z, STAR)
+
+
+def _local_rows(centre_mm: tuple[float, float, float], z: Array) -> Array:
+    rows = np.zeros((z.size, COLUMNS))
+    rows[:, LOCAL_Y], rows[:, LOCAL_X] = centre_mm[1], centre_mm[2]
+    rows[:, LOCAL_Z] = z - centre_mm[0]
+    return rows
+
+
+def _with_round_box(rows: Array, dz: Array, reach: float, blur_z: float, kind: float) -> Array:
+    """The box of a ball of radius ``reach`` around the centre."""
+    nearest = np.maximum(np.abs(dz) - blur_z, 0.0)
+    rows[:, KIND] = np.where(nearest < reach, kind, ABSENT)
+    half = np.sqrt(np.maximum(reach * reach - nearest * nearest, 0.0))
+    rows[:, Y_LOW], rows[:, Y_HIGH] = rows[:, LOCAL_Y] - half, rows[:, LOCAL_Y] + half
+    rows[:, X_LOW], rows[:, X_HIGH] = rows[:, LOCAL_X] - half, rows[:, LOCAL_X] + half
     return rows
 
 

@@ -1,24 +1,35 @@
-"""Boundary definition: the point spread of slice and pixel, and where texture stops."""
+"""Boundary definition: how sharp boundaries are, where they fade, what rims they have."""
 
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scene import Boundary, Position
+from synthfm3d.synthesis.settings import BoundarySettings
 from synthfm3d.volume import Modality
 
 _BOX_STD = 0.2887
 """Standard deviation of a slice profile of unit width, 1 / sqrt(12)."""
-_SHIELDED = 0.7
-"""Share of volumes whose texture fades out towards boundaries (arXiv 2603.00985)."""
+_SHARPEST = 0.3
+"""Standard deviation of the point spread in pixels, where boundaries are switched off."""
 
 
-def draw_boundary(draw: Draw, modality: Modality, spacing_mm: Position) -> Boundary:
-    """Slices 0.8-1.3 times as thick as their distance; in-plane spread 0.35-1.1 pixels."""
-    thickness = spacing_mm[0] * draw.uniform(0.8, 1.3)
+def draw_boundary(
+    draw: Draw, modality: Modality, settings: BoundarySettings, spacing_mm: Position
+) -> Boundary:
+    """Point spread, texture shield, fading and rims for voxels of ``spacing_mm`` (z, y, x).
+
+    Switched off, boundaries are as sharp as pixels allow, everywhere.
+    """
     pixel = spacing_mm[1]
-    shielded = modality != "us" and draw.chance(_SHIELDED)
+    thickness = spacing_mm[0] * draw.uniform(*settings.thickness)
+    in_plane = draw.log_uniform(*settings.psf_pixels)
+    shield = draw.uniform(*settings.shield_pixels) if draw.chance(settings.shield_share) else 0.0
+    fade = draw.uniform(*settings.fade) if draw.chance(settings.fade_share) else 0.0
+    rim = draw.uniform(*settings.rim) if draw.chance(settings.rim_share) else 0.0
+    if settings.mode == "off":
+        thickness, in_plane, shield, fade, rim = 0.0, _SHARPEST, 0.0, 0.0, 0.0
     return Boundary(
-        psf_mm=(
-            rounded(max(_BOX_STD * thickness, 0.3 * pixel)),
-            rounded(pixel * draw.log_uniform(0.35, 1.1)),
-        ),
-        texture_shield_mm=rounded(pixel * draw.uniform(2.0, 4.0)) if shielded else 0.0,
+        psf_mm=(rounded(max(_BOX_STD * thickness, _SHARPEST * pixel)), rounded(pixel * in_plane)),
+        texture_shield_mm=0.0 if modality == "us" else rounded(pixel * shield),
+        fade=fade,
+        rim=rim,
+        rim_mm=rounded(1.5 * pixel),
     )

@@ -1,130 +1,204 @@
-"""Contrast: which signal each tissue gives.
+"""Contrast: which signal every layer gives.
 
-CT draws Hounsfield units in the ranges of real tissues; MR, whose signal depends on the sequence,
-and half of what ultrasound shows draw random mixtures, since appearance randomised beyond realism
-generalises better than one tuned to it (Zalevskyi et al., arXiv 2411.06842).
+Most volumes draw random mixtures, since appearance randomised beyond realism generalises better than
+one tuned to it (Zalevskyi et al., arXiv 2411.06842); the others draw real tissues (``tissues``).
+Whatever is drawn, a labelled layer differs from its surroundings by what noise leaves visible.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import TEXTURES, Tissue
+from synthfm3d.synthesis.scene import (
+    TEXTURES,
+    Acquisition,
+    Anatomy,
+    Contrast,
+    CtAcquisition,
+    Layer,
+    Material,
+    MrAcquisition,
+    Structure,
+    Tissue,
+)
+from synthfm3d.synthesis.settings import ContrastSettings
+from synthfm3d.synthesis.tissues import ECHOGENICITY_DB, HOUNSFIELD, draw_sequence, mr_means
 from synthfm3d.volume import Modality
 
 _TEXTURE_PROFILE = (0.35, 0.5, 0.7, 0.8)
 """How strong each texture field may be, fine to coarse: sub-clusters are coarse, grain is fine."""
+_TEXTURE_PIXELS = (1.0, 2.2, 5.0, 11.0)
+"""Correlation lengths of the texture fields, in pixels, before the common factor ``grain``."""
+_CALM: frozenset[Material] = frozenset({"blood", "fluid", "gas", "fascia", "skin"})
+"""Materials with little texture of their own."""
+_VARIED: frozenset[Material] = frozenset({"parenchyma", "lesion", "wall", "fluid", "blood", "necrosis", "lung", "gas"})
+"""Materials whose signal differs from organ to organ; the others are alike all over a body."""
+_KEPT_IN_CT: frozenset[Material] = frozenset({"gas", "lung", "cortical bone", "calcium", "marrow", "fat"})
+"""Materials that a random mixture of CT leaves as they are: they make its windows."""
+_OUTSIDE: dict[Modality, float] = {"ct": -1000.0, "mr": 0.0, "us": 0.01}
+_TRIES = 20
 
-_CT_ORGANS_HU = (
-    (0.55, 20.0, 150.0),  # parenchyma, plain to portal venous
-    (0.14, -10.0, 25.0),  # fluid
-    (0.13, 130.0, 420.0),  # enhanced blood, urine, oral contrast
-    (0.10, -930.0, -650.0),  # lung and gas
-    (0.08, -110.0, 0.0),  # fatty
-)
-_ULTRASOUND_ORGANS = (
-    (0.60, 0.10, 0.60),  # parenchyma and muscle: -20 to -4 dB
-    (0.30, 0.008, 0.05),  # blood and fluid: -42 to -26 dB
-    (0.10, 0.60, 1.20),  # fat, sinus, calcium
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
-    """The contrast of one volume: its modality and the size of its textures.
-
-    Parameters
-    ----------
-    texture
-        Standard deviation of the textures: HU for CT, relative signal for MR, share of the mean
-        echo amplitude for ultrasound.
-    span
-        Range of mean signals over the volume (MR only).
-    base
-        Middle of that range.
-    least_difference
-        Smallest difference between an organ's mean and its background's.
-    """
-
-    modality: Modality
-    texture: float
-    span: float = 1.0
-    base: float = 0.5
-    least_difference: float = 0.0
+Mean = Callable[[Draw, Material], float]
 
 
-def draw_contrast(draw: Draw, modality: Modality) -> Contrast:
+def draw_contrast(
+    seed: int,
+    place: str | int,
+    modality: Modality,
+    settings: ContrastSettings,
+    anatomy: Anatomy,
+    acquisition: Acquisition,
+    pixel_mm: float,
+) -> Contrast:
+    """Signals for an anatomy. ``place`` names the streams: the volume's index, or one for all volumes."""
+    draw = Draw(seed, place, "contrast")
+    mixture = draw.chance(settings.mixture_share)
+    texture = 0.0 if settings.mode == "off" else _texture_scale(draw, modality, settings)
+    grain = draw.log_uniform(*settings.grain)
+    mean = _mixture(draw, modality) if mixture else _real_tissues(draw, modality)
+    shared = {m: mean(Draw(seed, place, "contrast", m), m) for m in HOUNSFIELD if m not in _VARIED}
+    least = settings.least_contrast * _spread(modality, acquisition, texture)
+
+    background: Material = anatomy.structures[0].layers[-1].material
+    around = shared.get(background)
+    if around is None:
+        around = mean(Draw(seed, place, "contrast", "background"), background)
+    tissues = []
+    for number, structure in enumerate(anatomy.structures):
+        own = Draw(seed, place, "contrast", structure.name)
+        if settings.mode == "off":
+            tissues.append(_two_tone(structure, modality))
+        elif number == 0:
+            signals = [shared.get(layer.material, around) for layer in structure.layers]
+            tissues.append(_painted(own, structure.layers, signals, modality, texture))
+        else:
+            signals = _signals(own, structure, mean, shared, around, least, modality)
+            tissues.append(_painted(own, structure.layers, signals, modality, texture))
+    fields = tuple(rounded(pixels * grain * pixel_mm) for pixels in _TEXTURE_PIXELS)
+    return Contrast(
+        kind="mixture" if mixture else "tissues",
+        outside=Tissue(mean=_OUTSIDE[modality]),
+        tissues=tuple(tissues),
+        texture_mm=(fields[0], fields[1], fields[2], fields[3]),
+    )
+
+
+def _texture_scale(draw: Draw, modality: Modality, settings: ContrastSettings) -> float:
     if modality == "ct":
-        return Contrast(modality=modality, texture=draw.log_uniform(1.5, 14.0), least_difference=12.0)
+        return draw.log_uniform(*settings.ct_texture_hu)
+    return draw.log_uniform(*(settings.mr_texture if modality == "mr" else settings.us_texture))
+
+
+def _real_tissues(draw: Draw, modality: Modality) -> Mean:
+    """Means of real tissues: all materials of a volume by one phase, sequence or machine."""
+    if modality == "mr":
+        table = mr_means(draw, draw_sequence(draw))
+        return lambda own, material: rounded(max(0.0, table[material] * own.log_uniform(0.85, 1.18)))
+    if modality == "ct":
+        return lambda own, material: own.uniform(*HOUNSFIELD[material])
+    return lambda own, material: _amplitude(own.uniform(*ECHOGENICITY_DB[material]))
+
+
+def _mixture(draw: Draw, modality: Modality) -> Mean:
+    """Random means: in a window of CT, over a part of the MR scale, over decibels in ultrasound."""
     if modality == "mr":
         span = draw.uniform(0.45, 1.0)
         base = draw.uniform(span / 2, 1.05 - span / 2)
-        return Contrast(
-            modality=modality,
-            texture=rounded(span * draw.log_uniform(0.01, 0.08)),
-            span=span,
-            base=base,
-            least_difference=rounded(0.08 * span),
-        )
-    return Contrast(modality=modality, texture=draw.uniform(0.05, 0.4))
+        low, high = max(0.02, base - span / 2), base + span / 2
+        return lambda own, material: own.uniform(0.0, 0.05) if material == "gas" else own.uniform(low, high)
+    if modality == "ct":
+        centre, width = draw.uniform(0.0, 120.0), draw.log_uniform(120.0, 500.0)
+
+        def hounsfield(own: Draw, material: Material) -> float:
+            if material in _KEPT_IN_CT:
+                return own.uniform(*HOUNSFIELD[material])
+            return own.uniform(centre - width / 2, centre + width / 2)
+
+        return hounsfield
+
+    def amplitude(own: Draw, material: Material) -> float:
+        low, high = ECHOGENICITY_DB[material]
+        return _amplitude(own.uniform(low - 6.0, high + 6.0))
+
+    return amplitude
 
 
-def tissue(draw: Draw, contrast: Contrast, mean: float, texture: float = 1.0) -> Tissue:
-    """Tissue of a given mean with random textures; ``texture`` scales them."""
-    scale = contrast.texture * texture * (mean if contrast.modality == "us" else 1.0)
-    weights = tuple(rounded(draw.normal(1.0) * scale * _TEXTURE_PROFILE[n]) for n in range(TEXTURES))
-    return Tissue(mean=mean, texture=(weights[0], weights[1], weights[2], weights[3]))
+def _amplitude(decibel: float) -> float:
+    return rounded(10.0 ** (decibel / 20.0))
 
 
-def organ_mean(draw: Draw, contrast: Contrast, background: float) -> float:
-    """Mean signal of an organ that differs from its background by what can be seen."""
-    for _ in range(20):
-        mean = _any_organ_mean(draw, contrast)
-        if contrast.modality == "us":
-            visible = max(mean, background) >= 1.4 * min(mean, background)  # 3 dB
-        else:
-            visible = abs(mean - background) >= contrast.least_difference
-        if visible:
-            break
-    return mean
+def _spread(modality: Modality, acquisition: Acquisition, texture: float) -> float:
+    """Standard deviation inside a tissue, from noise and texture; for ultrasound in decibels."""
+    match acquisition:
+        case CtAcquisition(noise_hu=noise):
+            return float((noise * noise + texture * texture) ** 0.5)
+        case MrAcquisition(noise=noise):
+            return float((noise * noise + texture * texture) ** 0.5)
+        case _:
+            return 5.57  # fully developed speckle, whatever its mean
 
 
-def _any_organ_mean(draw: Draw, contrast: Contrast) -> float:
-    if contrast.modality == "mr":
-        return draw.uniform(max(0.02, contrast.base - contrast.span / 2), contrast.base + contrast.span / 2)
-    table = _CT_ORGANS_HU if contrast.modality == "ct" else _ULTRASOUND_ORGANS
-    _, low, high = draw.pick(table, [row[0] for row in table])
-    return draw.uniform(low, high) if contrast.modality == "ct" else draw.log_uniform(low, high)
+def _signals(
+    draw: Draw,
+    structure: Structure,
+    mean: Mean,
+    shared: dict[Material, float],
+    around: float,
+    least: float,
+    modality: Modality,
+) -> list[float]:
+    """One mean per layer, each visibly different from what lies around it."""
+    signals: list[float] = []
+    for number, layer in enumerate(structure.layers):
+        outer = signals[-1] if signals else around
+        same = number > 0 and layer.material == structure.layers[number - 1].material
+        signal = outer if same else shared.get(layer.material)
+        for _ in range(_TRIES):
+            if signal is not None and (same or _contrast(signal, outer, modality) >= least):
+                break
+            signal = mean(draw, layer.material)
+        assert signal is not None
+        if not same and _contrast(signal, outer, modality) < least:
+            signal = _moved_apart(draw, outer, least, modality)
+        signals.append(signal)
+    return signals
 
 
-def fat_mean(draw: Draw, contrast: Contrast) -> float:
-    if contrast.modality == "ct":
-        return draw.uniform(-120.0, -70.0)
-    return _any_organ_mean(draw, contrast) if contrast.modality == "mr" else draw.log_uniform(0.2, 0.9)
+def _contrast(signal: float, around: float, modality: Modality) -> float:
+    """Difference of two means: in signal, for ultrasound in decibels (6 dB per factor of two)."""
+    if modality != "us":
+        return abs(signal - around)
+    high, low = max(signal, around, 1e-4), max(min(signal, around), 1e-4)
+    steps = 0.0
+    while high > low:  # an integer count of 0.5 dB steps, the same on every machine
+        high *= 0.944061
+        steps += 0.5
+    return steps
 
 
-def muscle_mean(draw: Draw, contrast: Contrast) -> float:
-    if contrast.modality == "ct":
-        return draw.uniform(30.0, 75.0)
-    return _any_organ_mean(draw, contrast) if contrast.modality == "mr" else draw.log_uniform(0.12, 0.5)
+def _moved_apart(draw: Draw, around: float, least: float, modality: Modality) -> float:
+    """A mean just visible against its surroundings, brighter or darker."""
+    margin = 1.2 * least
+    if modality == "us":
+        return rounded(around * 10.0 ** ((margin if draw.chance(0.5) else -margin) / 20.0))
+    darker = around - margin
+    if draw.chance(0.5) and not (modality == "mr" and darker < 0):
+        return rounded(darker)
+    return rounded(around + margin)
 
 
-def blood_mean(draw: Draw, contrast: Contrast) -> float:
-    if contrast.modality == "ct":
-        return draw.uniform(35.0, 60.0) if draw.chance(0.3) else draw.uniform(90.0, 350.0)
-    return _any_organ_mean(draw, contrast) if contrast.modality == "mr" else draw.log_uniform(0.008, 0.05)
+def _painted(
+    draw: Draw, layers: tuple[Layer, ...], signals: list[float], modality: Modality, texture: float
+) -> tuple[Tissue, ...]:
+    tissues: list[Tissue] = []
+    for layer, signal in zip(layers, signals, strict=True):
+        scale = texture * (0.4 if layer.material in _CALM else 1.0)
+        scale *= signal if modality == "us" else 1.0
+        weights = [rounded(draw.normal(1.0) * scale * _TEXTURE_PROFILE[n]) for n in range(TEXTURES)]
+        tissues.append(Tissue(mean=signal, texture=(weights[0], weights[1], weights[2], weights[3])))
+    return tuple(tissues)
 
 
-def cortical_bone_mean(draw: Draw, contrast: Contrast) -> float:
-    if contrast.modality == "ct":
-        return draw.uniform(350.0, 1300.0)
-    return draw.uniform(0.01, 0.12) if contrast.modality == "mr" else draw.uniform(1.5, 4.0)
-
-
-def marrow_mean(draw: Draw, contrast: Contrast) -> float:
-    if contrast.modality == "ct":
-        return draw.uniform(80.0, 320.0)
-    return _any_organ_mean(draw, contrast) if contrast.modality == "mr" else draw.uniform(0.05, 0.2)
-
-
-def air_mean(contrast: Contrast) -> float:
-    return {"ct": -1000.0, "mr": 0.0, "us": 0.01}[contrast.modality]
+def _two_tone(structure: Structure, modality: Modality) -> tuple[Tissue, ...]:
+    """Contrast off: all labelled layers alike and bright, all others alike and dark, no texture."""
+    bright, dark = {"ct": (150.0, 0.0), "mr": (0.8, 0.3), "us": (0.3, 0.05)}[modality]
+    return tuple(Tissue(mean=bright if layer.label else dark) for layer in structure.layers)

@@ -14,7 +14,12 @@ TEXTURES = 4
 """How many texture fields, from fine to coarse, a tissue mixes."""
 
 Position = tuple[float, float, float]
-Layout = Literal["trunk", "head", "inside"]
+Layout = Literal["trunk", "abdomen", "heart", "head", "free"]
+Material = Literal[
+    "skin", "fat", "fascia", "muscle", "parenchyma", "wall", "fluid", "blood", "gas", "lung", "lesion", "necrosis",
+    "grey matter", "white matter", "cortical bone", "marrow", "disc", "cord", "calcium",
+]  # fmt: skip
+"""What a layer is made of; contrast gives each its signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +35,22 @@ class Tissue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What lies deeper than ``depth_mm`` under a structure's surface; label 0 is unlabelled."""
+    """What lies deeper than ``depth_mm`` under a structure's surface.
+
+    Parameters
+    ----------
+    label
+        Value in the label map; 0 is unlabelled.
+    thickness_mm
+        Beyond this depth below its outer surface the layer ends and what was there before shows
+        through, as inside a sheet or a capsule; None: it goes on inwards.
+    """
 
     name: str
     depth_mm: float
     label: int
-    tissue: Tissue
+    material: Material
+    thickness_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +93,38 @@ class Tube:
     end_radius_mm: float
 
 
-Part = Ellipsoid | Stack | Tube
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superquadric:
+    r"""A rounded box, tapered and bent (Barr, IEEE Comput. Graph. Appl. 1:11, 1981).
+
+    In units of the semi-axes and in the turned frame, with bend and taper along the first axis,
+    :math:`v' = (v + b u^2) / (1 + t u)`, :math:`w' = w / (1 + t u)`, the solid is
+    :math:`(1 - s)(u^2 + v'^2 + w'^2) + s \sqrt{u^4 + v'^4 + w'^4} \le 1`: an ellipsoid at
+    squareness s = 0, a box with rounded edges (exponent 4) at s = 1.
+    """
+
+    centre_mm: Position
+    semi_axes_mm: Position
+    quaternion: tuple[float, float, float, float]
+    squareness: float
+    taper: float
+    bend: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Star:
+    r"""A star-shaped solid, :math:`r(n) = R\,(1 + \sum_k \sum_{l=2}^{4} a_{kl} P_l(n \cdot m_k))`.
+
+    Legendre polynomials about axes m_k: by the addition theorem a sum of zonal harmonics is a
+    spherical-harmonic series of degree 4. Each of up to four ``bumps`` is (m_z, m_y, m_x, a_2, a_3, a_4).
+    """
+
+    centre_mm: Position
+    radius_mm: float
+    bumps: tuple[tuple[float, float, float, float, float, float], ...]
+
+
+Part = Ellipsoid | Stack | Tube | Superquadric | Star
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +139,12 @@ class Structure:
         Amplitude of the coarse and of the fine shape noise added to the distance.
     confined
         Whether the structure ends at the wall of the body cavity.
+    neighbourhood
+        Structures that share a number above 0 share the space between them: each point belongs to
+        the one it lies deepest in (a power diagram of their distances), so that they touch without
+        gap or overlap. 0: the structure covers whatever was painted before.
+    gap_mm
+        Width of the fat plane left between this structure and others of its neighbourhood.
     """
 
     name: str
@@ -101,6 +153,55 @@ class Structure:
     blend_mm: float = 0.0
     roughness_mm: tuple[float, float] = (0.0, 0.0)
     confined: bool = True
+    neighbourhood: int = 0
+    gap_mm: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anatomy:
+    """First axis: which structures there are, their shapes and places.
+
+    Parameters
+    ----------
+    structures
+        Painted in this order; a later one covers an earlier one. The first is the body.
+    cavity_depth_mm
+        Depth under the body's surface at which confined structures end.
+    shape_noise_mm, warp_mm
+        Correlation length of the coarse and fine shape noise, and of the warp.
+    warp_amplitude_mm
+        Standard deviation of the smooth in-plane displacement of all structures.
+    """
+
+    layout: Layout
+    structures: tuple[Structure, ...]
+    cavity_depth_mm: float
+    shape_noise_mm: tuple[float, float]
+    warp_mm: float
+    warp_amplitude_mm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """Second axis: the signal of every layer.
+
+    Parameters
+    ----------
+    kind
+        How signals were drawn: ``"tissues"`` (Hounsfield tables, MR signal equations, echogenicity)
+        or ``"mixture"`` (random).
+    outside
+        What surrounds the body.
+    tissues
+        One for each layer of each structure, in the order of the anatomy.
+    texture_mm
+        Correlation lengths of the texture fields, fine to coarse.
+    """
+
+    kind: Literal["tissues", "mixture"]
+    outside: Tissue
+    tissues: tuple[tuple[Tissue, ...], ...]
+    texture_mm: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +214,17 @@ class Boundary:
         Standard deviation of the point spread through the slices and in their plane.
     texture_shield_mm
         Width of the band at boundaries in which texture fades out; 0 where texture reaches them.
+    fade
+        Factor by which boundaries are wider where they fade, less one; 0 where none does.
+    rim, rim_mm
+        Height of a rim along boundaries over the contrast across them, and its width.
     """
 
     psf_mm: tuple[float, float]
     texture_shield_mm: float
+    fade: float = 0.0
+    rim: float = 0.0
+    rim_mm: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,40 +289,25 @@ class Scene:
         Where the scene came from; also name the noise that rendering adds.
     shape, spacing_mm
         Voxels and their distances along (z, y, x).
-    structures
-        Painted in this order; a later one covers an earlier one. The first is the body.
-    cavity_depth_mm
-        Depth under the body's surface at which confined structures end.
-    outside
-        What surrounds the body.
-    texture_mm, shape_noise_mm, warp_mm
-        Correlation length (standard deviation of the kernel) of the texture fields, of the coarse
-        and fine shape noise, and of the warp.
-    warp_amplitude_mm
-        Standard deviation of the smooth in-plane displacement of all structures.
+    anatomy, contrast, boundary, acquisition
+        The four axes of variability.
     """
 
     seed: int
     index: int
     generator_version: int
     modality: Modality
-    layout: Layout
     shape: tuple[int, int, int]
     spacing_mm: Position
-    structures: tuple[Structure, ...]
-    cavity_depth_mm: float
-    outside: Tissue
-    texture_mm: tuple[float, float, float, float]
-    shape_noise_mm: tuple[float, float]
-    warp_mm: float
-    warp_amplitude_mm: float
+    anatomy: Anatomy
+    contrast: Contrast
     boundary: Boundary
     acquisition: Acquisition
 
     def label_names(self) -> dict[int, str]:
         """Label value -> name of the layer that carries it (the first, where layers share it)."""
         names: dict[int, str] = {}
-        for structure in self.structures:
+        for structure in self.anatomy.structures:
             for layer in structure.layers:
                 if layer.label:
                     names.setdefault(layer.label, layer.name)
@@ -224,7 +317,7 @@ class Scene:
         """The scene as plain JSON types; each part and the acquisition say their ``kind``."""
         plain = asdict(self)
         plain["acquisition"]["kind"] = type(self.acquisition).__name__
-        for structure, written in zip(self.structures, plain["structures"], strict=True):
+        for structure, written in zip(self.anatomy.structures, plain["anatomy"]["structures"], strict=True):
             for part, part_written in zip(structure.parts, written["parts"], strict=True):
                 part_written["kind"] = type(part).__name__
         plain["label_names"] = {str(value): name for value, name in self.label_names().items()}

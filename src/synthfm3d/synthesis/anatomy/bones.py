@@ -3,7 +3,6 @@
 import math
 
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
-from synthfm3d.synthesis.contrast import cortical_bone_mean, marrow_mean, muscle_mean, organ_mean, tissue
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Structure
 
@@ -16,19 +15,16 @@ def draw_bones(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
 
 def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
     """Vertebral bodies with discs between them, and behind them the canal with its cord."""
-    contrast = frame.contrast
     half = rounded(frame.scale_mm * draw.uniform(0.045, 0.07))
     height = rounded(half * draw.uniform(1.2, 1.6))
     back = rounded(frame.centre_mm[0] + frame.cavity_mm[0] * draw.uniform(0.72, 0.88))
     middle = rounded(frame.centre_mm[1] + draw.uniform(-0.05, 0.05) * frame.cavity_mm[1])
-    cortex, marrow = cortical_bone_mean(draw, contrast), marrow_mean(draw, contrast)
-    disc = muscle_mean(draw, contrast)
     shell = rounded(half * draw.uniform(0.06, 0.15))
     bones: list[Structure] = [
         Structure(
             name="discs",
             parts=(_column(frame, (back, middle), (0.8 * half, half)),),
-            layers=(Layer(name="disc", depth_mm=0.0, label=0, tissue=tissue(draw, contrast, disc)),),
+            layers=(Layer(name="disc", depth_mm=0.0, label=0, material="disc"),),
             confined=False,
         )
     ]
@@ -50,18 +46,8 @@ def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
                     ),
                 ),
                 layers=(
-                    Layer(
-                        name=f"vertebra {number}",
-                        depth_mm=0.0,
-                        label=label,
-                        tissue=tissue(draw, contrast, cortex, 0.5),
-                    ),
-                    Layer(
-                        name=f"vertebra {number}",
-                        depth_mm=shell,
-                        label=label,
-                        tissue=tissue(draw, contrast, marrow, 1.5),
-                    ),
+                    Layer(name=f"vertebra {number}", depth_mm=0.0, label=label, material="cortical bone"),
+                    Layer(name=f"vertebra {number}", depth_mm=shell, label=label, material="marrow"),
                 ),
                 roughness_mm=(rounded(0.04 * half), rounded(0.03 * half)),
                 confined=False,
@@ -69,20 +55,15 @@ def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
         )
         start += height + gap
     canal = rounded(half * draw.uniform(0.35, 0.5))
-    fluid = organ_mean(draw, contrast, marrow)
-    cord = organ_mean(draw, contrast, fluid)
     behind = rounded(back + 0.8 * half + 0.9 * canal)
     bones.append(
         Structure(
             name="spinal canal",
             parts=(_column(frame, (behind, middle), (0.8 * canal, canal)),),
             layers=(
-                Layer(name="spinal canal", depth_mm=0.0, label=0, tissue=tissue(draw, contrast, fluid, 0.4)),
+                Layer(name="spinal canal", depth_mm=0.0, label=0, material="fluid"),
                 Layer(
-                    name="spinal cord",
-                    depth_mm=rounded(0.35 * canal),
-                    label=labels.new(),
-                    tissue=tissue(draw, contrast, cord, 0.4),
+                    name="spinal cord", depth_mm=rounded(0.35 * canal), label=labels.new(), material="cord"
                 ),
             ),
             confined=False,
@@ -109,7 +90,6 @@ def _waisted(start: float, height: float) -> tuple[tuple[float, float], ...]:
 
 def _ribs(draw: Draw, frame: Frame) -> list[Structure]:
     """Short bright ellipsoids along the wall, as a slice cuts ribs; unlabelled."""
-    contrast = frame.contrast
     ribs: list[Structure] = []
     for number in range(1, draw.whole(0, 8) + 1):
         towards = draw.direction(2)
@@ -135,14 +115,7 @@ def _ribs(draw: Draw, frame: Frame) -> list[Structure]:
                         quaternion=_turn_about_z(across),
                     ),
                 ),
-                layers=(
-                    Layer(
-                        name=f"rib {number}",
-                        depth_mm=0.0,
-                        label=0,
-                        tissue=tissue(draw, contrast, cortical_bone_mean(draw, contrast), 0.5),
-                    ),
-                ),
+                layers=(Layer(name=f"rib {number}", depth_mm=0.0, label=0, material="cortical bone"),),
                 confined=False,
             )
         )

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from itertools import count
 
-from synthfm3d.synthesis.contrast import Contrast
 from synthfm3d.synthesis.scene import Layout, Position
+from synthfm3d.volume import Modality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,16 +18,13 @@ class Frame:
         Field of view along (z, y, x).
     centre_mm, cavity_mm
         Centre and semi-axes (y, x) of the cavity that organs share.
-    cavity_mean
-        Signal of what fills the cavity between organs.
     """
 
     layout: Layout
-    contrast: Contrast
+    modality: Modality
     size_mm: Position
     centre_mm: tuple[float, float]
     cavity_mm: tuple[float, float]
-    cavity_mean: float
 
     @property
     def scale_mm(self) -> float:

@@ -3,44 +3,41 @@
 Bifurcations follow Murray's law, r0^3 = r1^3 + r2^3 (Murray, PNAS 12:207, 1926).
 """
 
-import math
-
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
-from synthfm3d.synthesis.contrast import Contrast, blood_mean, tissue
+from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scene import Layer, Position, Stack, Structure, Tube
+from synthfm3d.synthesis.settings import AnatomySettings
 
 _THINNEST = 0.004
 """Radius, as a share of the field of view, below which a branch ends."""
 _MOST_TUBES = 24
 
 
-def draw_vessels(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
-    """One or two trunks and one or two trees."""
-    contrast = frame.contrast
+def draw_vessels(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
+    """Trunks through the slices, and trees."""
     trunks = [
         Structure(
             name=f"vessel {number}",
             parts=(_trunk(draw, frame),),
-            layers=_filling(draw, contrast, f"vessel {number}", labels.new()),
+            layers=_filling(f"vessel {number}", labels.new()),
         )
-        for number in range(1, draw.whole(1, 2) + 1)
+        for number in range(1, draw.whole(*settings.trunks) + 1)
     ]
     trees = [
         Structure(
             name=f"vessel tree {number}",
             parts=tuple(_tree(draw, frame)),
-            layers=_filling(draw, contrast, f"vessel tree {number}", labels.new() if draw.chance(0.6) else 0),
+            layers=_filling(f"vessel tree {number}", labels.new() if draw.chance(0.6) else 0),
             blend_mm=rounded(0.004 * frame.scale_mm),
         )
-        for number in range(1, draw.whole(1, 2) + 1)
+        for number in range(1, draw.whole(*settings.trees) + 1)
     ]
     return trunks + trees
 
 
-def _filling(draw: Draw, contrast: Contrast, name: str, label: int) -> tuple[Layer, ...]:
-    blood = tissue(draw, contrast, blood_mean(draw, contrast), 0.4)
-    return (Layer(name=name, depth_mm=0.0, label=label, tissue=blood),)
+def _filling(name: str, label: int) -> tuple[Layer, ...]:
+    return (Layer(name=name, depth_mm=0.0, label=label, material="blood"),)
 
 
 def _trunk(draw: Draw, frame: Frame) -> Stack:
@@ -79,11 +76,8 @@ def _tree(draw: Draw, frame: Frame) -> list[Tube]:
     while branches and len(tubes) < _MOST_TUBES:
         point, heading, radius = branches.pop(0)
         for _ in range(draw.whole(1, 4)):
-            mixed = [h + 0.4 * t for h, t in zip(heading, draw.direction(3), strict=True)]
-            length = math.sqrt(math.fsum(m * m for m in mixed))
-            heading = tuple(m / length for m in mixed)
-            step = frame.scale_mm * draw.uniform(0.03, 0.08)
-            ahead: Position = _ahead(point, heading, step)
+            heading = bent(heading, draw.direction(3), 0.4)
+            ahead: Position = shifted(point, heading, frame.scale_mm * draw.uniform(0.03, 0.08))
             after = radius * draw.uniform(0.85, 1.0)
             tubes.append(
                 Tube(
@@ -98,11 +92,5 @@ def _tree(draw: Draw, frame: Frame) -> list[Tube]:
         for part in (1.0 - share, share):
             branch = radius * part ** (1.0 / 3.0)
             if branch > _THINNEST * frame.scale_mm:
-                turned = [h + 0.8 * t for h, t in zip(heading, draw.direction(3), strict=True)]
-                branches.append((point, tuple(turned), branch))
+                branches.append((point, bent(heading, draw.direction(3), 0.8), branch))
     return tubes
-
-
-def _ahead(point: Position, heading: tuple[float, ...], step: float) -> Position:
-    z, y, x = (rounded(p + step * h) for p, h in zip(point, heading, strict=True))
-    return z, y, x

@@ -1,0 +1,81 @@
+"""``draw_anatomy``: the first axis, put together. The order of structures is the order of painting."""
+
+from dataclasses import fields, replace
+
+from synthfm3d.synthesis.anatomy.arrangements import draw_abdomen, draw_heart
+from synthfm3d.synthesis.anatomy.body import draw_body
+from synthfm3d.synthesis.anatomy.bones import draw_bones
+from synthfm3d.synthesis.anatomy.extras import draw_lesions, draw_sheet
+from synthfm3d.synthesis.anatomy.frame import Labels
+from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
+from synthfm3d.synthesis.anatomy.vessels import draw_vessels
+from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scene import Anatomy, Layout, Position, Structure
+from synthfm3d.synthesis.settings import AnatomySettings, FamilyShares
+from synthfm3d.volume import Modality
+
+_PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0)
+
+
+def draw_anatomy(
+    seed: int, place: str | int, modality: Modality, settings: AnatomySettings, size_mm: Position
+) -> Anatomy:
+    """Structures for a field of view (z, y, x) in mm. ``place`` names the streams.
+
+    Switched off, anatomy is smooth ellipsoids in the free layout: no walls, twins, lesions, vessels,
+    sheets, noise or warp.
+    """
+    if settings.mode == "off":
+        settings = _switched_off(settings)
+    plan = Draw(seed, place, "anatomy")
+    names = [field.name for field in fields(settings.layouts)]
+    layout: Layout = plan.pick(names, [getattr(settings.layouts, name) for name in names])  # type: ignore[assignment]
+    labels = Labels()
+    body, frame, cavity_depth = draw_body(Draw(seed, place, "body"), modality, layout, size_mm, labels)
+    fillers = Draw(seed, place, "fillers")
+    organs = Draw(seed, place, "organs")
+    structures = [body]
+    if layout != "head":
+        structures += draw_fillers(fillers, frame, settings)
+    main: list[Structure]
+    if layout == "abdomen":
+        main = draw_abdomen(Draw(seed, place, "abdomen"), frame, settings, labels)
+    elif layout == "heart":
+        main = draw_heart(Draw(seed, place, "heart"), frame, settings, labels)
+    else:
+        main = draw_organs(organs, frame, settings, organs.whole(*settings.organs), labels)
+    structures += main
+    if cavity_depth > 0 and layout in ("trunk", "abdomen", "heart"):
+        structures += draw_bones(Draw(seed, place, "bones"), frame, labels)
+    structures += draw_vessels(Draw(seed, place, "vessels"), frame, settings, labels)
+    structures += draw_lesions(Draw(seed, place, "lesions"), frame, settings, main, labels)
+    sheet = Draw(seed, place, "sheet")
+    if sheet.chance(settings.sheet_share):
+        structures.append(draw_sheet(sheet, frame, labels))
+    if settings.mode == "off":
+        structures = [replace(structure, roughness_mm=(0.0, 0.0)) for structure in structures]
+    return Anatomy(
+        layout=layout,
+        structures=tuple(structures),
+        cavity_depth_mm=cavity_depth,
+        shape_noise_mm=(rounded(0.05 * frame.scale_mm), rounded(0.02 * frame.scale_mm)),
+        warp_mm=rounded(0.12 * frame.scale_mm),
+        warp_amplitude_mm=rounded(frame.scale_mm * plan.uniform(*settings.warp)),
+    )
+
+
+def _switched_off(settings: AnatomySettings) -> AnatomySettings:
+    return replace(
+        settings,
+        layouts=replace(settings.layouts, trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, free=1.0),
+        families=_PLAIN_FAMILIES,
+        neighbourhood_share=0.0,
+        wall_share=0.0,
+        twin_share=0.0,
+        lesion_share=0.0,
+        fillers=(0, 0),
+        trunks=(0, 0),
+        trees=(0, 0),
+        sheet_share=0.0,
+        warp=(0.0, 0.0),
+    )

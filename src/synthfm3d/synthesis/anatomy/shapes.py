@@ -1,0 +1,180 @@
+"""Families of organ shapes. Each function draws one organ's parts around a place.
+
+Sources: noisy ellipsoids and slice-recursive stacks as in the paper; spherical-harmonic stars;
+superquadrics (Barr 1981), bent and tapered; sausages of tapering tubes. Real organs have a
+sphericity of 0.46 to 0.9, which noise alone reaches only where it breaks them up.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from synthfm3d.synthesis.anatomy.frame import Frame
+from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scene import Ellipsoid, Part, Position, Stack, Star, Superquadric, Tube
+
+Quaternion = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an organ goes: its centre and mean radius, in mm."""
+
+    centre_mm: Position
+    radius_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Parts of an organ, and its smallest semi-axis in mm, by which walls and noise are measured."""
+
+    parts: tuple[Part, ...]
+    smallest_mm: float
+
+
+def turn(draw: Draw) -> Quaternion:
+    """A rotation, all equally likely."""
+    w, i, j, k = draw.direction(4)
+    return w, i, j, k
+
+
+def shifted(centre: Position, towards: tuple[float, ...], step: float) -> Position:
+    z, y, x = (rounded(c + step * t) for c, t in zip(centre, towards, strict=True))
+    return z, y, x
+
+
+def ellipsoid(draw: Draw, frame: Frame, place: Place) -> Shape:
+    """One to three overlapping lobes, which melt into one organ."""
+    quaternion = turn(draw)
+    parts: list[Part] = []
+    smallest = place.radius_mm
+    for lobe in range(draw.pick((1, 2, 3), (0.45, 0.35, 0.2))):
+        radius = place.radius_mm * (1.0 if lobe == 0 else draw.uniform(0.4, 0.8))
+        axes = (
+            rounded(radius * draw.uniform(0.7, 1.6) * frame.stretch),
+            rounded(radius * draw.uniform(0.45, 1.0)),
+            rounded(radius * draw.uniform(0.8, 1.25)),
+        )
+        centre = place.centre_mm
+        if lobe > 0:
+            centre = shifted(centre, draw.direction(3), place.radius_mm * draw.uniform(0.5, 0.95))
+        else:
+            smallest = min(axes)
+        parts.append(Ellipsoid(centre_mm=centre, semi_axes_mm=axes, quaternion=quaternion))
+    return Shape(tuple(parts), smallest)
+
+
+def stack(draw: Draw, frame: Frame, place: Place) -> Shape:
+    """The paper's recursive masks: birth, growth, plateau, erosion, with lateral drift.
+
+    Two lobes, which drift apart or together, split or merge the organ from slice to slice.
+    """
+    depth = frame.size_mm[0]
+    length = min(2 * place.radius_mm * frame.stretch * draw.log_uniform(0.6, 2.5), 1.6 * depth)
+    birth = place.centre_mm[0] - length / 2
+    grown = birth + length * draw.uniform(0.15, 0.5)
+    erosion = max(grown + length * draw.uniform(0.0, 0.4), grown + 0.01 * length)
+    low, high = draw.uniform(0.15, 0.5), draw.uniform(0.15, 0.5)
+    curve = tuple(
+        (rounded(z), rounded(s))
+        for z, s in ((birth, low), (grown, 1.0), (erosion, 1.0), (birth + length, high))
+    )
+    aspect = draw.uniform(0.5, 1.0)
+    cosine, sine = draw.direction(2)
+    wander = draw.log_uniform(0.03, 0.35) * place.radius_mm
+    parts: list[Part] = []
+    for lobe in range(draw.pick((1, 2), (0.65, 0.35))):
+        factor = 1.0 if lobe == 0 else draw.uniform(0.4, 0.8)
+        _, y, x = place.centre_mm
+        if lobe > 0:
+            away_y, away_x = draw.direction(2)
+            step = place.radius_mm * draw.uniform(0.5, 1.1)
+            y, x = rounded(y + step * away_y), rounded(x + step * away_x)
+        parts.append(
+            Stack(
+                centre_mm=(y, x),
+                semi_axes_mm=(
+                    rounded(factor * place.radius_mm * aspect),
+                    rounded(factor * place.radius_mm),
+                ),
+                direction=(cosine, sine),
+                scale=curve,
+                drift_mm=tuple((draw.normal(wander), draw.normal(wander)) for _ in range(6)),
+            )
+        )
+    return Shape(tuple(parts), rounded(place.radius_mm * aspect))
+
+
+def star(draw: Draw, frame: Frame, place: Place) -> Shape:
+    """A spherical-harmonic star of degree 4."""
+    amplitude = draw.uniform(0.06, 0.2)
+    bumps = []
+    for _ in range(draw.whole(2, 4)):
+        z, y, x = draw.direction(3)
+        second, third, fourth = (draw.normal(amplitude / degree**0.5) for degree in (1, 2, 4))
+        bumps.append((z, y, x, second, third, fourth))
+    part = Star(centre_mm=place.centre_mm, radius_mm=place.radius_mm, bumps=tuple(bumps))
+    return Shape((part,), rounded(0.75 * place.radius_mm))
+
+
+def superquadric(draw: Draw, frame: Frame, place: Place) -> Shape:
+    """A rounded box, tapered and bent; one in three with a lobe beside it."""
+    axes = (
+        rounded(place.radius_mm * draw.uniform(0.9, 1.8)),
+        rounded(place.radius_mm * draw.uniform(0.4, 0.9)),
+        rounded(place.radius_mm * draw.uniform(0.6, 1.0)),
+    )
+    part: Part = Superquadric(
+        centre_mm=place.centre_mm,
+        semi_axes_mm=axes,
+        quaternion=turn(draw),
+        squareness=draw.uniform(0.0, 1.0),
+        taper=draw.uniform(-0.5, 0.5),
+        bend=draw.uniform(-0.6, 0.6),
+    )
+    if not draw.chance(0.33):
+        return Shape((part,), min(axes))
+    lobe = Place(
+        shifted(place.centre_mm, draw.direction(3), 0.8 * place.radius_mm), rounded(0.6 * place.radius_mm)
+    )
+    return Shape((part, *star(draw, frame, lobe).parts), min(axes))
+
+
+def sausage(draw: Draw, frame: Frame, place: Place) -> Shape:
+    """A bent tube, thick for its length: stomach, bowel, pancreas, gallbladder, adrenal."""
+    radius = place.radius_mm * draw.uniform(0.25, 0.6)
+    heading = draw.direction(3)
+    point = place.centre_mm
+    parts: list[Part] = []
+    radii = [radius]
+    for _ in range(draw.whole(2, 6)):
+        heading = bent(heading, draw.direction(3), draw.uniform(0.2, 0.8))
+        ahead = shifted(point, heading, place.radius_mm * draw.uniform(0.4, 0.9))
+        radii.append(radius * draw.uniform(0.75, 1.25))
+        parts.append(
+            Tube(
+                start_mm=point,
+                end_mm=ahead,
+                start_radius_mm=rounded(radii[-2]),
+                end_radius_mm=rounded(radii[-1]),
+            )
+        )
+        point, radius = ahead, radii[-1]
+    return Shape(tuple(parts), rounded(min(radii)))
+
+
+def bent(heading: tuple[float, ...], towards: tuple[float, ...], by: float) -> tuple[float, ...]:
+    """A direction bent towards another one, of unit length."""
+    mixed = [h + by * t for h, t in zip(heading, towards, strict=True)]
+    length = math.sqrt(math.fsum(m * m for m in mixed))
+    return tuple(m / length for m in mixed)
+
+
+FAMILIES: dict[str, Callable[[Draw, Frame, Place], Shape]] = {
+    "ellipsoid": ellipsoid,
+    "stack": stack,
+    "star": star,
+    "superquadric": superquadric,
+    "sausage": sausage,
+}
+"""Family by the name that ``FamilyShares`` gives it."""

@@ -1,0 +1,238 @@
+"""What to draw: the ranges of every parameter, grouped by the four axes of variability.
+
+Settings are data: a preset is one of these objects, YAML in and out. Each axis can be varied from
+volume to volume (``drawn``), drawn once for a seed and kept (``fixed``), or reduced to the simplest
+thing (``off``), so that an ablation is one setting.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from synthfm3d.volume import MODALITIES, Modality
+
+MOST_ORGANS = 40
+"""With walls, twins, lesions, bones and vessels, more could need more labels than a byte holds."""
+Mode = Literal["drawn", "fixed", "off"]
+Range = tuple[float, float]
+
+
+def _check_ranges(settings: object) -> None:
+    """Every pair of numbers is a range; every share lies between 0 and 1."""
+    for field in fields(settings):  # type: ignore[arg-type]
+        value = getattr(settings, field.name)
+        if isinstance(value, tuple) and len(value) == 2 and not value[0] <= value[1]:
+            raise ValueError(f"{field.name} must be a range low <= high, got {value}.")
+        if field.name.endswith("_share") and not 0 <= value <= 1:
+            raise ValueError(f"{field.name} must lie between 0 and 1, got {value}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutShares:
+    """How often each layout is drawn; only ratios matter. Ultrasound sees all of them from within."""
+
+    trunk: float = 0.25
+    abdomen: float = 0.25
+    heart: float = 0.12
+    head: float = 0.13
+    free: float = 0.25
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, field.name) for field in fields(self)]
+        if min(shares) < 0 or not sum(shares) > 0:
+            raise ValueError(f"layout shares must be 0 or more and not all 0, got {self}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyShares:
+    """How often an organ is of each family of shapes; only ratios matter."""
+
+    ellipsoid: float = 0.25
+    stack: float = 0.2
+    star: float = 0.2
+    superquadric: float = 0.15
+    sausage: float = 0.2
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, field.name) for field in fields(self)]
+        if min(shares) < 0 or not sum(shares) > 0:
+            raise ValueError(f"family shares must be 0 or more and not all 0, got {self}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnatomySettings:
+    """First axis. Lengths without a unit are shares of the smaller in-plane field of view.
+
+    Parameters
+    ----------
+    organs
+        Fewest and most organs.
+    size, large_size, large_share
+        Mean radius of organs; and, for this share of volumes, of one large organ.
+    roughness
+        Amplitude of the coarse shape noise over the organ's smallest semi-axis, log-uniform.
+    touching_share
+        Share of organs placed against another one.
+    neighbourhood_share
+        Share of volumes whose organs share the space between them (power diagram).
+    gap_share, gap_mm
+        Share of such organs with a fat plane around them, and its width.
+    wall_share, twin_share, distractor_share, lesion_share
+        Share of organs with a wall around a content, with a mirrored twin, without a label, with
+        lesions.
+    fillers, trunks, trees
+        Unlabelled lumps between organs, vessels through the slices, vessel trees.
+    sheet_share
+        Share of volumes with a thin sheet such as a diaphragm.
+    warp
+        Standard deviation of the smooth displacement of everything.
+    """
+
+    mode: Mode = "drawn"
+    layouts: LayoutShares = LayoutShares()
+    families: FamilyShares = FamilyShares()
+    organs: tuple[int, int] = (8, 12)
+    size: Range = (0.03, 0.16)
+    large_size: Range = (0.18, 0.3)
+    large_share: float = 0.35
+    roughness: Range = (0.02, 0.3)
+    touching_share: float = 0.6
+    neighbourhood_share: float = 0.7
+    gap_share: float = 0.4
+    gap_mm: Range = (0.5, 3.0)
+    wall_share: float = 0.35
+    twin_share: float = 0.12
+    distractor_share: float = 0.15
+    lesion_share: float = 0.15
+    fillers: tuple[int, int] = (4, 18)
+    trunks: tuple[int, int] = (1, 2)
+    trees: tuple[int, int] = (1, 2)
+    sheet_share: float = 0.3
+    warp: Range = (0.005, 0.03)
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+        if not 1 <= self.organs[0] <= self.organs[1] <= MOST_ORGANS:
+            raise ValueError(f"organs must be a range within 1 and {MOST_ORGANS}, got {self.organs}.")
+        if self.size[0] <= 0 or self.large_size[0] <= 0 or self.roughness[0] <= 0:
+            raise ValueError("size, large_size and roughness are log-uniform: their bounds must be positive.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastSettings:
+    """Second axis.
+
+    Parameters
+    ----------
+    mixture_share
+        Share of volumes with random mixtures of signals instead of those of real tissues.
+    ct_texture_hu, mr_texture, us_texture
+        Standard deviation of textures: HU, share of the signal range, share of the echo amplitude.
+    grain
+        Factor on the correlation lengths of textures, log-uniform.
+    least_contrast
+        Smallest difference between an organ and its surroundings, in standard deviations of noise
+        and texture.
+    """
+
+    mode: Mode = "drawn"
+    mixture_share: float = 0.6
+    ct_texture_hu: Range = (1.5, 14.0)
+    mr_texture: Range = (0.01, 0.08)
+    us_texture: Range = (0.05, 0.4)
+    grain: Range = (0.7, 1.6)
+    least_contrast: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundarySettings:
+    """Third axis.
+
+    Parameters
+    ----------
+    thickness
+        Slice thickness over slice distance.
+    psf_pixels
+        Standard deviation of the point spread in the plane, in pixels, log-uniform.
+    shield_share, shield_pixels
+        Share of volumes (not ultrasound) whose texture fades out at boundaries, and over what width.
+    fade_share, fade
+        Share of volumes whose boundaries fade in places, and by what factor they widen there.
+    rim_share, rim
+        Share of volumes with bright or dark rims, and their height over the local contrast.
+    """
+
+    mode: Mode = "drawn"
+    thickness: Range = (0.8, 1.3)
+    psf_pixels: Range = (0.35, 1.1)
+    shield_share: float = 0.7
+    shield_pixels: Range = (2.0, 4.0)
+    fade_share: float = 0.4
+    fade: Range = (1.0, 6.0)
+    rim_share: float = 0.2
+    rim: Range = (-0.5, 0.6)
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+        if self.psf_pixels[0] <= 0:
+            raise ValueError(f"psf_pixels is log-uniform: its bounds must be positive, got {self.psf_pixels}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseSettings:
+    """Fourth axis: noise and acquisition. What each means stands in ``synthesis.acquisition``."""
+
+    mode: Mode = "drawn"
+    ct_noise_hu: Range = (4.0, 40.0)
+    ct_correlated: Range = (0.2, 0.8)
+    mr_noise: Range = (0.005, 0.07)
+    mr_bias: Range = (0.0, 0.3)
+    us_speckle_pixels: Range = (0.55, 1.1)
+    us_dynamic_range_db: Range = (45.0, 70.0)
+    us_gain_db: Range = (-18.0, -2.0)
+    us_attenuation_db: Range = (-6.0, 12.0)
+    us_shadow: Range = (0.02, 0.25)
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesisSettings:
+    """What volumes to draw.
+
+    Parameters
+    ----------
+    shape
+        Voxels along (z, y, x).
+    modalities
+        One is drawn for each volume, all equally likely.
+    pixel_mm, anisotropy
+        In-plane voxel size, and slice distance over it; both log-uniform.
+    anatomy, contrast, boundary, noise
+        The four axes.
+    """
+
+    shape: tuple[int, int, int] = (64, 192, 192)
+    modalities: tuple[Modality, ...] = MODALITIES
+    pixel_mm: Range = (0.5, 2.0)
+    anisotropy: Range = (1.0, 5.0)
+    anatomy: AnatomySettings = AnatomySettings()
+    contrast: ContrastSettings = ContrastSettings()
+    boundary: BoundarySettings = BoundarySettings()
+    noise: NoiseSettings = NoiseSettings()
+
+    def __post_init__(self) -> None:
+        if self.shape[0] < 1 or min(self.shape[1:]) < 8 or max(self.shape) > 4096:
+            raise ValueError(
+                f"shape must be 1 to 4096 slices of 8 to 4096 pixels along each edge, got {self.shape}."
+            )
+        unknown = [m for m in self.modalities if m not in MODALITIES]
+        if unknown or not self.modalities:
+            raise ValueError(f"modalities must be some of {', '.join(MODALITIES)}, got {self.modalities}.")
+        for name in ("pixel_mm", "anisotropy"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} must be a range 0 < low <= high, got ({low}, {high}).")
