@@ -8,8 +8,9 @@ True
 from dataclasses import dataclass
 
 from synthfm3d.rendering.cpu import render
-from synthfm3d.synthesis.sampler import SynthesisSettings, draw_scene
+from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Grid, Volume
 
 

@@ -48,7 +48,7 @@ def generate(
     from synthfm3d.generate import generate as make
     from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
-    from synthfm3d.synthesis.sampler import SynthesisSettings
+    from synthfm3d.synthesis.settings import SynthesisSettings
 
     chosen: dict[str, object] = {}
     if shape is not None:

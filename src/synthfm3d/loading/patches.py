@@ -16,7 +16,7 @@ from synthfm3d.loading.prompting import PromptSettings, draw_prompts
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 from synthfm3d.regions import FIELD_OF_VIEW_RANGE, region_grid, resample
-from synthfm3d.synthesis.sampler import SynthesisSettings
+from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
@@ -148,7 +148,7 @@ def _targets(
 
 def _family(scene: Scene, value: int) -> list[int]:
     """All labels of the structure that carries a label."""
-    for structure in scene.structures:
+    for structure in scene.anatomy.structures:
         values = {layer.label for layer in structure.layers if layer.label}
         if value in values:
             return sorted(values)

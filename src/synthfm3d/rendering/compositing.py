@@ -1,32 +1,24 @@
-r"""One slice of anatomy: signed distances of all structures, mixed by partial volume.
+"""One slice of anatomy: signed distances of all structures, mixed by partial volume.
 
-For an implicit surface :math:`M = 1` with half gradient :math:`g`, the signed distance is to first
-order :math:`d = (\sqrt{M} - M) / |g|`, and a point spread of standard deviations
-:math:`(\sigma_z, \sigma_p)` blurs the boundary over
-:math:`\sigma_n = \sqrt{\sigma_z^2 g_z^2 + \sigma_p^2 g_p^2} / |g|` along its normal. The fraction of
-a voxel inside is a smoothstep of :math:`d / \sigma_n`, within 0.012 of the normal distribution's
-integral, which is exact for a plane: thick slices smear oblique surfaces and keep upright ones.
+The fraction of a voxel inside a structure is a smoothstep of distance times sharpness
+(``distances``): within 0.012 of the normal distribution's integral, which is exact for a plane, so
+thick slices smear oblique surfaces and keep upright ones. Structures of a neighbourhood share the
+space between them by a power diagram of their distances; others cover what was painted before.
 """
-
-import math
 
 import numpy as np
 
+from synthfm3d.rendering.distances import (
+    unite_capsule,
+    unite_quadric,
+    unite_rounded_box,
+    unite_star,
+)
 from synthfm3d.rendering.fields import field_row
 from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.rendering.tables import (
-    A_XX,
-    A_YX,
-    A_YY,
-    AXIS_X,
-    AXIS_Y,
-    AXIS_Z,
     BLEND_MM,
-    BLUR_REACH,
-    C0,
     CAPSULE,
-    CENTRE_X,
-    CENTRE_Y,
     COARSE,
     COARSE_MM,
     CONFINED,
@@ -34,24 +26,20 @@ from synthfm3d.rendering.tables import (
     FINE,
     FINE_MM,
     FIRST_PART,
-    FROM_Z,
-    GROWTH,
+    GAP_MM,
     KIND,
     LABEL,
     LAST_PART,
     LAYERS,
-    M0,
     MEAN,
-    PER_LENGTH2,
+    NEIGHBOURHOOD,
+    NO_END_MM,
     QUADRIC,
-    RADIUS,
-    RATE,
     REACH_MM,
-    START_X,
-    START_Y,
+    ROUNDED_BOX,
+    STAR,
     TEXTURE,
-    V_X,
-    V_Y,
+    THICKNESS_MM,
     WARP_X,
     WARP_Y,
     X_HIGH,
@@ -62,16 +50,15 @@ from synthfm3d.rendering.tables import (
 from synthfm3d.synthesis.scene import TEXTURES
 
 _f32 = np.float32
-_TINY = np.float32(1e-7)
 _FAR = np.float32(-1e4)
-_SMOOTHSTEP_STDS = np.float32(0.5 / BLUR_REACH)
-"""A smoothstep over 3.2 standard deviations has the slope and the tails of the normal integral."""
+_FADE_FROM = np.float32(0.2)
+"""Level of the coarse shape noise from which boundaries fade."""
 
 
 @kernel
 def compose_slice(
-    parts, structures, layers, planes, y_first, y_weights,
-    y_step, x_step, psf_z, psf_plane, warp_mm, cavity_mm, shield_mm, outside, signal, labels,
+    parts, structures, layers, planes, y_first, y_weights, y_step, x_step,
+    psf_z, psf_plane, warp_mm, cavity_mm, shield_mm, fade, rim, rim_mm, outside, signal, labels,
 ):  # fmt: skip
     """Fill ``signal`` float32 and ``labels`` uint8, both (y, x), for one slice.
 
@@ -79,17 +66,23 @@ def compose_slice(
     ``y_first`` (field, y) and ``y_weights`` (field, y, 4) interpolate them; steps and lengths in mm.
     """
     height, width = signal.shape
+    count = structures.shape[0]
     fields = np.empty((TEXTURES + 4, width), np.float32)
     y_mm = np.empty(width, np.float32)
     x_mm = np.empty(width, np.float32)
-    distance = np.empty(width, np.float32)
-    sharpness = np.empty(width, np.float32)
+    distance = np.empty((count, width), np.float32)
+    sharpness = np.empty((count, width), np.float32)
+    first = np.empty(count, np.int64)
+    after = np.empty(count, np.int64)
     body = np.empty(width, np.float32)
+    best = np.empty(width, np.float32)
+    second = np.empty(width, np.float32)
     value = np.empty(width, np.float32)
     label = np.empty(width, np.int32)
     variance_z = psf_z * psf_z
     variance_plane = psf_plane * psf_plane
     per_shield = _f32(1.0) / shield_mm if shield_mm > _f32(0) else _f32(0)
+    per_rim = _f32(1.0) / rim_mm
 
     for y in range(height):
         for f in range(TEXTURES + 4):
@@ -104,60 +97,44 @@ def compose_slice(
             label[x] = 0
             body[x] = _FAR
 
-        for k in range(structures.shape[0]):
-            structure = structures[k]
-            first = int(structure[FIRST_PART])
-            last = int(structure[LAST_PART])
-            reach = structure[REACH_MM]
-            low = width
-            high = 0
-            for p in range(first, last):
-                part = parts[p]
-                if part[KIND] > _f32(0) and part[Y_LOW] - reach <= row_mm <= part[Y_HIGH] + reach:
-                    low = min(low, max(0, int((part[X_LOW] - reach) / x_step)))
-                    high = max(high, min(width, int((part[X_HIGH] + reach) / x_step) + 2))
-            if high <= low:
-                continue
-            blend = structure[BLEND_MM]
-            d_all = distance[low:high]
-            s_all = sharpness[low:high]
-            d_all[:] = _FAR
-            s_all[:] = _f32(1)
-            for p in range(first, last):
-                part = parts[p]
-                if part[KIND] == _f32(0) or row_mm < part[Y_LOW] - reach or row_mm > part[Y_HIGH] + reach:
-                    continue
-                a = max(0, int((part[X_LOW] - reach) / x_step))
-                b = min(width, int((part[X_HIGH] + reach) / x_step) + 2)
-                if b <= a:
-                    continue
-                if part[KIND] == _f32(QUADRIC):
-                    _unite_quadric(
-                        part, y_mm[a:b], x_mm[a:b], variance_z, variance_plane, blend,
-                        distance[a:b], sharpness[a:b],
+        k = 0
+        while k < count:
+            end = k + 1
+            if structures[k, NEIGHBOURHOOD] > _f32(0):
+                while end < count and structures[end, NEIGHBOURHOOD] == structures[k, NEIGHBOURHOOD]:
+                    end += 1
+            for n in range(k, end):
+                structure = structures[n]
+                a, b = _span(structure, parts, row_mm, x_step, width)
+                first[n] = a
+                after[n] = b
+                if b > a:
+                    _measure(
+                        structure, parts, row_mm, x_step, y_mm, x_mm, variance_z, variance_plane,
+                        a, b, fields[COARSE, a:b], fields[FINE, a:b], distance[n], sharpness[n],
                     )  # fmt: skip
-                elif part[KIND] == _f32(CAPSULE):
-                    _unite_capsule(
-                        part, y_mm[a:b], x_mm[a:b], variance_z, variance_plane, blend,
-                        distance[a:b], sharpness[a:b],
+                    d = distance[n, a:b]
+                    outline = body[a:b]
+                    if n == 0:
+                        for x in range(b - a):
+                            outline[x] = d[x]
+                    elif structure[CONFINED] > _f32(0):
+                        for x in range(b - a):
+                            d[x] = min(d[x], outline[x] - cavity_mm)
+                    if fade > _f32(0):
+                        _fade(sharpness[n, a:b], fields[COARSE, a:b], fade)
+            if end > k + 1:
+                _share_space(structures, k, end, first, after, distance, best, second)
+            for n in range(k, end):
+                a = first[n]
+                b = after[n]
+                if b > a:
+                    _paint(
+                        layers[n], int(structures[n, LAYERS]), distance[n, a:b], sharpness[n, a:b],
+                        fields[0, a:b], fields[1, a:b], fields[2, a:b], fields[3, a:b],
+                        per_shield, rim, per_rim, value[a:b], label[a:b],
                     )  # fmt: skip
-            coarse_mm = structure[COARSE_MM]
-            fine_mm = structure[FINE_MM]
-            coarse = fields[COARSE, low:high]
-            fine = fields[FINE, low:high]
-            for x in range(high - low):
-                d_all[x] += coarse_mm * coarse[x] + fine_mm * fine[x]
-            outline = body[low:high]
-            if k == 0:
-                for x in range(high - low):
-                    outline[x] = d_all[x]
-            elif structure[CONFINED] > _f32(0):
-                for x in range(high - low):
-                    d_all[x] = min(d_all[x], outline[x] - cavity_mm)
-            _paint(
-                layers[k], int(structure[LAYERS]), d_all, s_all, fields[0, low:high], fields[1, low:high],
-                fields[2, low:high], fields[3, low:high], per_shield, value[low:high], label[low:high],
-            )  # fmt: skip
+            k = end
 
         out_signal = signal[y]
         out_label = labels[y]
@@ -167,79 +144,124 @@ def compose_slice(
 
 
 @inlined
-def _unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
-    """Unite a row of the distance field with an ellipse of this slice (see ``tables``)."""
-    centre_y, centre_x = part[CENTRE_Y], part[CENTRE_X]
-    a_yy, a_yx, a_xx = part[A_YY], part[A_YX], part[A_XX]
-    m0, c0 = part[M0], part[C0]
-    v_y, v_x, rate = part[V_Y], part[V_X], part[RATE]
-    per_blend = _f32(1.0) / max(blend, _TINY)
-    # At the very centre both root and slope vanish; their ratio goes to a semi-axis.
-    at_centre = _TINY * math.sqrt(a_xx)
-    for x in range(y_mm.size):
-        dy = y_mm[x] - centre_y
-        dx = x_mm[x] - centre_x
-        g_y = a_yy * dy + a_yx * dx
-        g_x = a_yx * dy + a_xx * dx
-        m = dy * g_y + dx * g_x + m0
-        g_z = c0 - v_y * g_y - v_x * g_x - rate * m
-        plane2 = g_y * g_y + g_x * g_x
-        z2 = g_z * g_z
-        slope = math.sqrt(plane2 + z2) + at_centre
-        root = math.sqrt(m)
-        d = (_f32(1) - root) * (root + _TINY) / slope
-        s = _SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY * _TINY)
-        before = distance[x]
-        near = max(blend - abs(before - d), _f32(0)) * per_blend
-        sharpness[x] = s if d > before else sharpness[x]
-        distance[x] = max(before, d) + near * near * blend * _f32(0.25)
+def _touches(part, row_mm, reach):
+    return part[KIND] > _f32(0) and part[Y_LOW] - reach <= row_mm <= part[Y_HIGH] + reach
 
 
 @inlined
-def _unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
-    """Unite a row of the distance field with a capsule; its distance is exact."""
-    start_y, start_x, from_z = part[START_Y], part[START_X], part[FROM_Z]
-    axis_z, axis_y, axis_x = part[AXIS_Z], part[AXIS_Y], part[AXIS_X]
-    per_length2, radius, growth = part[PER_LENGTH2], part[RADIUS], part[GROWTH]
-    per_blend = _f32(1.0) / max(blend, _TINY)
-    for x in range(y_mm.size):
-        dy = y_mm[x] - start_y
-        dx = x_mm[x] - start_x
-        t = (from_z * axis_z + dy * axis_y + dx * axis_x) * per_length2
-        t = min(max(t, _f32(0)), _f32(1))
-        e_z = from_z - t * axis_z
-        e_y = dy - t * axis_y
-        e_x = dx - t * axis_x
-        plane2 = e_y * e_y + e_x * e_x
-        z2 = e_z * e_z
-        length = math.sqrt(plane2 + z2) + _TINY
-        d = radius + growth * t - length
-        s = _SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY)
-        before = distance[x]
-        near = max(blend - abs(before - d), _f32(0)) * per_blend
-        sharpness[x] = s if d > before else sharpness[x]
-        distance[x] = max(before, d) + near * near * blend * _f32(0.25)
+def _span(structure, parts, row_mm, x_step, width):
+    """The pixels of a row that a structure may change, as first and after."""
+    reach = structure[REACH_MM]
+    low = width
+    high = 0
+    for p in range(int(structure[FIRST_PART]), int(structure[LAST_PART])):
+        part = parts[p]
+        if _touches(part, row_mm, reach):
+            low = min(low, max(0, int((part[X_LOW] - reach) / x_step)))
+            high = max(high, min(width, int((part[X_HIGH] + reach) / x_step) + 2))
+    return low, high
 
 
 @inlined
-def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, value, label):
+def _measure(
+    structure, parts, row_mm, x_step, y_mm, x_mm, variance_z, variance_plane,
+    low, high, coarse, fine, distance, sharpness,
+):  # fmt: skip
+    """Distance and sharpness of a structure in a row: the union of its parts, roughened."""
+    reach = structure[REACH_MM]
+    blend = structure[BLEND_MM]
+    d = distance[low:high]
+    s = sharpness[low:high]
+    d[:] = _FAR
+    s[:] = _f32(1)
+    width = y_mm.size
+    for p in range(int(structure[FIRST_PART]), int(structure[LAST_PART])):
+        part = parts[p]
+        if not _touches(part, row_mm, reach):
+            continue
+        a = max(0, int((part[X_LOW] - reach) / x_step))
+        b = min(width, int((part[X_HIGH] + reach) / x_step) + 2)
+        if b <= a:
+            continue
+        kind = part[KIND]
+        if kind == _f32(QUADRIC):
+            unite_quadric(
+                part, y_mm[a:b], x_mm[a:b], variance_z, variance_plane, blend, distance[a:b], sharpness[a:b]
+            )
+        elif kind == _f32(CAPSULE):
+            unite_capsule(
+                part, y_mm[a:b], x_mm[a:b], variance_z, variance_plane, blend, distance[a:b], sharpness[a:b]
+            )
+        elif kind == _f32(ROUNDED_BOX):
+            unite_rounded_box(
+                part, y_mm[a:b], x_mm[a:b], variance_z, variance_plane, blend, distance[a:b], sharpness[a:b]
+            )
+        elif kind == _f32(STAR):
+            unite_star(
+                part, y_mm[a:b], x_mm[a:b], variance_z, variance_plane, blend, distance[a:b], sharpness[a:b]
+            )
+    coarse_mm = structure[COARSE_MM]
+    fine_mm = structure[FINE_MM]
+    for x in range(high - low):
+        d[x] += coarse_mm * coarse[x] + fine_mm * fine[x]
+
+
+@inlined
+def _fade(sharpness, noise, fade):
+    """Boundaries up to 1 + ``fade`` times as wide where the noise is high."""
+    for x in range(sharpness.size):
+        level = min(max(noise[x] - _FADE_FROM, _f32(0)), _f32(1))
+        sharpness[x] /= _f32(1) + fade * level
+
+
+@inlined
+def _share_space(structures, low, high, first, after, distance, best, second):
+    """Cut each structure of a neighbourhood where another is deeper: min(d, (d - other - gap) / 2)."""
+    best[:] = _FAR
+    second[:] = _FAR
+    for n in range(low, high):
+        for x in range(first[n], after[n]):
+            d = distance[n, x]
+            second[x] = max(second[x], min(best[x], d))
+            best[x] = max(best[x], d)
+    for n in range(low, high):
+        gap = structures[n, GAP_MM]
+        for x in range(first[n], after[n]):
+            d = distance[n, x]
+            other = second[x] if d == best[x] else best[x]
+            distance[n, x] = min(d, _f32(0.5) * (d - other - gap))
+
+
+@inlined
+def _paint(
+    layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label
+):
     """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
     # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does
     # not know, and would not be vectorised.
     for m in range(count):
         layer = layers[m]
         depth = layer[DEPTH_MM]
+        thickness = layer[THICKNESS_MM]
         number = np.int32(layer[LABEL])
         mean = layer[MEAN]
         w0, w1, w2, w3 = layer[TEXTURE], layer[TEXTURE + 1], layer[TEXTURE + 2], layer[TEXTURE + 3]
-        deeper = layers[m + 1, DEPTH_MM] if m + 1 < count else _f32(1e6)
+        deeper = layers[m + 1, DEPTH_MM] if m + 1 < count else _f32(NO_END_MM)
         for x in range(distance.size):
             inside = distance[x] - depth
             t = min(max(_f32(0.5) + inside * sharpness[x], _f32(0)), _f32(1))
             fraction = t * t * (_f32(3) - _f32(2) * t)
+            if thickness < _f32(NO_END_MM):
+                t = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
+                fraction -= t * t * (_f32(3) - _f32(2) * t)
             texture = (w0 * t0[x] + w1 * t1[x]) + (w2 * t2[x] + w3 * t3[x])
             if per_shield > _f32(0):
                 edge = min(inside, abs(distance[x] - deeper)) * per_shield
                 texture *= min(max(edge, _f32(0)), _f32(1))
-            value[x] += fraction * (mean + texture - value[x])
-            label[x] = number if inside > _f32(0) else label[x]
+            step = mean + texture - value[x]
+            if rim != _f32(0) and m == 0:
+                bump = inside * per_rim
+                bump = _f32(1) / (_f32(1) + bump * bump)
+                fraction += rim * bump * bump * min(_f32(4) * t * (_f32(1) - t) + fraction, _f32(1))
+            value[x] += fraction * step
+            label[x] = number if inside > _f32(0) and inside <= thickness else label[x]

@@ -79,8 +79,9 @@ def _render_slice(scene: Scene, tables: Tables, fan: Fan | None, z: int, image: 
         tables.parts[z], tables.structures, tables.layers, planes, y_first, y_weights,
         _f32(scene.spacing_mm[1]), _f32(scene.spacing_mm[2]),
         _f32(boundary.psf_mm[0]), _f32(boundary.psf_mm[1]),
-        _f32(scene.warp_amplitude_mm), _f32(scene.cavity_depth_mm), _f32(boundary.texture_shield_mm),
-        _f32(scene.outside.mean), signal, labels,
+        _f32(scene.anatomy.warp_amplitude_mm), _f32(scene.anatomy.cavity_depth_mm),
+        _f32(boundary.texture_shield_mm), _f32(boundary.fade), _f32(boundary.rim), _f32(boundary.rim_mm),
+        _f32(scene.contrast.outside.mean), signal, labels,
     )  # fmt: skip
     noise_key = np.uint32(key(scene.seed, scene.index, "noise"))
     match scene.acquisition:

@@ -67,7 +67,7 @@ COLUMNS = BUMPS + MOST_BUMPS * BUMP_NUMBERS
 ) = range(11)
 # Columns of ``layers``.
 DEPTH_MM, THICKNESS_MM, LABEL, MEAN, TEXTURE = range(5)
-_NO_END_MM = 1e6
+NO_END_MM = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +121,7 @@ def tables_of(scene: Scene) -> Tables:
         )
         part = after
         for m, (layer, tissue) in enumerate(zip(structure.layers, scene.contrast.tissues[n], strict=True)):
-            thickness = _NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
+            thickness = NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
             layers[n, m] = (layer.depth_mm, thickness, layer.label, tissue.mean, *tissue.texture)
     axes = tuple(
         tuple(

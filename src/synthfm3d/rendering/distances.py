@@ -1,0 +1,182 @@
+r"""Signed distances of parts, one row at a time, and how sharp their boundaries are there.
+
+For an implicit surface :math:`M = 1` with half gradient :math:`g`, the signed distance is to first
+order :math:`d = (1 - \sqrt{M}) \sqrt{M} / |g|`, and a point spread of standard deviations
+:math:`(\sigma_z, \sigma_p)` blurs the boundary over
+:math:`\sigma_n = \sqrt{\sigma_z^2 g_z^2 + \sigma_p^2 g_p^2} / |g|` along its normal. Sharpness is the
+slope of the fraction inside, 1 / (3.2 :math:`\sigma_n`). Distances are positive inside.
+"""
+
+import math
+
+import numpy as np
+
+from synthfm3d.rendering.kernels import inlined
+from synthfm3d.rendering.tables import (
+    A_XX,
+    A_YX,
+    A_YY,
+    AXIS_X,
+    AXIS_Y,
+    AXIS_Z,
+    BEND,
+    BLUR_REACH,
+    BUMP_NUMBERS,
+    BUMPS,
+    C0,
+    CENTRE_X,
+    CENTRE_Y,
+    FRAME,
+    FROM_Z,
+    GROWTH,
+    LOCAL_X,
+    LOCAL_Y,
+    LOCAL_Z,
+    M0,
+    MOST_BUMPS,
+    PER_LENGTH2,
+    RADIUS,
+    RATE,
+    SQUARENESS,
+    STAR_RADIUS,
+    START_X,
+    START_Y,
+    TAPER,
+    V_X,
+    V_Y,
+)
+
+_f32 = np.float32
+_TINY = np.float32(1e-7)
+_SMOOTHSTEP_STDS = np.float32(0.5 / BLUR_REACH)
+"""A smoothstep over 3.2 standard deviations has the slope and the tails of the normal integral."""
+_LEAST_TAPER = np.float32(0.35)
+_STAR_SLOPE = np.float32(0.9)
+"""A star's distance is taken along the ray from its centre; on average its surface leans to that."""
+
+
+@inlined
+def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
+    """Unite a row of the distance field with an ellipse of this slice (see ``tables``)."""
+    centre_y, centre_x = part[CENTRE_Y], part[CENTRE_X]
+    a_yy, a_yx, a_xx = part[A_YY], part[A_YX], part[A_XX]
+    m0, c0 = part[M0], part[C0]
+    v_y, v_x, rate = part[V_Y], part[V_X], part[RATE]
+    per_blend = _f32(1.0) / max(blend, _TINY)
+    # At the very centre both root and slope vanish; their ratio goes to a semi-axis.
+    at_centre = _TINY * math.sqrt(a_xx)
+    for x in range(y_mm.size):
+        dy = y_mm[x] - centre_y
+        dx = x_mm[x] - centre_x
+        g_y = a_yy * dy + a_yx * dx
+        g_x = a_yx * dy + a_xx * dx
+        m = dy * g_y + dx * g_x + m0
+        g_z = c0 - v_y * g_y - v_x * g_x - rate * m
+        plane2 = g_y * g_y + g_x * g_x
+        z2 = g_z * g_z
+        slope = math.sqrt(plane2 + z2) + at_centre
+        root = math.sqrt(m)
+        d = (_f32(1) - root) * (root + _TINY) / slope
+        s = _SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY * _TINY)
+        before = distance[x]
+        near = max(blend - abs(before - d), _f32(0)) * per_blend
+        sharpness[x] = s if d > before else sharpness[x]
+        distance[x] = max(before, d) + near * near * blend * _f32(0.25)
+
+
+@inlined
+def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
+    """Unite a row of the distance field with a capsule; its distance is exact."""
+    start_y, start_x, from_z = part[START_Y], part[START_X], part[FROM_Z]
+    axis_z, axis_y, axis_x = part[AXIS_Z], part[AXIS_Y], part[AXIS_X]
+    per_length2, radius, growth = part[PER_LENGTH2], part[RADIUS], part[GROWTH]
+    per_blend = _f32(1.0) / max(blend, _TINY)
+    for x in range(y_mm.size):
+        dy = y_mm[x] - start_y
+        dx = x_mm[x] - start_x
+        t = (from_z * axis_z + dy * axis_y + dx * axis_x) * per_length2
+        t = min(max(t, _f32(0)), _f32(1))
+        e_z = from_z - t * axis_z
+        e_y = dy - t * axis_y
+        e_x = dx - t * axis_x
+        plane2 = e_y * e_y + e_x * e_x
+        z2 = e_z * e_z
+        length = math.sqrt(plane2 + z2) + _TINY
+        d = radius + growth * t - length
+        s = _SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY)
+        before = distance[x]
+        near = max(blend - abs(before - d), _f32(0)) * per_blend
+        sharpness[x] = s if d > before else sharpness[x]
+        distance[x] = max(before, d) + near * near * blend * _f32(0.25)
+
+
+@inlined
+def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
+    """Unite a row with a superquadric of exponents 2 and 4; taper and bend are left out of the gradient."""
+    centre_y, centre_x, dz = part[LOCAL_Y], part[LOCAL_X], part[LOCAL_Z]
+    u_z, u_y, u_x = part[FRAME], part[FRAME + 1], part[FRAME + 2]
+    v_z, v_y, v_x = part[FRAME + 3], part[FRAME + 4], part[FRAME + 5]
+    w_z, w_y, w_x = part[FRAME + 6], part[FRAME + 7], part[FRAME + 8]
+    square, taper, bend = part[SQUARENESS], part[TAPER], part[BEND]
+    round_ = _f32(1) - square
+    per_blend = _f32(1.0) / max(blend, _TINY)
+    at_centre = _TINY * math.sqrt(w_z * w_z + w_y * w_y + w_x * w_x)
+    for x in range(y_mm.size):
+        dy = y_mm[x] - centre_y
+        dx = x_mm[x] - centre_x
+        u = u_z * dz + u_y * dy + u_x * dx
+        narrow = _f32(1) / max(_f32(1) + taper * u, _LEAST_TAPER)
+        v = (v_z * dz + v_y * dy + v_x * dx + bend * u * u) * narrow
+        w = (w_z * dz + w_y * dy + w_x * dx) * narrow
+        u2 = u * u
+        v2 = v * v
+        w2 = w * w
+        quartic = math.sqrt(u2 * u2 + v2 * v2 + w2 * w2) + _TINY * _TINY
+        m = round_ * (u2 + v2 + w2) + square * quartic
+        per_quartic = square / quartic
+        a = u * (round_ + u2 * per_quartic)
+        b = v * (round_ + v2 * per_quartic) * narrow
+        c = w * (round_ + w2 * per_quartic) * narrow
+        g_z = a * u_z + b * v_z + c * w_z
+        g_y = a * u_y + b * v_y + c * w_y
+        g_x = a * u_x + b * v_x + c * w_x
+        plane2 = g_y * g_y + g_x * g_x
+        z2 = g_z * g_z
+        slope = math.sqrt(plane2 + z2) + at_centre
+        root = math.sqrt(m)
+        d = (_f32(1) - root) * (root + _TINY) / slope
+        s = _SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY * _TINY)
+        before = distance[x]
+        near = max(blend - abs(before - d), _f32(0)) * per_blend
+        sharpness[x] = s if d > before else sharpness[x]
+        distance[x] = max(before, d) + near * near * blend * _f32(0.25)
+
+
+@inlined
+def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
+    """Unite a row with a star; its distance is measured along the ray from the centre."""
+    centre_y, centre_x, dz = part[LOCAL_Y], part[LOCAL_X], part[LOCAL_Z]
+    radius = part[STAR_RADIUS]
+    per_blend = _f32(1.0) / max(blend, _TINY)
+    for x in range(y_mm.size):
+        dy = y_mm[x] - centre_y
+        dx = x_mm[x] - centre_x
+        plane2 = dy * dy + dx * dx
+        z2 = dz * dz
+        length = math.sqrt(plane2 + z2) + _TINY
+        per_length = _f32(1) / length
+        series = _f32(0)
+        for n in range(MOST_BUMPS):
+            k = BUMPS + BUMP_NUMBERS * n
+            c = (part[k] * dz + part[k + 1] * dy + part[k + 2] * dx) * per_length
+            c2 = c * c
+            second = _f32(1.5) * c2 - _f32(0.5)
+            third = c * (_f32(2.5) * c2 - _f32(1.5))
+            fourth = (_f32(4.375) * c2 - _f32(3.75)) * c2 + _f32(0.375)
+            series += part[k + 3] * second + part[k + 4] * third + part[k + 5] * fourth
+        d = (radius * max(_f32(1) + series, _f32(0.1)) - length) * _STAR_SLOPE
+        s = _SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY)
+        before = distance[x]
+        near = max(blend - abs(before - d), _f32(0)) * per_blend
+        sharpness[x] = s if d > before else sharpness[x]
+        distance[x] = max(before, d) + near * near * blend * _f32(0.25)
