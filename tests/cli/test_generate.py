@@ -11,7 +11,7 @@ import pytest
 
 from synthfm3d.cli import main
 from synthfm3d.generate import generate
-from synthfm3d.synthesis.sampler import SynthesisSettings
+from synthfm3d.synthesis.settings import SynthesisSettings
 
 SMALL = ["--shape", "12,48,48", "--quiet"]
 

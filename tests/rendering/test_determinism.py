@@ -11,8 +11,8 @@ import pytest
 
 from synthfm3d.generate import realise
 from synthfm3d.rendering.cpu import render
-from synthfm3d.synthesis.sampler import GENERATOR_VERSION, SynthesisSettings, draw_scene
-from synthfm3d.synthesis.scene import Tissue
+from synthfm3d.synthesis.sampler import GENERATOR_VERSION, draw_scene
+from synthfm3d.synthesis.settings import SynthesisSettings
 
 SMALL = (12, 64, 64)
 
@@ -52,26 +52,33 @@ def test_slices_that_are_no_part_of_the_volume_are_refused(slices):
 
 
 def test_organs_stay_inside_the_body_cavity():
-    """Painted into a body of 0 HU, a confined organ leaves everything above the cavity at 0 HU."""
-    trunks = 0
+    """Whatever is confined is labelled only where the cavity is."""
+    bodies = 0
     for index in range(12):
         scene = draw_scene(5, index, SynthesisSettings(shape=SMALL, modalities=("ct",)))
-        if scene.layout != "trunk":
+        if scene.anatomy.cavity_depth_mm == 0:
             continue
-        trunks += 1
-        skin, *_, cavity = scene.structures[0].layers
-        layers = (
-            replace(skin, tissue=Tissue(mean=0.0), label=0),
-            replace(cavity, tissue=Tissue(mean=0.0), label=1),
-        )
-        body = replace(scene.structures[0], layers=layers)
-        _, inside = render(replace(scene, structures=(body,)))
-        for organ in scene.structures[1:]:
-            if organ.confined:
-                marked = tuple(replace(layer, label=2) for layer in organ.layers)
-                _, labels = render(replace(scene, structures=(body, replace(organ, layers=marked))))
+        bodies += 1
+        inside = _labels_of(scene, [(0, None)])
+        for number, organ in enumerate(scene.anatomy.structures):
+            if number and organ.confined:
+                labels = _labels_of(scene, [(0, None), (number, 2)])
                 assert (inside[labels == 2] == 1).all()
-    assert trunks > 2
+    assert bodies > 2
+
+
+def _labels_of(scene, wanted):
+    """Labels of some structures alone: of the body 1 in its cavity, of others the given value."""
+    structures = []
+    for number, value in wanted:
+        structure = scene.anatomy.structures[number]
+        last = len(structure.layers) - 1
+        labels = [int(n == last) if value is None else value for n in range(last + 1)]
+        layers = tuple(replace(layer, label=v) for layer, v in zip(structure.layers, labels, strict=True))
+        structures.append(replace(structure, layers=layers, neighbourhood=0))
+    tissues = tuple(scene.contrast.tissues[number] for number, _ in wanted)
+    anatomy = replace(scene.anatomy, structures=tuple(structures))
+    return render(replace(scene, anatomy=anatomy, contrast=replace(scene.contrast, tissues=tissues)))[1]
 
 
 DIGESTS = {
@@ -96,7 +103,7 @@ def test_volumes_are_those_of_this_generator_version(modality):
 _HASHES = """
 import hashlib
 from synthfm3d.generate import generate
-from synthfm3d.synthesis.sampler import SynthesisSettings
+from synthfm3d.synthesis.settings import SynthesisSettings
 digest = hashlib.sha256()
 for modality in ("ct", "mr", "us"):
     for index in range(4):

@@ -1,7 +1,6 @@
 """Noise has the statistics that theory gives it."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,15 +11,7 @@ from synthfm3d.rendering.fields import field_row, field_slice, spline_axis
 from synthfm3d.rendering.hashing import hashed_normal
 from synthfm3d.rendering.noise import MR_UNIT
 from synthfm3d.rendering.ultrasound import decibel
-from synthfm3d.synthesis.scene import (
-    CtAcquisition,
-    Layer,
-    MrAcquisition,
-    Stack,
-    Structure,
-    Tissue,
-    UltrasoundAcquisition,
-)
+from synthfm3d.synthesis.scene import CtAcquisition, MrAcquisition, Stack, UltrasoundAcquisition
 
 
 @njit
@@ -108,34 +99,37 @@ def _ultrasound(**changes):
     return UltrasoundAcquisition(**(settings | changes))
 
 
-def _uniform_tissue(phantom, mean, acquisition, shape=(4, 128, 128)):
-    far = ((-1e4, 1.0), (1e4, 1.0))
-    everywhere = Stack(centre_mm=(0.0, 0.0), semi_axes_mm=(1e4, 1e4), direction=(1.0, 0.0), scale=far)
-    layer = Layer(name="tissue", depth_mm=0.0, label=1, tissue=Tissue(mean=mean))
-    body = Structure(name="body", parts=(everywhere,), layers=(layer,))
-    return phantom(modality="us", structures=(body,), acquisition=acquisition, shape=shape)
+@pytest.fixture
+def uniform_tissue(phantom, structures):
+    """One labelled tissue of an echo amplitude, all over the image."""
+
+    def make(mean, acquisition, shape=(4, 128, 128)):
+        body = structures.everywhere(label=1)
+        return phantom(background=(body, (mean,)), modality="us", acquisition=acquisition, shape=shape)
+
+    return make
 
 
-def test_speckle_is_fully_developed(phantom):
+def test_speckle_is_fully_developed(uniform_tissue):
     """The envelope of fully developed speckle has mean / standard deviation sqrt(pi / (4 - pi)) = 1.91."""
-    image, _ = render(_uniform_tissue(phantom, 1.0, _ultrasound(speckle_mm=(2.5, 4.0, 1.0))))
+    image, _ = render(uniform_tissue(1.0, _ultrasound(speckle_mm=(2.5, 4.0, 1.0))))
     inside = image[:, 8:120, 8:120].astype(float)
     envelope = 10 ** ((inside / 255 * 60 - 60) / 20)
     assert envelope.mean() / envelope.std() == pytest.approx(1.91, rel=0.06)
 
 
-def test_a_step_in_echogenicity_is_a_step_in_decibels(phantom):
+def test_a_step_in_echogenicity_is_a_step_in_decibels(uniform_tissue):
     """20 dB in amplitude are 20 / 60 of the grey scale."""
-    bright, _ = render(_uniform_tissue(phantom, 1.0, _ultrasound()))
-    dark, _ = render(_uniform_tissue(phantom, 0.1, _ultrasound(gain_db=-10.0)))
+    bright, _ = render(uniform_tissue(1.0, _ultrasound()))
+    dark, _ = render(uniform_tissue(0.1, _ultrasound(gain_db=-10.0)))
     inside = (slice(None), slice(8, 120), slice(8, 120))
     difference = bright[inside].mean() - dark[inside].mean()
     assert difference == pytest.approx((20 - 10) / 60 * 255, abs=1.0)
 
 
-def test_outside_the_fan_there_is_neither_image_nor_label(phantom):
+def test_outside_the_fan_there_is_neither_image_nor_label(uniform_tissue):
     sector = _ultrasound(apex_mm=(0.0, 63.5), near_mm=1.0, far_mm=110.0, half_width=0.7)
-    image, labels = render(_uniform_tissue(phantom, 0.5, sector))
+    image, labels = render(uniform_tissue(0.5, sector))
     rows, columns = np.mgrid[0:128, 0:128]
     across, radius = np.abs(columns - 63.5), np.hypot(rows, columns - 63.5)
     outside = (across > 0.7 * rows + 1) | (radius > 111)
@@ -145,14 +139,16 @@ def test_outside_the_fan_there_is_neither_image_nor_label(phantom):
     assert labels[:, inside].all()
 
 
-def test_a_strong_reflector_throws_a_shadow_along_the_beam(phantom):
+def test_a_strong_reflector_throws_a_shadow_along_the_beam(phantom, structures):
     far = ((-1e4, 1.0), (1e4, 1.0))
     stone = Stack(centre_mm=(40.0, 63.5), semi_axes_mm=(5.0, 5.0), direction=(1.0, 0.0), scale=far)
-    scene = phantom(stone, modality="us", acquisition=_ultrasound(shadow=0.2), shape=(4, 128, 128))
-    tissue = Layer(name="tissue", depth_mm=0.0, label=0, tissue=Tissue(mean=0.3))
-    calcium = Layer(name="stone", depth_mm=0.0, label=1, tissue=Tissue(mean=3.0))
-    body, organ = scene.structures
-    scene = replace(scene, structures=(replace(body, layers=(tissue,)), replace(organ, layers=(calcium,))))
+    scene = phantom(
+        (structures.organ(stone), (3.0,)),
+        background=(None, (0.3,)),
+        modality="us",
+        acquisition=_ultrasound(shadow=0.2),
+        shape=(4, 128, 128),
+    )
     image, _ = render(scene)
     behind = image[:, 60:110, 60:68].mean()
     beside = image[:, 60:110, 20:40].mean()

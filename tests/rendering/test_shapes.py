@@ -8,8 +8,8 @@ import pytest
 
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.tables import C0, CENTRE_X, CENTRE_Y, RATE, V_X, V_Y, tables_of
-from synthfm3d.synthesis.anatomy.organs import _mirrored
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Tissue, Tube
+from synthfm3d.synthesis.anatomy.mirror import mirrored
+from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Star, Superquadric, Tube
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0)
 TURNED = (0.8, 0.36, 0.48, 0.0)  # 3-4-5: of unit length
@@ -117,17 +117,118 @@ def test_thick_slices_smear_an_oblique_wall_and_keep_an_upright_one(phantom):
         assert measured == pytest.approx(spread_mm * 3.2 / math.sqrt(20), rel=0.05)
 
 
-def test_nested_layers_begin_at_their_depth(phantom):
+def test_nested_layers_begin_at_their_depth(phantom, structures):
     layers = (
-        Layer(name="wall", depth_mm=0.0, label=1, tissue=Tissue(mean=500.0)),
-        Layer(name="cavity", depth_mm=4.0, label=2, tissue=Tissue(mean=-200.0)),
+        Layer(name="wall", depth_mm=0.0, label=1, material="wall"),
+        Layer(name="cavity", depth_mm=4.0, label=2, material="fluid"),
     )
     part = Ellipsoid(centre_mm=(20.0, 32.0, 32.0), semi_axes_mm=(12.0, 12.0, 12.0), quaternion=IDENTITY)
-    image, labels = render(phantom(part, layers=layers))
+    image, labels = render(phantom((structures.organ(part, layers=layers), (500.0, -200.0))))
     assert (labels == 2).sum() == pytest.approx(4 / 3 * math.pi * 8**3, rel=0.03)
     assert (labels > 0).sum() == pytest.approx(4 / 3 * math.pi * 12**3, rel=0.02)
     assert image[20, 32, 32] == -200
     assert image[20, 32, 32 + 10] == pytest.approx(500, abs=5)
+
+
+def test_a_sheet_has_its_thickness_and_shows_what_was_there_inside(phantom, structures):
+    layers = (Layer(name="sheet", depth_mm=0.0, label=1, material="muscle", thickness_mm=3.0),)
+    part = Ellipsoid(centre_mm=(20.3, 31.6, 32.4), semi_axes_mm=(14.0, 14.0, 14.0), quaternion=IDENTITY)
+    image, labels = render(phantom((structures.organ(part, layers=layers), (1000.0,))))
+    volume = 4 / 3 * math.pi * (14**3 - 11**3)
+    assert labels.sum() == pytest.approx(volume, rel=0.03)
+    assert image.sum() / 1000 == pytest.approx(volume, rel=0.04)
+    assert image[20, 32, 32] == 0
+
+
+def test_neighbours_share_their_space_without_gap_or_overlap(phantom, structures):
+    """Two equal balls 16 mm apart meet in the plane half-way; together they fill their union."""
+    balls = [
+        Ellipsoid(centre_mm=(20.3, 32.2, x), semi_axes_mm=(12.0, 12.0, 12.0), quaternion=IDENTITY)
+        for x in (24.3, 40.3)
+    ]
+    pairs = [
+        (structures.organ(ball, label=n, neighbourhood=1), (1000.0,)) for n, ball in enumerate(balls, start=1)
+    ]
+    image, labels = render(phantom(*pairs))
+    alone = [render(phantom(ball))[1] > 0 for ball in balls]
+    assert np.array_equal(labels > 0, alone[0] | alone[1])
+    columns = np.arange(64)
+    assert columns[(labels == 1).any(axis=(0, 1))].max() == 32
+    assert columns[(labels == 2).any(axis=(0, 1))].min() == 33
+    assert (labels == 1).sum() == pytest.approx((labels == 2).sum(), rel=0.02)
+    assert image[20, 32, 32] == pytest.approx(1000, abs=30)  # no dark seam
+
+
+def test_a_fat_plane_between_neighbours_has_its_width(phantom, structures):
+    balls = [
+        Ellipsoid(centre_mm=(20.3, 32.2, x), semi_axes_mm=(12.0, 12.0, 12.0), quaternion=IDENTITY)
+        for x in (24.3, 40.3)
+    ]
+    pairs = [
+        (structures.organ(ball, label=n, neighbourhood=1, gap_mm=4.0), (1000.0,))
+        for n, ball in enumerate(balls, start=1)
+    ]
+    _, labels = render(phantom(*pairs))
+    between = labels[20, 32, 28:37] == 0
+    assert between.sum() == 4
+
+
+def test_a_star_without_bumps_is_a_ball_and_with_them_has_its_series_radius(phantom):
+    ball = Star(centre_mm=(20.3, 31.6, 32.4), radius_mm=12.0, bumps=())
+    _, labels = render(phantom(ball))
+    assert labels.sum() == pytest.approx(4 / 3 * math.pi * 12**3, rel=0.01)
+    # P_2(1) = 1 along the axis, P_2(0) = -1/2 across it.
+    pear = Star(centre_mm=(20.3, 31.6, 32.4), radius_mm=12.0, bumps=((0.0, 0.0, 1.0, 0.3, 0.0, 0.0),))
+    _, labels = render(phantom(pear))
+    _, rows, columns = np.nonzero(labels)
+    assert columns.max() == 47  # the tip is at 32.4 + 12 * 1.3 = 48
+    assert rows.max() == math.floor(31.6 + 12 * 0.85)
+
+
+def test_a_superquadric_goes_from_ellipsoid_to_rounded_box(phantom):
+    part = Superquadric(
+        centre_mm=(20.3, 31.6, 32.4),
+        semi_axes_mm=(8.0, 12.0, 16.0),
+        quaternion=IDENTITY,
+        squareness=0.0,
+        taper=0.0,
+        bend=0.0,
+    )
+    plain = Ellipsoid(centre_mm=part.centre_mm, semi_axes_mm=part.semi_axes_mm, quaternion=IDENTITY)
+    assert np.array_equal(render(phantom(part))[1], render(phantom(plain))[1])
+    _, labels = render(phantom(replace(part, squareness=1.0)))
+    # |u|^4 + |v|^4 + |w|^4 <= 1 has the volume (2 gamma(5/4))^3 / gamma(7/4) of its semi-axes' product.
+    exact = (2 * math.gamma(1.25)) ** 3 / math.gamma(1.75) * 8 * 12 * 16
+    assert labels.sum() == pytest.approx(exact, rel=0.01)
+
+
+def test_taper_and_bend_move_the_ends_of_a_superquadric(phantom):
+    part = Superquadric(
+        centre_mm=(20.3, 31.6, 32.4),
+        semi_axes_mm=(16.0, 8.0, 8.0),
+        quaternion=IDENTITY,
+        squareness=0.0,
+        taper=0.5,
+        bend=0.0,
+    )
+    areas = render(phantom(part))[1].sum(axis=(1, 2))
+    assert areas[28] > 1.8 * areas[12]
+    bent = render(phantom(replace(part, taper=0.0, bend=0.6)))[1]
+    middle, top = (np.nonzero(bent[z])[0].mean() for z in (20, 32))
+    assert middle == pytest.approx(31.6, abs=0.4)
+    assert top == pytest.approx(31.6 - 0.6 * 8 * (11.7 / 16) ** 2, abs=0.5)
+
+
+def test_a_fading_boundary_is_wider_in_places_and_a_rim_overshoots(phantom):
+    part = Ellipsoid(centre_mm=(20.3, 31.6, 32.4), semi_axes_mm=(14.0, 14.0, 14.0), quaternion=IDENTITY)
+    sharp, _ = render(phantom(part))
+    faded, _ = render(phantom(part, fade=5.0))
+    between = [int(((image > 100) & (image < 900)).sum()) for image in (sharp, faded)]
+    assert between[1] > 1.3 * between[0]
+    rimmed, _ = render(phantom(part, rim=0.5, rim_mm=2.0))
+    assert sharp.max() == 1000
+    assert rimmed.max() > 1150
+    assert rimmed[20, 32, 32] == pytest.approx(1000, abs=40)
 
 
 def test_a_mirrored_part_covers_the_mirrored_voxels(phantom):
@@ -142,9 +243,22 @@ def test_a_mirrored_part_covers_the_mirrored_voxels(phantom):
             scale=((3.0, 0.3), (20.0, 1.0), (33.0, 0.4)),
             drift_mm=((0.0, 0.0), (2.0, 3.0), (-1.0, 4.0), (2.0, -3.0), (0.0, 2.0)),
         ),
+        Star(
+            centre_mm=(20.0, 30.0, 24.0),
+            radius_mm=9.0,
+            bumps=((0.6, 0.0, 0.8, 0.2, 0.15, -0.1), (0.0, 0.8, -0.6, 0.1, 0.1, 0.1)),
+        ),
+        Superquadric(
+            centre_mm=(20.0, 30.0, 24.0),
+            semi_axes_mm=(10.0, 6.0, 8.0),
+            quaternion=TURNED,
+            squareness=0.7,
+            taper=0.4,
+            bend=0.5,
+        ),
     ]
     for part in parts:
         _, labels = render(phantom(part))
-        _, mirrored = render(phantom(_mirrored(part, 2 * middle, (0.0, 0.0, 0.0))))
-        different = (labels[:, :, ::-1] != mirrored).sum()
+        _, reflected = render(phantom(mirrored(part, 2 * middle, (0.0, 0.0, 0.0))))
+        different = (labels[:, :, ::-1] != reflected).sum()
         assert different <= 0.002 * labels.sum()

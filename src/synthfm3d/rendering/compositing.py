@@ -75,8 +75,7 @@ def compose_slice(
     first = np.empty(count, np.int64)
     after = np.empty(count, np.int64)
     body = np.empty(width, np.float32)
-    best = np.empty(width, np.float32)
-    second = np.empty(width, np.float32)
+    cut = np.empty((count, width), np.float32)
     value = np.empty(width, np.float32)
     label = np.empty(width, np.int32)
     variance_z = psf_z * psf_z
@@ -124,13 +123,14 @@ def compose_slice(
                     if fade > _f32(0):
                         _fade(sharpness[n, a:b], fields[COARSE, a:b], fade)
             if end > k + 1:
-                _share_space(structures, k, end, first, after, distance, best, second)
+                _share_space(structures, k, end, first, after, distance, cut)
             for n in range(k, end):
                 a = first[n]
                 b = after[n]
                 if b > a:
                     _paint(
-                        layers[n], int(structures[n, LAYERS]), distance[n, a:b], sharpness[n, a:b],
+                        layers[n], int(structures[n, LAYERS]),
+                        (cut if end > k + 1 else distance)[n, a:b], sharpness[n, a:b],
                         fields[0, a:b], fields[1, a:b], fields[2, a:b], fields[3, a:b],
                         per_shield, rim, per_rim, value[a:b], label[a:b],
                     )  # fmt: skip
@@ -215,21 +215,26 @@ def _fade(sharpness, noise, fade):
 
 
 @inlined
-def _share_space(structures, low, high, first, after, distance, best, second):
-    """Cut each structure of a neighbourhood where another is deeper: min(d, (d - other - gap) / 2)."""
-    best[:] = _FAR
-    second[:] = _FAR
+def _share_space(structures, low, high, first, after, distance, cut):
+    """Cut structures of a neighbourhood where another one is deeper: min(d, (d - other - gap) / 2).
+
+    Without a gap a structure is cut by those painted before it alone: they reach under it, so that
+    their mix at the shared boundary holds nothing of the background.
+    """
     for n in range(low, high):
-        for x in range(first[n], after[n]):
-            d = distance[n, x]
-            second[x] = max(second[x], min(best[x], d))
-            best[x] = max(best[x], d)
+        cut[n, first[n] : after[n]] = distance[n, first[n] : after[n]]
     for n in range(low, high):
-        gap = structures[n, GAP_MM]
-        for x in range(first[n], after[n]):
-            d = distance[n, x]
-            other = second[x] if d == best[x] else best[x]
-            distance[n, x] = min(d, _f32(0.5) * (d - other - gap))
+        for other in range(low, high):
+            gap = max(structures[n, GAP_MM], structures[other, GAP_MM])
+            a = max(first[n], first[other])
+            b = min(after[n], after[other])
+            if other == n or b <= a or (other > n and gap == _f32(0)):
+                continue
+            mine = distance[n, a:b]
+            theirs = distance[other, a:b]
+            left = cut[n, a:b]
+            for x in range(b - a):
+                left[x] = min(left[x], _f32(0.5) * (mine[x] - theirs[x] - gap))
 
 
 @inlined
