@@ -9,7 +9,7 @@ from synthfm3d.loading.patches import PatchSettings, make_patch
 from synthfm3d.model.checkpoint import load_model
 from synthfm3d.prompts.prompt import GridPrompts, Point
 from synthfm3d.segmentation.predictor import Segmenter
-from synthfm3d.synthesis.sampler import SynthesisSettings
+from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.loop import batches, take_step
 from synthfm3d.training.state import TrainingState

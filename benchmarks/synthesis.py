@@ -7,7 +7,8 @@ from scipy import ndimage
 from benchmarks.measure import Results, cpu_seconds
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.hashing import STRICT, hashed_normal
-from synthfm3d.synthesis.sampler import SynthesisSettings, draw_scene
+from synthfm3d.synthesis.sampler import draw_scene
+from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import MODALITIES
 
 SHAPES = {"64x256x256": (64, 256, 256), "128x128x128": (128, 128, 128)}

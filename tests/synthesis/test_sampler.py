@@ -6,7 +6,15 @@ from dataclasses import replace
 import pytest
 
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.sampler import SynthesisSettings, draw_scene
+from synthfm3d.synthesis.sampler import draw_scene
+from synthfm3d.synthesis.settings import (
+    AnatomySettings,
+    BoundarySettings,
+    ContrastSettings,
+    LayoutShares,
+    NoiseSettings,
+    SynthesisSettings,
+)
 from synthfm3d.volume import MODALITIES
 
 
@@ -26,30 +34,67 @@ def test_a_scene_is_a_few_kilobytes_of_json_that_name_every_label():
         assert {int(v) for v in json.loads(text)["label_names"]} == set(scene.label_names())
 
 
-def test_every_scene_has_eight_to_twelve_organs():
-    for index in range(40):
-        names = [s.name for s in draw_scene(2, index).structures]
-        organs = [n for n in names if n.startswith("organ") and "twin" not in n]
-        assert 8 <= len(organs) <= 12
+def only(layout: str) -> SynthesisSettings:
+    """Settings that draw one layout."""
+    shares = LayoutShares(
+        **{name: float(name == layout) for name in ("trunk", "abdomen", "heart", "head", "free")}
+    )
+    return SynthesisSettings(anatomy=AnatomySettings(layouts=shares))
 
 
-def test_label_values_are_consecutive_from_one():
+@pytest.mark.parametrize("layout", ["trunk", "free", "head"])
+def test_every_scene_without_a_table_has_eight_to_twelve_organs(layout):
     for index in range(20):
+        names = [s.name for s in draw_scene(2, index, only(layout)).anatomy.structures]
+        assert 8 <= len([n for n in names if n.startswith("organ") and "twin" not in n]) <= 12
+
+
+def test_the_abdomen_has_paired_kidneys_behind_and_the_liver_beside_the_stomach():
+    seen = 0
+    for index in range(20):
+        scene = draw_scene(3, index, only("abdomen"))
+        places = {
+            s.name: s.parts[0].centre_mm for s in scene.anatomy.structures if hasattr(s.parts[0], "centre_mm")
+        }
+        if {"right kidney", "left kidney", "liver"} <= set(places):
+            seen += 1
+            (_, right_y, right_x), (_, left_y, left_x) = places["right kidney"], places["left kidney"]
+            assert abs(right_y - left_y) < 0.25 * scene.shape[1] * scene.spacing_mm[1]
+            # Mirrored now and then, the liver stays on the side of the right kidney.
+            middle = (right_x + left_x) / 2
+            assert (places["liver"][2] < middle) == (right_x < left_x)
+    assert seen > 8
+
+
+def test_the_left_ventricle_is_a_cavity_in_a_thick_wall():
+    for index in range(10):
+        scene = draw_scene(3, index, only("heart"))
+        (ventricle,) = [s for s in scene.anatomy.structures if s.name == "left ventricle"]
+        wall, cavity = ventricle.layers
+        assert (wall.material, cavity.material) == ("muscle", "blood")
+        assert 0 < cavity.depth_mm < min(ventricle.parts[0].semi_axes_mm)
+
+
+def test_label_values_are_consecutive_from_one_and_fit_a_byte():
+    for index in range(40):
         values = sorted(draw_scene(4, index).label_names())
         assert values == list(range(1, len(values) + 1))
+        assert values[-1] <= 255
 
 
-def test_all_modalities_and_layouts_occur():
-    scenes = [draw_scene(0, index) for index in range(60)]
+def test_all_modalities_layouts_and_families_occur():
+    scenes = [draw_scene(0, index) for index in range(80)]
     assert {s.modality for s in scenes} == set(MODALITIES)
-    assert {s.layout for s in scenes} == {"trunk", "head", "inside"}
+    assert {s.anatomy.layout for s in scenes} == {"trunk", "abdomen", "heart", "head", "free"}
+    parts = {type(p).__name__ for s in scenes for structure in s.anatomy.structures for p in structure.parts}
+    assert parts == {"Ellipsoid", "Stack", "Tube", "Superquadric", "Star"}
 
 
-def test_organs_are_born_grow_erode_and_end_within_the_volume():
+def test_organs_are_born_grow_erode_and_end():
     curves = [
         part.scale
-        for index in range(20)
-        for structure in draw_scene(0, index).structures
+        for index in range(30)
+        for structure in draw_scene(0, index).anatomy.structures
         if structure.name.startswith("organ")
         for part in structure.parts
         if hasattr(part, "scale")
@@ -60,15 +105,75 @@ def test_organs_are_born_grow_erode_and_end_within_the_volume():
         assert small < full == still > shrunk
 
 
-def test_the_number_of_organs_does_not_change_contrast_boundary_or_noise():
-    few = draw_scene(6, 1, SynthesisSettings(organs=(8, 8)))
-    many = draw_scene(6, 1, SynthesisSettings(organs=(12, 12)))
-    assert few.structures != many.structures
-    assert (few.boundary, few.acquisition, few.structures[0]) == (
-        many.boundary,
-        many.acquisition,
-        many.structures[0],
+def test_bifurcations_follow_murrays_law():
+    """The cubes of two branches' radii sum to that of their parent (here as drawn, before tapering)."""
+    checked = 0
+    for index in range(20):
+        for structure in draw_scene(1, index).anatomy.structures:
+            if not structure.name.startswith("vessel tree"):
+                continue
+            for tube in structure.parts:
+                branches = [t for t in structure.parts if t.start_mm == tube.end_mm]
+                if len(branches) == 2:
+                    checked += 1
+                    cubes = sum(t.start_radius_mm**3 for t in branches)
+                    assert cubes == pytest.approx(tube.end_radius_mm**3, rel=1e-3)
+    assert checked > 10
+
+
+AXES = {
+    "anatomy": AnatomySettings,
+    "contrast": ContrastSettings,
+    "boundary": BoundarySettings,
+    "noise": NoiseSettings,
+}
+
+
+def part_of(scene, axis):
+    return scene.acquisition if axis == "noise" else getattr(scene, axis)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_a_fixed_axis_is_the_same_in_all_volumes_and_the_others_go_on(axis):
+    settings = SynthesisSettings(
+        modalities=("mr",), pixel_mm=(1.0, 1.0), anisotropy=(2.0, 2.0), **{axis: AXES[axis](mode="fixed")}
     )
+    first, other = draw_scene(3, 0, settings), draw_scene(3, 1, settings)
+    if axis == "contrast":  # each material keeps its signal
+        assert first.contrast.kind == other.contrast.kind
+        assert first.contrast.texture_mm == other.contrast.texture_mm
+    else:
+        assert part_of(first, axis) == part_of(other, axis)
+    for free in set(AXES) - {axis}:
+        assert part_of(first, free) != part_of(other, free)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_switching_one_axis_off_leaves_the_others_as_they_were(axis):
+    base = SynthesisSettings(modalities=("mr",))
+    off = replace(base, **{axis: AXES[axis](mode="off")})
+    drawn, reduced = draw_scene(3, 4, base), draw_scene(3, 4, off)
+    assert part_of(drawn, axis) != part_of(reduced, axis)
+    # Contrast belongs to an anatomy and must be seen through noise; the rest is independent.
+    follows = {"anatomy": {"contrast"}, "noise": {"contrast"}}.get(axis, set())
+    for kept in set(AXES) - {axis} - follows:
+        assert part_of(drawn, kept) == part_of(reduced, kept)
+
+
+def test_every_labelled_layer_can_be_told_from_what_is_around_it():
+    """Contrast-to-noise of at least 0.3, where the outer neighbour is the layer above or the cavity."""
+    for index in range(40):
+        scene = draw_scene(7, index, SynthesisSettings(modalities=("ct", "mr")))
+        noise = scene.acquisition.noise_hu if scene.modality == "ct" else scene.acquisition.noise
+        around = scene.contrast.tissues[0][-1].mean
+        pairs = zip(scene.anatomy.structures[1:], scene.contrast.tissues[1:], strict=True)
+        for structure, tissues in pairs:
+            outer = around
+            for layer, tissue in zip(structure.layers, tissues, strict=True):
+                same = layer.material == structure.layers[0].material and tissue.mean == tissues[0].mean
+                if layer.label and not (same and layer is not structure.layers[0]):
+                    assert abs(tissue.mean - outer) >= 0.3 * noise, (index, structure.name)
+                outer = tissue.mean
 
 
 def test_a_drawn_parameter_has_six_significant_digits():
@@ -94,8 +199,8 @@ def test_directions_have_unit_length_and_no_preference():
         ({"shape": (64, 64, 100_000)}, "shape"),
         ({"modalities": ("xray",)}, "modalities"),
         ({"modalities": ()}, "modalities"),
-        ({"organs": (5, 3)}, "organs"),
         ({"pixel_mm": (0.0, 1.0)}, "pixel_mm"),
+        ({"shape": (64, 4, 64)}, "shape"),
     ],
 )
 def test_impossible_settings_are_refused_by_name(change, named):
@@ -106,3 +211,21 @@ def test_impossible_settings_are_refused_by_name(change, named):
 def test_a_negative_index_is_refused():
     with pytest.raises(ValueError, match="index"):
         draw_scene(0, -1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "named"),
+    [
+        (AnatomySettings, {"organs": (5, 3)}, "organs"),
+        (AnatomySettings, {"organs": (8, 400)}, "organs"),
+        (AnatomySettings, {"wall_share": 1.5}, "wall_share"),
+        (AnatomySettings, {"size": (0.0, 0.1)}, "size"),
+        (ContrastSettings, {"grain": (2.0, 1.0)}, "grain"),
+        (BoundarySettings, {"psf_pixels": (0.0, 1.0)}, "psf_pixels"),
+        (NoiseSettings, {"mr_noise": (0.2, 0.1)}, "mr_noise"),
+        (LayoutShares, {"trunk": -1.0}, "layout"),
+    ],
+)
+def test_impossible_ranges_are_refused_by_name(kind, change, named):
+    with pytest.raises(ValueError, match=named):
+        kind(**change)

@@ -16,8 +16,8 @@ from synthfm3d.loading.prompting import PromptSettings, draw_prompts
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 from synthfm3d.regions import FIELD_OF_VIEW_RANGE, region_grid, resample
-from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 
 

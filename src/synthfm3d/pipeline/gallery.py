@@ -59,7 +59,8 @@ def caption(volume: LabelledVolume) -> str:
     """What a volume is, in one line."""
     scene = volume.scene
     spacing = " x ".join(f"{s:.2f}" for s in scene.spacing_mm)
-    return f"seed {scene.seed}, index {scene.index}: {scene.modality.upper()}, {scene.anatomy.layout}, {spacing} mm"
+    kind = f"{scene.modality.upper()}, {scene.anatomy.layout}"
+    return f"seed {scene.seed}, index {scene.index}: {kind}, {spacing} mm"
 
 
 def write_contact_sheet(folder: Path, rows: Sequence[tuple[Array, Array]], captions: Sequence[str]) -> Path:

@@ -238,9 +238,7 @@ def _share_space(structures, low, high, first, after, distance, cut):
 
 
 @inlined
-def _paint(
-    layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label
-):
+def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label):
     """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
     # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does
     # not know, and would not be vectorised.

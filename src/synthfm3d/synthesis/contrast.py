@@ -30,7 +30,9 @@ _TEXTURE_PIXELS = (1.0, 2.2, 5.0, 11.0)
 """Correlation lengths of the texture fields, in pixels, before the common factor ``grain``."""
 _CALM: frozenset[Material] = frozenset({"blood", "fluid", "gas", "fascia", "skin"})
 """Materials with little texture of their own."""
-_VARIED: frozenset[Material] = frozenset({"parenchyma", "lesion", "wall", "fluid", "blood", "necrosis", "lung", "gas"})
+_VARIED: frozenset[Material] = frozenset(
+    {"parenchyma", "lesion", "wall", "fluid", "blood", "necrosis", "lung", "gas"}
+)
 """Materials whose signal differs from organ to organ; the others are alike all over a body."""
 _KEPT_IN_CT: frozenset[Material] = frozenset({"gas", "lung", "cortical bone", "calcium", "marrow", "fat"})
 """Materials that a random mixture of CT leaves as they are: they make its windows."""

@@ -15,9 +15,10 @@ TEXTURES = 4
 
 Position = tuple[float, float, float]
 Layout = Literal["trunk", "abdomen", "heart", "head", "free"]
+LAYOUTS: tuple[Layout, ...] = ("trunk", "abdomen", "heart", "head", "free")
 Material = Literal[
-    "skin", "fat", "fascia", "muscle", "parenchyma", "wall", "fluid", "blood", "gas", "lung", "lesion", "necrosis",
-    "grey matter", "white matter", "cortical bone", "marrow", "disc", "cord", "calcium",
+    "skin", "fat", "fascia", "muscle", "parenchyma", "wall", "fluid", "blood", "gas", "lung", "lesion",
+    "necrosis", "grey matter", "white matter", "cortical bone", "marrow", "disc", "cord", "calcium",
 ]  # fmt: skip
 """What a layer is made of; contrast gives each its signal."""
 

@@ -177,7 +177,9 @@ class BoundarySettings:
     def __post_init__(self) -> None:
         _check_ranges(self)
         if self.psf_pixels[0] <= 0:
-            raise ValueError(f"psf_pixels is log-uniform: its bounds must be positive, got {self.psf_pixels}.")
+            raise ValueError(
+                f"psf_pixels is log-uniform: its bounds must be positive, got {self.psf_pixels}."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

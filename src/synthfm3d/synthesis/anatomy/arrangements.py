@@ -49,9 +49,7 @@ _PRESENT = 0.85
 """How likely each organ of the abdomen is in a volume."""
 
 
-def draw_abdomen(
-    draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels
-) -> list[Structure]:
+def draw_abdomen(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
     """The abdomen, its organs sharing the space between them; now and then mirrored or upside down."""
     flip_z, flip_x = draw.chance(0.3), draw.chance(0.1)
     organs: list[Structure] = []
@@ -138,9 +136,7 @@ _CHAMBERS: tuple[tuple[str, Position, Position], ...] = (
 )
 
 
-def draw_heart(
-    draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels
-) -> list[Structure]:
+def draw_heart(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
     """A heart: chambers of blood, a thick left wall; its long axis along z, or in the slices."""
     scale = frame.scale_mm * draw.log_uniform(0.16, 0.3)
     quaternion = _slightly_turned(draw) if draw.chance(0.45) else _in_plane(draw)

@@ -12,6 +12,8 @@ from synthfm3d.volume import Modality
 
 _WALL_SHARE = 0.6
 """Share of ultrasound volumes that look through the layers of the body wall."""
+_SURROUNDINGS: tuple[Material, ...] = ("muscle", "parenchyma", "fat", "lung")
+_FILLINGS: tuple[Material, ...] = ("fat", "parenchyma", "lung")
 _FAR = 4.0
 """An outline this many fields of view away is never seen."""
 
@@ -38,7 +40,7 @@ def _surroundings(
 ) -> Structure:
     """Tissue all around, under the layers of the wall where a probe looks through them."""
     scale = min(size_mm[1], size_mm[2])
-    material = draw.pick(("muscle", "parenchyma", "fat", "lung"), (0.4, 0.35, 0.2, 0.05))
+    material = draw.pick(_SURROUNDINGS, (0.4, 0.35, 0.2, 0.05))
     layers = [Layer(name="background", depth_mm=0.0, label=0, material=material)]
     half = (rounded(size_mm[1] * _FAR), rounded(size_mm[2] * _FAR))
     rough = (0.0, 0.0)
@@ -98,7 +100,7 @@ def _wall_layers(draw: Draw, scale: float, beneath: Material) -> list[Layer]:
 
 
 def _trunk_layers(draw: Draw, scale: float) -> list[Layer]:
-    filling = draw.pick(("fat", "parenchyma", "lung"), (0.65, 0.2, 0.15))
+    filling = draw.pick(_FILLINGS, (0.65, 0.2, 0.15))
     fat = rounded(scale * draw.log_uniform(0.01, 0.08))
     wall = rounded(fat + scale * draw.uniform(0.02, 0.06))
     skin = rounded(scale * draw.uniform(0.003, 0.008))

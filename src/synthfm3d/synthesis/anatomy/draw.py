@@ -1,6 +1,6 @@
 """``draw_anatomy``: the first axis, put together. The order of structures is the order of painting."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.arrangements import draw_abdomen, draw_heart
 from synthfm3d.synthesis.anatomy.body import draw_body
@@ -10,7 +10,7 @@ from synthfm3d.synthesis.anatomy.frame import Labels
 from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
 from synthfm3d.synthesis.anatomy.vessels import draw_vessels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Anatomy, Layout, Position, Structure
+from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Position, Structure
 from synthfm3d.synthesis.settings import AnatomySettings, FamilyShares
 from synthfm3d.volume import Modality
 
@@ -28,8 +28,7 @@ def draw_anatomy(
     if settings.mode == "off":
         settings = _switched_off(settings)
     plan = Draw(seed, place, "anatomy")
-    names = [field.name for field in fields(settings.layouts)]
-    layout: Layout = plan.pick(names, [getattr(settings.layouts, name) for name in names])  # type: ignore[assignment]
+    layout = plan.pick(LAYOUTS, [getattr(settings.layouts, name) for name in LAYOUTS])
     labels = Labels()
     body, frame, cavity_depth = draw_body(Draw(seed, place, "body"), modality, layout, size_mm, labels)
     fillers = Draw(seed, place, "fillers")
