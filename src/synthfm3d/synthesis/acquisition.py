@@ -3,15 +3,9 @@
 from dataclasses import replace
 
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import (
-    Acquisition,
-    CtAcquisition,
-    MrAcquisition,
-    Position,
-    UltrasoundAcquisition,
-)
+from synthfm3d.synthesis.scene import Acquisition, CtAcquisition, MrAcquisition, UltrasoundAcquisition
 from synthfm3d.synthesis.settings import NoiseSettings
-from synthfm3d.volume import Modality
+from synthfm3d.volume import Modality, Position
 
 
 def draw_acquisition(

@@ -1,9 +1,9 @@
 """Boundary definition: how sharp boundaries are, where they fade, what rims they have."""
 
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Boundary, Position
+from synthfm3d.synthesis.scene import Boundary
 from synthfm3d.synthesis.settings import BoundarySettings
-from synthfm3d.volume import Modality
+from synthfm3d.volume import Modality, Position
 
 _BOX_STD = 0.2887
 """Standard deviation of a slice profile of unit width, 1 / sqrt(12)."""

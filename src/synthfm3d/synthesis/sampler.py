@@ -9,8 +9,9 @@ from synthfm3d.synthesis.anatomy.draw import draw_anatomy
 from synthfm3d.synthesis.boundary import draw_boundary
 from synthfm3d.synthesis.contrast import draw_contrast
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Position, Scene
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import Mode, SynthesisSettings
+from synthfm3d.volume import Position
 
 GENERATOR_VERSION = 3
 """Changes whenever any seed's volume changes; the changelog says how."""

@@ -8,12 +8,11 @@ voxel; y grows towards the back of the body, as in an axial picture.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from synthfm3d.volume import Modality
+from synthfm3d.volume import Modality, Position
 
 TEXTURES = 4
 """How many texture fields, from fine to coarse, a tissue mixes."""
 
-Position = tuple[float, float, float]
 Layout = Literal["trunk", "abdomen", "heart", "head", "free"]
 LAYOUTS: tuple[Layout, ...] = ("trunk", "abdomen", "heart", "head", "free")
 Material = Literal[

@@ -8,6 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,13 @@ def train(
     Path of the weights: the moving average, in float16.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Gradients below 1e-38 carry nothing, and processors take ten times as long over them.
-    torch.set_flush_denormal(True)
     place = choose_device(device)
     state = TrainingState(config, place)
     if resume:
         state.load(folder, config)
 
     _keep_log_until(folder / LOG_FILE, state.step)
-    with (folder / LOG_FILE).open("a") as log:
+    with (folder / LOG_FILE).open("a") as log, _denormals_flushed():
 
         def note(**entry: Any) -> None:
             log.write(json.dumps({"step": state.step, "seconds": round(state.seconds, 1), **entry}) + "\n")
@@ -83,6 +82,16 @@ def train(
     state.save(folder, config)
     write_network(folder / WEIGHTS_FILE, state.average, training_record(config, state))
     return folder / WEIGHTS_FILE
+
+
+@contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """Numbers below 1e-38 as zero: gradients so small carry nothing, and take ten times as long."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _keep_log_until(path: Path, step: int) -> None:

@@ -13,8 +13,9 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_organ
 from synthfm3d.synthesis.anatomy.shapes import Place, Quaternion, Shape, sausage
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Material, Part, Position, Structure
+from synthfm3d.synthesis.scene import Ellipsoid, Layer, Material, Part, Structure
 from synthfm3d.synthesis.settings import AnatomySettings
+from synthfm3d.volume import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ body wall.
 
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Layer, Layout, Material, Position, Stack, Structure
-from synthfm3d.volume import Modality
+from synthfm3d.synthesis.scene import Layer, Layout, Material, Stack, Structure
+from synthfm3d.volume import Modality, Position
 
 _WALL_SHARE = 0.6
 """Share of ultrasound volumes that look through the layers of the body wall."""

@@ -10,9 +10,9 @@ from synthfm3d.synthesis.anatomy.frame import Labels
 from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
 from synthfm3d.synthesis.anatomy.vessels import draw_vessels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Position, Structure
+from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Structure
 from synthfm3d.synthesis.settings import AnatomySettings, FamilyShares
-from synthfm3d.volume import Modality
+from synthfm3d.volume import Modality, Position
 
 _PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0)
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from itertools import count
 
-from synthfm3d.synthesis.scene import Layout, Position
-from synthfm3d.volume import Modality
+from synthfm3d.synthesis.scene import Layout
+from synthfm3d.volume import Modality, Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from synthfm3d.synthesis.draw import rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Part, Position, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
+from synthfm3d.volume import Position
 
 
 def mirrored(part: Part, twice_middle_mm: float, shift_mm: Sequence[float]) -> Part:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from synthfm3d.synthesis.anatomy.frame import Frame
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Part, Position, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
+from synthfm3d.volume import Position
 
 Quaternion = tuple[float, float, float, float]
 
