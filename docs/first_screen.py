@@ -1,4 +1,4 @@
-"""Make docs/images/first_screen.png, the README's picture: python docs/first_screen.py"""
+"""Make docs/images/first_screen.png, the picture of the README."""
 
 from pathlib import Path
 

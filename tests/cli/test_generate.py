@@ -39,7 +39,7 @@ def test_volumes_can_be_made_in_parts(tmp_path):
 
 
 def test_image_labels_and_scene_agree_with_the_volume_in_memory(tmp_path):
-    assert main(["generate", "-n", "1", "--modality", "ct", "-o", str(tmp_path), *SMALL]) == 0
+    assert main(["generate", "-n", "1", "--preset", "ct", "-o", str(tmp_path), *SMALL]) == 0
     folder = tmp_path / "volume_00000"
     made = generate(0, 0, SynthesisSettings(shape=(12, 48, 48), modalities=("ct",)))
     image = nibabel.load(folder / "image.nii.gz")
@@ -57,8 +57,11 @@ def test_image_labels_and_scene_agree_with_the_volume_in_memory(tmp_path):
     ("words", "told"),
     [
         (["-n", "0"], "--count"),
-        (["--modality", "pet"], "pet"),
-        (["--shape", "12,48"], "--shape 12,48"),
+        (["--preset", "pet"], "choose default"),
+        (["--set", "anatomy.organ=3"], "anatomy.organ"),
+        (["--set", "noise.mr_noise=[0.2, 0.1]"], "mr_noise"),
+        (["--settings", "none.yaml"], "none.yaml"),
+        (["--shape", "12,48"], "shape"),
         (["--shape", "12,48,0"], "shape"),
     ],
 )
@@ -98,3 +101,32 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(tmp_path, capsys):
     assert plan["volumes"] == 4
     assert plan["bytes_uncompressed"] == 4 * 3 * 12 * 48 * 48
     assert not (tmp_path / "out").exists()
+
+
+def test_settings_printed_and_read_back_give_the_same_volumes(tmp_path, capsys):
+    assert main(["generate", "--preset", "paper", "--print-settings"]) == 0
+    (tmp_path / "paper.yaml").write_text(capsys.readouterr().out)
+    for name, words in (("a", ["--preset", "paper"]), ("b", ["--settings", str(tmp_path / "paper.yaml")])):
+        assert main(["generate", "-n", "2", "-o", str(tmp_path / name), *words, *SMALL]) == 0
+    assert _digests(tmp_path / "a") == _digests(tmp_path / "b")
+
+
+def test_an_ablation_is_one_setting(tmp_path):
+    for name, words in (("whole", []), ("quiet", ["--set", "noise.mode=off"])):
+        command = ["generate", "-n", "1", "--preset", "mr", "-o", str(tmp_path / name), *words, *SMALL]
+        assert main(command) == 0
+    whole, quiet = _digests(tmp_path / "whole"), _digests(tmp_path / "quiet")
+    assert whole["volume_00000/labels.nii.gz"] == quiet["volume_00000/labels.nii.gz"]
+    assert whole["volume_00000/image.nii.gz"] != quiet["volume_00000/image.nii.gz"]
+
+
+def test_the_schema_names_the_four_axes(capsys):
+    assert main(["generate", "--schema"]) == 0
+    assert {"anatomy", "contrast", "boundary", "noise"} <= set(
+        json.loads(capsys.readouterr().out)["properties"]
+    )
+
+
+def test_without_a_folder_the_way_out_is_told(capsys):
+    assert main(["generate", "-n", "1"]) == 2
+    assert "-o" in capsys.readouterr().err

@@ -17,20 +17,37 @@ def register(app: typer.Typer) -> None:
         "generate",
         epilog=examples(
             "synthfm3d generate -n 6 --seed 0 -o out/",
-            "synthfm3d generate -n 2 --modality us --shape 48,256,256 -o ultrasound/",
+            "synthfm3d generate -n 2 --preset us --shape 48,256,256 -o ultrasound/",
+            "synthfm3d generate -n 6 --set contrast.mode=off -o two_tone/",
+            "synthfm3d generate --preset paper --print-settings > paper.yaml",
+            "synthfm3d generate --settings paper.yaml -o out/",
         ),
     )(generate)
 
 
 def generate(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write; made if missing.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder to write; made if missing.")
+    ] = None,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many volumes.")] = 6,
     seed: Seed = 0,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first volume.")] = 0,
-    modality: Annotated[
-        list[str] | None,
-        typer.Option("--modality", metavar="ct|mr|us", help="Only this look; may be repeated."),
+    preset: Annotated[
+        str, typer.Option("--preset", help="default, ct, mr, us, or paper (the published recipe).")
+    ] = "default",
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="YAML file of settings, laid over the preset.")
     ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, as in --set noise.mode=off."),
+    ] = None,
+    print_settings: Annotated[
+        bool, typer.Option("--print-settings", help="Print all settings as YAML and stop.")
+    ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of settings and stop.")
+    ] = False,
     shape: Annotated[
         str | None, typer.Option("--shape", metavar="Z,Y,X", help="Voxels of each volume.")
     ] = None,
@@ -44,21 +61,26 @@ def generate(
     Volume n is a function of the seed and n alone: the same on every machine, with any number of
     threads, in any order. One picture, contact_sheet.png, shows the first 24.
     """
+    from synthfm3d.cli.settings import read_settings, settings_schema, settings_yaml
     from synthfm3d.errors import InputError
     from synthfm3d.generate import generate as make
     from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
+    from synthfm3d.synthesis.presets import PRESETS
     from synthfm3d.synthesis.settings import SynthesisSettings
 
-    chosen: dict[str, object] = {}
-    if shape is not None:
-        chosen["shape"] = _whole_numbers(shape)
-    if modality:
-        chosen["modalities"] = tuple(modality)
-    try:
-        settings = SynthesisSettings(**chosen)  # type: ignore[arg-type]  # checked by the class itself
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    if schema:
+        print_json(settings_schema(SynthesisSettings))
+        return
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset}: there is no such preset; choose {', '.join(PRESETS)}.")
+    words = [*(overrides or []), *([f"shape=[{shape}]"] if shape else [])]
+    settings = read_settings(SynthesisSettings, settings_file, words, base=PRESETS[preset])
+    if print_settings:
+        typer.echo(settings_yaml(settings), nl=False)
+        return
+    if output is None:
+        raise InputError("-o FOLDER is needed: synthfm3d generate -n 6 --seed 0 -o out/")
     folders = [gallery.volume_folder(output, index) for index in range(first, first + count)]
     if dry_run:
         voxels = settings.shape[0] * settings.shape[1] * settings.shape[2]
@@ -83,15 +105,3 @@ def generate(
         print_json({"volumes": [str(folder) for folder in folders], "contact_sheet": str(sheet)})
     else:
         typer.echo(f"{count} volumes in {output}, pictures in {sheet}")
-
-
-def _whole_numbers(text: str) -> tuple[int, int, int]:
-    from synthfm3d.errors import InputError
-
-    try:
-        z, y, x = (int(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"--shape {text}: write three whole numbers, for example --shape 64,192,192."
-        ) from None
-    return z, y, x

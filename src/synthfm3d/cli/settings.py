@@ -1,9 +1,10 @@
 """A recipe becomes a frozen dataclass: YAML and ``--set a.b=1`` in, readable complaints out."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -14,8 +15,24 @@ from synthfm3d.errors import InputError
 Settings = TypeVar("Settings")
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which on, off, yes and no are words, as in YAML 1.2: ``noise.mode: off`` is a mode."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
 def read_settings(
-    kind: type[Settings], recipe: Path | None = None, overrides: Sequence[str] = ()
+    kind: type[Settings],
+    recipe: Path | None = None,
+    overrides: Sequence[str] = (),
+    base: Settings | None = None,
 ) -> Settings:
     """Settings of a dataclass from a YAML file, changed by words such as ``optimiser.lr=1e-5``.
 
@@ -27,13 +44,16 @@ def read_settings(
         YAML file; what it leaves out keeps its default. None: defaults only.
     overrides
         ``path.to.setting=value``, the value in YAML. Later ones win.
+    base
+        What the recipe leaves out keeps the value it has here; None: the defaults.
 
     Raises
     ------
     InputError
         A setting is unknown or its value impossible; the message names it and where it stands.
     """
-    values = {} if recipe is None else _read_mapping(recipe)
+    values: dict[str, Any] = {} if base is None else asdict(cast("Any", base))
+    _merge(values, {} if recipe is None else _read_mapping(recipe))
     changed: set[str] = set()
     for override in overrides:
         changed.add(_override(values, override))
@@ -55,9 +75,24 @@ def settings_schema(kind: type) -> dict[str, Any]:
     return schema
 
 
+def settings_yaml(settings: object) -> str:
+    """Settings as the YAML that ``read_settings`` reads back to the same."""
+    plain = TypeAdapter(type(settings)).dump_python(settings, mode="json")
+    return yaml.safe_dump(plain, sort_keys=False)
+
+
+def _merge(values: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Lay nested changes over nested values, in place."""
+    for name, change in changes.items():
+        if isinstance(change, dict) and isinstance(values.get(name), dict):
+            _merge(values[name], change)
+        else:
+            values[name] = change
+
+
 def _read_mapping(recipe: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+        values = yaml.load(recipe.read_text(encoding="utf-8"), _Loader)
     except UnicodeDecodeError:
         raise InputError(f"{recipe}: not a text file: a recipe is YAML.") from None
     except yaml.YAMLError as error:
@@ -79,7 +114,7 @@ def _override(values: dict[str, Any], override: str) -> str:
     if not equals or not all(path):
         raise InputError(f"--set {override}: write it as --set setting=value, for example --set a.b=1.")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Loader)
     except yaml.YAMLError:
         raise InputError(f"--set {override}: the value is not valid YAML: put it in quotes.") from None
     for depth, part in enumerate(path[:-1], start=1):
