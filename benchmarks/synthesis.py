@@ -1,15 +1,18 @@
 """Synthesis: volumes against the memory floor and against the recipe that everybody writes first."""
 
+from functools import partial
+
 import numpy as np
 from numba import njit
 from scipy import ndimage
 
 from benchmarks.measure import Results, cpu_seconds
 from synthfm3d.rendering.cpu import render
-from synthfm3d.rendering.hashing import STRICT, hashed_normal
+from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.rendering.kernels import STRICT
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.settings import SynthesisSettings
-from synthfm3d.volume import MODALITIES
+from synthfm3d.volume import MODALITIES, Array
 
 SHAPES = {"64x256x256": (64, 256, 256), "128x128x128": (128, 128, 128)}
 SEEDS = 12
@@ -28,7 +31,15 @@ def _floor(image, labels):
                 label_row[x] = np.uint8(1)
 
 
-def _naive_recipe(run: int, shape: tuple[int, int, int]) -> None:
+def _floor_run(image: Array, labels: Array, run: int) -> None:
+    _floor(image, labels)
+
+
+def _volume(settings: SynthesisSettings, seed: int) -> None:
+    render(draw_scene(seed, 0, settings))
+
+
+def _naive_recipe(shape: tuple[int, int, int], run: int) -> None:
     """Labels given: a Gaussian per label, textures by smoothing, partial volume by blur, noise."""
     generator = np.random.default_rng(run)
     coarse = generator.integers(0, 12, tuple(n // 16 for n in shape))
@@ -45,11 +56,11 @@ def measure(results: Results) -> None:
     for name, shape in SHAPES.items():
         image, labels = np.empty(shape, np.float32), np.empty(shape, np.uint8)
         floor, naive = f"floor {name}", f"naive SciPy recipe {name}"
-        results.add(floor, 1e3 * cpu_seconds(lambda _, i=image, m=labels: _floor(i, m), 7), "ms")
-        results.add(naive, 1e3 * cpu_seconds(lambda n, s=shape: _naive_recipe(n, s), 3), "ms")
+        results.add(floor, 1e3 * cpu_seconds(partial(_floor_run, image, labels), 7), "ms")
+        results.add(naive, 1e3 * cpu_seconds(partial(_naive_recipe, shape), 3), "ms")
         for modality in MODALITIES:
             settings = SynthesisSettings(shape=shape, modalities=(modality,))
-            seconds = cpu_seconds(lambda n, s=settings: render(draw_scene(n, 0, s)), SEEDS, warm_up=2)
+            seconds = cpu_seconds(partial(_volume, settings), SEEDS, warm_up=2)
             results.add(f"volume {modality} {name}", 1e3 * seconds, "ms", ratio_to=(floor, naive))
     settings = SynthesisSettings(shape=SHAPES["64x256x256"])
     results.add("scene drawn", 1e3 * cpu_seconds(lambda n: draw_scene(n, 0, settings), 30), "ms")

@@ -23,19 +23,27 @@ reciprocals, since those make the result depend on the processor."""
 config: Any = numba.config
 
 
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": STRICT,
+    # Python's error model tests every divisor for zero, and no loop that may raise is vectorised.
+    "error_model": "numpy",
+}
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile for the CPU without the GIL, strictly (``STRICT``), with the cache of these sources."""
     chosen = config.CACHE_DIR
     config.CACHE_DIR = str(_CACHE)
     try:
-        return njit(nogil=True, cache=True, fastmath=STRICT)(function)
+        return njit(cache=True, **_OPTIONS)(function)
     finally:
         config.CACHE_DIR = chosen
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile into every kernel that calls it; strict as they are."""
-    return njit(nogil=True, inline="always", fastmath=STRICT)(function)
+    return njit(inline="always", **_OPTIONS)(function)
 
 
 def _sources_digest() -> str:
