@@ -94,3 +94,10 @@ def test_a_volume_does_not_share_its_affine_with_its_maker():
     assert volume.affine[0, 3] == 0.0
     with pytest.raises(ValueError, match="read-only"):
         volume.affine[0, 3] = 7.0
+
+
+def test_a_moved_grid_has_its_first_voxel_where_it_was_moved_to():
+    grid = Grid.from_spacing((4, 5, 6), (3.0, 2.0, 1.0))
+    moved = grid.moved((2, -1, 3))
+    assert moved.to_mm(np.zeros(3)) == pytest.approx(grid.to_mm(np.array([2, -1, 3])))
+    assert moved.spacing_mm == grid.spacing_mm

@@ -157,6 +157,50 @@ def test_a_strong_reflector_throws_a_shadow_along_the_beam(phantom, structures):
     assert before == pytest.approx(beside, abs=8)
 
 
+def test_a_shadow_in_a_sector_runs_away_from_the_apex(phantom, structures):
+    far = ((-1e4, 1.0), (1e4, 1.0))
+    stone = Stack(centre_mm=(50.0, 83.5), semi_axes_mm=(4.0, 4.0), direction=(1.0, 0.0), scale=far)
+    sector = _ultrasound(apex_mm=(0.0, 63.5), near_mm=1.0, far_mm=126.0, half_width=0.9, shadow=0.2)
+    image, _ = render(
+        phantom(
+            (structures.organ(stone), (3.0,)),
+            background=(None, (0.3,)),
+            modality="us",
+            acquisition=sector,
+            shape=(4, 128, 128),
+        )
+    )
+    # The beam through (50, +20) crosses row 100 at +40; the mirrored place and the column below do not.
+    behind, straight_down, other_side = (
+        image[:, 96:104, 63 + x - 3 : 63 + x + 4].mean() for x in (40, 20, -40)
+    )
+    assert behind < straight_down - 40
+    assert behind < other_side - 40
+
+
+def test_uncompensated_attenuation_darkens_with_depth(uniform_tissue):
+    """12 dB from the nearest to the farthest echo are 12 / 60 of the grey scale."""
+    image, _ = render(uniform_tissue(0.5, _ultrasound(attenuation_db=12.0)))
+    rows = image[:, :, 8:120].mean(axis=(0, 2))
+    slope = np.polyfit(np.arange(10, 118), rows[10:118], 1)[0]
+    assert slope * 128 == pytest.approx(-12 / 60 * 255, rel=0.15)
+
+
+def test_the_receive_field_varies_by_the_bias_asked_for(phantom, structures):
+    signals = []
+    for bias in (0.0, 0.2):
+        scene = phantom(
+            background=(structures.everywhere(), (0.5,)),
+            modality="mr",
+            acquisition=MrAcquisition(noise=0.0, bias=bias),
+            shape=(60, 64, 64),
+        )
+        signals.append(render(scene)[0] / MR_UNIT / 0.5)
+    assert signals[0].std() < 0.002
+    # One smooth field has few independent places: its spread is the bias within a factor of two.
+    assert 0.1 < signals[1].std() < 0.4
+
+
 def test_decibels_are_right_to_a_hundredth():
     @njit
     def level(value):

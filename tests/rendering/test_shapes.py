@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from synthfm3d.rendering.cpu import render
-from synthfm3d.rendering.tables import C0, CENTRE_X, CENTRE_Y, RATE, V_X, V_Y, tables_of
+from synthfm3d.rendering.tables import C0, CENTRE_X, CENTRE_Y, M0, RATE, V_X, V_Y, tables_of
 from synthfm3d.synthesis.anatomy.mirror import mirrored
 from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Star, Superquadric, Tube
 
@@ -90,7 +90,10 @@ def test_the_stated_slope_of_an_ellipsoid_is_that_of_its_own_form(phantom):
     part = Ellipsoid(centre_mm=(1.0, 32.0, 32.0), semi_axes_mm=(9.0, 12.0, 16.0), quaternion=TURNED)
     tables = tables_of(phantom(part, spacing_mm=(0.05, 1.0, 1.0)))
     rows = tables.parts[:, 1].astype(float)
-    assert rows[:, C0] == pytest.approx(np.gradient(rows[:, 10], 0.05) / 2, abs=2e-4)  # M0 = e dz^2
+    assert rows[:, C0] == pytest.approx(np.gradient(rows[:, M0], 0.05) / 2, abs=2e-4)
+    for position, speed in ((CENTRE_Y, V_Y), (CENTRE_X, V_X)):
+        assert np.gradient(rows[:, position], 0.05) == pytest.approx(rows[:, speed], abs=2e-3)
+    assert abs(rows[0, V_Y] - rows[0, V_X]) > 0.05
 
 
 def test_thick_slices_smear_an_oblique_wall_and_keep_an_upright_one(phantom):
@@ -183,6 +186,25 @@ def test_a_star_without_bumps_is_a_ball_and_with_them_has_its_series_radius(phan
     _, rows, columns = np.nonzero(labels)
     assert columns.max() == 47  # the tip is at 32.4 + 12 * 1.3 = 48
     assert rows.max() == math.floor(31.6 + 12 * 0.85)
+
+
+@pytest.mark.parametrize(
+    ("degree", "along", "against", "across"), [(2, 1, 1, -1 / 2), (3, 1, -1, 0), (4, 1, 1, 3 / 8)]
+)
+def test_a_bump_of_a_star_is_its_legendre_polynomial(phantom, degree, along, against, across):
+    amplitude, radius = 0.25, 14.0
+    series = [amplitude if n == degree else 0.0 for n in (2, 3, 4)]
+    bump = (0.0, 0.0, 1.0, series[0], series[1], series[2])
+    step = 0.25  # of the pixels in a row; row 8 of slice 0 passes through the centre
+    lifted = Star(centre_mm=(0.0, 31.6, 32.4), radius_mm=radius, bumps=(bump,))
+    image, _ = render(phantom(lifted, shape=(1, 9, 260), spacing_mm=(1.0, 31.6 / 8, step)))
+    inside = np.flatnonzero(image[0, 8] > 500) * step
+    assert inside.max() == pytest.approx(32.4 + radius * (1 + amplitude * along), abs=0.3)
+    assert inside.min() == pytest.approx(32.4 - radius * (1 + amplitude * against), abs=0.3)
+    turned = replace(lifted, bumps=((0.0, 1.0, 0.0, *series),))
+    image, _ = render(phantom(turned, shape=(1, 9, 260), spacing_mm=(1.0, 31.6 / 8, step)))
+    inside = np.flatnonzero(image[0, 8] > 500) * step
+    assert inside.max() == pytest.approx(32.4 + radius * (1 + amplitude * across), abs=0.3)
 
 
 def test_a_superquadric_goes_from_ellipsoid_to_rounded_box(phantom):
