@@ -66,7 +66,7 @@ def phantom():
                 texture_mm=NO_TEXTURE,
             ),
             boundary=Boundary(psf_mm=psf_mm, texture_shield_mm=0.0, **boundary),
-            acquisition=acquisition or CtAcquisition(noise_hu=0.0, correlated_share=0.0),
+            acquisition=acquisition or CtAcquisition(noise_hu=0.0),
         )
 
     return make

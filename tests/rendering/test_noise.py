@@ -9,7 +9,7 @@ from numba import njit
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.fields import field_row, field_slice, spline_axis
 from synthfm3d.rendering.hashing import hashed_normal
-from synthfm3d.rendering.noise import MR_UNIT
+from synthfm3d.rendering.mr import MR_UNIT, lowpass_taps, truncate
 from synthfm3d.rendering.ultrasound import decibel
 from synthfm3d.synthesis.scene import CtAcquisition, MrAcquisition, Stack, UltrasoundAcquisition
 
@@ -70,12 +70,118 @@ def test_a_field_is_correlated_as_gaussian_smoothing_makes_it():
         assert measured == pytest.approx(math.exp(-(distance**2) / (4 * std**2)), abs=0.06)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_ct_noise_has_the_standard_deviation_asked_for(phantom, share):
-    scene = phantom(acquisition=CtAcquisition(noise_hu=20.0, correlated_share=share))
-    image, _ = render(scene)
-    assert image.std() == pytest.approx(20, rel=0.02)
+@pytest.mark.parametrize("peak", [0.0, 0.1, 0.25])
+def test_ct_noise_has_the_standard_deviation_asked_for(phantom, peak):
+    noise = CtAcquisition(noise_hu=20.0, noise_peak_per_mm=peak, slice_correlation=0.2)
+    image, _ = render(phantom(acquisition=noise))
+    assert image.std() == pytest.approx(20, rel=0.03)
     assert image.mean() == pytest.approx(0, abs=0.5)
+
+
+@pytest.mark.parametrize(("peak", "pixel"), [(0.1, 1.0), (0.2, 1.0), (0.3, 0.5)])
+def test_the_power_of_ct_noise_peaks_at_the_frequency_asked_for(phantom, peak, pixel):
+    scene = phantom(
+        shape=(48, 128, 128),
+        spacing_mm=(1.0, pixel, pixel),
+        acquisition=CtAcquisition(noise_hu=20.0, noise_peak_per_mm=peak),
+    )
+    image, _ = render(scene)
+    power = (np.abs(np.fft.fft2(image.astype(float))) ** 2).mean(axis=0)
+    down, across = np.meshgrid(*[np.fft.fftfreq(128, pixel)] * 2, indexing="ij")
+    ring = np.rint(np.hypot(down, across) * 64 * pixel).astype(int)
+    spectrum = np.bincount(ring.ravel(), power.ravel()) / np.bincount(ring.ravel())
+    frequency = np.arange(spectrum.size) / (64 * pixel)
+    # f exp(-f^2 / 2 f0^2) is flat at its top: the ratio of powers at f0 / 3 and 2 f0 tells f0 as well.
+    smooth = np.convolve(spectrum, np.ones(5) / 5, mode="same")
+    assert frequency[smooth[: int(0.5 * 64)].argmax()] == pytest.approx(peak, rel=0.25)
+    measured = np.interp([peak / 3, peak], frequency, smooth)
+    expected = math.exp((1 - 1 / 9) / 2) / 3
+    assert measured[0] / measured[1] == pytest.approx(expected, rel=0.2)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.5])
+def test_ct_noise_of_neighbouring_slices_is_correlated_as_asked_for(phantom, correlation):
+    noise = CtAcquisition(noise_hu=20.0, noise_peak_per_mm=0.2, slice_correlation=correlation)
+    image = render(phantom(acquisition=noise, shape=(40, 128, 128)))[0].astype(float)
+    flat = image.reshape(40, -1)
+    together = np.corrcoef(flat)
+    assert np.diag(together, 1).mean() == pytest.approx(correlation, abs=0.03)
+    assert np.abs(np.diag(together, 2)).mean() < 0.05
+
+
+def test_rings_are_the_same_at_every_angle(phantom):
+    rings = CtAcquisition(noise_hu=0.0, ring_hu=15.0, ring_centre_mm=(32.0, 32.0))
+    image = render(phantom(acquisition=rings, shape=(2, 65, 65)))[0].astype(float)
+    for turned in (image[:, ::-1], image[:, :, ::-1], image.transpose(0, 2, 1)):
+        assert np.array_equal(image, turned)
+    assert image[0, 32, 33:].std() == pytest.approx(15, rel=0.4)
+
+
+def test_streaks_run_along_rays_from_the_metal(phantom):
+    metal = CtAcquisition(
+        noise_hu=0.0, streak_hu=200.0, metal_mm=(20.0, 32.0, 32.0), metal_radius_mm=2.0, metal_length_mm=10.0
+    )
+    image = render(phantom(acquisition=metal))[0].astype(float)
+    assert image[20, 32, 32] == 3071
+    assert not image[30].any()  # beyond the ends of the metal
+    faded = 1 + 0.05 * np.arange(4, 28)
+    ray = image[20, 32, 36:60] * faded
+    assert ray == pytest.approx(np.full(24, ray[0]), abs=2.5)
+    along_circle = [image[20, 32 + y, 32 + x] for y, x in ((0, 20), (20, 0), (14, 14), (-14, 14), (0, -20))]
+    assert np.std(along_circle) > 20
+
+
+def _edge_slice(height=64, width=64):
+    edge = np.zeros((height, width), np.float32)
+    edge[:, width // 2 :] = 1.0
+    return edge
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.75])
+def test_truncated_k_space_overshoots_an_edge_by_nine_percent(kept):
+    """Gibbs: the integral of sinc overshoots a unit step by 0.0895, whatever the bandwidth."""
+    edge = _edge_slice()
+    truncate(edge, lowpass_taps(kept))
+    # On a raster the peak lies between pixels: up to a third of the overshoot is missed.
+    assert 0.055 < edge[32].max() - 1 < 0.105
+    assert edge[32, 20:44].min() == pytest.approx(1 - edge[32, 20:44].max(), abs=0.01)
+
+
+def test_ghosts_are_copies_that_a_comb_in_k_space_makes(phantom, structures):
+    """Scaling every fourth line of k-space by 1 + a: the same in the Fourier domain."""
+    far = ((-1e4, 1.0), (1e4, 1.0))
+    disc = Stack(centre_mm=(20.0, 32.0), semi_axes_mm=(8.0, 8.0), direction=(1.0, 0.0), scale=far)
+
+    def slice_of(**artefact):
+        scene = phantom(
+            (structures.organ(disc), (0.8,)), modality="mr", shape=(2, 64, 64),
+            acquisition=MrAcquisition(noise=0.0, bias=0.0, **artefact),
+        )  # fmt: skip
+        return render(scene)[0][0] / MR_UNIT
+
+    lines = np.fft.fft(slice_of(), axis=0)
+    lines[::4] *= 1.2
+    expected = np.abs(np.fft.ifft(lines, axis=0))
+    assert slice_of(ghost_period=4, ghost=0.2) == pytest.approx(expected, abs=0.003)
+
+
+def test_motion_leaves_the_slice_between_its_two_poses(phantom, structures):
+    far = ((-1e4, 1.0), (1e4, 1.0))
+    disc = Stack(centre_mm=(32.0, 32.0), semi_axes_mm=(10.0, 10.0), direction=(1.0, 0.0), scale=far)
+
+    def slice_of(**artefact):
+        scene = phantom(
+            (structures.organ(disc), (0.8,)), modality="mr", shape=(2, 64, 64),
+            acquisition=MrAcquisition(noise=0.0, bias=0.0, **artefact),
+        )  # fmt: skip
+        return render(scene)[0][0] / MR_UNIT
+
+    still, moved = slice_of(), slice_of(motion_pixels=(3, 0), motion_share=0.4)
+    rows = np.arange(64)[:, None]
+    shift = (moved * rows).sum() / moved.sum() - (still * rows).sum() / still.sum()
+    assert shift == pytest.approx(3.0, abs=0.2)  # the centre of k-space carries the place
+    edges = np.abs(np.diff(moved - np.roll(still, 3, axis=0), axis=0)).max()
+    assert edges > 0.05  # and its outside the edges of the other pose
 
 
 def test_air_in_mr_has_the_rayleigh_mean(phantom):
@@ -184,6 +290,18 @@ def test_uncompensated_attenuation_darkens_with_depth(uniform_tissue):
     rows = image[:, :, 8:120].mean(axis=(0, 2))
     slope = np.polyfit(np.arange(10, 118), rows[10:118], 1)[0]
     assert slope * 128 == pytest.approx(-12 / 60 * 255, rel=0.15)
+
+
+def test_magnitude_noise_beside_a_signal_raises_it_by_half_its_variance(phantom, structures):
+    """Rician at high signal: mean sqrt(S^2 + sigma^2), standard deviation sigma (Gudbjartsson 1995)."""
+    scene = phantom(
+        background=(structures.everywhere(), (0.5,)),
+        modality="mr",
+        acquisition=MrAcquisition(noise=0.1, bias=0.0),
+    )
+    image = render(scene)[0] / MR_UNIT
+    assert image.mean() == pytest.approx(math.sqrt(0.5**2 + 0.1**2), rel=0.003)
+    assert image.std() == pytest.approx(0.1, rel=0.03)
 
 
 def test_the_receive_field_varies_by_the_bias_asked_for(phantom, structures):

@@ -6,8 +6,9 @@ import numpy as np
 
 from synthfm3d.randomness import key
 from synthfm3d.rendering.compositing import compose_slice
+from synthfm3d.rendering.ct import CtTables, add_metal, add_rings, ct_slice, ct_tables
 from synthfm3d.rendering.fields import field_slice
-from synthfm3d.rendering.noise import ct_slice, mr_slice
+from synthfm3d.rendering.mr import add_ghosts, lowpass_taps, mr_slice, splice_motion, truncate
 from synthfm3d.rendering.tables import BIAS, FIELDS, Tables, tables_of
 from synthfm3d.rendering.ultrasound import Fan, fan_of, ultrasound_slice
 from synthfm3d.synthesis.scene import CtAcquisition, MrAcquisition, Scene, UltrasoundAcquisition
@@ -43,10 +44,10 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
     image = np.empty((len(slices), height, width), np.int16)
     labels = np.empty((len(slices), height, width), np.uint8)
     tables = tables_of(scene)
-    fan = fan_of(scene, scene.acquisition) if isinstance(scene.acquisition, UltrasoundAcquisition) else None
+    scanner = _scanner_of(scene)
 
     def one(z: int) -> None:
-        _render_slice(scene, tables, fan, z, image[z - slices.start], labels[z - slices.start])
+        _render_slice(scene, tables, scanner, z, image[z - slices.start], labels[z - slices.start])
 
     # Kernels release the GIL. Python threads instead of Numba's, since Numba's default threading
     # layer must not be entered from two threads at once, which data loaders would do.
@@ -59,7 +60,23 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
     return image, labels
 
 
-def _render_slice(scene: Scene, tables: Tables, fan: Fan | None, z: int, image: Array, labels: Array) -> None:
+Scanner = CtTables | Fan | None
+"""What the slices of a scene share of their acquisition; MR needs nothing."""
+
+
+def _scanner_of(scene: Scene) -> Scanner:
+    match scene.acquisition:
+        case CtAcquisition() as acquisition:
+            return ct_tables(scene, acquisition)
+        case UltrasoundAcquisition() as acquisition:
+            return fan_of(scene, acquisition)
+        case _:
+            return None
+
+
+def _render_slice(
+    scene: Scene, tables: Tables, scanner: Scanner, z: int, image: Array, labels: Array
+) -> None:
     _, height, width = scene.shape
     # Bias is the last field and only MR has it.
     used = FIELDS if isinstance(scene.acquisition, MrAcquisition) else BIAS
@@ -85,13 +102,44 @@ def _render_slice(scene: Scene, tables: Tables, fan: Fan | None, z: int, image: 
     )  # fmt: skip
     noise_key = np.uint32(key(scene.seed, scene.index, "noise"))
     match scene.acquisition:
-        case CtAcquisition(noise_hu=noise, correlated_share=share):
-            ct_slice(signal, z, noise_key, _f32(noise), _f32(share), image)
-        case MrAcquisition(noise=noise, bias=bias):
+        case CtAcquisition() as acquisition:
+            assert isinstance(scanner, CtTables)
+            _ct(scene, acquisition, scanner, z, signal)
+            ct_slice(
+                signal, z, noise_key, scanner.tile, _f32(acquisition.noise_hu),
+                _f32(acquisition.slice_correlation), image,
+            )  # fmt: skip
+        case MrAcquisition(noise=noise, bias=bias) as acquisition:
+            _mr(acquisition, signal)
             mr_slice(
                 signal, z, noise_key, _f32(noise), _f32(bias), planes[BIAS], y_first[BIAS], y_weights[BIAS],
                 image,
             )  # fmt: skip
         case UltrasoundAcquisition() as acquisition:
-            assert fan is not None
-            ultrasound_slice(signal, labels, z, fan, acquisition, scene.spacing_mm[1], image)
+            assert isinstance(scanner, Fan)
+            ultrasound_slice(signal, labels, z, scanner, acquisition, scene.spacing_mm[1], image)
+
+
+def _ct(scene: Scene, acquisition: CtAcquisition, tables: CtTables, z: int, signal: Array) -> None:
+    """Rings and metal, where the scene has them."""
+    slice_mm, pixel = scene.spacing_mm[0], scene.spacing_mm[1]
+    if acquisition.ring_hu > 0:
+        y, x = (_f32(mm / pixel) for mm in acquisition.ring_centre_mm)
+        add_rings(signal, tables.rings, y, x)
+    metal_z, metal_y, metal_x = acquisition.metal_mm
+    if acquisition.streak_hu > 0 and abs(z * slice_mm - metal_z) <= 0.5 * acquisition.metal_length_mm:
+        add_metal(
+            signal, tables.streaks, _f32(metal_y / pixel), _f32(metal_x / pixel),
+            _f32(acquisition.metal_radius_mm / pixel), _f32(acquisition.streak_hu),
+        )  # fmt: skip
+
+
+def _mr(acquisition: MrAcquisition, signal: Array) -> None:
+    """Artefacts of k-space, where the scene has them."""
+    if acquisition.motion_share > 0:
+        down, across = acquisition.motion_pixels
+        splice_motion(signal, lowpass_taps(acquisition.motion_share), down, across)
+    if acquisition.ghost_period > 0:
+        add_ghosts(signal, acquisition.ghost_period, _f32(acquisition.ghost))
+    if acquisition.kept < 1:
+        truncate(signal, lowpass_taps(acquisition.kept))

@@ -7,6 +7,9 @@ from synthfm3d.synthesis.scene import Acquisition, CtAcquisition, MrAcquisition,
 from synthfm3d.synthesis.settings import NoiseSettings
 from synthfm3d.volume import Modality, Position
 
+_HIGHEST_PEAK = 0.3
+"""Highest frequency of most CT noise, in cycles per pixel."""
+
 
 def draw_acquisition(
     draw: Draw, modality: Modality, settings: NoiseSettings, size_mm: Position, pixel_mm: float
@@ -18,13 +21,51 @@ def draw_acquisition(
     """
     off = settings.mode == "off"
     if modality == "ct":
-        noise, share = draw.log_uniform(*settings.ct_noise_hu), draw.uniform(*settings.ct_correlated)
-        return CtAcquisition(noise_hu=0.0 if off else noise, correlated_share=share)
+        return CtAcquisition(noise_hu=0.0) if off else _ct(draw, settings, size_mm, pixel_mm)
     if modality == "mr":
-        noise, bias = draw.log_uniform(*settings.mr_noise), draw.uniform(*settings.mr_bias)
-        return MrAcquisition(noise=0.0 if off else noise, bias=0.0 if off else bias)
+        return MrAcquisition(noise=0.0, bias=0.0) if off else _mr(draw, settings)
     drawn = _ultrasound(draw, settings, size_mm, pixel_mm)
     return replace(drawn, attenuation_db=0.0, shadow=0.0) if off else drawn
+
+
+def _ct(draw: Draw, settings: NoiseSettings, size_mm: Position, pixel_mm: float) -> CtAcquisition:
+    depth, height, width = size_mm
+    noise = draw.log_uniform(*settings.ct_noise_hu)
+    # Beyond this the raster itself, not the reconstruction kernel, would bound the spectrum.
+    peak = min(draw.uniform(*settings.ct_noise_peak_per_mm), rounded(_HIGHEST_PEAK / pixel_mm))
+    plain = CtAcquisition(
+        noise_hu=noise,
+        noise_peak_per_mm=peak,
+        slice_correlation=draw.uniform(*settings.ct_slice_correlation),
+    )
+    if draw.chance(settings.ct_ring_share):
+        centre = tuple(rounded(extent * (0.5 + draw.normal(0.02))) for extent in (height, width))
+        plain = replace(
+            plain, ring_hu=draw.log_uniform(*settings.ct_ring_hu), ring_centre_mm=(centre[0], centre[1])
+        )
+    if draw.chance(settings.ct_metal_share):
+        z, y, x = (rounded(extent * draw.uniform(0.25, 0.75)) for extent in (depth, height, width))
+        plain = replace(
+            plain,
+            streak_hu=draw.log_uniform(*settings.ct_streak_hu),
+            metal_mm=(z, y, x),
+            metal_radius_mm=draw.uniform(1.0, 4.0),
+            metal_length_mm=rounded(depth * draw.uniform(0.05, 0.5)),
+        )
+    return plain
+
+
+def _mr(draw: Draw, settings: NoiseSettings) -> MrAcquisition:
+    plain = MrAcquisition(noise=draw.log_uniform(*settings.mr_noise), bias=draw.uniform(*settings.mr_bias))
+    if draw.chance(settings.mr_gibbs_share):
+        plain = replace(plain, kept=draw.uniform(*settings.mr_kept))
+    if draw.chance(settings.mr_ghost_share):
+        plain = replace(plain, ghost_period=draw.whole(2, 10), ghost=draw.uniform(*settings.mr_ghost))
+    if draw.chance(settings.mr_motion_share):
+        low, high = settings.mr_motion_pixels
+        y, x = (draw.whole(low, high) * (1 if draw.chance(0.5) else -1) for _ in range(2))
+        plain = replace(plain, motion_pixels=(y, x), motion_share=draw.uniform(0.1, 0.5))
+    return plain
 
 
 def _ultrasound(

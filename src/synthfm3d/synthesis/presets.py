@@ -32,6 +32,11 @@ PRESETS: dict[str, SynthesisSettings] = {
         ),
         contrast=ContrastSettings(mixture_share=1.0),
         boundary=BoundarySettings(shield_share=0.0, fade_share=0.0, rim_share=0.0),
-        noise=NoiseSettings(ct_correlated=(0.0, 0.0)),
+        noise=NoiseSettings(
+            ct_noise_peak_per_mm=(0.0, 0.0),
+            ct_slice_correlation=(0.0, 0.0),
+            ct_ring_share=0.0,
+            ct_metal_share=0.0,
+        ),
     ),
 }

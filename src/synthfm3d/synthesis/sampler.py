@@ -13,7 +13,7 @@ from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import Mode, SynthesisSettings
 from synthfm3d.volume import Position
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 """Changes whenever any seed's volume changes; the changelog says how."""
 
 

@@ -229,18 +229,60 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CtAcquisition:
-    """Quantum noise: standard deviation in HU, and the share of its power that is correlated."""
+    """Quantum noise, rings and metal.
+
+    Parameters
+    ----------
+    noise_hu
+        Standard deviation of quantum noise.
+    noise_peak_per_mm
+        Spatial frequency at which its power is largest, in cycles per mm; 0: white noise.
+    slice_correlation
+        Correlation of the noise of neighbouring slices, 0 to 0.5.
+    ring_hu, ring_centre_mm
+        Standard deviation of rings, and the centre of rotation (y, x); 0: none.
+    streak_hu
+        Standard deviation of streaks beside a piece of metal; 0: no metal.
+    metal_mm, metal_radius_mm, metal_length_mm
+        Centre (z, y, x) of the metal, its radius in the plane, and its length along z.
+    """
 
     noise_hu: float
-    correlated_share: float
+    noise_peak_per_mm: float = 0.0
+    slice_correlation: float = 0.0
+    ring_hu: float = 0.0
+    ring_centre_mm: tuple[float, float] = (0.0, 0.0)
+    streak_hu: float = 0.0
+    metal_mm: Position = (0.0, 0.0, 0.0)
+    metal_radius_mm: float = 0.0
+    metal_length_mm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MrAcquisition:
-    """Rician noise (fraction of signal 1) and the relative amplitude of the receive-field bias."""
+    """Noise, receive field, and artefacts of how k-space was read.
+
+    Parameters
+    ----------
+    noise
+        Standard deviation of each channel's noise, as a fraction of signal 1.
+    bias
+        Relative standard deviation of the receive field.
+    kept
+        Central fraction of k-space that was read along both axes; 1: all, no Gibbs ringing.
+    ghost_period, ghost
+        Every so many lines of k-space along y are scaled by 1 + ``ghost``; 0: no ghosts.
+    motion_pixels, motion_share
+        Shift (y, x) between two poses, and the central fraction of lines read in the second; 0: none.
+    """
 
     noise: float
     bias: float
+    kept: float = 1.0
+    ghost_period: int = 0
+    ghost: float = 0.0
+    motion_pixels: tuple[int, int] = (0, 0)
+    motion_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,13 +184,38 @@ class BoundarySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseSettings:
-    """Fourth axis: noise and acquisition. What each means stands in ``synthesis.acquisition``."""
+    """Fourth axis: noise and acquisition. What each means stands in ``synthesis.scene``.
+
+    Parameters
+    ----------
+    ct_noise_hu, ct_noise_peak_per_mm, ct_slice_correlation
+        Quantum noise: standard deviation, the frequency of most power (0: white), correlation of
+        neighbouring slices.
+    ct_ring_share, ct_ring_hu, ct_metal_share, ct_streak_hu
+        Share of volumes with rings and with metal, and how strong they are.
+    mr_noise, mr_bias
+        Noise over signal 1, and the relative standard deviation of the receive field.
+    mr_gibbs_share, mr_kept, mr_ghost_share, mr_ghost, mr_motion_share, mr_motion_pixels
+        Share of volumes with each artefact; fraction of k-space kept; scale of ghosted lines; largest
+        shift between poses.
+    """
 
     mode: Mode = "drawn"
     ct_noise_hu: Range = (4.0, 40.0)
-    ct_correlated: Range = (0.2, 0.8)
+    ct_noise_peak_per_mm: Range = (0.08, 0.35)
+    ct_slice_correlation: Range = (0.0, 0.35)
+    ct_ring_share: float = 0.08
+    ct_ring_hu: Range = (2.0, 20.0)
+    ct_metal_share: float = 0.06
+    ct_streak_hu: Range = (20.0, 300.0)
     mr_noise: Range = (0.005, 0.07)
     mr_bias: Range = (0.0, 0.3)
+    mr_gibbs_share: float = 0.15
+    mr_kept: Range = (0.5, 0.95)
+    mr_ghost_share: float = 0.1
+    mr_ghost: Range = (0.05, 0.3)
+    mr_motion_share: float = 0.08
+    mr_motion_pixels: tuple[int, int] = (1, 4)
     us_speckle_pixels: Range = (0.55, 1.1)
     us_dynamic_range_db: Range = (45.0, 70.0)
     us_gain_db: Range = (-18.0, -2.0)
