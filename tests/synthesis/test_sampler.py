@@ -161,21 +161,40 @@ def test_switching_one_axis_off_leaves_the_others_as_they_were(axis):
 
 
 def test_every_labelled_layer_can_be_told_from_what_is_around_it():
-    """Contrast-to-noise as asked for, where the outer neighbour is the layer above or the cavity."""
-    least = 4.0  # far above the default of 0.5, so that chance alone does not reach it
+    """Contrast-to-noise as asked for, against the layer above, the host or the cavity."""
+    least = 4.0  # far above the default, so that chance alone does not reach it
     settings = SynthesisSettings(modalities=("ct", "mr"), contrast=ContrastSettings(least_contrast=least))
     for index in range(40):
         scene = draw_scene(7, index, settings)
         noise = scene.acquisition.noise_hu if scene.modality == "ct" else scene.acquisition.noise
-        around = scene.contrast.tissues[0][-1].mean
-        pairs = zip(scene.anatomy.structures[1:], scene.contrast.tissues[1:], strict=True)
-        for structure, tissues in pairs:
-            outer = around
-            for layer, tissue in zip(structure.layers, tissues, strict=True):
-                same = layer.material == structure.layers[0].material and tissue.mean == tissues[0].mean
-                if layer.label and not (same and layer is not structure.layers[0]):
-                    assert abs(tissue.mean - outer) >= least * noise, (index, structure.name)
+        shown = abs if scene.modality == "mr" else float  # MR shows magnitudes
+        innermost = {}
+        for structure, tissues in zip(scene.anatomy.structures, scene.contrast.tissues, strict=True):
+            outer = innermost.get(structure.within or "body")
+            innermost[structure.name] = tissues[-1].mean
+            if structure.name == "body":
+                continue
+            for n, (layer, tissue) in enumerate(zip(structure.layers, tissues, strict=True)):
+                same = n > 0 and layer.material == structure.layers[n - 1].material
+                if layer.label and not same:
+                    step = abs(shown(tissue.mean) - shown(outer))
+                    assert step >= least * noise, (index, structure.name)
                 outer = tissue.mean
+
+
+def test_paired_organs_have_the_same_signals():
+    layouts = LayoutShares(trunk=0.0, abdomen=1.0, heart=0.0, head=0.0, free=0.0)
+    found = 0
+    for index in range(12):
+        scene = draw_scene(3, index, SynthesisSettings(anatomy=AnatomySettings(layouts=layouts)))
+        means = {
+            structure.name: tissues[0].mean
+            for structure, tissues in zip(scene.anatomy.structures, scene.contrast.tissues, strict=True)
+        }
+        if "left kidney" in means and "right kidney" in means:
+            found += 1
+            assert means["left kidney"] == means["right kidney"]
+    assert found > 4
 
 
 def test_a_drawn_parameter_has_six_significant_digits():

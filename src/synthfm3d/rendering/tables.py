@@ -10,6 +10,7 @@ import numpy as np
 
 from synthfm3d.randomness import key
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
+from synthfm3d.rendering.tiles import texture_tile
 from synthfm3d.synthesis.scene import (
     TEXTURES,
     Ellipsoid,
@@ -22,7 +23,8 @@ from synthfm3d.synthesis.scene import (
 )
 from synthfm3d.volume import Array
 
-# Fields in the order in which the kernel takes them.
+# Fields in the order in which the kernel takes them. The finest textures come from tiles.
+TILED = 2
 COARSE, FINE = TEXTURES, TEXTURES + 1
 WARP_Y, WARP_X = TEXTURES + 2, TEXTURES + 3
 BIAS = TEXTURES + 4
@@ -66,7 +68,7 @@ COLUMNS = BUMPS + MOST_BUMPS * BUMP_NUMBERS
     STRUCTURE_COLUMNS,
 ) = range(11)
 # Columns of ``layers``.
-DEPTH_MM, THICKNESS_MM, LABEL, MEAN, TEXTURE = range(5)
+DEPTH_MM, THICKNESS_MM, LABEL, MEAN, CLUSTER, TEXTURE = range(6)
 NO_END_MM = 1e6
 
 
@@ -75,7 +77,8 @@ class Tables:
     """Arrays of one scene; per-slice ones are indexed by z first.
 
     ``parts`` (z, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
-    column), all float32; ``axes[field]`` are the (z, y, x) spline axes; ``keys`` uint32 per field.
+    column), all float32; ``axes[field]`` are the (z, y, x) spline axes; ``keys`` uint32 per field;
+    ``tiles`` float32 (field, edge, edge + width) are the tiles of the first fields.
     """
 
     parts: Array
@@ -83,6 +86,7 @@ class Tables:
     layers: Array
     axes: tuple[tuple[SplineAxis, SplineAxis, SplineAxis], ...]
     keys: Array
+    tiles: Array
 
 
 def tables_of(scene: Scene) -> Tables:
@@ -103,8 +107,9 @@ def tables_of(scene: Scene) -> Tables:
     for n, structure in enumerate(anatomy.structures):
         coarse, fine = structure.roughness_mm
         # How far beyond its parts' boxes a structure may change a voxel. Fields stay below 3.5
-        # standard deviations in practice; 2.5 cuts one row in a hundred by a hair.
-        reach = 2.5 * (coarse + fine + anatomy.warp_amplitude_mm) + widest * boundary.psf_mm[1]
+        # standard deviations in practice; 2.5 cuts one row in a hundred by a hair. The warp is
+        # known row by row and comes on top.
+        reach = 2.5 * (coarse + fine) + widest * boundary.psf_mm[1]
         reach += 0.25 * structure.blend_mm
         after = part + len(structure.parts)
         structures[n] = (
@@ -122,7 +127,14 @@ def tables_of(scene: Scene) -> Tables:
         part = after
         for m, (layer, tissue) in enumerate(zip(structure.layers, scene.contrast.tissues[n], strict=True)):
             thickness = NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
-            layers[n, m] = (layer.depth_mm, thickness, layer.label, tissue.mean, *tissue.texture)
+            layers[n, m] = (
+                layer.depth_mm,
+                thickness,
+                layer.label,
+                tissue.mean,
+                tissue.cluster,
+                *tissue.texture,
+            )
     axes = tuple(
         tuple(
             spline_axis(length, std / step)
@@ -131,12 +143,18 @@ def tables_of(scene: Scene) -> Tables:
         for n in range(FIELDS)
     )
     keys = np.array([key(scene.seed, scene.index, "field", name) for name in _FIELD_NAMES], np.uint32)
+    _, height, width = scene.shape
+    pixel = scene.spacing_mm[1]
+    tiles = [
+        texture_tile(height, width, scene.contrast.texture_mm[n] / pixel, int(keys[n])) for n in range(TILED)
+    ]
     return Tables(
         parts=np.stack(rows, axis=1).astype(np.float32),
         structures=structures,
         layers=layers,
         axes=tuple((a[0], a[1], a[2]) for a in axes),
         keys=keys,
+        tiles=np.stack(tiles),
     )
 
 

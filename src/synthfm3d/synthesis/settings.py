@@ -135,10 +135,10 @@ class ContrastSettings:
     """
 
     mode: Mode = "drawn"
-    mixture_share: float = 0.6
+    mixture_share: float = 0.7
     ct_texture_hu: Range = (1.5, 14.0)
     mr_texture: Range = (0.01, 0.08)
-    us_texture: Range = (0.05, 0.4)
+    us_texture: Range = (0.05, 0.25)
     grain: Range = (0.7, 1.6)
     least_contrast: float = 0.5
 
@@ -198,6 +198,16 @@ class NoiseSettings:
     mr_gibbs_share, mr_kept, mr_ghost_share, mr_ghost, mr_motion_share, mr_motion_pixels
         Share of volumes with each artefact; fraction of k-space kept; scale of ghosted lines; largest
         shift between poses.
+    us_speckle_pixels, us_widening
+        Point spread along the beam, in pixels; how much it widens with depth.
+    us_dynamic_range_db, us_gain_db, us_attenuation_db, us_ripple_db
+        Grey scale; what is left of attenuation, and the standard deviation of the gain over depth.
+    us_shadow, us_enhancement, us_specular
+        Per millimetre of a strong reflector, per millimetre of fluid, and at boundaries.
+    us_reverberation_share, us_clutter_share, us_lost_beams_share
+        Share of volumes with ringing reflectors, with haze before the probe, with lost beams.
+    gamma_share, gamma, inverted_share, quantised_share
+        MR and ultrasound: share of volumes with a curve, its exponent; inverted; with few grey levels.
     """
 
     mode: Mode = "drawn"
@@ -216,11 +226,22 @@ class NoiseSettings:
     mr_ghost: Range = (0.05, 0.3)
     mr_motion_share: float = 0.08
     mr_motion_pixels: tuple[int, int] = (1, 4)
-    us_speckle_pixels: Range = (0.55, 1.1)
+    us_speckle_pixels: Range = (0.6, 1.4)
+    us_widening: Range = (0.2, 1.2)
     us_dynamic_range_db: Range = (45.0, 70.0)
-    us_gain_db: Range = (-18.0, -2.0)
-    us_attenuation_db: Range = (-6.0, 12.0)
+    us_gain_db: Range = (-12.0, 0.0)
+    us_attenuation_db: Range = (-5.0, 8.0)
+    us_ripple_db: float = 2.0
     us_shadow: Range = (0.02, 0.25)
+    us_enhancement: Range = (0.0, 0.015)
+    us_specular: Range = (0.0, 1.5)
+    us_reverberation_share: float = 0.3
+    us_clutter_share: float = 0.4
+    us_lost_beams_share: float = 0.3
+    gamma_share: float = 0.25
+    gamma: Range = (0.6, 1.6)
+    inverted_share: float = 0.1
+    quantised_share: float = 0.15
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -245,7 +266,7 @@ class SynthesisSettings:
     shape: tuple[int, int, int] = (64, 192, 192)
     modalities: tuple[Modality, ...] = MODALITIES
     pixel_mm: Range = (0.5, 2.0)
-    anisotropy: Range = (1.0, 5.0)
+    anisotropy: Range = (1.0, 8.0)
     anatomy: AnatomySettings = AnatomySettings()
     contrast: ContrastSettings = ContrastSettings()
     boundary: BoundarySettings = BoundarySettings()

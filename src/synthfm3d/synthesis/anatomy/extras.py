@@ -41,6 +41,7 @@ def draw_lesions(
                     parts=shape.parts,
                     layers=tuple(layers),
                     roughness_mm=(rounded(0.1 * radius), rounded(radius * draw.uniform(0.0, 0.35))),
+                    within=organ.name,
                 )
             )
     return lesions
