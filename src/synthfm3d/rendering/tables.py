@@ -100,6 +100,9 @@ def tables_of(scene: Scene) -> Tables:
         for structure in anatomy.structures
         for part in structure.parts
     ]
+    if scene.third_axis == "time":
+        for row in rows:  # all are stacks, and distances lie in the plane of a frame
+            row[:, [C0, V_Y, V_X, RATE]] = 0.0
     structures = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
     depth = max(len(structure.layers) for structure in anatomy.structures)
     layers = np.zeros((len(anatomy.structures), depth, TEXTURE + TEXTURES), np.float32)
@@ -158,11 +161,21 @@ def tables_of(scene: Scene) -> Tables:
     )
 
 
+_FRAMES_OF_TEXTURE = 12.0
+_FRAMES_OF_WARP = 40.0
+_ALWAYS = 1e4
+"""Over time fields change slowly: textures, the warp; shape noise and receive field not at all."""
+
+
 def _field_std(scene: Scene, field: int) -> tuple[float, float, float]:
     bias = _BIAS_SHARE * min(scene.shape[1] * scene.spacing_mm[1], scene.shape[2] * scene.spacing_mm[2])
     anatomy = scene.anatomy
     stds = (*scene.contrast.texture_mm, *anatomy.shape_noise_mm, anatomy.warp_mm, anatomy.warp_mm, bias)
-    return (stds[field],) * 3
+    through = stds[field]
+    if scene.third_axis == "time":
+        slow = {WARP_Y: _FRAMES_OF_WARP, WARP_X: _FRAMES_OF_WARP}
+        through = _FRAMES_OF_TEXTURE if field < TEXTURES else slow.get(field, _ALWAYS)
+    return through, stds[field], stds[field]
 
 
 def _part_rows(part: Part, z: Array, blur_z: float) -> Array:

@@ -104,7 +104,7 @@ def _ultrasound(
 ) -> UltrasoundAcquisition:
     axial = pixel_mm * draw.log_uniform(*settings.us_speckle_pixels)
     plain = replace(
-        _probe(draw, size_mm),
+        _probe(draw, draw.pick(settings.us_probes), size_mm),
         speckle_mm=(
             rounded(axial),
             rounded(axial * draw.uniform(1.3, 3.0)),
@@ -136,10 +136,9 @@ def _ultrasound(
     return replace(plain, grey=_grey(draw, settings))
 
 
-def _probe(draw: Draw, size_mm: Position) -> UltrasoundAcquisition:
+def _probe(draw: Draw, kind: Probe, size_mm: Position) -> UltrasoundAcquisition:
     """A phased array (apex at the skin), a curved one (apex behind it), a linear or a circular one."""
     _, height, width = size_mm
-    kind: Probe = draw.pick(("phased", "curved", "linear", "circular"), (0.33, 0.35, 0.22, 0.1))
     middle = width * draw.uniform(0.45, 0.55)
     far = height * draw.uniform(0.9, 1.02)
     if kind == "phased":

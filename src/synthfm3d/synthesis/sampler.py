@@ -4,8 +4,10 @@ The four axes have streams of their own: what one draws does not shift another, 
 fixed or switched off alone.
 """
 
+from dataclasses import replace
+
 from synthfm3d.synthesis.acquisition import draw_acquisition
-from synthfm3d.synthesis.anatomy.draw import draw_anatomy
+from synthfm3d.synthesis.anatomy.draw import draw_anatomy, draw_cine
 from synthfm3d.synthesis.boundary import draw_boundary
 from synthfm3d.synthesis.contrast import draw_contrast
 from synthfm3d.synthesis.draw import Draw, rounded
@@ -28,10 +30,13 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
     plan = Draw(seed, index, "plan")
     modality = plan.pick(settings.modalities)
     pixel = plan.log_uniform(*settings.pixel_mm)
-    spacing: Position = (rounded(pixel * plan.log_uniform(*settings.anisotropy)), pixel, pixel)
+    timed = settings.third_axis == "time"
+    between = rounded(pixel * plan.log_uniform(*settings.anisotropy))
+    spacing: Position = (1.0 if timed else between, pixel, pixel)
     size = (settings.shape[0] * spacing[0], settings.shape[1] * pixel, settings.shape[2] * pixel)
 
-    anatomy = draw_anatomy(seed, _place(index, settings.anatomy.mode), modality, settings.anatomy, size)
+    draw = draw_cine if timed else draw_anatomy
+    anatomy = draw(seed, _place(index, settings.anatomy.mode), modality, settings.anatomy, size)
     acquisition = draw_acquisition(
         Draw(seed, _place(index, settings.noise.mode), "acquisition"), modality, settings.noise, size, pixel
     )
@@ -41,6 +46,8 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
     boundary = draw_boundary(
         Draw(seed, _place(index, settings.boundary.mode), "boundary"), modality, settings.boundary, spacing
     )
+    if timed:  # a frame sees nothing of the one before
+        boundary = replace(boundary, psf_mm=(0.0, boundary.psf_mm[1]))
     return Scene(
         seed=seed,
         index=index,
@@ -52,6 +59,7 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
         contrast=contrast,
         boundary=boundary,
         acquisition=acquisition,
+        third_axis=settings.third_axis,
     )
 
 

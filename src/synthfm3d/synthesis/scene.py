@@ -8,7 +8,7 @@ voxel; y grows towards the back of the body, as in an axial picture.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality, Position, ThirdAxis
 
 TEXTURES = 4
 """How many texture fields, from fine to coarse, a tissue mixes."""
@@ -386,6 +386,8 @@ class Scene:
         Where the scene came from; also name the noise that rendering adds.
     shape, spacing_mm
         Voxels and their distances along (z, y, x).
+    third_axis
+        What z is. Over time, slices are frames, 1 "mm" apart, and there is no distance between them.
     anatomy, contrast, boundary, acquisition
         The four axes of variability.
     """
@@ -400,6 +402,7 @@ class Scene:
     contrast: Contrast
     boundary: Boundary
     acquisition: Acquisition
+    third_axis: ThirdAxis = "space"
 
     def label_names(self) -> dict[int, str]:
         """Label value -> name of the layer that carries it (the first, where layers share it)."""

@@ -8,7 +8,8 @@ thing (``off``), so that an ablation is one setting.
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from synthfm3d.volume import MODALITIES, Modality
+from synthfm3d.synthesis.scene import Probe
+from synthfm3d.volume import MODALITIES, Modality, ThirdAxis
 
 MOST_ORGANS = 40
 """With walls, twins, lesions, bones and vessels, more could need more labels than a byte holds."""
@@ -198,6 +199,8 @@ class NoiseSettings:
     mr_gibbs_share, mr_kept, mr_ghost_share, mr_ghost, mr_motion_share, mr_motion_pixels
         Share of volumes with each artefact; fraction of k-space kept; scale of ghosted lines; largest
         shift between poses.
+    us_probes
+        Probes to draw from, all equally likely.
     us_speckle_pixels, us_widening
         Point spread along the beam, in pixels; how much it widens with depth.
     us_dynamic_range_db, us_gain_db, us_attenuation_db, us_ripple_db
@@ -226,6 +229,7 @@ class NoiseSettings:
     mr_ghost: Range = (0.05, 0.3)
     mr_motion_share: float = 0.08
     mr_motion_pixels: tuple[int, int] = (1, 4)
+    us_probes: tuple[Probe, ...] = ("phased", "curved", "linear", "circular")
     us_speckle_pixels: Range = (0.6, 1.4)
     us_widening: Range = (0.2, 1.2)
     us_dynamic_range_db: Range = (45.0, 70.0)
@@ -240,7 +244,7 @@ class NoiseSettings:
     us_lost_beams_share: float = 0.3
     gamma_share: float = 0.25
     gamma: Range = (0.6, 1.6)
-    inverted_share: float = 0.1
+    inverted_share: float = 0.08
     quantised_share: float = 0.15
 
     def __post_init__(self) -> None:
@@ -257,6 +261,9 @@ class SynthesisSettings:
         Voxels along (z, y, x).
     modalities
         One is drawn for each volume, all equally likely.
+    third_axis
+        ``"time"``: a beating heart in one plane, slices are frames; layouts and families of organs
+        are of no meaning then.
     pixel_mm, anisotropy
         In-plane voxel size, and slice distance over it; both log-uniform.
     anatomy, contrast, boundary, noise
@@ -265,6 +272,7 @@ class SynthesisSettings:
 
     shape: tuple[int, int, int] = (64, 192, 192)
     modalities: tuple[Modality, ...] = MODALITIES
+    third_axis: ThirdAxis = "space"
     pixel_mm: Range = (0.5, 2.0)
     anisotropy: Range = (1.0, 8.0)
     anatomy: AnatomySettings = AnatomySettings()

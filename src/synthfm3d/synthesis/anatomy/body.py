@@ -35,6 +35,13 @@ def draw_body(
     return _outlined(draw, modality, layout, size_mm, centre, labels)
 
 
+def draw_surroundings(draw: Draw, modality: Modality, size_mm: Position) -> tuple[Structure, Frame]:
+    """A field of view inside the body: its tissue, and the frame for what lies in it."""
+    centre = (rounded(0.5 * size_mm[1]), rounded(0.5 * size_mm[2]))
+    body = _surroundings(draw, modality, size_mm, centre)
+    return body, _frame("heart", modality, size_mm, centre, centre)
+
+
 def _surroundings(
     draw: Draw, modality: Modality, size_mm: Position, centre: tuple[float, float]
 ) -> Structure:

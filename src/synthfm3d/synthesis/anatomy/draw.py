@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.arrangements import draw_abdomen, draw_heart
-from synthfm3d.synthesis.anatomy.body import draw_body
+from synthfm3d.synthesis.anatomy.body import draw_body, draw_surroundings
 from synthfm3d.synthesis.anatomy.bones import draw_bones
+from synthfm3d.synthesis.anatomy.cine import draw_beating_heart
 from synthfm3d.synthesis.anatomy.extras import draw_lesions, draw_sheet
 from synthfm3d.synthesis.anatomy.frame import Labels
 from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
@@ -60,6 +61,31 @@ def draw_anatomy(
         shape_noise_mm=(rounded(0.05 * frame.scale_mm), rounded(0.02 * frame.scale_mm)),
         warp_mm=rounded(0.12 * frame.scale_mm),
         warp_amplitude_mm=rounded(frame.scale_mm * plan.uniform(*settings.warp)),
+    )
+
+
+def draw_cine(
+    seed: int, place: str | int, modality: Modality, settings: AnatomySettings, size_mm: Position
+) -> Anatomy:
+    """A beating heart for a field of view (y, x) in mm over ``size_mm[0]`` frames.
+
+    Switched off, it beats without roughness and warp.
+    """
+    plan = Draw(seed, place, "anatomy")
+    labels = Labels()
+    body, frame = draw_surroundings(Draw(seed, place, "body"), modality, size_mm)
+    structures = [body, *draw_beating_heart(Draw(seed, place, "heart"), frame, labels)]
+    warp = plan.uniform(*settings.warp)
+    if settings.mode == "off":
+        structures = [replace(structure, roughness_mm=(0.0, 0.0)) for structure in structures]
+        warp = 0.0
+    return Anatomy(
+        layout="heart",
+        structures=tuple(structures),
+        cavity_depth_mm=0.0,
+        shape_noise_mm=(rounded(0.05 * frame.scale_mm), rounded(0.02 * frame.scale_mm)),
+        warp_mm=rounded(0.12 * frame.scale_mm),
+        warp_amplitude_mm=rounded(frame.scale_mm * warp),
     )
 
 
