@@ -43,13 +43,13 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
         raise ValueError(f"slices must be range(first, after) within 0 and {depth}, got {slices}.")
     image = np.empty((len(slices), height, width), np.int16)
     labels = np.empty((len(slices), height, width), np.uint8)
-    tables = tables_of(scene)
+    tables = tables_of(scene, slices)
     scanner = scanner_of(scene)
 
     def some(first: int) -> None:
         part = range(first, min(first + _AT_ONCE, slices.stop))
         at = slice(first - slices.start, part.stop - slices.start)
-        _render_slices(scene, tables, scanner, part, image[at], labels[at])
+        _render_slices(scene, tables, tables.parts[at], scanner, part, image[at], labels[at])
 
     starts = range(slices.start, slices.stop, _AT_ONCE)
 
@@ -65,9 +65,9 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
 
 
 def _render_slices(
-    scene: Scene, tables: Tables, scanner: Scanner, slices: range, image: Array, labels: Array
+    scene: Scene, tables: Tables, parts: Array, scanner: Scanner, slices: range, image: Array, labels: Array
 ) -> None:
-    """Some slices in a row, which share the nodes of their fields."""
+    """Some slices in a row, which share the nodes of their fields; ``parts`` are their rows."""
     # Bias is the last field and only MR has it.
     used = FIELDS if scene.modality == "mr" else BIAS
     lattices = {n: lattice_of(tables.axes[n], tables.keys[n], slices) for n in range(TILED, used)}
@@ -85,13 +85,13 @@ def _render_slices(
                 lattice[start : start + 4], along_z.weights[z], along_x.first, along_x.columns, planes[n]
             )
         at = z - slices.start
-        _compose(scene, tables, z, planes, y_first, y_weights, signal, labels[at])
+        _compose(scene, tables, parts[at], z, planes, y_first, y_weights, signal, labels[at])
         scan(z, signal, labels[at], bias, image[at])
 
 
 def _compose(
-    scene: Scene, tables: Tables, z: int, planes: Array, y_first: Array, y_weights: Array, signal: Array,
-    labels: Array,
+    scene: Scene, tables: Tables, parts: Array, z: int, planes: Array, y_first: Array, y_weights: Array,
+    signal: Array, labels: Array,
 ) -> None:  # fmt: skip
     boundary = scene.boundary
     places = np.empty((TILED, 4, 2), np.int64)
@@ -99,7 +99,7 @@ def _compose(
         tile_places(tables.keys[n], tables.axes[n][0].first[z], tables.tiles.shape[1], places[n])
     tile_weights = np.stack([tables.axes[n][0].weights[z] for n in range(TILED)])
     compose_slice(
-        tables.parts[z], tables.structures, tables.layers, tables.tiles, places, tile_weights, planes,
+        parts, tables.structures, tables.layers, tables.tiles, places, tile_weights, planes,
         y_first, y_weights, _f32(scene.spacing_mm[1]), _f32(scene.spacing_mm[2]),
         _f32(boundary.psf_mm[0]), _f32(boundary.psf_mm[1]),
         _f32(scene.anatomy.warp_amplitude_mm), _f32(scene.anatomy.cavity_depth_mm),

@@ -49,23 +49,28 @@ def periodic_axis(length: int, std_voxels: float) -> SplineAxis:
 
 
 def _axis(length: int, spacing: float) -> SplineAxis:
-    place = np.arange(length) / spacing
-    first = np.floor(place)
-    t = place - first
-    weights = np.stack(
-        [
-            (1 - t) * (1 - t) * (1 - t) / 6,
-            (3 * t * t * t - 6 * t * t + 4) / 6,
-            (-3 * t * t * t + 3 * t * t + 3 * t + 1) / 6,
-            t * t * t / 6,
-        ],
-        axis=1,
-    )
-    squares = weights * weights
-    energy = ((squares[:, 0] + squares[:, 1]) + squares[:, 2]) + squares[:, 3]
-    weights /= np.sqrt(energy)[:, None]
-    narrow = weights.astype(np.float32)
-    return SplineAxis(int(first[-1]) + 4, first.astype(np.int32), narrow, np.ascontiguousarray(narrow.T))
+    first = np.empty(length, np.int32)
+    weights, columns = np.empty((length, 4), np.float32), np.empty((4, length), np.float32)
+    _fill_axis(spacing, first, weights, columns)
+    return SplineAxis(int(first[-1]) + 4, first, weights, columns)
+
+
+@kernel
+def _fill_axis(spacing, first, weights, columns):
+    for n in range(first.size):
+        place = n / spacing
+        node = math.floor(place)
+        t = place - node
+        a = (1 - t) * (1 - t) * (1 - t) / 6
+        b = (3 * t * t * t - 6 * t * t + 4) / 6
+        c = (-3 * t * t * t + 3 * t * t + 3 * t + 1) / 6
+        d = t * t * t / 6
+        energy = math.sqrt(((a * a + b * b) + c * c) + d * d)
+        first[n] = node
+        weights[n, 0] = columns[0, n] = np.float32(a / energy)
+        weights[n, 1] = columns[1, n] = np.float32(b / energy)
+        weights[n, 2] = columns[2, n] = np.float32(c / energy)
+        weights[n, 3] = columns[3, n] = np.float32(d / energy)
 
 
 def lattice_of(axes: tuple[SplineAxis, SplineAxis, SplineAxis], key: int, slices: range) -> Array:

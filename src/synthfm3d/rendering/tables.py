@@ -74,9 +74,9 @@ NO_END_MM = 1e6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """Arrays of one scene; per-slice ones are indexed by z first.
+    """Arrays of one scene.
 
-    ``parts`` (z, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
+    ``parts`` (slice, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
     column), all float32; ``axes[field]`` are the (z, y, x) spline axes; ``keys`` uint32 per field;
     ``tiles`` float32 (field, edge, edge + width) are the tiles of the first fields.
     """
@@ -89,24 +89,23 @@ class Tables:
     tiles: Array
 
 
-def tables_of(scene: Scene) -> Tables:
-    """Tables of a whole scene (all slices; they are cheap)."""
+def tables_of(scene: Scene, slices: range | None = None) -> Tables:
+    """Tables of a scene, with the parts of some slices or of all."""
     anatomy, boundary = scene.anatomy, scene.boundary
-    z = np.arange(scene.shape[0]) * scene.spacing_mm[0]
+    slices = range(scene.shape[0]) if slices is None else slices
+    z = np.arange(slices.start, slices.stop) * scene.spacing_mm[0]
     # Where a boundary fades it is wider by at most this factor.
     widest = BLUR_REACH * (1 + boundary.fade)
-    rows = [
-        _part_rows(part, z, widest * boundary.psf_mm[0])
-        for structure in anatomy.structures
-        for part in structure.parts
-    ]
-    if scene.third_axis == "time":
-        for row in rows:  # all are stacks, and distances lie in the plane of a frame
-            row[:, [C0, V_Y, V_X, RATE]] = 0.0
+    parts = [part for structure in anatomy.structures for part in structure.parts]
+    rows = np.empty((z.size, len(parts), COLUMNS), np.float32)
+    for n, part in enumerate(parts):
+        rows[:, n] = _part_rows(part, z, widest * boundary.psf_mm[0])
+    if scene.third_axis == "time":  # all are stacks, and distances lie in the plane of a frame
+        rows[:, :, [C0, V_Y, V_X, RATE]] = 0.0
     structures = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
     depth = max(len(structure.layers) for structure in anatomy.structures)
     layers = np.zeros((len(anatomy.structures), depth, TEXTURE + TEXTURES), np.float32)
-    part = 0
+    first = 0
     for n, structure in enumerate(anatomy.structures):
         coarse, fine = structure.roughness_mm
         # How far beyond its parts' boxes a structure may change a voxel. Fields stay below 3.5
@@ -114,9 +113,9 @@ def tables_of(scene: Scene) -> Tables:
         # known row by row and comes on top.
         reach = 2.5 * (coarse + fine) + widest * boundary.psf_mm[1]
         reach += 0.25 * structure.blend_mm
-        after = part + len(structure.parts)
+        after = first + len(structure.parts)
         structures[n] = (
-            part,
+            first,
             after,
             coarse,
             fine,
@@ -127,7 +126,7 @@ def tables_of(scene: Scene) -> Tables:
             structure.neighbourhood,
             structure.gap_mm,
         )
-        part = after
+        first = after
         for m, (layer, tissue) in enumerate(zip(structure.layers, scene.contrast.tissues[n], strict=True)):
             thickness = NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
             layers[n, m] = (
@@ -152,7 +151,7 @@ def tables_of(scene: Scene) -> Tables:
         texture_tile(height, width, scene.contrast.texture_mm[n] / pixel, int(keys[n])) for n in range(TILED)
     ]
     return Tables(
-        parts=np.stack(rows, axis=1).astype(np.float32),
+        parts=rows,
         structures=structures,
         layers=layers,
         axes=tuple((a[0], a[1], a[2]) for a in axes),
