@@ -33,6 +33,15 @@ def test_noise_alone_is_invisible():
     assert found.median < 0.1
 
 
+def test_what_noise_alone_makes_is_expected_and_taken_off():
+    # The difference of two means of noise lies within one standard error in 68 % of targets.
+    labels = np.zeros((9, 40, 40), np.uint8)
+    labels[3:6, 18:22, 18:22] = 1
+    images = np.random.default_rng(3).normal(0, 1, (100, *labels.shape))
+    unseen = [boundary_contrast(image, labels, 1).largest == 0 for image in images]
+    assert np.mean(unseen) == pytest.approx(0.68, abs=0.14)
+
+
 def test_a_boundary_that_vanishes_on_one_side_is_invisible_on_half_of_its_length():
     found = boundary_contrast(noise() + 20.0 * CYLINDER * (X < 64) + 10.0 * (X >= 64), CYLINDER, 1)
     assert found.largest > 1.5
@@ -62,6 +71,8 @@ def test_a_boundary_with_what_is_not_image_is_not_counted():
     # The fan of an ultrasound ends in the middle of the target; black outside is no contrast.
     fan = np.broadcast_to(X < 64, CYLINDER.shape)
     image = np.where(fan, noise() + 5.0 * CYLINDER + 100, 0.0)
+    # Deep inside the target a bright spot lies at the edge of the fan: no boundary is near.
+    image[:, 54:74, 58:64] = 1000
     assert boundary_contrast(image, CYLINDER, 1, valid=fan).largest < 1.2
     assert boundary_contrast(image, CYLINDER * fan, 1).largest > 3
 

@@ -44,12 +44,13 @@ def surface_area_mm2(mask: Array, spacing_mm: tuple[float, float, float]) -> flo
 def _directions(spacing_mm: tuple[float, float, float]) -> tuple[Array, Array]:
     """Thirteen steps (13, 3) in voxels, and the share of the sphere that each stands for.
 
-    Towards the next slice they go sideways by as many pixels as the slices are apart: the directions
-    of a cube's neighbours in space, however thick the slices.
+    They are those of a cube's 26 neighbours, on as coarse a lattice as the slices (or the widest edge of
+    a voxel) ask for: from one thick slice to the next they go sideways by several pixels.
     """
-    y, x = (max(1, round(spacing_mm[0] / pixel)) for pixel in spacing_mm[1:])
-    across = [(1, a * y, b * x) for a, b in product((-1, 0, 1), repeat=2)]
-    steps = np.array([*across, (0, 1, 0), (0, 0, 1), (0, 1, 1), (0, 1, -1)])
+    widest = max(spacing_mm)
+    cube = np.array([max(1, round(widest / edge)) for edge in spacing_mm])
+    half = [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)]
+    steps = np.array([step // np.gcd.reduce(step) for step in np.array(half) * cube])
     towards = steps * np.array(spacing_mm, np.float64)
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
     nearest = np.abs(_points_on_a_sphere() @ towards.T).argmax(axis=1)
