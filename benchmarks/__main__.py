@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from benchmarks import network, synthesis
+from benchmarks import network, processes, synthesis
 from benchmarks.measure import Results
 
 
 def main() -> None:
     results = Results()
     synthesis.measure(results)
+    processes.measure(results)
     network.measure(results)
     results.show()
     results.write(Path(__file__).parent / "latest.json")

@@ -41,6 +41,10 @@ def test_percentiles_and_shares_are_those_of_the_targets(made):
     summary = found["summaries"]["volume_ml"]
     assert summary["p50"] == pytest.approx(np.median(ml))
     assert summary["share_in_range"] == pytest.approx(np.mean([3.6 <= v <= 1710 for v in ml]))
+    round_ones = [t["sphericity"] for t in found["targets"]]
+    within = np.mean([0.46 <= v <= 0.76 for v in round_ones])
+    assert max(round_ones) > 0.76
+    assert found["summaries"]["sphericity"]["share_in_range"] == pytest.approx(within)
     assert sum(found["shares"]["layout"].values()) == pytest.approx(1, abs=1e-3)
     assert found["shares"]["modality"] == {"us": 1.0}
 

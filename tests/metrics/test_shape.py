@@ -61,9 +61,20 @@ def test_neighbouring_slices_of_an_oblique_cylinder_overlap_like_two_shifted_dis
 
 
 def test_a_gap_between_slices_is_no_overlap():
-    voxels = np.zeros((7, 4, 4), bool)
-    voxels[[1, 2, 5]] = True
-    assert slice_overlaps(voxels) == [1.0, 0.0, 1.0, 0.0]
+    voxels = np.zeros((9, 4, 4), bool)
+    voxels[[1, 2, 6]] = True
+    # 1 with 2; 2 with the empty 3; the empty 5 with 6. Two empty slices are no pair.
+    assert slice_overlaps(voxels) == [1.0, 0.0, 0.0]
+
+
+def test_the_fifth_percentile_is_the_worst_of_few_pairs():
+    voxels = np.zeros((5, 4, 8))
+    voxels[:4, :, :4] = 1
+    voxels[4, :, 4:] = 1
+    shape = shape_of(volume(voxels))
+    assert shape.slice_dice_mean == pytest.approx(0.75)
+    # Of 0, 1, 1, 1 the percentile lies 0.05 x 3 of the way from the first to the second.
+    assert shape.slice_dice_p5 == pytest.approx(0.15)
 
 
 def test_one_slice_has_nothing_to_overlap_with():

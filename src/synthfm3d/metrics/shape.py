@@ -99,11 +99,13 @@ def sphericity(mask: Array, spacing_mm: tuple[float, float, float]) -> float:
 
 
 def slice_overlaps(mask: Array) -> list[float]:
-    """Dice of each slice of a mask (z, y, x) with the next, from the first to the last that is not empty."""
-    shown = np.flatnonzero(mask.any(axis=(1, 2)))
-    if len(shown) == 0:
-        return []
-    return [dice(mask[z], mask[z + 1]) for z in range(shown[0], shown[-1])]
+    """Dice of each slice of a mask (z, y, x) with the next, from the first to the last that shows it.
+
+    Pairs of empty slices, in a gap, are left out.
+    """
+    shown = mask.any(axis=(1, 2))
+    first, *_, last = np.flatnonzero(shown) if shown.sum() > 1 else (0, 0)
+    return [dice(mask[z], mask[z + 1]) for z in range(first, last) if shown[z] or shown[z + 1]]
 
 
 def _parts_per_slice(mask: Array) -> Array:

@@ -35,7 +35,10 @@ def histogram_svg(
 
     places = np.array([place(value) for value in values])
     counts, edges = np.histogram(places, _BINS, (0, _WIDTH))
-    parts = [f'<svg viewBox="0 {-_ABOVE} {_WIDTH} {_ABOVE + _HEIGHT + _BELOW}" role="img">']
+    parts = [
+        f'<svg viewBox="0 {-_ABOVE} {_WIDTH} {_ABOVE + _HEIGHT + _BELOW}" role="img" '
+        f'aria-label="histogram of {len(places)} values">'
+    ]
     if band:
         left, right = (place(bound) for bound in band)
         parts.append(

@@ -70,7 +70,9 @@ def effects_of(scene: Scene) -> dict[str, bool]:
     An effect is a number of the boundary or the acquisition that has a default: the default is its
     off. One without a name here goes by the name of its parameter, so a new effect shows at once.
     """
-    found = {"texture shield": scene.boundary.texture_shield_mm > 0}
+    found: dict[str, bool] = {}
+    if scene.modality != "us":  # speckle crosses boundaries
+        found["texture shield"] = scene.boundary.texture_shield_mm > 0
     parts: tuple[object, ...] = (scene.boundary, scene.acquisition)
     for part in parts:
         for field in fields(part):  # type: ignore[arg-type]
