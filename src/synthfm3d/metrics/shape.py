@@ -103,7 +103,7 @@ def slice_overlaps(mask: Array) -> list[float]:
 
     Pairs of empty slices, in a gap, are left out.
     """
-    shown = mask.any(axis=(1, 2))
+    shown = np.asarray(mask.any(axis=(1, 2)))
     first, *_, last = np.flatnonzero(shown) if shown.sum() > 1 else (0, 0)
     return [dice(mask[z], mask[z + 1]) for z in range(first, last) if shown[z] or shown[z + 1]]
 
