@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from synthfm3d.generate import LabelledVolume, realise
 from synthfm3d.loading.patches import PatchSettings
@@ -22,6 +23,7 @@ from synthfm3d.pipeline.features import Shares, shares_of
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
+from synthfm3d.volume import Array
 
 LEAST_VOXELS = PatchSettings().least_voxels
 """Smaller targets are not measured: training does not prompt for them either."""
@@ -143,8 +145,7 @@ def measure_presets(
 def measure_volume(volume: LabelledVolume) -> list[dict[str, Any]]:
     """One record for each target: its name, where it comes from, and the numbers of ``real_targets.json``."""
     scene, labels = volume.scene, volume.labels.voxels
-    # An ultrasound is exactly black beyond its fan, on every slice: that edge is no boundary.
-    fan = np.asarray((volume.image.voxels != 0).any(axis=0)) if scene.modality == "us" else None
+    fan = _fan(volume.image.voxels) if scene.modality == "us" else None
     sizes = np.bincount(labels.reshape(-1), minlength=256)
     slice_mm, pixel_mm, _ = scene.spacing_mm
     records = []
@@ -169,6 +170,11 @@ def measure_volume(volume: LabelledVolume) -> list[dict[str, Any]]:
             }
         )
     return records
+
+
+def _fan(image: Array) -> Array:
+    """Pixels (y, x) that an ultrasound shows: exactly black beyond, on every slice; vessels are holes."""
+    return np.asarray(ndimage.binary_fill_holes((image != 0).any(axis=0)))
 
 
 def _measured(task: tuple[int, int, SynthesisSettings]) -> tuple[Scene, int, list[dict[str, Any]]]:
