@@ -85,6 +85,8 @@ class PresetStatistics:
         Share of labels in the scenes that show fewer than ``LEAST_VOXELS`` voxels, hidden ones too.
     invisible
         Share of targets whose whole boundary is below the visible contrast.
+    cut
+        Share of targets that reach the edge of the volume.
     """
 
     name: str
@@ -99,10 +101,6 @@ class PresetStatistics:
     def values(self, measure: str) -> list[float]:
         """The values of a measure that are known."""
         return [target[measure] for target in self.targets if target[measure] is not None]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 def read_real_targets() -> RealTargets:
