@@ -43,10 +43,14 @@ def only(layout: str) -> SynthesisSettings:
 
 
 @pytest.mark.parametrize("layout", ["trunk", "free", "head"])
-def test_every_scene_without_a_table_has_eight_to_twelve_organs(layout):
+def test_scenes_without_a_table_have_eight_to_fourteen_organs_and_more_in_a_deeper_stack(layout):
     for index in range(20):
-        names = [s.name for s in draw_scene(2, index, only(layout)).anatomy.structures]
-        assert 8 <= len([n for n in names if n.startswith("organ") and "twin" not in n]) <= 12
+        scene = draw_scene(2, index, only(layout))
+        depth, height, width = (n * mm for n, mm in zip(scene.shape, scene.spacing_mm, strict=True))
+        deeper = min(max(depth / min(height, width), 1.0), 2.0)
+        names = [s.name for s in scene.anatomy.structures]
+        organs = len([n for n in names if n.startswith("organ") and "twin" not in n])
+        assert round(8 * deeper) <= organs <= round(14 * deeper)
 
 
 def test_the_abdomen_has_paired_kidneys_behind_and_the_liver_beside_the_stomach():
@@ -100,9 +104,16 @@ def test_organs_are_born_grow_erode_and_end():
         if hasattr(part, "scale")
     ]
     assert len(curves) > 20
-    for (birth, small), (grown, full), (erosion, still), (end, shrunk) in curves:
-        assert birth < grown < erosion < end
-        assert small < full == still > shrunk
+    for curve in curves:
+        heights, scales = zip(*curve, strict=True)
+        assert list(heights) == sorted(set(heights))
+        grown = scales.index(1.0)
+        erosion = len(scales) - 1 - scales[::-1].index(1.0)
+        assert 0 < grown < erosion < len(scales) - 1
+        assert list(scales[: grown + 1]) == sorted(scales[: grown + 1])
+        assert list(scales[erosion:]) == sorted(scales[erosion:], reverse=True)
+        assert set(scales[grown : erosion + 1]) == {1.0}
+    assert {len(curve) for curve in curves} == {4, 12}  # constant rates, and those of an ellipsoid
 
 
 def test_bifurcations_follow_murrays_law():
@@ -180,6 +191,14 @@ def test_every_labelled_layer_can_be_told_from_what_is_around_it():
                     step = abs(shown(tissue.mean) - shown(outer))
                     assert step >= least * noise, (index, structure.name)
                 outer = tissue.mean
+
+
+def test_a_whole_body_fills_the_field_of_view_where_the_pixels_allow_it():
+    settings = replace(only("abdomen"), modalities=("ct", "mr"), pixel_mm=(0.5, 3.0), shape=(16, 192, 192))
+    for index in range(10):
+        assert 300 <= 192 * draw_scene(5, index, settings).spacing_mm[1] <= 460
+    narrow = replace(settings, pixel_mm=(0.5, 0.7))
+    assert all(draw_scene(5, index, narrow).spacing_mm[1] == 0.7 for index in range(10))
 
 
 def test_paired_organs_have_the_same_signals():

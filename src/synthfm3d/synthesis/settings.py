@@ -47,11 +47,11 @@ class LayoutShares:
 class FamilyShares:
     """How often an organ is of each family of shapes; only ratios matter."""
 
-    ellipsoid: float = 0.25
+    ellipsoid: float = 0.2
     stack: float = 0.2
     star: float = 0.2
     superquadric: float = 0.15
-    sausage: float = 0.2
+    sausage: float = 0.25
 
     def __post_init__(self) -> None:
         shares = [getattr(self, field.name) for field in fields(self)]
@@ -83,7 +83,9 @@ class AnatomySettings:
     fillers, trunks, trees
         Unlabelled lumps between organs, vessels through the slices, vessel trees.
     sheet_share
-        Share of volumes with a thin sheet such as a diaphragm.
+        Share of volumes with one to three thin sheets such as a diaphragm or a fascia.
+    shape_noise
+        Correlation length of the coarse shape noise, log-uniform; the fine one's is 0.4 of it.
     warp
         Standard deviation of the smooth displacement of everything.
     """
@@ -91,11 +93,11 @@ class AnatomySettings:
     mode: Mode = "drawn"
     layouts: LayoutShares = LayoutShares()
     families: FamilyShares = FamilyShares()
-    organs: tuple[int, int] = (8, 12)
-    size: Range = (0.03, 0.16)
+    organs: tuple[int, int] = (8, 14)
+    size: Range = (0.04, 0.2)
     large_size: Range = (0.18, 0.3)
     large_share: float = 0.35
-    roughness: Range = (0.02, 0.3)
+    roughness: Range = (0.04, 0.35)
     touching_share: float = 0.6
     neighbourhood_share: float = 0.7
     gap_share: float = 0.4
@@ -107,7 +109,8 @@ class AnatomySettings:
     fillers: tuple[int, int] = (4, 18)
     trunks: tuple[int, int] = (1, 2)
     trees: tuple[int, int] = (1, 2)
-    sheet_share: float = 0.3
+    sheet_share: float = 0.4
+    shape_noise: Range = (0.03, 0.1)
     warp: Range = (0.005, 0.03)
 
     def __post_init__(self) -> None:
@@ -141,7 +144,7 @@ class ContrastSettings:
     mr_texture: Range = (0.01, 0.08)
     us_texture: Range = (0.05, 0.25)
     grain: Range = (0.7, 1.6)
-    least_contrast: float = 0.5
+    least_contrast: float = 0.8
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -214,7 +217,7 @@ class NoiseSettings:
     """
 
     mode: Mode = "drawn"
-    ct_noise_hu: Range = (4.0, 40.0)
+    ct_noise_hu: Range = (4.0, 35.0)
     ct_noise_peak_per_mm: Range = (0.08, 0.35)
     ct_slice_correlation: Range = (0.0, 0.35)
     ct_ring_share: float = 0.08
@@ -230,7 +233,7 @@ class NoiseSettings:
     mr_motion_share: float = 0.08
     mr_motion_pixels: tuple[int, int] = (1, 4)
     us_probes: tuple[Probe, ...] = ("phased", "curved", "linear", "circular")
-    us_speckle_pixels: Range = (0.6, 1.4)
+    us_speckle_pixels: Range = (0.55, 1.2)
     us_widening: Range = (0.2, 1.2)
     us_dynamic_range_db: Range = (45.0, 70.0)
     us_gain_db: Range = (-12.0, 0.0)
@@ -265,7 +268,9 @@ class SynthesisSettings:
         ``"time"``: a beating heart in one plane, slices are frames; layouts and families of organs
         are of no meaning then.
     pixel_mm, anisotropy
-        In-plane voxel size, and slice distance over it; both log-uniform.
+        In-plane voxel size, and slice distance over it (at most 10 mm); both log-uniform. CT and MR of
+        a trunk, an abdomen or a head take the pixel within the range that brings the field of view
+        closest to such a body's.
     anatomy, contrast, boundary, noise
         The four axes.
     """

@@ -98,7 +98,7 @@ def _placed(
     else:
         shape = _lobes(draw, centre, axes, row.lobes)
     kidney = "kidney" in row.name
-    if kidney:
+    if kidney or row.material == "blood":  # cortex and medulla are drawn below; walls of vessels are thin
         settings = replace(settings, wall_share=0.0)
     organ = draw_organ(draw, frame, settings, row.name, place, shape, labels)
     if row.material != "parenchyma" and len(organ.layers) == 1:
