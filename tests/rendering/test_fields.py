@@ -53,12 +53,12 @@ def _tiled(std, shape=(48, 64, 64), key=7):
     along_z = spline_axis(shape[0], std)
     tile = texture_tile(*shape[1:], std, key)
     field = np.empty(shape, np.float32)
-    places = np.empty((4, 2), np.int64)
+    places = np.empty((shape[0], 1, 4, 2), np.int64)
+    tile_places(np.array([key], np.uint32), along_z.first[None], tile.shape[0], places)
     row = njit(lambda tile, places, weights, y, out: tile_row(tile, places, weights, y, out))
     for z in range(shape[0]):
-        tile_places(np.uint32(key), along_z.first[z], tile.shape[0], places)
         for y in range(shape[1]):
-            row(tile, places, along_z.weights[z], y, field[z, y])
+            row(tile, places[z, 0], along_z.weights[z], y, field[z, y])
     return field
 
 

@@ -50,40 +50,68 @@ from synthfm3d.rendering.tables import (
     Y_LOW,
 )
 from synthfm3d.rendering.tiles import tile_row
-from synthfm3d.synthesis.scene import TEXTURES
+from synthfm3d.synthesis.scene import TEXTURES, Scene
+from synthfm3d.volume import Array
 
 _f32 = np.float32
 _FAR = np.float32(-1e4)
+_BLOCK = 16
+"""Pixels that the widest vector registers hold at once."""
 _PATCH_EDGE = np.float32(4)
 """Patches inside a tissue change over half a standard deviation of their field."""
 _FADE_FROM = np.float32(0.2)
 """Level of the coarse shape noise from which boundaries fade."""
 
 
+def lengths_of(scene: Scene) -> Array:
+    """What ``compose_slice`` has to know of a whole scene, float32 (11,), lengths in mm."""
+    anatomy, boundary = scene.anatomy, scene.boundary
+    return np.array(
+        [
+            *scene.spacing_mm[1:],
+            *boundary.psf_mm,
+            anatomy.warp_amplitude_mm,
+            anatomy.cavity_depth_mm,
+            boundary.texture_shield_mm,
+            boundary.fade,
+            boundary.rim,
+            boundary.rim_mm,
+            scene.contrast.outside.mean,
+        ],
+        np.float32,
+    )
+
+
 @kernel
 def compose_slice(
-    parts, structures, layers, tiles, places, tile_weights, planes, y_first, y_weights, y_step, x_step,
-    psf_z, psf_plane, warp_mm, cavity_mm, shield_mm, fade, rim, rim_mm, outside, signal, labels,
+    parts, structures, layers, tiles, places, tile_weights, planes, y_first, y_weights, lengths, signal,
+    labels,
 ):  # fmt: skip
     """Fill ``signal`` float32 and ``labels`` uint8, both (y, x), for one slice.
 
     ``parts`` are the rows of this slice; ``tiles`` (field, y, x), ``places`` (field, 4, 2) and
     ``tile_weights`` (field, 4) make the finest fields; ``planes`` (field, node row, x) come from
-    ``field_slice``, ``y_first`` (field, y) and ``y_weights`` (field, y, 4) interpolate them; steps and
-    lengths in mm.
+    ``field_slice``, ``y_first`` (field, y) and ``y_weights`` (field, y, 4) interpolate them; ``lengths``
+    come from ``lengths_of``.
     """
+    y_step, x_step, psf_z, psf_plane = lengths[0], lengths[1], lengths[2], lengths[3]
+    warp_mm, cavity_mm, shield_mm = lengths[4], lengths[5], lengths[6]
+    fade, rim, rim_mm, outside = lengths[7], lengths[8], lengths[9], lengths[10]
     height, width = signal.shape
     count = structures.shape[0]
-    fields = np.empty((TEXTURES + 4, width), np.float32)
-    y_mm = np.empty(width, np.float32)
-    x_mm = np.empty(width, np.float32)
-    distance = np.empty((count, width), np.float32)
-    sharpness = np.empty((count, width), np.float32)
+    # Rows are worked on in whole blocks: what is left of one would be done pixel by pixel.
+    padded = (width + _BLOCK - 1) // _BLOCK * _BLOCK
+    fields = np.zeros((TEXTURES + 4, padded), np.float32)
+    y_mm = np.empty(padded, np.float32)
+    x_mm = np.empty(padded, np.float32)
+    distance = np.empty((count, padded), np.float32)
+    sharpness = np.empty((count, padded), np.float32)
     first = np.empty(count, np.int64)
     after = np.empty(count, np.int64)
-    body = np.empty(width, np.float32)
-    cut = np.empty((count, width), np.float32)
-    label = np.empty(width, np.int32)
+    body = np.empty(padded, np.float32)
+    cut = np.empty((count, padded), np.float32)
+    value = np.empty(padded, np.float32)
+    label = np.empty(padded, np.int32)
     variance_z = psf_z * psf_z
     variance_plane = psf_plane * psf_plane
     per_shield = _f32(1.0) / shield_mm if shield_mm > _f32(0) else _f32(0)
@@ -95,14 +123,13 @@ def compose_slice(
 
     for y in range(height):
         for f in range(TILED):
-            tile_row(tiles[f], places[f], tile_weights[f], y, fields[f])
+            tile_row(tiles[f], places[f], tile_weights[f], y, fields[f, :width])
         for f in range(TILED, TEXTURES + 4):
-            field_row(planes[f], y_first[f, y], y_weights[f, y], fields[f])
+            field_row(planes[f], y_first[f, y], y_weights[f, y], fields[f, :width])
         row_mm = _f32(_f32(y) * y_step)
         displaced_y = fields[WARP_Y]
         displaced_x = fields[WARP_X]
-        value = signal[y]
-        for x in range(width):
+        for x in range(padded):
             y_mm[x] = row_mm + warp_mm * displaced_y[x]
             x_mm[x] = _f32(x) * x_step + warp_mm * displaced_x[x]
             value[x] = outside
@@ -120,8 +147,7 @@ def compose_slice(
             reach = structures[n, REACH_MM]
             if boxes[n, 1] + reach < low_y or boxes[n, 0] - reach > high_y:
                 continue
-            a = max(0, int((boxes[n, 2] - reach - high_x) / x_step))
-            b = min(width, int(max((boxes[n, 3] + reach - low_x) / x_step, _f32(-2))) + 2)
+            a, b = _blocks(boxes[n, 2] - reach - high_x, boxes[n, 3] + reach - low_x, x_step, padded)
             if b > a:
                 first[seen], after[seen], here[seen] = a, b, n
                 seen += 1
@@ -161,9 +187,19 @@ def compose_slice(
                 )  # fmt: skip
             k = end
 
-        out_label = labels[y]
+        out_signal, out_label = signal[y], labels[y]
+        for x in range(width):
+            out_signal[x] = value[x]
         for x in range(width):
             out_label[x] = np.uint8(label[x])
+
+
+@inlined
+def _blocks(low_mm, high_mm, x_step, padded):
+    """The blocks of a row that reach from ``low_mm`` to ``high_mm``, as first pixel and after the last."""
+    a = max(0, int(low_mm / x_step)) // _BLOCK * _BLOCK
+    b = (int(max(high_mm / x_step, _f32(-2))) + 1 + _BLOCK) // _BLOCK * _BLOCK
+    return a, min(padded, b)
 
 
 @inlined
@@ -224,14 +260,12 @@ def _measure(
     s = sharpness[low:high]
     d[:] = _FAR
     s[:] = _f32(1)
-    width = y_mm.size
     for p in range(int(structure[FIRST_PART]), int(structure[LAST_PART])):
         part = parts[p]
         kind = part[KIND]
         if kind == _f32(0) or part[Y_HIGH] + reach < low_y or part[Y_LOW] - reach > high_y:
             continue
-        a = max(0, int((part[X_LOW] - reach - high_x) / x_step))
-        b = min(width, int(max((part[X_HIGH] + reach - low_x) / x_step, _f32(-2))) + 2)
+        a, b = _blocks(part[X_LOW] - reach - high_x, part[X_HIGH] + reach - low_x, x_step, y_mm.size)
         if b <= a:
             continue
         if kind == _f32(QUADRIC):
@@ -297,10 +331,10 @@ def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, 
         layer = layers[m]
         depth = layer[DEPTH_MM]
         # A layer changes nothing where its fraction is 0, and deeper ones lie within its span.
-        while m > 0 and low + 4 <= high and _clear(distance, sharpness, depth, low):
-            low += 4
-        while m > 0 and low + 4 <= high and _clear(distance, sharpness, depth, high - 4):
-            high -= 4
+        while m > 0 and low < high and _clear(distance, sharpness, depth, low):
+            low += _BLOCK
+        while m > 0 and low < high and _clear(distance, sharpness, depth, high - _BLOCK):
+            high -= _BLOCK
         deeper = layers[m + 1, DEPTH_MM] if m + 1 < count else _f32(NO_END_MM)
         left, right = high, high
         if m + 1 < count and layers[m + 1, THICKNESS_MM] == _f32(NO_END_MM):
@@ -315,28 +349,30 @@ def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, 
 
 
 @inlined
-def _clear(distance, sharpness, depth, x):
-    """Whether nothing of a layer reaches four pixels."""
-    first = max((distance[x] - depth) * sharpness[x], (distance[x + 1] - depth) * sharpness[x + 1])
-    second = max((distance[x + 2] - depth) * sharpness[x + 2], (distance[x + 3] - depth) * sharpness[x + 3])
-    return max(first, second) <= _f32(-0.5)
+def _clear(distance, sharpness, depth, first):
+    """Whether nothing of a layer reaches the block from ``first``."""
+    d, steep = distance[first : first + _BLOCK], sharpness[first : first + _BLOCK]
+    reached = 0
+    for x in range(_BLOCK):
+        reached += 1 if (d[x] - depth) * steep[x] > _f32(-0.5) else 0
+    return reached == 0
 
 
 @inlined
 def _hidden(distance, sharpness, deeper, low, high):
-    """A piece of [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
+    """Blocks within [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
     left, right = low, high
     while left < right and (distance[left] - deeper) * sharpness[left] < _f32(0.5):
-        left += 8
+        left += _BLOCK
     while left < right and (distance[right - 1] - deeper) * sharpness[right - 1] < _f32(0.5):
-        right -= 8
+        right -= _BLOCK
     if left >= right:
         return high, high
     d, steep = distance[left:right], sharpness[left:right]
-    open_ = 0
+    seen = 0
     for x in range(d.size):
-        open_ += 1 if (d[x] - deeper) * steep[x] < _f32(0.5) else 0
-    return (left, right) if open_ == 0 else (high, high)
+        seen += 1 if (d[x] - deeper) * steep[x] < _f32(0.5) else 0
+    return (left, right) if seen == 0 else (high, high)
 
 
 @inlined

@@ -4,15 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from synthfm3d.rendering.compositing import compose_slice
-from synthfm3d.rendering.fields import field_slice, lattice_of
+from synthfm3d.rendering.compositing import compose_slice, lengths_of
+from synthfm3d.rendering.fields import fields_of_slice, lattice_of
 from synthfm3d.rendering.scanners import Scanner, scanner_of
 from synthfm3d.rendering.tables import BIAS, FIELDS, TILED, Tables, tables_of
 from synthfm3d.rendering.tiles import tile_places
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
-_f32 = np.float32
 _AT_ONCE = 8
 """Slices that share the nodes of their fields; more would need more memory for no less work."""
 
@@ -68,41 +67,23 @@ def _render_slices(
     scene: Scene, tables: Tables, parts: Array, scanner: Scanner, slices: range, image: Array, labels: Array
 ) -> None:
     """Some slices in a row, which share the nodes of their fields; ``parts`` are their rows."""
-    # Bias is the last field and only MR has it.
-    used = FIELDS if scene.modality == "mr" else BIAS
-    lattices = {n: lattice_of(tables.axes[n], tables.keys[n], slices) for n in range(TILED, used)}
-    y_first = np.stack([axes[1].first for axes in tables.axes])
-    y_weights = np.stack([axes[1].weights for axes in tables.axes])
-    planes = np.empty((used, max(axes[1].nodes for axes in tables.axes), scene.shape[2]), np.float32)
-    bias = (planes[used - 1], y_first[BIAS], y_weights[BIAS])
+    lattices = tuple(lattice_of(tables.axes[n], tables.keys[n], slices) for n in range(TILED, FIELDS))
+    (z_first, y_first, x_first), (z_weights, y_weights, x_columns) = tables.first, tables.weights
+    nodes = z_first[:, slices.start : slices.stop]
+    tile_at = np.empty((len(slices), TILED, 4, 2), np.int64)
+    tile_places(tables.keys, nodes, tables.tiles.shape[1], tile_at)
+    planes = np.empty((FIELDS, max(axes[1].nodes for axes in tables.axes), scene.shape[2]), np.float32)
+    bias = (planes[BIAS], y_first[BIAS], y_weights[BIAS])
     signal = np.empty(scene.shape[1:], np.float32)
+    lengths = lengths_of(scene)
     scan = scanner(slices)
-    for z in slices:
-        for n, lattice in lattices.items():
-            along_z, _, along_x = tables.axes[n]
-            start = along_z.first[z] - along_z.first[slices.start]
-            field_slice(
-                lattice[start : start + 4], along_z.weights[z], along_x.first, along_x.columns, planes[n]
-            )
-        at = z - slices.start
-        _compose(scene, tables, parts[at], z, planes, y_first, y_weights, signal, labels[at])
-        scan(z, signal, labels[at], bias, image[at])
-
-
-def _compose(
-    scene: Scene, tables: Tables, parts: Array, z: int, planes: Array, y_first: Array, y_weights: Array,
-    signal: Array, labels: Array,
-) -> None:  # fmt: skip
-    boundary = scene.boundary
-    places = np.empty((TILED, 4, 2), np.int64)
-    for n in range(TILED):
-        tile_places(tables.keys[n], tables.axes[n][0].first[z], tables.tiles.shape[1], places[n])
-    tile_weights = np.stack([tables.axes[n][0].weights[z] for n in range(TILED)])
-    compose_slice(
-        parts, tables.structures, tables.layers, tables.tiles, places, tile_weights, planes,
-        y_first, y_weights, _f32(scene.spacing_mm[1]), _f32(scene.spacing_mm[2]),
-        _f32(boundary.psf_mm[0]), _f32(boundary.psf_mm[1]),
-        _f32(scene.anatomy.warp_amplitude_mm), _f32(scene.anatomy.cavity_depth_mm),
-        _f32(boundary.texture_shield_mm), _f32(boundary.fade), _f32(boundary.rim), _f32(boundary.rim_mm),
-        _f32(scene.contrast.outside.mean), signal, labels,
-    )  # fmt: skip
+    for n, z in enumerate(slices):
+        places = nodes[TILED:, n] - nodes[TILED:, 0]
+        fields_of_slice(
+            lattices, places, z_weights[TILED:, z], x_first[TILED:], x_columns[TILED:], planes[TILED:]
+        )
+        compose_slice(
+            parts[n], tables.structures, tables.layers, tables.tiles, tile_at[n], z_weights[:TILED, z],
+            planes, y_first, y_weights, lengths, signal, labels[n],
+        )  # fmt: skip
+        scan(z, signal, labels[n], bias, image[n])

@@ -123,6 +123,18 @@ def field_slice(lattice, z_weights, x_first, x_columns, plane):
             out[x] = ((row[i] * c0[x] + row[i + 1] * c1[x]) + row[i + 2] * c2[x]) + row[i + 3] * c3[x]
 
 
+@kernel
+def fields_of_slice(lattices, places, z_weights, x_first, x_columns, planes):
+    """All fields of one slice, each from its lattice at its place: ``planes`` float32 (field, y node, x).
+
+    ``lattices`` is a tuple of arrays (z, y, x); ``places`` int (field,) and ``z_weights`` (field, 4) say
+    where along z the slice lies; ``x_first`` (field, x) and ``x_columns`` (field, 4, x) interpolate.
+    """
+    for f in range(len(lattices)):
+        nodes = lattices[f][places[f] : places[f] + 4]
+        field_slice(nodes, z_weights[f], x_first[f], x_columns[f], planes[f])
+
+
 @inlined
 def field_row(plane, first, weights, out):
     """One row of a field: the interpolation along y that ``field_slice`` left."""

@@ -77,14 +77,17 @@ class Tables:
     """Arrays of one scene.
 
     ``parts`` (slice, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
-    column), all float32; ``axes[field]`` are the (z, y, x) spline axes; ``keys`` uint32 per field;
-    ``tiles`` float32 (field, edge, edge + width) are the tiles of the first fields.
+    column), all float32; ``axes[field]`` are the (z, y, x) spline axes, ``first`` and ``weights`` the same
+    stacked by axis, (field, z), (field, z, 4) and so on, of x its columns (field, 4, x); ``keys`` uint32
+    per field; ``tiles`` float32 (field, edge, edge + width) are the tiles of the first fields.
     """
 
     parts: Array
     structures: Array
     layers: Array
     axes: tuple[tuple[SplineAxis, SplineAxis, SplineAxis], ...]
+    first: tuple[Array, Array, Array]
+    weights: tuple[Array, Array, Array]
     keys: Array
     tiles: Array
 
@@ -137,13 +140,7 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
                 tissue.cluster,
                 *tissue.texture,
             )
-    axes = tuple(
-        tuple(
-            spline_axis(length, std / step)
-            for length, step, std in zip(scene.shape, scene.spacing_mm, _field_std(scene, n), strict=True)
-        )
-        for n in range(FIELDS)
-    )
+    axes = tuple(_axes(scene, n) for n in range(FIELDS))
     keys = np.array([key(scene.seed, scene.index, "field", name) for name in _FIELD_NAMES], np.uint32)
     _, height, width = scene.shape
     pixel = scene.spacing_mm[1]
@@ -154,10 +151,28 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
         parts=rows,
         structures=structures,
         layers=layers,
-        axes=tuple((a[0], a[1], a[2]) for a in axes),
+        axes=axes,
+        first=(
+            np.stack([a[0].first for a in axes]),
+            np.stack([a[1].first for a in axes]),
+            np.stack([a[2].first for a in axes]),
+        ),
+        weights=(
+            np.stack([a[0].weights for a in axes]),
+            np.stack([a[1].weights for a in axes]),
+            np.stack([a[2].columns for a in axes]),
+        ),
         keys=keys,
         tiles=np.stack(tiles),
     )
+
+
+def _axes(scene: Scene, field: int) -> tuple[SplineAxis, SplineAxis, SplineAxis]:
+    z, y, x = (
+        spline_axis(length, std / step)
+        for length, step, std in zip(scene.shape, scene.spacing_mm, _field_std(scene, field), strict=True)
+    )
+    return z, y, x
 
 
 _FRAMES_OF_TEXTURE = 12.0

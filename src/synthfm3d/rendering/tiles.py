@@ -36,16 +36,19 @@ def texture_tile(height: int, width: int, std_pixels: float, key: int) -> Array:
 
 
 @kernel
-def tile_places(key, node, edge, places):
-    """Where a slice finds the four copies of a tile that it sums: ``places`` int64 (4, 2) in (y, x).
+def tile_places(keys, nodes, edge, places):
+    """Where slices find the four copies of each tile: ``places`` int64 (slice, tile, 4, 2) in (y, x).
 
-    ``node`` is the slice's first node along z.
+    ``nodes`` (tile, slice) are their first nodes along z.
     """
     mask = np.uint32(edge - 1)
-    for k in range(4):
-        word = mix(np.uint32(np.uint32(node + k) ^ key))
-        places[k, 0] = np.int64(np.uint32(word >> np.uint32(16)) & mask)
-        places[k, 1] = np.int64(word & mask)
+    slices, tiles, copies, _ = places.shape
+    for z in range(slices):
+        for tile in range(tiles):
+            for k in range(copies):
+                word = mix(np.uint32(np.uint32(nodes[tile, z] + k) ^ keys[tile]))
+                places[z, tile, k, 0] = np.int64(np.uint32(word >> np.uint32(16)) & mask)
+                places[z, tile, k, 1] = np.int64(word & mask)
 
 
 @kernel
