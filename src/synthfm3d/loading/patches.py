@@ -144,7 +144,7 @@ def _targets(
         )
         mask = np.isin(labels, family)
         seen = boundary_contrast(volume.image.voxels, mask.view(np.uint8), 1)
-        if seen is not None and seen.largest >= settings.least_contrast:
+        if seen is not None and seen.certain >= settings.least_contrast:
             yield mask, box
 
 

@@ -17,6 +17,8 @@ _BAND_PIXELS = 4
 """Width of the bands on both sides of a boundary."""
 _BLURRED_PIXELS = 1
 """Pixels next to a boundary that mix both sides; left out where enough others remain."""
+_CERTAIN = 3.0
+"""Standard errors that noise alone does not reach in any of a boundary's patches."""
 _LEAST_VOXELS = 24
 """Voxels that a patch needs on each side."""
 _SLABS, _SECTORS = 5, 8
@@ -31,12 +33,16 @@ class BoundaryContrast:
     ----------
     largest, median
         Over patches.
+    certain
+        The largest of what three standard errors leave of each patch's difference: near 0 where
+        nothing but noise makes patches differ, however many there are.
     invisible_share
         Share of the boundary, by its voxels, in patches below ``INVISIBLE``.
     """
 
     largest: float
     median: float
+    certain: float
     invisible_share: float
 
 
@@ -85,18 +91,20 @@ def boundary_contrast(
         tissue=tissue,
         sharp=np.maximum(depth, distance)[band] > _BLURRED_PIXELS,
     )
-    ratios = voxels.ratios()
+    ratios, certain = voxels.ratios(1.0), voxels.ratios(_CERTAIN)
     lengths = np.bincount(patch[depth == 1], minlength=_SLABS * _SECTORS).astype(float)
     measured = np.isfinite(ratios) & (lengths > 0)
     if not measured.any():
-        alone = _Voxels(voxels.value, np.zeros_like(voxels.patch), voxels.tissue, voxels.sharp).ratios()[:1]
-        ratios, lengths, measured = alone, np.ones(1), np.isfinite(alone)
+        alone = _Voxels(voxels.value, np.zeros_like(voxels.patch), voxels.tissue, voxels.sharp)
+        ratios, certain, lengths = alone.ratios(1.0)[:1], alone.ratios(_CERTAIN)[:1], np.ones(1)
+        measured = np.isfinite(ratios)
     if not measured.any():
         return None
-    ratios, lengths = ratios[measured], lengths[measured]
+    ratios, certain, lengths = ratios[measured], certain[measured], lengths[measured]
     return BoundaryContrast(
         largest=float(ratios.max()),
         median=float(np.median(ratios)),
+        certain=float(certain.max()),
         invisible_share=float(lengths[ratios < INVISIBLE].sum() / lengths.sum()),
     )
 
@@ -110,12 +118,13 @@ class _Voxels:
     tissue: Array
     sharp: Array
 
-    def ratios(self) -> Array:
-        """Contrast-to-noise ratio of each patch; nan where a side has too few voxels."""
-        sharp, all_voxels = self._ratios(self.sharp), self._ratios(np.ones(len(self.value), bool))
+    def ratios(self, errors: float) -> Array:
+        """Contrast-to-noise ratio of each patch, less so many standard errors; nan where voxels are few."""
+        sharp = self._ratios(self.sharp, errors)
+        all_voxels = self._ratios(np.ones(len(self.value), bool), errors)
         return np.where(np.isfinite(sharp), sharp, all_voxels)
 
-    def _ratios(self, used: Array) -> Array:
+    def _ratios(self, used: Array, errors: float) -> Array:
         value, patch, tissue = self.value[used], self.patch[used], self.tissue[used]
         count = _SLABS * _SECTORS
         tissues = int(tissue.max(initial=0)) + 1
@@ -130,7 +139,7 @@ class _Voxels:
             freedom = numbers.sum(axis=1) - np.count_nonzero(numbers, axis=1)
             variance = np.maximum(scatter / freedom, 1e-12)
             difference = sums[:, 0] / inner - sums[:, 1:].sum(axis=1) / outer
-            by_chance = variance * (1 / inner + 1 / outer)
+            by_chance = errors * errors * variance * (1 / inner + 1 / outer)
             ratio = np.sqrt(np.maximum(0, difference**2 - by_chance) / variance)
         return np.where((inner >= _LEAST_VOXELS) & (outer >= _LEAST_VOXELS), ratio, np.nan)
 

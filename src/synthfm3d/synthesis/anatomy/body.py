@@ -103,8 +103,8 @@ def _vault(draw: Draw, depth: float, half: float) -> tuple[tuple[float, float], 
     neck = draw.uniform(0.75, 1.0)
     curve = [(-_FAR * depth, neck), (vertex - 1.6 * height, neck)]
     for step in range(9):
-        below = 1.0 - step / 8
-        curve.append((vertex - below * height, max((1.0 - below * below) ** 0.5, 0.02)))
+        up = step / 8
+        curve.append((vertex - (1.0 - up) * height, max((1.0 - up * up) ** 0.5, 0.02)))
     if draw.chance(0.3):  # upside down
         curve = [(depth - z, scale) for z, scale in reversed(curve)]
     return tuple((rounded(z), rounded(scale)) for z, scale in curve)
