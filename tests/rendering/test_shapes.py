@@ -284,3 +284,45 @@ def test_a_mirrored_part_covers_the_mirrored_voxels(phantom):
         _, reflected = render(phantom(mirrored(part, 2 * middle, (0.0, 0.0, 0.0))))
         different = (labels[:, :, ::-1] != reflected).sum()
         assert different <= 0.002 * labels.sum()
+
+
+@pytest.mark.parametrize(("sub_slices", "worst"), [(1, 0.3), (3, 0.12)])
+@pytest.mark.parametrize("lean", [0.0, 0.3, 0.5])
+def test_a_thick_slice_is_the_average_of_the_thin_ones_within_it(
+    phantom, structures, lean, sub_slices, worst
+):
+    """A box of one slice distance, averaged voxel by voxel, also where a tube is thinner than the slice."""
+    turned = Ellipsoid(
+        centre_mm=(20.0, 32.0, 32.0), semi_axes_mm=(14.0, 10.0, 16.0),
+        quaternion=(math.sqrt(1 - lean * lean), 0.0, lean, 0.0),
+    )  # fmt: skip
+    tube = Tube(start_mm=(4.0, 50.0, 10.0), end_mm=(36.0, 10.0, 50.0), start_radius_mm=4.0, end_radius_mm=4.0)
+    thick, fine = 5.0, 10
+    contents = ((structures.organ(turned), (200.0,)), (structures.organ(tube, label=2), (400.0,)))
+    slabs = phantom(
+        *contents, shape=(8, 64, 64), spacing_mm=(thick, 1.0, 1.0), psf_mm=(thick / math.sqrt(12), 0.4),
+        sub_slices=sub_slices,
+    )  # fmt: skip
+    thin = phantom(
+        *contents, shape=(8 * fine, 64, 64), spacing_mm=(thick / fine, 1.0, 1.0), psf_mm=(0.05, 0.4)
+    )
+    rendered = render(slabs)[0].astype(float)
+    # Thin slice n lies at n / fine of a thick one: those around thick slice k are averaged.
+    slices = render(thin)[0].astype(float)
+    weights = np.ones(fine + 1)
+    weights[[0, -1]] = 0.5
+    for k in range(1, 7):
+        around = slices[k * fine - fine // 2 : k * fine + fine // 2 + 1]
+        error = np.abs(rendered[k] - np.tensordot(weights / weights.sum(), around, 1)) / 400.0
+        assert error.mean() < 0.03 * worst
+        assert np.quantile(error, 0.995) < worst
+
+
+def test_the_labels_of_an_averaged_slice_are_those_of_its_middle(phantom):
+    part = Ellipsoid(centre_mm=(20.0, 32.0, 32.0), semi_axes_mm=(9.0, 12.0, 10.0), quaternion=TURNED)
+    plain, averaged = (
+        render(phantom(part, shape=(12, 64, 64), spacing_mm=(4.0, 1.0, 1.0), psf_mm=(1.1, 0.4), sub_slices=n))
+        for n in (1, 3)
+    )
+    assert np.array_equal(plain[1], averaged[1])
+    assert not np.array_equal(plain[0], averaged[0])

@@ -69,7 +69,8 @@ def lengths_of(scene: Scene) -> Array:
     return np.array(
         [
             *scene.spacing_mm[1:],
-            *boundary.psf_mm,
+            boundary.psf_mm[0] / boundary.sub_slices,
+            boundary.psf_mm[1],
             anatomy.warp_amplitude_mm,
             anatomy.cavity_depth_mm,
             boundary.texture_shield_mm,
@@ -192,6 +193,23 @@ def compose_slice(
             out_signal[x] = value[x]
         for x in range(width):
             out_label[x] = np.uint8(label[x])
+
+
+@kernel
+def mean_signal(signals):
+    """Average of the sub-slices of a slice, float32 (y, x)."""
+    count, height, width = signals.shape
+    mean = signals[0].copy()
+    share = _f32(1) / _f32(count)
+    for y in range(height):
+        out = mean[y]
+        for n in range(1, count):
+            other = signals[n, y]
+            for x in range(width):
+                out[x] += other[x]
+        for x in range(width):
+            out[x] *= share
+    return mean
 
 
 @inlined

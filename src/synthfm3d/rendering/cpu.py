@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from synthfm3d.rendering.compositing import compose_slice, lengths_of
+from synthfm3d.rendering.compositing import compose_slice, lengths_of, mean_signal
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
 from synthfm3d.rendering.scanners import Scanner, scanner_of
 from synthfm3d.rendering.tables import BIAS, FIELDS, TILED, Tables, tables_of
@@ -43,12 +43,13 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
     image = np.empty((len(slices), height, width), np.int16)
     labels = np.empty((len(slices), height, width), np.uint8)
     tables = tables_of(scene, slices)
+    parts = tables.parts.reshape(len(slices), scene.boundary.sub_slices, *tables.parts.shape[1:])
     scanner = scanner_of(scene)
 
     def some(first: int) -> None:
         part = range(first, min(first + _AT_ONCE, slices.stop))
         at = slice(first - slices.start, part.stop - slices.start)
-        _render_slices(scene, tables, tables.parts[at], scanner, part, image[at], labels[at])
+        _render_slices(scene, tables, parts[at], scanner, part, image[at], labels[at])
 
     starts = range(slices.start, slices.stop, _AT_ONCE)
 
@@ -66,7 +67,10 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
 def _render_slices(
     scene: Scene, tables: Tables, parts: Array, scanner: Scanner, slices: range, image: Array, labels: Array
 ) -> None:
-    """Some slices in a row, which share the nodes of their fields; ``parts`` are their rows."""
+    """Some slices in a row, which share the nodes of their fields.
+
+    ``parts`` (slice, sub-slice, part, column) are their rows.
+    """
     lattices = tuple(lattice_of(tables.axes[n], tables.keys[n], slices) for n in range(TILED, FIELDS))
     (z_first, y_first, x_first), (z_weights, y_weights, x_columns) = tables.first, tables.weights
     nodes = z_first[:, slices.start : slices.stop]
@@ -74,7 +78,7 @@ def _render_slices(
     tile_places(tables.keys, nodes, tables.tiles.shape[1], tile_at)
     planes = np.empty((FIELDS, max(axes[1].nodes for axes in tables.axes), scene.shape[2]), np.float32)
     bias = (planes[BIAS], y_first[BIAS], y_weights[BIAS])
-    signal = np.empty(scene.shape[1:], np.float32)
+    signals = np.empty((parts.shape[1], *scene.shape[1:]), np.float32)
     lengths = lengths_of(scene)
     scan = scanner(slices)
     for n, z in enumerate(slices):
@@ -82,8 +86,16 @@ def _render_slices(
         fields_of_slice(
             lattices, places, z_weights[TILED:, z], x_first[TILED:], x_columns[TILED:], planes[TILED:]
         )
-        compose_slice(
-            parts[n], tables.structures, tables.layers, tables.tiles, tile_at[n], z_weights[:TILED, z],
-            planes, y_first, y_weights, lengths, signal, labels[n],
-        )  # fmt: skip
+        for part in _middle_last(parts.shape[1]):
+            compose_slice(
+                parts[n, part], tables.structures, tables.layers, tables.tiles, tile_at[n],
+                z_weights[:TILED, z], planes, y_first, y_weights, lengths, signals[part], labels[n],
+            )  # fmt: skip
+        signal = signals[0] if len(signals) == 1 else mean_signal(signals)
         scan(z, signal, labels[n], bias, image[n])
+
+
+def _middle_last(count: int) -> list[int]:
+    """Numbers of the sub-slices, the middle one last: its labels stay."""
+    middle = count // 2
+    return [n for n in range(count) if n != middle] + [middle]

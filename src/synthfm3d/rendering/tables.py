@@ -76,7 +76,7 @@ NO_END_MM = 1e6
 class Tables:
     """Arrays of one scene.
 
-    ``parts`` (slice, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
+    ``parts`` (sub-slice, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
     column), all float32; ``axes[field]`` are the (z, y, x) spline axes, ``first`` and ``weights`` the same
     stacked by axis, (field, z), (field, z, 4) and so on, of x its columns (field, 4, x); ``keys`` uint32
     per field; ``tiles`` float32 (field, edge, edge + width) are the tiles of the first fields.
@@ -96,13 +96,14 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
     """Tables of a scene, with the parts of some slices or of all."""
     anatomy, boundary = scene.anatomy, scene.boundary
     slices = range(scene.shape[0]) if slices is None else slices
-    z = np.arange(slices.start, slices.stop) * scene.spacing_mm[0]
+    z = _heights(scene, slices)
+    psf_z = boundary.psf_mm[0] / boundary.sub_slices
     # Where a boundary fades it is wider by at most this factor.
     widest = BLUR_REACH * (1 + boundary.fade)
     parts = [part for structure in anatomy.structures for part in structure.parts]
     rows = np.empty((z.size, len(parts), COLUMNS), np.float32)
     for n, part in enumerate(parts):
-        rows[:, n] = _part_rows(part, z, widest * boundary.psf_mm[0])
+        rows[:, n] = _part_rows(part, z, widest * psf_z)
     if scene.third_axis == "time":  # all are stacks, and distances lie in the plane of a frame
         rows[:, :, [C0, V_Y, V_X, RATE]] = 0.0
     structures = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
@@ -165,6 +166,15 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
         keys=keys,
         tiles=np.stack(tiles),
     )
+
+
+def _heights(scene: Scene, slices: range) -> Array:
+    """Z in mm of every sub-slice. A slice profile of standard deviation s is as wide as s sqrt(12)."""
+    parts = scene.boundary.sub_slices
+    centre = np.arange(slices.start, slices.stop) * scene.spacing_mm[0]
+    offset = (np.arange(parts) - (parts - 1) / 2) / parts * (scene.boundary.psf_mm[0] * math.sqrt(12.0))
+    heights: Array = (centre[:, None] + offset[None, :]).reshape(-1)
+    return heights
 
 
 def _axes(scene: Scene, field: int) -> tuple[SplineAxis, SplineAxis, SplineAxis]:

@@ -10,6 +10,9 @@ _BOX_STD = 0.2887
 _SHARPEST = 0.3
 """Standard deviation of the point spread in pixels, where boundaries are switched off."""
 
+_THICK, _SUB_SLICES = 2.5, 3
+"""Slices this many pixels apart may be averaged from so many thinner ones."""
+
 
 def draw_boundary(
     draw: Draw, modality: Modality, settings: BoundarySettings, spacing_mm: Position
@@ -24,10 +27,13 @@ def draw_boundary(
     shield = draw.uniform(*settings.shield_pixels) if draw.chance(settings.shield_share) else 0.0
     fade = draw.uniform(*settings.fade) if draw.chance(settings.fade_share) else 0.0
     rim = draw.uniform(*settings.rim) if draw.chance(settings.rim_share) else 0.0
+    averaged = draw.chance(settings.averaged_share) and spacing_mm[0] > _THICK * pixel
     if settings.mode == "off":
+        averaged = False
         thickness, in_plane, shield, fade, rim = 0.0, _SHARPEST, 0.0, 0.0, 0.0
     return Boundary(
         psf_mm=(rounded(max(_BOX_STD * thickness, _SHARPEST * pixel)), rounded(pixel * in_plane)),
+        sub_slices=_SUB_SLICES if averaged else 1,
         texture_shield_mm=0.0 if modality == "us" else rounded(pixel * shield),
         fade=fade,
         rim=rim,

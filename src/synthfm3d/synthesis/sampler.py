@@ -61,7 +61,7 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
         Draw(seed, _place(index, settings.boundary.mode), "boundary"), modality, settings.boundary, spacing
     )
     if timed:  # a frame sees nothing of the one before
-        boundary = replace(boundary, psf_mm=(0.0, boundary.psf_mm[1]))
+        boundary = replace(boundary, psf_mm=(0.0, boundary.psf_mm[1]), sub_slices=1)
     return Scene(
         seed=seed,
         index=index,

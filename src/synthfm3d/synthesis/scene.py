@@ -219,6 +219,10 @@ class Boundary:
     ----------
     psf_mm
         Standard deviation of the point spread through the slices and in their plane.
+    sub_slices
+        How many thinner slices each slice is the average of, an odd number; their labels are those of
+        the middle one. 1: the point spread along z stands for the whole thickness, which is exact for
+        plane boundaries and rough for what is thinner than a slice.
     texture_shield_mm
         Width of the band at boundaries in which texture fades out; 0 where texture reaches them.
     fade
@@ -228,10 +232,15 @@ class Boundary:
     """
 
     psf_mm: tuple[float, float]
+    sub_slices: int = 1
     texture_shield_mm: float
     fade: float = 0.0
     rim: float = 0.0
     rim_mm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.sub_slices < 1 or self.sub_slices % 2 == 0:
+            raise ValueError(f"sub_slices must be an odd number, got {self.sub_slices}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

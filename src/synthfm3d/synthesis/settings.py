@@ -158,6 +158,8 @@ class BoundarySettings:
     ----------
     thickness
         Slice thickness over slice distance.
+    averaged_share
+        Share of volumes with slices over 2.5 pixels apart whose slices are averages of three thinner ones.
     psf_pixels
         Standard deviation of the point spread in the plane, in pixels, log-uniform.
     shield_share, shield_pixels
@@ -170,6 +172,7 @@ class BoundarySettings:
 
     mode: Mode = "drawn"
     thickness: Range = (0.8, 1.3)
+    averaged_share: float = 0.3
     psf_pixels: Range = (0.35, 1.1)
     shield_share: float = 0.7
     shield_pixels: Range = (2.0, 4.0)
