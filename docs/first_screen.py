@@ -12,10 +12,12 @@ from synthfm3d.pictures import contact_sheet, grey, overlay, png_bytes, with_cro
 from synthfm3d.pipeline.demo import CLICK_IJK
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.volume import Array, Volume
 
 SIDE_PX = 260
-VOLUMES = ((0, "synthetic CT"), (1, "synthetic MR"), (3, "synthetic ultrasound"))
+SEED = 5
+VOLUMES = (("ct", 2, "synthetic CT"), ("mr", 0, "synthetic MR"), ("us", 3, "synthetic ultrasound"))
 
 
 def slice_pair(image: Volume, labels: Volume, z: int, click: tuple[int, int] | None = None) -> list[Array]:
@@ -38,8 +40,8 @@ def _square(pixels: Array, method: Image.Resampling) -> Array:
 
 def main() -> None:
     columns = []
-    for index, _ in VOLUMES:
-        volume = generate(0, index)
+    for preset, index, _ in VOLUMES:
+        volume = generate(SEED, index, PRESETS[preset])
         z = int((volume.labels.voxels > 0).sum(axis=(1, 2)).argmax())
         columns.append(slice_pair(volume.image, volume.labels, z))
     scan = read_example()
@@ -51,7 +53,7 @@ def main() -> None:
     columns.append(
         slice_pair(axial, axial_mask, round(z), (round((x + 0.5) * scale), round((y + top + 0.5) * scale)))
     )
-    captions = [*(name for _, name in VOLUMES), "real MR, one click"]
+    captions = [*(name for _, _, name in VOLUMES), "real MR, one click"]
     marked = [*(["its labels"] * len(VOLUMES)), "the mask it gave"]
     rows = [[column[n] for column in columns] for n in range(2)]
     target = Path(__file__).parent / "images" / "first_screen.png"
