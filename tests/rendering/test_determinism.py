@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthfm3d.generate import realise
-from synthfm3d.rendering.cpu import render
+from synthfm3d.rendering.cpu import Renderer, render
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION, draw_scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 
@@ -30,6 +30,24 @@ def test_a_range_of_slices_has_the_bits_of_the_whole_volume():
             some_image, some_labels = render(scene, part)
             assert np.array_equal(some_image, image[part.start : part.stop])
             assert np.array_equal(some_labels, labels[part.start : part.stop])
+
+
+def test_a_renderer_gives_the_same_bits_however_often_it_is_asked():
+    for index in range(3):
+        scene = draw_scene(11, index, SynthesisSettings(shape=SMALL))
+        image, labels = render(scene)
+        renderer = Renderer(scene)
+        for z in (3, 0, 3):
+            again = renderer.render(range(z, z + 2))
+            assert np.array_equal(again[0], image[z : z + 2])
+            assert np.array_equal(again[1], labels[z : z + 2])
+
+
+def test_a_renderer_has_only_the_slices_that_were_made_ready():
+    renderer = Renderer(draw_scene(11, 0, SynthesisSettings(shape=SMALL)), range(2, 5))
+    assert len(renderer.render()[0]) == 3
+    with pytest.raises(ValueError, match="made ready"):
+        renderer.render(range(1, 3))
 
 
 def test_threads_do_not_change_a_bit():

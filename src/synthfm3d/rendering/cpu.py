@@ -36,32 +36,63 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
 
     Raises ValueError for a range that is empty, strided, or not within the volume.
     """
-    depth, height, width = scene.shape
+    return Renderer(scene, slices).render(slices, threads)
+
+
+class Renderer:
+    """A scene made ready once, for those who look at its slices again and again.
+
+    Parameters
+    ----------
+    slices
+        The slices that will be asked for; all by default.
+
+    Raises ValueError as ``render`` does.
+    """
+
+    def __init__(self, scene: Scene, slices: range | None = None) -> None:
+        self.scene = scene
+        self._ready = _checked(scene, slices)
+        tables = tables_of(scene, self._ready)
+        self._tables = tables
+        self._parts = tables.parts.reshape(
+            len(self._ready), scene.boundary.sub_slices, *tables.parts.shape[1:]
+        )
+        self._scanner = scanner_of(scene)
+
+    def render(self, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
+        """Image and label map of some slices, by default of all that were made ready; see ``render``."""
+        slices = self._ready if slices is None else _checked(self.scene, slices)
+        if not self._ready.start <= slices.start <= slices.stop <= self._ready.stop:
+            raise ValueError(f"slices must lie within those made ready, {self._ready}, got {slices}.")
+        _, height, width = self.scene.shape
+        image = np.empty((len(slices), height, width), np.int16)
+        labels = np.empty((len(slices), height, width), np.uint8)
+
+        def some(first: int) -> None:
+            part = range(first, min(first + _AT_ONCE, slices.stop))
+            at = slice(first - slices.start, part.stop - slices.start)
+            rows = self._parts[first - self._ready.start : part.stop - self._ready.start]
+            _render_slices(self.scene, self._tables, rows, self._scanner, part, image[at], labels[at])
+
+        starts = range(slices.start, slices.stop, _AT_ONCE)
+        # Kernels release the GIL. Python threads instead of Numba's, since Numba's default threading
+        # layer must not be entered from two threads at once, which data loaders would do.
+        if threads <= 1:
+            for first in starts:
+                some(first)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(some, starts))
+        return image, labels
+
+
+def _checked(scene: Scene, slices: range | None) -> range:
+    depth = scene.shape[0]
     slices = range(depth) if slices is None else slices
     if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
         raise ValueError(f"slices must be range(first, after) within 0 and {depth}, got {slices}.")
-    image = np.empty((len(slices), height, width), np.int16)
-    labels = np.empty((len(slices), height, width), np.uint8)
-    tables = tables_of(scene, slices)
-    parts = tables.parts.reshape(len(slices), scene.boundary.sub_slices, *tables.parts.shape[1:])
-    scanner = scanner_of(scene)
-
-    def some(first: int) -> None:
-        part = range(first, min(first + _AT_ONCE, slices.stop))
-        at = slice(first - slices.start, part.stop - slices.start)
-        _render_slices(scene, tables, parts[at], scanner, part, image[at], labels[at])
-
-    starts = range(slices.start, slices.stop, _AT_ONCE)
-
-    # Kernels release the GIL. Python threads instead of Numba's, since Numba's default threading
-    # layer must not be entered from two threads at once, which data loaders would do.
-    if threads <= 1:
-        for first in starts:
-            some(first)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(some, starts))
-    return image, labels
+    return slices
 
 
 def _render_slices(

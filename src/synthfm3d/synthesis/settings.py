@@ -172,7 +172,7 @@ class BoundarySettings:
 
     mode: Mode = "drawn"
     thickness: Range = (0.8, 1.3)
-    averaged_share: float = 0.3
+    averaged_share: float = 0.1
     psf_pixels: Range = (0.35, 1.1)
     shield_share: float = 0.7
     shield_pixels: Range = (2.0, 4.0)
