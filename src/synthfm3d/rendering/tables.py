@@ -14,7 +14,6 @@ from synthfm3d.rendering.tiles import texture_tile
 from synthfm3d.synthesis.scene import (
     TEXTURES,
     Ellipsoid,
-    Part,
     Scene,
     Stack,
     Star,
@@ -102,8 +101,13 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
     widest = BLUR_REACH * (1 + boundary.fade)
     parts = [part for structure in anatomy.structures for part in structure.parts]
     rows = np.empty((z.size, len(parts), COLUMNS), np.float32)
+    # Tubes are many and all alike: they are done together.
+    tubes = [n for n, part in enumerate(parts) if isinstance(part, Tube)]
+    if tubes:
+        rows[:, tubes] = _tube_rows([part for part in parts if isinstance(part, Tube)], z, widest * psf_z)
     for n, part in enumerate(parts):
-        rows[:, n] = _part_rows(part, z, widest * psf_z)
+        if not isinstance(part, Tube):
+            rows[:, n] = _part_rows(part, z, widest * psf_z)
     if scene.third_axis == "time":  # all are stacks, and distances lie in the plane of a frame
         rows[:, :, [C0, V_Y, V_X, RATE]] = 0.0
     structures = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
@@ -202,15 +206,13 @@ def _field_std(scene: Scene, field: int) -> tuple[float, float, float]:
     return through, stds[field], stds[field]
 
 
-def _part_rows(part: Part, z: Array, blur_z: float) -> Array:
+def _part_rows(part: Ellipsoid | Stack | Superquadric | Star, z: Array, blur_z: float) -> Array:
     """Rows (z, column) of one part; ``blur_z`` is how far the slice profile reaches, in mm."""
     match part:
         case Ellipsoid():
             return _ellipsoid_rows(part, z, blur_z)
         case Stack():
             return _stack_rows(part, z, blur_z)
-        case Tube():
-            return _tube_rows(part, z, blur_z)
         case Superquadric():
             return _rounded_box_rows(part, z, blur_z)
         case Star():
@@ -316,21 +318,27 @@ def _drift(part: Stack, z: Array) -> tuple[Array, Array]:
     return position, change * (pieces / (high - low))
 
 
-def _tube_rows(part: Tube, z: Array, blur_z: float) -> Array:
-    start, end = np.array(part.start_mm), np.array(part.end_mm)
+def _tube_rows(parts: list[Tube], z: Array, blur_z: float) -> Array:
+    """Rows (z, tube, column) of capsules."""
+    start, end = (np.array([getattr(part, name) for part in parts]) for name in ("start_mm", "end_mm"))
+    first, last = (
+        np.array([getattr(part, name) for part in parts]) for name in ("start_radius_mm", "end_radius_mm")
+    )
     axis = end - start
-    radius = max(part.start_radius_mm, part.end_radius_mm)
+    radius = np.maximum(first, last)[:, None]
     low, high = np.minimum(start, end) - radius, np.maximum(start, end) + radius
-    rows = np.zeros((z.size, COLUMNS))
-    rows[:, KIND] = np.where((z > low[0] - blur_z) & (z < high[0] + blur_z), CAPSULE, ABSENT)
-    rows[:, Y_LOW], rows[:, Y_HIGH], rows[:, X_LOW], rows[:, X_HIGH] = low[1], high[1], low[2], high[2]
-    rows[:, START_Y], rows[:, START_X] = start[1], start[2]
-    rows[:, FROM_Z] = z - start[0]
-    rows[:, AXIS_Z], rows[:, AXIS_Y], rows[:, AXIS_X] = axis
-    length2 = (axis[0] * axis[0] + axis[1] * axis[1]) + axis[2] * axis[2]
-    rows[:, PER_LENGTH2] = 1.0 / max(length2, 1e-9)
-    rows[:, RADIUS] = part.start_radius_mm
-    rows[:, GROWTH] = part.end_radius_mm - part.start_radius_mm
+    rows = np.zeros((z.size, len(parts), COLUMNS))
+    inside = (z[:, None] > low[:, 0] - blur_z) & (z[:, None] < high[:, 0] + blur_z)
+    rows[:, :, KIND] = np.where(inside, CAPSULE, ABSENT)
+    rows[:, :, Y_LOW], rows[:, :, Y_HIGH] = low[:, 1], high[:, 1]
+    rows[:, :, X_LOW], rows[:, :, X_HIGH] = low[:, 2], high[:, 2]
+    rows[:, :, START_Y], rows[:, :, START_X] = start[:, 1], start[:, 2]
+    rows[:, :, FROM_Z] = z[:, None] - start[:, 0]
+    rows[:, :, AXIS_Z], rows[:, :, AXIS_Y], rows[:, :, AXIS_X] = axis[:, 0], axis[:, 1], axis[:, 2]
+    length2 = (axis[:, 0] * axis[:, 0] + axis[:, 1] * axis[:, 1]) + axis[:, 2] * axis[:, 2]
+    rows[:, :, PER_LENGTH2] = 1.0 / np.maximum(length2, 1e-9)
+    rows[:, :, RADIUS] = first
+    rows[:, :, GROWTH] = last - first
     return rows
 
 
