@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy import ndimage
 
+from synthfm3d.metrics.overlap import dice
 from synthfm3d.model.interface import SliceModel
 from synthfm3d.model.sam2_initial import fresh_network
 from synthfm3d.model.sam2_model import Sam2Model
 from synthfm3d.model.sam2_sizes import Sam2Settings
 from synthfm3d.segmentation.predictor import Segmenter
-from tests.segmentation.conftest import dice
 
 
 class Overlapping:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SizeName = Literal["tiny", "small", "base-plus", "large", "mini", "micro"]
+Version = Literal["2.1", "2.0"]
 Stages = tuple[int, int, int, int]
 
 
@@ -105,7 +106,7 @@ class Sam2Settings:
 
     size: SizeName = "tiny"
     image_size: int = 512
-    version: Literal["2.1", "2.0"] = "2.1"
+    version: Version = "2.1"
     dropout: float = 0.1
 
     def __post_init__(self) -> None:

@@ -116,7 +116,8 @@ class Segmenter:
             mask = np.zeros(working.voxels.shape, bool)
             part, found = model.on_scan(look)
             mask[part] = found
-            ended = all([follow(model, prompts, mask, part[0], focus, way) for way in (-1, 1)])
+            ends = [follow(model, prompts, mask, part[0], focus, way) for way in (-1, 1)]
+            ended = all(ends)
             hits, field_of_view_mm = look.hits_prompts, focus.field_of_view_mm
         first, last = depth_limits(prompts, working.grid)
         mask[:first] = mask[last + 1 :] = False

@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader
 from synthfm3d import __version__
 from synthfm3d.loading.datasets import PatchDataset, Sample
 from synthfm3d.loading.patches import volumes_of
-from synthfm3d.model.checkpoint import WEIGHTS_FILE, choose_device, write_network
+from synthfm3d.model.checkpoint import choose_device, write_network
+from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig
 from synthfm3d.training.loss import segmentation_loss
