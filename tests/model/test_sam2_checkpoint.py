@@ -99,6 +99,8 @@ def test_every_place_is_loaded_by_name_and_has_a_hash(tmp_path, sam2):
 def test_a_model_runs_at_another_size_of_the_image(tmp_path, sam2):
     write_folder(tmp_path / "run", sam2, CARD)
     assert load_model(f"{tmp_path}/run@256", "cpu").grid_shape[1:] == (256, 256)
+    with pytest.raises(InputError, match=r"default@512: only SAM 2 runs at another size"):
+        load_model("default@512", "cpu")
     with pytest.raises(InputError, match="multiple of 32"):
         load_model(f"{tmp_path}/run@100", "cpu")
 

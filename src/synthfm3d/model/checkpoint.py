@@ -63,13 +63,13 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
         If there is no such model, or its file is not one of ours.
     """
     path = weights_path(name)
-    if path is None:
-        return RandomWalker()
     plain, image_size = split_image_size(name)
     place = choose_device(device)
-    if path.suffix == ".safetensors" and not is_folder_of_sam2(path.parent):
+    if path is None or (path.suffix == ".safetensors" and not is_folder_of_sam2(path.parent)):
         if image_size is not None:
-            raise InputError(f"{name}: a volumetric model has one size: leave out @{image_size}.")
+            raise InputError(f"{name}: only SAM 2 runs at another size: leave out @{image_size}.")
+        if path is None:
+            return RandomWalker()
         network, _ = read_network(path)
         return VolumetricModel(network, Path(plain).name, place)
     try:
@@ -84,11 +84,12 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
 
 def weights_path(name: str) -> Path | None:
     """The weights file of a model by name (see ``load_model``), None for one without weights."""
-    if name == "random-walker":
+    plain, _ = split_image_size(name)
+    if plain == "random-walker":
         return None
-    if name == "default":
+    if plain == "default":
         return Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
-    path = Path(split_image_size(name)[0])
+    path = Path(plain)
     if path.is_dir():
         path = path / WEIGHTS_FILE
     elif _HUB_NAME.fullmatch(str(path)) and not path.exists() and not path.parent.exists():
