@@ -142,7 +142,8 @@ def test_two_processes_train_as_one_with_twice_the_accumulation(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     subprocess.run(_command(_recipe(tmp_path, steps=4, accumulation=2), one), check=True, capture_output=True)
     launch = [
-        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+        # --multi_gpu starts processes; --device cpu of our own keeps them off any GPU (gloo).
+        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
         "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
         "--main_process_port", "0", "-m", "synthfm3d",
     ]  # fmt: skip

@@ -228,13 +228,21 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     if not len(seen):
         return None
     # Small objects as often as large ones: a label is drawn, not a pixel.
-    shown = np.flatnonzero(sizes[:, int(draw.choice(seen)) - 1] >= settings.least_pixels)
+    value = int(draw.choice(seen))
+    shown = np.flatnonzero(sizes[:, value - 1] >= settings.least_pixels)
     stride = int(draw.choice(settings.strides))
-    at = _prompted_slice(probes, shown, stride, settings, draw)
     sign = -1 if draw.random() < settings.reverse else 1
+    at = int(probes[draw.choice(shown)])
+    if draw.random() < settings.ends:
+        upwards = 1 if draw.random() < 0.5 else -1
+        end = _end(scene, value, probes, shown, upwards)
+        # So many slices of the clip lie between the prompted one and its last towards the end.
+        beyond = stride * (settings.length - 1 - first if sign == upwards else first)
+        # Where too little is left of the object on the slice that this gives, another volume is tried.
+        at = int(np.clip(end - upwards * draw.integers(max(1, beyond)), *sorted((at, end))))
     window = np.clip(at + sign * stride * (np.arange(settings.length) - first), 0, depth - 1)
     images, planes = _rendered(scene, window)
-    objects = _objects(scene, planes[first], settings, draw)
+    objects = _objects(scene, planes[first], value, settings, draw)
     if not objects:
         return None
     targets = np.stack([np.isin(planes, values) for values in objects])
@@ -245,15 +253,20 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     return Clip(slices, targets[kept]) if kept.any() else None
 
 
-def _prompted_slice(
-    probes: Array, shown: Array, stride: int, settings: ClipSettings, draw: np.random.Generator
-) -> int:
-    """A slice on which the object was seen: anywhere, or so close to its end that the clip crosses it."""
-    if draw.random() < settings.ends:
-        end = int(probes[shown[0] if draw.random() < 0.5 else shown[-1]])
-        near = np.abs(probes[shown] - end) <= stride * settings.length // 2
-        shown = shown[near]
-    return int(probes[draw.choice(shown)])
+def _end(scene: Scene, value: int, probes: Array, shown: Array, upwards: int) -> int:
+    """The outermost slice on which a label is visible above (1) or below (-1), found by halving."""
+    place = int(shown[-1] if upwards > 0 else shown[0])
+    inside, outside = int(probes[place]), int(probes[place])
+    if 0 <= place + upwards < len(probes):
+        outside = int(probes[place + upwards])
+    while abs(outside - inside) > 1:
+        middle = (inside + outside) // 2
+        _, plane = render(scene, range(middle, middle + 1))
+        if (plane == value).any():
+            inside = middle
+        else:
+            outside = middle
+    return inside
 
 
 def _rendered(scene: Scene, window: Array) -> tuple[Array, Array]:
@@ -265,9 +278,9 @@ def _rendered(scene: Scene, window: Array) -> tuple[Array, Array]:
 
 
 def _objects(
-    scene: Scene, plane: Array, settings: ClipSettings, draw: np.random.Generator
+    scene: Scene, plane: Array, value: int, settings: ClipSettings, draw: np.random.Generator
 ) -> list[list[int]]:
-    """Labels of up to ``most_objects`` objects that are visible on a slice (y, x)."""
+    """Labels of up to ``most_objects`` objects that are visible on a slice (y, x); ``value`` comes first."""
     sizes = np.bincount(plane.reshape(-1), minlength=256)
     families = {
         layer.label: sorted({inner.label for inner in structure.layers if inner.label})
@@ -275,12 +288,12 @@ def _objects(
         for layer in structure.layers
         if layer.label
     }
-    values = draw.permutation(np.flatnonzero(sizes[1:] >= settings.least_pixels) + 1)
-    chosen = [int(value) for value in values[: settings.most_objects]]
+    others = draw.permutation(np.flatnonzero(sizes[1:] >= settings.least_pixels) + 1)
+    chosen = [value, *(int(other) for other in others if other != value)][: settings.most_objects]
     return [
-        families[value] if draw.random() < settings.whole_structure else [value]
-        for value in chosen
-        if value in families
+        families[label] if draw.random() < settings.whole_structure else [label]
+        for label in chosen
+        if label in families
     ]
 
 
