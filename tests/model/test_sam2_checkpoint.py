@@ -24,6 +24,7 @@ from synthfm3d.model.sam2_checkpoint import (
 )
 from synthfm3d.model.sam2_configuration import configuration_of
 from synthfm3d.model.sam2_names import from_meta, to_meta
+from synthfm3d.model.sam2_propagation import SliceStack, propagate
 from synthfm3d.model.sam2_sizes import Sam2Settings
 
 OFFICIAL = ["tiny", "small", "base-plus", "large"]
@@ -204,7 +205,7 @@ def test_the_card_says_that_the_data_are_synthetic_and_how_it_was_made():
 @pytest.mark.skipif(
     "SYNTHFM3D_SAM2_SOURCE" not in os.environ, reason="needs Meta's source: set SYNTHFM3D_SAM2_SOURCE"
 )
-def test_metas_own_code_reads_what_is_written_and_sees_the_same(tmp_path, slices):
+def test_metas_own_code_reads_what_is_written_and_gives_the_same_masks(tmp_path, slices, said):
     """The unpacked source distribution ``sam2`` as an oracle; imports that it does not need are stubbed."""
     meta = _meta_tiny(os.environ["SYNTHFM3D_SAM2_SOURCE"], 128)
     torch.manual_seed(1)
@@ -215,11 +216,40 @@ def test_metas_own_code_reads_what_is_written_and_sees_the_same(tmp_path, slices
     torch.save({"model": meta.state_dict()}, tmp_path / "meta.pt")
     network = read_pt(tmp_path / "meta.pt", 128)
     assert set(to_meta(network.sam.state_dict())) == set(meta.state_dict())
+    meta.eval()
     with torch.inference_mode():
-        theirs = meta.eval().forward_image(slices[:2])
+        theirs = meta.forward_image(slices[:2])
         ours = network.encode(slices[:2])
     for mine, other in zip((ours.fine, ours.middle, ours.coarse), theirs["backbone_fpn"], strict=True):
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+    stack = SliceStack(len(slices), lambda index: slices[index])
+    for kind in ("click", "box"):
+        answers = dict(propagate(network, stack, {3: [said[kind]]}))
+        for way in (range(3, len(slices)), range(3, -1, -1)):
+            for index, logits in _metas_answers(meta, slices, said[kind], way):
+                torch.testing.assert_close(answers[index].best, logits, atol=1e-5, rtol=0)
+
+
+def _metas_answers(meta, slices, prompt, way):
+    """Logits of the slices of a way, the first of which is prompted, from Meta's ``track_step``."""
+    known = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
+    for index in way:
+        prompted = index == way.start
+        with torch.inference_mode():
+            _, features, positions, sizes = meta._prepare_backbone_features(
+                meta.forward_image(slices[index : index + 1])
+            )
+            said = {"point_coords": prompt.points[None], "point_labels": prompt.labels[None]}
+            answer = meta.track_step(
+                frame_idx=index, is_init_cond_frame=prompted, current_vision_feats=features,
+                current_vision_pos_embeds=positions, feat_sizes=sizes,
+                point_inputs=said if prompted else None, mask_inputs=None, output_dict=known,
+                num_frames=len(slices), track_in_reverse=way.step < 0, run_mem_encoder=True,
+            )  # fmt: skip
+        # As its predictor for videos keeps them.
+        answer["maskmem_features"] = answer["maskmem_features"].to(torch.bfloat16)
+        known["cond_frame_outputs" if prompted else "non_cond_frame_outputs"][index] = answer
+        yield index, answer["pred_masks"]
 
 
 def _meta_tiny(source, size):
@@ -281,5 +311,12 @@ def _meta_tiny(source, size):
         use_obj_ptrs_in_encoder=True, add_tpos_enc_to_obj_ptrs=True, proj_tpos_enc_in_obj_ptrs=True,
         pred_obj_scores=True, pred_obj_scores_mlp=True, fixed_no_obj_ptr=True, use_mlp_for_obj_ptr_proj=True,
         directly_add_no_mem_embed=True, use_mask_input_as_output_without_sam=True,
-        multimask_output_in_sam=True,
+        multimask_output_in_sam=True, sigmoid_scale_for_mem_enc=20.0, sigmoid_bias_for_mem_enc=-10.0,
+        binarize_mask_from_pts_for_mem_enc=True, iou_prediction_use_sigmoid=True,
+        use_signed_tpos_enc_to_obj_ptrs=True, only_obj_ptrs_in_the_past_for_eval=True,
+        multimask_output_for_tracking=True, use_multimask_token_for_obj_ptr=True, multimask_min_pt_num=0,
+        multimask_max_pt_num=1, sam_mask_decoder_extra_args={
+            "dynamic_multimask_via_stability": True, "dynamic_multimask_stability_delta": 0.05,
+            "dynamic_multimask_stability_thresh": 0.98,
+        },
     )  # fmt: skip

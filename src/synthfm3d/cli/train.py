@@ -83,7 +83,7 @@ def train(
         def report(entry: dict[str, Any]) -> None:
             nonlocal seen
             nonlocal begun
-            told = [f"{name} {entry[name]:.3f}" for name in ("loss", "soft_dice", "dice") if name in entry]
+            told = [f"{name} {entry[name]:.3f}" for name in ("loss", "soft_dice") if name in entry]
             told += [f"{name} {value:.3f}" for name, value in entry.items() if name == "validation_dice"]
             if seen:
                 speed = (entry["step"] - begun[0]) * samples / max(1e-9, monotonic() - begun[1])

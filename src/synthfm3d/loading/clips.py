@@ -239,7 +239,8 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
         # So many slices of the clip lie between the prompted one and its last towards the end.
         beyond = stride * (settings.length - 1 - first if sign == upwards else first)
         # Where too little is left of the object on the slice that this gives, another volume is tried.
-        at = int(np.clip(end - upwards * draw.integers(max(1, beyond)), *sorted((at, end))))
+        low, high = sorted((at, end))
+        at = min(max(end - upwards * int(draw.integers(max(1, beyond))), low), high)
     window = np.clip(at + sign * stride * (np.arange(settings.length) - first), 0, depth - 1)
     images, planes = _rendered(scene, window)
     objects = _objects(scene, planes[first], value, settings, draw)

@@ -48,6 +48,9 @@ def clip_loss(
         for decoded in answer.rounds
     ]
     means = {name: torch.stack([term[name] for term in terms]).mean() for name in terms[0]}
+    # For the log: the Dice of the best candidates where there is an object.
+    present = means.pop("present").clamp(min=1e-6)
+    means["soft_dice"] = (1 - means["dice"] / present).detach()
     means["total"] = (
         settings.focal * means["focal"]
         + settings.dice * means["dice"]
@@ -74,6 +77,7 @@ def answer_loss(
         "focal": (focal.gather(1, best)[:, 0] * there).sum() / objects,
         "dice": (dice.gather(1, best)[:, 0] * there).sum() / objects,
         "iou": (iou_error * there).sum() / objects,
+        "present": there.mean(),
         "score": functional.binary_cross_entropy_with_logits(decoded.score[:, 0].float(), there),
     }
 
