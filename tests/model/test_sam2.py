@@ -183,6 +183,21 @@ def test_a_negative_click_elsewhere_corrects_that_slice(sam2):
     assert not np.array_equal(given[4], corrected[4])
 
 
+def test_a_later_click_corrects_the_earlier_answer_where_there_is_one(sam2):
+    model = _model(sam2)
+    features = model.prepare(_channels(), (1.0, 1.0, 1.0))
+    clicks = np.array([[2.0, 20, 30], [4.0, 22, 30]])
+    plain = model.logits(features, GridPrompts(positive=clicks[:1]))
+    anew = model.logits(features, GridPrompts(positive=clicks))
+    revised = model.logits(features, GridPrompts(positive=clicks), previous=plain)
+    assert np.array_equal(revised[2], plain[2])
+    assert not np.array_equal(revised[4], anew[4])
+    assert not np.array_equal(revised[4], plain[4])
+    # Turned round, the other click is the first.
+    turned = model.logits(features, GridPrompts(positive=clicks[::-1].copy()), previous=plain)
+    assert np.array_equal(turned[4], anew[4])
+
+
 def test_nothing_said_about_a_slice_is_refused():
     with pytest.raises(ValueError, match="a point or a mask"):
         SlicePrompt(torch.zeros(0, 2), torch.zeros(0, dtype=torch.int32))

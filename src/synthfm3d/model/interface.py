@@ -79,7 +79,7 @@ class SliceModel(PromptableModel, Protocol):
     ) -> Iterator[tuple[int, Array]]:
         """Log-odds float32 (y, x) of every slice, each with its index, in an order of the model's choice.
 
-        An index may come again: the later answer counts. ``previous`` is as for ``logits``; at the
-        slices with nothing but negative clicks they are what these correct.
+        An index may come again: the later answer counts. ``previous`` is as for ``logits``: what clicks on
+        other slices than the first correct.
         """
         ...

@@ -48,16 +48,13 @@ class Sam2Model:
         _, height, width = slices.shape
         said = slice_prompts(prompts, slices.shape, self.network.image_size, self.device)
         stack = SliceStack(slices.shape[0], lambda index: self._read(slices, index))
-        # Only negative clicks do not start an object: they correct what is found without them.
-        starting = {index: prompt for index, prompt in said.items() if _names_object(prompt)}
-        correcting = {index: prompt for index, prompt in said.items() if index not in starting}
+        starting = _starting(said, prompts, revised=previous is not None)
         earlier: dict[int, Tensor] = {}
-        if correcting:
-            if previous is not None:
-                earlier = {index: self._shrunk(previous[index]) for index in correcting}
-            else:
-                found = propagate(self.network, stack, {z: [prompt] for z, prompt in starting.items()})
-                earlier = {index: decoded.best for index, decoded in found if index in correcting}
+        if previous is not None:
+            earlier = {index: self._shrunk(previous[index]) for index in said if index not in starting}
+        elif len(starting) < len(said):
+            found = propagate(self.network, stack, {index: [said[index]] for index in starting})
+            earlier = {index: decoded.best for index, decoded in found if index in said.keys() - starting}
         for index, decoded in propagate(self.network, stack, {z: [p] for z, p in said.items()}, earlier):
             native = functional.interpolate(
                 decoded.best.float(), (height, width), mode="bilinear", align_corners=False
@@ -120,8 +117,20 @@ def slice_prompts(
     return said
 
 
-def _names_object(prompt: SlicePrompt) -> bool:
-    return prompt.mask is not None or bool((prompt.labels > 0).any())
+def _starting(said: dict[int, SlicePrompt], prompts: GridPrompts, *, revised: bool) -> set[int]:
+    """Slices from which the object is found; what is said on the others corrects what was found there.
+
+    Negative clicks start nothing. Of a ``revised`` answer only boxes and masks do, or the first click:
+    later clicks were made on seeing it.
+    """
+    named = {at for at, prompt in said.items() if prompt.mask is not None or (prompt.labels > 0).any()}
+    if not revised:
+        return named
+    outlined = {at for at in named if said[at].mask is not None or (said[at].labels > 1).any()}
+    if outlined or not len(prompts.positive):
+        return outlined or named
+    first = int(np.rint(prompts.positive[0][0]))
+    return {min(named, key=lambda at: abs(at - first))}
 
 
 def _mask(outline: Array, image_size: int) -> Tensor:
