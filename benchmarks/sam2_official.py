@@ -1,22 +1,23 @@
 """Propagation through a stack of slices, ours and that of transformers' session, side by side.
 
 ``python -m benchmarks.sam2_official ours 60 5`` does it once, 60 slices and 5 objects, and prints the peak
-memory of the process in MiB: memory is measured in a process of its own.
+memory of the process in MiB (Linux): memory is measured in a process of its own.
 """
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from transformers import Sam2VideoInferenceSession
 
-from synthfm3d.model.sam2 import Sam2Network, SlicePrompt
+from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_initial import fresh_network
 from synthfm3d.model.sam2_propagation import SliceStack, propagate
 from synthfm3d.model.sam2_sizes import Sam2Settings, SizeName
+from synthfm3d.model.sam2_slice import SlicePrompt
 
 PROMPTED = 0
 
@@ -80,7 +81,9 @@ def main() -> None:
     torch.set_num_threads(1)
     for _ in WAYS[way](network_of("micro", 256), slices, objects):
         pass
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not getrusage: there a process inherits the peak of the one that started it.
+    status = Path("/proc/self/status").read_text()
+    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
 
 if __name__ == "__main__":

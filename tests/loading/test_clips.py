@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from synthfm3d.loading.augmentation import AugmentationSettings
 from synthfm3d.loading.clip_prompts import (
     KINDS,
     NO_POINT,
@@ -14,7 +15,7 @@ from synthfm3d.loading.clip_prompts import (
     draw_mask,
     draw_points,
 )
-from synthfm3d.loading.clips import AugmentationSettings, ClipDataset, ClipSettings, make_clip
+from synthfm3d.loading.clips import ClipDataset, ClipSettings, make_clip
 from synthfm3d.randomness import stream
 
 SIZE = 64

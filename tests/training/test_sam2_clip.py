@@ -9,10 +9,11 @@ import torch
 
 from synthfm3d.loading.clip_prompts import NO_POINT, ClipPromptSettings
 from synthfm3d.loading.clips import ClipDataset, ClipSettings
-from synthfm3d.model.sam2 import Decoded, SlicePrompt, normalised
+from synthfm3d.model.sam2 import normalised
 from synthfm3d.model.sam2_initial import fresh_network
 from synthfm3d.model.sam2_propagation import SliceStack, propagate
 from synthfm3d.model.sam2_sizes import Sam2Settings
+from synthfm3d.model.sam2_slice import Decoded, SlicePrompt
 from synthfm3d.training.sam2_clip import ClipTracker
 from synthfm3d.training.sam2_groups import Sam2OptimiserConfig, freeze, parameter_groups, part_of
 from synthfm3d.training.sam2_loss import Sam2LossSettings, answer_loss, clip_loss

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import Dataset
 
 from synthfm3d.intensity import Windows, model_channels, windows_of
+from synthfm3d.loading.augmentation import AugmentationSettings, augmented
 from synthfm3d.loading.clip_prompts import KINDS, ClipPromptSettings, draw_mask, draw_points
 from synthfm3d.randomness import key, stream
 from synthfm3d.rendering.cpu import render
@@ -28,40 +28,6 @@ Preset = Literal["default", "ct", "mr", "us", "paper"]
 ClipSample = dict[str, Tensor]
 _PROBES = 10
 _MOST_VOLUMES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentationSettings:
-    """Changes of a clip, the same on all its slices. Angles, shear and scale as in SAM 2's training.
-
-    Parameters
-    ----------
-    flip
-        Share of clips mirrored in x, and in y.
-    affine
-        Share of clips that are turned, sheared and scaled.
-    rotation_degrees, shear_degrees, scale
-        Largest angles either way, and range of the scale.
-    gamma
-        Standard deviation of the logarithm of the exponent of intensities.
-    inversion
-        Share of clips (not in Hounsfield units) shown in negative.
-    """
-
-    flip: float = 0.5
-    affine: float = 0.5
-    rotation_degrees: float = 25.0
-    shear_degrees: float = 20.0
-    scale: tuple[float, float] = (0.8, 1.5)
-    gamma: float = 0.25
-    inversion: float = 0.15
-
-    def __post_init__(self) -> None:
-        for name in ("flip", "affine", "inversion"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
-        if not 0 < self.scale[0] <= self.scale[1] or self.gamma < 0:
-            raise ValueError(f"scale must be a range above 0, gamma 0 or more, got {self}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +215,7 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     targets = np.stack([np.isin(planes, values) for values in objects])
     windows = _windows(scene, np.concatenate([image for image, _ in looked]))
     slices = np.moveaxis(model_channels(images, windows), 0, 1)
-    slices, targets = _augmented(slices, targets, scene.modality == "ct", settings.augmentation, draw)
+    slices, targets = augmented(slices, targets, scene.modality == "ct", settings.augmentation, draw)
     kept = targets[:, first].sum(axis=(1, 2)) >= settings.least_pixels
     return Clip(slices, targets[kept]) if kept.any() else None
 
@@ -302,41 +268,6 @@ def _windows(scene: Scene, probes: Array) -> Windows:
     """Intensity windows as of the whole volume, from slices all over it."""
     grid = Grid.from_spacing((len(probes), *scene.shape[1:]), scene.spacing_mm)
     return windows_of(Volume(voxels=probes, affine=grid.affine, modality=scene.modality))
-
-
-def _augmented(
-    slices: Array, targets: Array, hounsfield: bool, settings: AugmentationSettings, draw: np.random.Generator
-) -> tuple[Array, Array]:
-    slices = slices ** np.float32(np.exp(draw.normal(0.0, settings.gamma)))
-    if not hounsfield and draw.random() < settings.inversion:
-        slices = 1 - slices
-    for axis in (-1, -2):
-        if draw.random() < settings.flip:
-            slices, targets = np.flip(slices, axis), np.flip(targets, axis)
-    if draw.random() < settings.affine:
-        slices, targets = _moved(slices, targets, settings, draw)
-    return np.ascontiguousarray(slices, np.float32), np.ascontiguousarray(targets)
-
-
-def _moved(
-    slices: Array, targets: Array, settings: AugmentationSettings, draw: np.random.Generator
-) -> tuple[Array, Array]:
-    """Turned, sheared and scaled about the middle; what comes from outside is dark and no object."""
-    turn = np.deg2rad(draw.uniform(-settings.rotation_degrees, settings.rotation_degrees))
-    shear = np.tan(np.deg2rad(draw.uniform(-settings.shear_degrees, settings.shear_degrees)))
-    scale = np.exp(draw.uniform(*np.log(settings.scale)))
-    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    matrix = rotation @ np.array([[1.0, shear], [0.0, 1.0]]) / scale
-    theta = torch.tensor(np.column_stack([matrix, np.zeros(2)]), dtype=torch.float32)[None]
-    places = functional.affine_grid(theta, [1, 1, *slices.shape[-2:]], align_corners=False)
-
-    def moved(planes: Array, mode: str) -> Array:
-        flat = torch.from_numpy(np.ascontiguousarray(planes, np.float32)).reshape(1, -1, *planes.shape[-2:])
-        return (
-            functional.grid_sample(flat, places, mode=mode, align_corners=False).numpy().reshape(planes.shape)
-        )
-
-    return moved(slices, "bilinear"), moved(targets, "nearest") > 0.5
 
 
 def _second_slice(targets: Array, first: int, settings: ClipSettings, draw: np.random.Generator) -> list[int]:

@@ -8,7 +8,6 @@ sessions, bit for bit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from torch.nn import functional
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from synthfm3d.model.sam2_memory import Memory, MemoryBank
+from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt, joined
 
 NO_OBJECT = -1024.0
 """Logit of every pixel where the model says that the object is absent."""
@@ -26,81 +26,6 @@ _CLICK_LIMIT = 1
 """Up to so many points on a slice are ambiguous: three masks are decoded, and the best is chosen."""
 _CERTAIN = 10.0
 """Logit of a mask that was given and not predicted."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Features:
-    """What the encoder sees in n slices.
-
-    Parameters
-    ----------
-    fine, middle, coarse
-        Maps (n, channel, y, x) of stride 4, 8 and 16 pixels.
-    position
-        Position encoding of the coarse map, (1, channel, y, x).
-    """
-
-    fine: Tensor
-    middle: Tensor
-    coarse: Tensor
-    position: Tensor
-
-    def of(self, index: Tensor) -> "Features":
-        """The features of chosen slices, (m,), which may repeat: one for each object."""
-        return Features(self.fine[index], self.middle[index], self.coarse[index], self.position)
-
-    def repeated(self, objects: int) -> "Features":
-        """The features of one slice for so many objects, without a copy."""
-        fine, middle, coarse = (f.expand(objects, -1, -1, -1) for f in (self.fine, self.middle, self.coarse))
-        return Features(fine, middle, coarse, self.position)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SlicePrompt:
-    """What was said about one object on one slice.
-
-    Parameters
-    ----------
-    points, labels
-        Points (p, 2), (x, y) in pixels of the model's slices, and what they are, (p,): 1 inside the object, 0
-        outside, 2 and 3 the upper left and the lower right corner of a box, which come first.
-    mask
-        bool (y, x), the object's outline, or None.
-    """
-
-    points: Tensor
-    labels: Tensor
-    mask: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        if not len(self.points) and self.mask is None:
-            raise ValueError("nothing is said: a point or a mask is needed.")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """What the model says of n objects on one slice.
-
-    Parameters
-    ----------
-    candidates
-        Logits (n, m, y, x) at a quarter of the resolution; m is 3, or 1 where nothing is ambiguous.
-    iou
-        The model's guess at the IoU of each candidate, (n, m).
-    score
-        Log-odds that the object is on this slice, (n, 1).
-    best, best_high
-        Logits of the best candidate, (n, 1, y, x), at a quarter of and at the full resolution.
-    pointer
-        (n, channel), see ``Memory``.
-    """
-
-    candidates: Tensor
-    iou: Tensor
-    score: Tensor
-    best: Tensor
-    best_high: Tensor
-    pointer: Tensor
 
 
 class Sam2Network(nn.Module):
@@ -250,7 +175,7 @@ class Sam2Network(nn.Module):
         order = (
             torch.tensor([n for members in groups.values() for n in members]).argsort().to(conditioned.device)
         )
-        return _joined(parts, order.to(conditioned.device))
+        return joined(parts, order.to(conditioned.device))
 
     def decode_masks(self, features: Features, masks: Tensor) -> Decoded:
         """Masks (n, 1, y, x) of 0 and 1 as their own answer; the decoder only makes the pointers."""
@@ -348,20 +273,3 @@ def _sines(position: Tensor, channels: int, temperature: float = 10000.0) -> Ten
     power = 2 * torch.div(torch.arange(half, device=position.device), 2, rounding_mode="floor") / half
     angle = position[:, None] / temperature**power
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
-
-
-def _joined(parts: Sequence[Decoded], order: Tensor) -> Decoded:
-    """Answers of groups as one, in the order of the objects.
-
-    One candidate beside three counts as three equal ones, which changes neither the best nor a mean.
-    """
-    most = max(part.candidates.shape[1] for part in parts)
-
-    def joined(name: str) -> Tensor:
-        tensors = [getattr(part, name) for part in parts]
-        if name in ("candidates", "iou"):
-            tensors = [t if t.shape[1] == most else t.repeat_interleave(most, dim=1) for t in tensors]
-        return torch.cat([t.to(tensors[0].dtype) for t in tensors])[order]
-
-    names = ("candidates", "iou", "score", "best", "best_high", "pointer")
-    return Decoded(**{name: joined(name) for name in names})

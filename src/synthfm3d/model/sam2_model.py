@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from synthfm3d.intensity import CHANNELS
 from synthfm3d.model.interface import Slices
-from synthfm3d.model.sam2 import Sam2Network, SlicePrompt, normalised
+from synthfm3d.model.sam2 import Sam2Network, normalised
 from synthfm3d.model.sam2_propagation import SliceStack, propagate
+from synthfm3d.model.sam2_slice import SlicePrompt
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 

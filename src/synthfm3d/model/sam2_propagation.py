@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from synthfm3d.model.sam2 import Decoded, Features, Sam2Network, SlicePrompt
+from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_memory import MemoryBank
+from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt
 
 _PREVIOUS_LIMIT = 32.0
 """Logits are kept within it before they are fed back, as SAM 2 does."""

@@ -15,8 +15,9 @@ from torch.utils.checkpoint import checkpoint
 
 from synthfm3d.loading.clip_prompts import NO_POINT, ClipPromptSettings, correction_click
 from synthfm3d.loading.clips import ClipSample
-from synthfm3d.model.sam2 import Decoded, Features, Sam2Network, SlicePrompt, normalised
+from synthfm3d.model.sam2 import Sam2Network, normalised
 from synthfm3d.model.sam2_memory import Memory, MemoryBank
+from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthfm3d.model.sam2 import Decoded, Sam2Network
+from synthfm3d.model.sam2 import Sam2Network
+from synthfm3d.model.sam2_slice import Decoded
 from synthfm3d.training.sam2_clip import Answer
 
 
