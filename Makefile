@@ -40,7 +40,7 @@ lint: $(VENV)/.installed-dev ## Check style, types, layers and the environment
 	@$(BIN)/python -c 'from importlib.util import find_spec; import sys; \
 	    sys.exit(find_spec("torchvision") and "torchvision is installed; it breaks SAM 2 beside a CPU torch: $(BIN)/python -m pip uninstall torchvision")'
 
-bench: $(VENV)/.installed-dev ## Measure, print a table, write benchmarks/latest.json
+bench: $(VENV)/.installed-bench ## Measure, print a table, write benchmarks/latest.json
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the virtual environment, caches and the demo

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from benchmarks import network, sam2, synthesis
+from benchmarks import network, processes, sam2, synthesis
 from benchmarks.measure import Results
 
 
 def main() -> None:
     results = Results()
     synthesis.measure(results)
+    processes.measure(results)
     network.measure(results)
     sam2.measure(results)
     results.show()

@@ -38,6 +38,6 @@ def realise(scene: Scene, slices: range | None = None, threads: int = 1) -> Labe
         affine[:3, 3] += affine[:3, 0] * slices.start
     return LabelledVolume(
         scene=scene,
-        image=Volume(voxels=image, affine=affine, modality=scene.modality),
-        labels=Volume(voxels=labels, affine=affine, modality=scene.modality),
+        image=Volume(voxels=image, affine=affine, modality=scene.modality, third_axis=scene.third_axis),
+        labels=Volume(voxels=labels, affine=affine, modality=scene.modality, third_axis=scene.third_axis),
     )

@@ -11,7 +11,7 @@ import pytest
 import synthfm3d
 from synthfm3d.cli import main
 
-COMMANDS = ["generate", "show", "train", "segment", "evaluate", "demo"]
+COMMANDS = ["generate", "show", "gallery", "statistics", "train", "segment", "evaluate", "demo"]
 HEAVY = ["torch", "numba", "nibabel", "scipy", "skimage", "pydantic"]
 
 

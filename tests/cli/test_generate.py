@@ -63,6 +63,7 @@ def test_image_labels_and_scene_agree_with_the_volume_in_memory(tmp_path):
         (["--settings", "none.yaml"], "none.yaml"),
         (["--shape", "12,48"], "shape"),
         (["--shape", "12,48,0"], "shape"),
+        (["--shape", "4096,4096,4096"], "shape"),
     ],
 )
 def test_impossible_wishes_are_refused_in_one_line(tmp_path, capsys, words, told):

@@ -9,8 +9,8 @@ from synthfm3d.cli import main
 
 @pytest.fixture
 def made(tmp_path):
-    """Three volumes, one of each look, as ``generate`` wrote them."""
-    for number, preset in enumerate(("ct", "mr", "us")):
+    """One volume of each preset, as ``generate`` wrote them."""
+    for number, preset in enumerate(("ct", "mr", "us", "cine-us", "paper")):
         command = ["generate", "-n", "1", "--first", str(number), "--preset", preset]
         assert main([*command, "-o", str(tmp_path / "out"), "--shape", "10,48,48", "--quiet"]) == 0
     return tmp_path / "out"
@@ -18,7 +18,7 @@ def made(tmp_path):
 
 def test_every_scene_renders_again_to_the_same_bytes(made, tmp_path):
     folders = sorted(made.glob("volume_*"))
-    assert len(folders) == 3
+    assert len(folders) == 5
     for folder in folders:
         assert main(["show", str(folder / "scene.json"), "-o", str(tmp_path / "again"), "--quiet"]) == 0
         for name in ("image.nii.gz", "labels.nii.gz", "scene.json"):

@@ -7,10 +7,13 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from synthfm3d.generate import generate
 from synthfm3d.loading.datasets import PatchDataset
-from synthfm3d.loading.patches import PatchSettings, make_patch
+from synthfm3d.loading.patches import PatchSettings, _targets, make_patch
 from synthfm3d.loading.prompting import PromptSettings
+from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.model.prompt_channels import prompt_channels
+from synthfm3d.synthesis.settings import SynthesisSettings
 
 SHAPE = (16, 64, 64)
 SMALL = PatchSettings(depth=(16, 24), in_plane=(64, 80), least_voxels=60)
@@ -46,6 +49,23 @@ def test_channels_are_intensities_from_zero_to_one(patches):
 def test_every_patch_shows_its_target(patches):
     for patch in patches:
         assert patch.target.sum() >= SMALL.least_region_voxels
+
+
+def test_a_target_that_cannot_be_seen_anywhere_is_never_prompted():
+    """Contrast-to-noise of 0.3 at least on some part of its boundary."""
+    volume = generate(2, 0, SynthesisSettings(shape=(16, 80, 80), modalities=("ct",)))
+    noise = np.random.default_rng(0).normal(0, 20, volume.image.voxels.shape).astype(np.int16)
+    invisible = replace(volume, image=volume.image.with_voxels(noise))
+
+    def prompted(volume):
+        return [mask for mask, _ in _targets(volume, SMALL, np.random.default_rng(1))]
+
+    assert len(prompted(volume)) > 2
+    assert prompted(invisible) == []
+    for mask in prompted(volume):
+        seen = boundary_contrast(volume.image.voxels, mask.astype(np.uint8), 1)
+        assert seen is not None
+        assert seen.certain >= INVISIBLE == 0.3
 
 
 def test_positive_clicks_are_inside_and_negative_ones_outside(patches):

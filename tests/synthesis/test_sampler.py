@@ -43,10 +43,14 @@ def only(layout: str) -> SynthesisSettings:
 
 
 @pytest.mark.parametrize("layout", ["trunk", "free", "head"])
-def test_every_scene_without_a_table_has_eight_to_twelve_organs(layout):
+def test_scenes_without_a_table_have_eight_to_fourteen_organs_and_more_in_a_deeper_stack(layout):
     for index in range(20):
-        names = [s.name for s in draw_scene(2, index, only(layout)).anatomy.structures]
-        assert 8 <= len([n for n in names if n.startswith("organ") and "twin" not in n]) <= 12
+        scene = draw_scene(2, index, only(layout))
+        depth, height, width = (n * mm for n, mm in zip(scene.shape, scene.spacing_mm, strict=True))
+        deeper = min(max(depth / min(height, width), 1.0), 2.0)
+        names = [s.name for s in scene.anatomy.structures]
+        organs = len([n for n in names if n.startswith("organ") and "twin" not in n])
+        assert round(8 * deeper) <= organs <= round(14 * deeper)
 
 
 def test_the_abdomen_has_paired_kidneys_behind_and_the_liver_beside_the_stomach():
@@ -100,9 +104,16 @@ def test_organs_are_born_grow_erode_and_end():
         if hasattr(part, "scale")
     ]
     assert len(curves) > 20
-    for (birth, small), (grown, full), (erosion, still), (end, shrunk) in curves:
-        assert birth < grown < erosion < end
-        assert small < full == still > shrunk
+    for curve in curves:
+        heights, scales = zip(*curve, strict=True)
+        assert list(heights) == sorted(set(heights))
+        grown = scales.index(1.0)
+        erosion = len(scales) - 1 - scales[::-1].index(1.0)
+        assert 0 < grown < erosion < len(scales) - 1
+        assert list(scales[: grown + 1]) == sorted(scales[: grown + 1])
+        assert list(scales[erosion:]) == sorted(scales[erosion:], reverse=True)
+        assert set(scales[grown : erosion + 1]) == {1.0}
+    assert {len(curve) for curve in curves} == {4, 12}  # constant rates, and those of an ellipsoid
 
 
 def test_bifurcations_follow_murrays_law():
@@ -161,21 +172,48 @@ def test_switching_one_axis_off_leaves_the_others_as_they_were(axis):
 
 
 def test_every_labelled_layer_can_be_told_from_what_is_around_it():
-    """Contrast-to-noise as asked for, where the outer neighbour is the layer above or the cavity."""
-    least = 4.0  # far above the default of 0.5, so that chance alone does not reach it
+    """Contrast-to-noise as asked for, against the layer above, the host or the cavity."""
+    least = 4.0  # far above the default, so that chance alone does not reach it
     settings = SynthesisSettings(modalities=("ct", "mr"), contrast=ContrastSettings(least_contrast=least))
     for index in range(40):
         scene = draw_scene(7, index, settings)
         noise = scene.acquisition.noise_hu if scene.modality == "ct" else scene.acquisition.noise
-        around = scene.contrast.tissues[0][-1].mean
-        pairs = zip(scene.anatomy.structures[1:], scene.contrast.tissues[1:], strict=True)
-        for structure, tissues in pairs:
-            outer = around
-            for layer, tissue in zip(structure.layers, tissues, strict=True):
-                same = layer.material == structure.layers[0].material and tissue.mean == tissues[0].mean
-                if layer.label and not (same and layer is not structure.layers[0]):
-                    assert abs(tissue.mean - outer) >= least * noise, (index, structure.name)
+        shown = abs if scene.modality == "mr" else float  # MR shows magnitudes
+        innermost = {}
+        for structure, tissues in zip(scene.anatomy.structures, scene.contrast.tissues, strict=True):
+            outer = innermost.get(structure.within or "body")
+            innermost[structure.name] = tissues[-1].mean
+            if structure.name == "body":
+                continue
+            for n, (layer, tissue) in enumerate(zip(structure.layers, tissues, strict=True)):
+                same = n > 0 and layer.material == structure.layers[n - 1].material
+                if layer.label and not same:
+                    step = abs(shown(tissue.mean) - shown(outer))
+                    assert step >= least * noise, (index, structure.name)
                 outer = tissue.mean
+
+
+def test_a_whole_body_fills_the_field_of_view_where_the_pixels_allow_it():
+    settings = replace(only("abdomen"), modalities=("ct", "mr"), pixel_mm=(0.5, 3.0), shape=(16, 192, 192))
+    for index in range(10):
+        assert 300 <= 192 * draw_scene(5, index, settings).spacing_mm[1] <= 460
+    narrow = replace(settings, pixel_mm=(0.5, 0.7))
+    assert all(draw_scene(5, index, narrow).spacing_mm[1] == 0.7 for index in range(10))
+
+
+def test_paired_organs_have_the_same_signals():
+    layouts = LayoutShares(trunk=0.0, abdomen=1.0, heart=0.0, head=0.0, free=0.0)
+    found = 0
+    for index in range(12):
+        scene = draw_scene(3, index, SynthesisSettings(anatomy=AnatomySettings(layouts=layouts)))
+        means = {
+            structure.name: tissues[0].mean
+            for structure, tissues in zip(scene.anatomy.structures, scene.contrast.tissues, strict=True)
+        }
+        if "left kidney" in means and "right kidney" in means:
+            found += 1
+            assert means["left kidney"] == means["right kidney"]
+    assert found > 4
 
 
 def test_a_drawn_parameter_has_six_significant_digits():

@@ -33,7 +33,7 @@ def generate(
     seed: Seed = 0,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first volume.")] = 0,
     preset: Annotated[
-        str, typer.Option("--preset", help="default, ct, mr, us, or paper (the published recipe).")
+        str, typer.Option("--preset", help="default, ct, mr, us, cine-us (a beating heart), or paper.")
     ] = "default",
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="YAML file of settings, laid over the preset.")
@@ -61,21 +61,18 @@ def generate(
     Volume n is a function of the seed and n alone: the same on every machine, with any number of
     threads, in any order. One picture, contact_sheet.png, shows the first 24.
     """
-    from synthfm3d.cli.settings import read_settings, settings_schema, settings_yaml
+    from synthfm3d.cli.presets import chosen_preset
+    from synthfm3d.cli.settings import settings_schema, settings_yaml
     from synthfm3d.errors import InputError
     from synthfm3d.generate import generate as make
     from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
-    from synthfm3d.synthesis.presets import PRESETS
     from synthfm3d.synthesis.settings import SynthesisSettings
 
     if schema:
         print_json(settings_schema(SynthesisSettings))
         return
-    if preset not in PRESETS:
-        raise InputError(f"--preset {preset}: there is no such preset; choose {', '.join(PRESETS)}.")
-    words = [*(overrides or []), *([f"shape=[{shape}]"] if shape else [])]
-    settings = read_settings(SynthesisSettings, settings_file, words, base=PRESETS[preset])
+    settings = chosen_preset(preset, settings_file, overrides, shape)
     if print_settings:
         typer.echo(settings_yaml(settings), nl=False)
         return

@@ -13,6 +13,7 @@ from scipy import ndimage
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.prompting import PromptSettings, draw_prompts
+from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 from synthfm3d.regions import FIELD_OF_VIEW_RANGE, region_grid, resample
@@ -40,7 +41,7 @@ class PatchSettings:
     least_voxels, least_region_voxels
         Smallest target in the rendered volume and in the patch.
     least_contrast
-        Smallest difference of mean intensity inside and around a target, in standard deviations.
+        Smallest contrast-to-noise ratio that some part of a target's boundary must have.
     whole_structure
         Share of targets that are all labels of their structure, wall and content together.
     off_centre
@@ -60,7 +61,7 @@ class PatchSettings:
     least_field_pixels: int = 32
     least_voxels: int = 150
     least_region_voxels: int = 400
-    least_contrast: float = 0.35
+    least_contrast: float = INVISIBLE
     whole_structure: float = 0.35
     off_centre: float = 0.35
     inversion: float = 0.15
@@ -142,7 +143,8 @@ def _targets(
             slice(min(b[n].start for b in present), max(b[n].stop for b in present)) for n in range(3)
         )
         mask = np.isin(labels, family)
-        if _contrast(volume.image.voxels, mask, box) >= settings.least_contrast:
+        seen = boundary_contrast(volume.image.voxels, mask.view(np.uint8), 1)
+        if seen is not None and seen.certain >= settings.least_contrast:
             yield mask, box
 
 
@@ -153,19 +155,6 @@ def _family(scene: Scene, value: int) -> list[int]:
         if value in values:
             return sorted(values)
     raise ValueError(f"label {value} belongs to no structure of the scene.")
-
-
-def _contrast(image: Array, mask: Array, box: tuple[slice, ...]) -> float:
-    """Difference of means inside a mask and within 4 pixels around it, in standard deviations."""
-    wide = tuple(slice(max(0, s.start - 4), s.stop + 4) for s in box[1:])
-    inside = mask[(box[0], *wide)]
-    around = ndimage.binary_dilation(inside, np.ones((1, 3, 3), bool), iterations=4) & ~inside
-    if not around.any():
-        return 0.0
-    values = image[(box[0], *wide)].astype(np.float32)
-    within, beside = values[inside], values[around]
-    spread = 0.5 * float(within.std() + beside.std()) + 1e-6
-    return abs(float(within.mean() - beside.mean())) / spread
 
 
 def _patch_of(

@@ -1,9 +1,11 @@
-"""Pictures of volumes: grey slices, masks and marks over them, three planes, contact sheets.
+"""Pictures of volumes: grey slices, masks and marks over them, three planes, frames, contact sheets.
 
 A picture is a uint8 array (row, column, 3) in sRGB, made with NumPy and Pillow alone. Letters come
 from the font inside Pillow, so a picture is the same on every machine.
 """
 
+from synthfm3d.pictures.frames import frames_in_time
+from synthfm3d.pictures.histogram import histogram_svg
 from synthfm3d.pictures.overlay import (
     MARK_COLOUR,
     PALETTE,
@@ -25,7 +27,9 @@ __all__ = [
     "Mark",
     "contact_sheet",
     "data_uri",
+    "frames_in_time",
     "grey",
+    "histogram_svg",
     "label_colour",
     "overlay",
     "png_bytes",

@@ -11,7 +11,7 @@ from synthfm3d.generate import LabelledVolume
 from synthfm3d.intensity import windows_of
 from synthfm3d.io.atomic import write_atomically
 from synthfm3d.io.nifti import write_nifti
-from synthfm3d.pictures import Layer, contact_sheet, png_bytes, three_planes
+from synthfm3d.pictures import Layer, contact_sheet, frames_in_time, png_bytes, three_planes
 from synthfm3d.volume import Array
 
 CONTACT_SHEET = "contact_sheet.png"
@@ -46,13 +46,16 @@ def write_volume(folder: Path, volume: LabelledVolume) -> None:
 
 
 def tiles(volume: LabelledVolume, height_px: int = 150) -> tuple[Array, Array]:
-    """Three planes through the middle of a volume, without and with its labels."""
-    centre = np.array(volume.image.voxels.shape) // 2
-    z, y, x = (float(v) for v in volume.image.grid.to_mm(centre))
+    """Three planes through the middle of a volume, or frames of a sequence, without and with its labels."""
     window = windows_of(volume.image).bounds[0]
-    plain = three_planes(volume.image, (z, y, x), window, height_px=height_px)
-    layer = Layer(labels=volume.labels, fill=0.35, outline_px=1)
-    return plain, three_planes(volume.image, (z, y, x), window, layers=[layer], height_px=height_px)
+    layers = [Layer(labels=volume.labels, fill=0.35, outline_px=1)]
+    if volume.image.third_axis == "time":
+        plain = frames_in_time(volume.image, window, height_px=height_px)
+        return plain, frames_in_time(volume.image, window, layers=layers, height_px=height_px)
+    centre = np.array(volume.image.voxels.shape) // 2
+    r, a, s = (float(v) for v in volume.image.grid.to_mm(centre))
+    plain = three_planes(volume.image, (r, a, s), window, height_px=height_px)
+    return plain, three_planes(volume.image, (r, a, s), window, layers=layers, height_px=height_px)
 
 
 def caption(volume: LabelledVolume) -> str:

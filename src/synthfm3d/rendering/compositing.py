@@ -19,6 +19,7 @@ from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.rendering.tables import (
     BLEND_MM,
     CAPSULE,
+    CLUSTER,
     COARSE,
     COARSE_MM,
     CONFINED,
@@ -40,6 +41,7 @@ from synthfm3d.rendering.tables import (
     STAR,
     TEXTURE,
     THICKNESS_MM,
+    TILED,
     WARP_X,
     WARP_Y,
     X_HIGH,
@@ -47,124 +49,208 @@ from synthfm3d.rendering.tables import (
     Y_HIGH,
     Y_LOW,
 )
-from synthfm3d.synthesis.scene import TEXTURES
+from synthfm3d.rendering.tiles import tile_row
+from synthfm3d.synthesis.scene import TEXTURES, Scene
+from synthfm3d.volume import Array
 
 _f32 = np.float32
 _FAR = np.float32(-1e4)
+_BLOCK = 16
+"""Pixels that the widest vector registers hold at once."""
+_PATCH_EDGE = np.float32(4)
+"""Patches inside a tissue change over half a standard deviation of their field."""
 _FADE_FROM = np.float32(0.2)
 """Level of the coarse shape noise from which boundaries fade."""
 
 
+def lengths_of(scene: Scene) -> Array:
+    """What ``compose_slice`` has to know of a whole scene, float32 (11,), lengths in mm."""
+    anatomy, boundary = scene.anatomy, scene.boundary
+    return np.array(
+        [
+            *scene.spacing_mm[1:],
+            *boundary.psf_mm,
+            anatomy.warp_amplitude_mm,
+            anatomy.cavity_depth_mm,
+            boundary.texture_shield_mm,
+            boundary.fade,
+            boundary.rim,
+            boundary.rim_mm,
+            scene.contrast.outside.mean,
+        ],
+        np.float32,
+    )
+
+
 @kernel
 def compose_slice(
-    parts, structures, layers, planes, y_first, y_weights, y_step, x_step,
-    psf_z, psf_plane, warp_mm, cavity_mm, shield_mm, fade, rim, rim_mm, outside, signal, labels,
+    parts, structures, layers, tiles, places, tile_weights, planes, y_first, y_weights, lengths, signal,
+    labels,
 ):  # fmt: skip
     """Fill ``signal`` float32 and ``labels`` uint8, both (y, x), for one slice.
 
-    ``parts`` are the rows of this slice; ``planes`` (field, node row, x) come from ``field_slice``;
-    ``y_first`` (field, y) and ``y_weights`` (field, y, 4) interpolate them; steps and lengths in mm.
+    ``parts`` are the rows of this slice; ``tiles`` (field, y, x), ``places`` (field, 4, 2) and
+    ``tile_weights`` (field, 4) make the finest fields; ``planes`` (field, node row, x) come from
+    ``field_slice``, ``y_first`` (field, y) and ``y_weights`` (field, y, 4) interpolate them; ``lengths``
+    come from ``lengths_of``.
     """
+    y_step, x_step, psf_z, psf_plane = lengths[0], lengths[1], lengths[2], lengths[3]
+    warp_mm, cavity_mm, shield_mm = lengths[4], lengths[5], lengths[6]
+    fade, rim, rim_mm, outside = lengths[7], lengths[8], lengths[9], lengths[10]
     height, width = signal.shape
     count = structures.shape[0]
-    fields = np.empty((TEXTURES + 4, width), np.float32)
-    y_mm = np.empty(width, np.float32)
-    x_mm = np.empty(width, np.float32)
-    distance = np.empty((count, width), np.float32)
-    sharpness = np.empty((count, width), np.float32)
+    # Rows are worked on in whole blocks: what is left of one would be done pixel by pixel.
+    padded = (width + _BLOCK - 1) // _BLOCK * _BLOCK
+    fields = np.zeros((TEXTURES + 4, padded), np.float32)
+    y_mm = np.empty(padded, np.float32)
+    x_mm = np.empty(padded, np.float32)
+    distance = np.empty((count, padded), np.float32)
+    sharpness = np.empty((count, padded), np.float32)
     first = np.empty(count, np.int64)
     after = np.empty(count, np.int64)
-    body = np.empty(width, np.float32)
-    cut = np.empty((count, width), np.float32)
-    value = np.empty(width, np.float32)
-    label = np.empty(width, np.int32)
+    body = np.empty(padded, np.float32)
+    cut = np.empty((count, padded), np.float32)
+    value = np.empty(padded, np.float32)
+    label = np.empty(padded, np.int32)
     variance_z = psf_z * psf_z
     variance_plane = psf_plane * psf_plane
     per_shield = _f32(1.0) / shield_mm if shield_mm > _f32(0) else _f32(0)
     per_rim = _f32(1.0) / rim_mm
+    boxes, present = _boxes(parts, structures)
+    here = np.empty(count, np.int64)
+    extremes_y = _extremes(planes[WARP_Y], y_first[WARP_Y, height - 1] + 4)
+    extremes_x = _extremes(planes[WARP_X], y_first[WARP_X, height - 1] + 4)
 
     for y in range(height):
-        for f in range(TEXTURES + 4):
-            field_row(planes[f], y_first[f, y], y_weights[f, y], fields[f])
+        for f in range(TILED):
+            tile_row(tiles[f], places[f], tile_weights[f], y, fields[f, :width])
+        for f in range(TILED, TEXTURES + 4):
+            field_row(planes[f], y_first[f, y], y_weights[f, y], fields[f, :width])
         row_mm = _f32(_f32(y) * y_step)
         displaced_y = fields[WARP_Y]
         displaced_x = fields[WARP_X]
-        for x in range(width):
+        for x in range(padded):
             y_mm[x] = row_mm + warp_mm * displaced_y[x]
             x_mm[x] = _f32(x) * x_step + warp_mm * displaced_x[x]
             value[x] = outside
             label[x] = 0
             body[x] = _FAR
+        # Where this row's pixels come from: a structure is measured where it may be seen, no wider.
+        low_y, high_y = _bounds(extremes_y, y_first[WARP_Y, y], y_weights[WARP_Y, y])
+        low_x, high_x = _bounds(extremes_x, y_first[WARP_X, y], y_weights[WARP_X, y])
+        low_y, high_y = row_mm + warp_mm * low_y, row_mm + warp_mm * high_y
+        low_x, high_x = warp_mm * low_x, warp_mm * high_x
+
+        seen = 0
+        for k in range(present.size):
+            n = present[k]
+            reach = structures[n, REACH_MM]
+            if boxes[n, 1] + reach < low_y or boxes[n, 0] - reach > high_y:
+                continue
+            a, b = _blocks(boxes[n, 2] - reach - high_x, boxes[n, 3] + reach - low_x, x_step, padded)
+            if b > a:
+                first[seen], after[seen], here[seen] = a, b, n
+                seen += 1
 
         k = 0
-        while k < count:
+        while k < seen:
+            group = structures[here[k], NEIGHBOURHOOD]
             end = k + 1
-            if structures[k, NEIGHBOURHOOD] > _f32(0):
-                while end < count and structures[end, NEIGHBOURHOOD] == structures[k, NEIGHBOURHOOD]:
-                    end += 1
-            for n in range(k, end):
-                structure = structures[n]
-                a, b = _span(structure, parts, row_mm, x_step, width)
-                first[n] = a
-                after[n] = b
-                if b > a:
-                    _measure(
-                        structure, parts, row_mm, x_step, y_mm, x_mm, variance_z, variance_plane,
-                        a, b, fields[COARSE, a:b], fields[FINE, a:b], distance[n], sharpness[n],
-                    )  # fmt: skip
-                    d = distance[n, a:b]
-                    outline = body[a:b]
-                    if n == 0:
-                        for x in range(b - a):
-                            outline[x] = d[x]
-                    elif structure[CONFINED] > _f32(0):
-                        for x in range(b - a):
-                            d[x] = min(d[x], outline[x] - cavity_mm)
-                    if fade > _f32(0):
-                        _fade(sharpness[n, a:b], fields[COARSE, a:b], fade)
-            if end > k + 1:
-                _share_space(structures, k, end, first, after, distance, cut)
-            for n in range(k, end):
-                a = first[n]
-                b = after[n]
-                if b > a:
-                    _paint(
-                        layers[n], int(structures[n, LAYERS]),
-                        (cut if end > k + 1 else distance)[n, a:b], sharpness[n, a:b],
-                        fields[0, a:b], fields[1, a:b], fields[2, a:b], fields[3, a:b],
-                        per_shield, rim, per_rim, value[a:b], label[a:b],
-                    )  # fmt: skip
+            while group > _f32(0) and end < seen and structures[here[end], NEIGHBOURHOOD] == group:
+                end += 1
+            for m in range(k, end):
+                n, a, b = here[m], first[m], after[m]
+                _measure(
+                    structures[n], parts, low_y, high_y, low_x, high_x, x_step, y_mm, x_mm,
+                    variance_z, variance_plane, a, b, fields[COARSE, a:b], fields[FINE, a:b],
+                    distance[m], sharpness[m],
+                )  # fmt: skip
+                d = distance[m, a:b]
+                outline = body[a:b]
+                if n == 0:
+                    for x in range(b - a):
+                        outline[x] = d[x]
+                elif structures[n, CONFINED] > _f32(0):
+                    for x in range(b - a):
+                        d[x] = min(d[x], outline[x] - cavity_mm)
+                if fade > _f32(0):
+                    _fade(sharpness[m, a:b], fields[COARSE, a:b], fade)
+            shared = end > k + 1
+            if shared:
+                _share_space(structures, here, k, end, first, after, distance, cut)
+            for m in range(k, end):
+                n, a, b = here[m], first[m], after[m]
+                _paint(
+                    layers[n], int(structures[n, LAYERS]), (cut if shared else distance)[m, a:b],
+                    sharpness[m, a:b], fields[0, a:b], fields[1, a:b], fields[2, a:b], fields[3, a:b],
+                    per_shield, rim, per_rim, value[a:b], label[a:b],
+                )  # fmt: skip
             k = end
 
-        out_signal = signal[y]
-        out_label = labels[y]
+        out_signal, out_label = signal[y], labels[y]
         for x in range(width):
             out_signal[x] = value[x]
+        for x in range(width):
             out_label[x] = np.uint8(label[x])
 
 
 @inlined
-def _touches(part, row_mm, reach):
-    return part[KIND] > _f32(0) and part[Y_LOW] - reach <= row_mm <= part[Y_HIGH] + reach
+def _blocks(low_mm, high_mm, x_step, padded):
+    """The blocks of a row that reach from ``low_mm`` to ``high_mm``, as first pixel and after the last."""
+    a = max(0, int(low_mm / x_step)) // _BLOCK * _BLOCK
+    b = (int(max(high_mm / x_step, _f32(-2))) + 1 + _BLOCK) // _BLOCK * _BLOCK
+    return a, min(padded, b)
 
 
 @inlined
-def _span(structure, parts, row_mm, x_step, width):
-    """The pixels of a row that a structure may change, as first and after."""
-    reach = structure[REACH_MM]
-    low = width
-    high = 0
-    for p in range(int(structure[FIRST_PART]), int(structure[LAST_PART])):
-        part = parts[p]
-        if _touches(part, row_mm, reach):
-            low = min(low, max(0, int((part[X_LOW] - reach) / x_step)))
-            high = max(high, min(width, int((part[X_HIGH] + reach) / x_step) + 2))
+def _extremes(plane, rows):
+    """Least and largest value of each node row of a field."""
+    extremes = np.empty((rows, 2), np.float32)
+    for row in range(rows):
+        low, high = plane[row, 0], plane[row, 0]
+        for x in range(plane.shape[1]):
+            low = min(low, plane[row, x])
+            high = max(high, plane[row, x])
+        extremes[row, 0], extremes[row, 1] = low, high
+    return extremes
+
+
+@inlined
+def _bounds(extremes, first, weights):
+    """What a field cannot exceed in a row: its weights are positive."""
+    low, high = _f32(0), _f32(0)
+    for k in range(4):
+        low += weights[k] * extremes[first + k, 0]
+        high += weights[k] * extremes[first + k, 1]
     return low, high
 
 
 @inlined
+def _boxes(parts, structures):
+    """What holds each structure of a slice, (y low, y high, x low, x high) in mm; and which are there."""
+    count = structures.shape[0]
+    boxes = np.empty((count, 4), np.float32)
+    present = np.empty(count, np.int64)
+    found = 0
+    for n in range(count):
+        box = boxes[n]
+        box[0], box[1], box[2], box[3] = _f32(1e9), _f32(-1e9), _f32(1e9), _f32(-1e9)
+        there = False
+        for p in range(int(structures[n, FIRST_PART]), int(structures[n, LAST_PART])):
+            part = parts[p]
+            if part[KIND] > _f32(0):
+                there = True
+                box[0], box[1] = min(box[0], part[Y_LOW]), max(box[1], part[Y_HIGH])
+                box[2], box[3] = min(box[2], part[X_LOW]), max(box[3], part[X_HIGH])
+        if there:
+            present[found] = n
+            found += 1
+    return boxes, present[:found]
+
+
+@inlined
 def _measure(
-    structure, parts, row_mm, x_step, y_mm, x_mm, variance_z, variance_plane,
+    structure, parts, low_y, high_y, low_x, high_x, x_step, y_mm, x_mm, variance_z, variance_plane,
     low, high, coarse, fine, distance, sharpness,
 ):  # fmt: skip
     """Distance and sharpness of a structure in a row: the union of its parts, roughened."""
@@ -174,16 +260,14 @@ def _measure(
     s = sharpness[low:high]
     d[:] = _FAR
     s[:] = _f32(1)
-    width = y_mm.size
     for p in range(int(structure[FIRST_PART]), int(structure[LAST_PART])):
         part = parts[p]
-        if not _touches(part, row_mm, reach):
+        kind = part[KIND]
+        if kind == _f32(0) or part[Y_HIGH] + reach < low_y or part[Y_LOW] - reach > high_y:
             continue
-        a = max(0, int((part[X_LOW] - reach) / x_step))
-        b = min(width, int((part[X_HIGH] + reach) / x_step) + 2)
+        a, b = _blocks(part[X_LOW] - reach - high_x, part[X_HIGH] + reach - low_x, x_step, y_mm.size)
         if b <= a:
             continue
-        kind = part[KIND]
         if kind == _f32(QUADRIC):
             unite_quadric(
                 part, y_mm[a:b], x_mm[a:b], variance_z, variance_plane, blend, distance[a:b], sharpness[a:b]
@@ -215,24 +299,24 @@ def _fade(sharpness, noise, fade):
 
 
 @inlined
-def _share_space(structures, low, high, first, after, distance, cut):
+def _share_space(structures, here, low, high, first, after, distance, cut):
     """Cut structures of a neighbourhood where another one is deeper: min(d, (d - other - gap) / 2).
 
     Without a gap a structure is cut by those painted before it alone: they reach under it, so that
     their mix at the shared boundary holds nothing of the background.
     """
-    for n in range(low, high):
-        cut[n, first[n] : after[n]] = distance[n, first[n] : after[n]]
-    for n in range(low, high):
-        for other in range(low, high):
-            gap = max(structures[n, GAP_MM], structures[other, GAP_MM])
-            a = max(first[n], first[other])
-            b = min(after[n], after[other])
-            if other == n or b <= a or (other > n and gap == _f32(0)):
+    for k in range(low, high):
+        cut[k, first[k] : after[k]] = distance[k, first[k] : after[k]]
+    for k in range(low, high):
+        for m in range(low, high):
+            gap = max(structures[here[k], GAP_MM], structures[here[m], GAP_MM])
+            a = max(first[k], first[m])
+            b = min(after[k], after[m])
+            if m == k or b <= a or (m > k and gap == _f32(0)):
                 continue
-            mine = distance[n, a:b]
-            theirs = distance[other, a:b]
-            left = cut[n, a:b]
+            mine = distance[k, a:b]
+            theirs = distance[m, a:b]
+            left = cut[k, a:b]
             for x in range(b - a):
                 left[x] = min(left[x], _f32(0.5) * (mine[x] - theirs[x] - gap))
 
@@ -242,29 +326,79 @@ def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, 
     """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
     # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does
     # not know, and would not be vectorised.
+    low, high = 0, distance.size
     for m in range(count):
         layer = layers[m]
         depth = layer[DEPTH_MM]
-        thickness = layer[THICKNESS_MM]
-        number = np.int32(layer[LABEL])
-        mean = layer[MEAN]
-        w0, w1, w2, w3 = layer[TEXTURE], layer[TEXTURE + 1], layer[TEXTURE + 2], layer[TEXTURE + 3]
+        # A layer changes nothing where its fraction is 0, and deeper ones lie within its span.
+        while m > 0 and low < high and _clear(distance, sharpness, depth, low):
+            low += _BLOCK
+        while m > 0 and low < high and _clear(distance, sharpness, depth, high - _BLOCK):
+            high -= _BLOCK
         deeper = layers[m + 1, DEPTH_MM] if m + 1 < count else _f32(NO_END_MM)
-        for x in range(distance.size):
-            inside = distance[x] - depth
-            t = min(max(_f32(0.5) + inside * sharpness[x], _f32(0)), _f32(1))
-            fraction = t * t * (_f32(3) - _f32(2) * t)
-            if thickness < _f32(NO_END_MM):
-                t = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
-                fraction -= t * t * (_f32(3) - _f32(2) * t)
-            texture = (w0 * t0[x] + w1 * t1[x]) + (w2 * t2[x] + w3 * t3[x])
-            if per_shield > _f32(0):
-                edge = min(inside, abs(distance[x] - deeper)) * per_shield
-                texture *= min(max(edge, _f32(0)), _f32(1))
-            step = mean + texture - value[x]
-            if rim != _f32(0) and m == 0:
-                bump = inside * per_rim
-                bump = _f32(1) / (_f32(1) + bump * bump)
-                fraction += rim * bump * bump * min(_f32(4) * t * (_f32(1) - t) + fraction, _f32(1))
-            value[x] += fraction * step
-            label[x] = number if inside > _f32(0) and inside <= thickness else label[x]
+        left, right = high, high
+        if m + 1 < count and layers[m + 1, THICKNESS_MM] == _f32(NO_END_MM):
+            left, right = _hidden(distance, sharpness, deeper, low, high)
+        for side in range(2):
+            a, b = (low, left) if side == 0 else (right, high)
+            if b > a:
+                _paint_layer(
+                    layer, deeper, distance[a:b], sharpness[a:b], t0[a:b], t1[a:b], t2[a:b], t3[a:b],
+                    per_shield, rim if m == 0 else _f32(0), per_rim, value[a:b], label[a:b],
+                )  # fmt: skip
+
+
+@inlined
+def _clear(distance, sharpness, depth, first):
+    """Whether nothing of a layer reaches the block from ``first``."""
+    d, steep = distance[first : first + _BLOCK], sharpness[first : first + _BLOCK]
+    reached = 0
+    for x in range(_BLOCK):
+        reached += 1 if (d[x] - depth) * steep[x] > _f32(-0.5) else 0
+    return reached == 0
+
+
+@inlined
+def _hidden(distance, sharpness, deeper, low, high):
+    """Blocks within [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
+    left, right = low, high
+    while left < right and (distance[left] - deeper) * sharpness[left] < _f32(0.5):
+        left += _BLOCK
+    while left < right and (distance[right - 1] - deeper) * sharpness[right - 1] < _f32(0.5):
+        right -= _BLOCK
+    if left >= right:
+        return high, high
+    d, steep = distance[left:right], sharpness[left:right]
+    seen = 0
+    for x in range(d.size):
+        seen += 1 if (d[x] - deeper) * steep[x] < _f32(0.5) else 0
+    return (left, right) if seen == 0 else (high, high)
+
+
+@inlined
+def _paint_layer(layer, deeper, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label):
+    depth = layer[DEPTH_MM]
+    thickness = layer[THICKNESS_MM]
+    number = np.int32(layer[LABEL])
+    mean = layer[MEAN]
+    cluster = layer[CLUSTER]
+    w0, w1, w2, w3 = layer[TEXTURE], layer[TEXTURE + 1], layer[TEXTURE + 2], layer[TEXTURE + 3]
+    for x in range(distance.size):
+        inside = distance[x] - depth
+        t = min(max(_f32(0.5) + inside * sharpness[x], _f32(0)), _f32(1))
+        fraction = t * t * (_f32(3) - _f32(2) * t)
+        if thickness < _f32(NO_END_MM):
+            t = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
+            fraction -= t * t * (_f32(3) - _f32(2) * t)
+        texture = (w0 * t0[x] + w1 * t1[x]) + (w2 * t2[x] + w3 * t3[x])
+        texture += cluster * min(max(_PATCH_EDGE * t3[x], _f32(-1)), _f32(1))
+        if per_shield > _f32(0):
+            edge = min(inside, abs(distance[x] - deeper)) * per_shield
+            texture *= min(max(edge, _f32(0)), _f32(1))
+        step = mean + texture - value[x]
+        if rim != _f32(0):
+            bump = inside * per_rim
+            bump = _f32(1) / (_f32(1) + bump * bump)
+            fraction += rim * bump * bump * min(_f32(4) * t * (_f32(1) - t) + fraction, _f32(1))
+        value[x] += fraction * step
+        label[x] = number if inside > _f32(0) and inside <= thickness else label[x]

@@ -76,7 +76,8 @@ def noise_tile(edge: int, peak: float, tile_key: int) -> Array:
         noise = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, s=(edge, edge))
     noise = noise - noise.mean()
     noise /= np.sqrt(np.mean(noise * noise))
-    return np.clip(np.rint(noise * _TILE_UNIT), -32767, 32767).astype(np.int16)
+    tile: Array = np.clip(np.rint(noise * _TILE_UNIT), -32767, 32767).astype(np.int16)
+    return tile
 
 
 @kernel

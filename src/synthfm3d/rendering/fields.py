@@ -7,7 +7,7 @@ so any slice of it can be made alone.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,11 +21,15 @@ _SPACING_OVER_STD = math.sqrt(3.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplineAxis:
-    """Interpolation along one axis: ``nodes`` grid nodes, first node and 4 weights per voxel."""
+    """Interpolation along one axis: ``nodes`` grid nodes, first node and 4 weights per voxel.
+
+    ``columns`` are the weights again, (4, n): kernels read them along the axis.
+    """
 
     nodes: int
     first: Array  # int32 (n,)
     weights: Array  # float32 (n, 4)
+    columns: Array  # float32 (4, n)
 
 
 @lru_cache(maxsize=1024)
@@ -34,55 +38,101 @@ def spline_axis(length: int, std_voxels: float) -> SplineAxis:
 
     Correlation lengths below what one node per voxel can carry give one node per voxel.
     """
-    spacing = max(1.0, std_voxels * _SPACING_OVER_STD)
-    place = np.arange(length) / spacing
-    first = np.floor(place)
-    t = place - first
-    weights = np.stack(
-        [
-            (1 - t) * (1 - t) * (1 - t) / 6,
-            (3 * t * t * t - 6 * t * t + 4) / 6,
-            (-3 * t * t * t + 3 * t * t + 3 * t + 1) / 6,
-            t * t * t / 6,
-        ],
-        axis=1,
-    )
-    squares = weights * weights
-    energy = ((squares[:, 0] + squares[:, 1]) + squares[:, 2]) + squares[:, 3]
-    weights /= np.sqrt(energy)[:, None]
-    return SplineAxis(int(first[-1]) + 4, first.astype(np.int32), weights.astype(np.float32))
+    return _axis(length, max(1.0, std_voxels * _SPACING_OVER_STD))
+
+
+@lru_cache(maxsize=1024)
+def periodic_axis(length: int, std_voxels: float) -> SplineAxis:
+    """The same for a field of period ``length``: ``nodes`` are those of one period."""
+    nodes = max(4, round(length / max(1.0, std_voxels * _SPACING_OVER_STD)))
+    return replace(_axis(length, length / nodes), nodes=nodes)
+
+
+def _axis(length: int, spacing: float) -> SplineAxis:
+    first = np.empty(length, np.int32)
+    weights, columns = np.empty((length, 4), np.float32), np.empty((4, length), np.float32)
+    _fill_axis(spacing, first, weights, columns)
+    return SplineAxis(int(first[-1]) + 4, first, weights, columns)
 
 
 @kernel
-def field_slice(key, z_first, z_weights, rows, x_nodes, x_first, x_weights, plane, row):
+def _fill_axis(spacing, first, weights, columns):
+    for n in range(first.size):
+        place = n / spacing
+        node = math.floor(place)
+        t = place - node
+        a = (1 - t) * (1 - t) * (1 - t) / 6
+        b = (3 * t * t * t - 6 * t * t + 4) / 6
+        c = (-3 * t * t * t + 3 * t * t + 3 * t + 1) / 6
+        d = t * t * t / 6
+        energy = math.sqrt(((a * a + b * b) + c * c) + d * d)
+        first[n] = node
+        weights[n, 0] = columns[0, n] = np.float32(a / energy)
+        weights[n, 1] = columns[1, n] = np.float32(b / energy)
+        weights[n, 2] = columns[2, n] = np.float32(c / energy)
+        weights[n, 3] = columns[3, n] = np.float32(d / energy)
+
+
+def lattice_of(axes: tuple[SplineAxis, SplineAxis, SplineAxis], key: int, slices: range) -> Array:
+    """Nodes that a range of slices needs: float32 (z, y, x), from the first node of its first slice."""
+    along_z, along_y, along_x = axes
+    first, last = along_z.first[slices.start], along_z.first[slices.stop - 1]
+    lattice = np.empty((last - first + 4, along_y.nodes, along_x.nodes), np.float32)
+    fill_lattice(np.uint32(key), first, lattice)
+    return lattice
+
+
+@kernel
+def fill_lattice(key, z_first, lattice):
+    """White noise on nodes ``z_first`` and after: ``lattice`` float32 (z, y, x) over all of y and x."""
+    planes, rows, columns = lattice.shape
+    for z in range(planes):
+        for y in range(rows):
+            out = lattice[z, y]
+            base = np.uint32(((z_first + z) * rows + y) * columns)
+            for x in range(columns):
+                out[x] = hashed_normal(np.uint32(base + np.uint32(x)), key)
+
+
+@kernel
+def field_slice(lattice, z_weights, x_first, x_columns, plane):
     """One slice of a field, interpolated along z and x but still on its nodes along y.
 
     Parameters
     ----------
-    z_first, z_weights
-        First node and the four weights of this slice.
-    rows, x_nodes
-        Number of nodes along y and x.
+    lattice
+        The four planes of nodes around the slice, float32 (4, y, x).
+    z_weights
+        Their four weights.
+    x_first, x_columns
+        First node and weights (4, x) along x.
     plane
-        Output, float32 (at least ``rows``, x).
-    row
-        Scratch, float32 (at least ``x_nodes``,).
+        Output, float32 (at least the nodes along y, x).
     """
-    width = x_first.size
+    _, rows, columns = lattice.shape
+    w0, w1, w2, w3 = z_weights[0], z_weights[1], z_weights[2], z_weights[3]
+    c0, c1, c2, c3 = x_columns[0], x_columns[1], x_columns[2], x_columns[3]
+    row = np.empty(columns, np.float32)
     for y in range(rows):
-        r = row[:x_nodes]
-        r[:] = np.float32(0)
-        for k in range(4):
-            weight = z_weights[k]
-            base = np.uint32(((z_first + k) * rows + y) * x_nodes)
-            for x in range(x_nodes):
-                r[x] += weight * hashed_normal(np.uint32(base + np.uint32(x)), key)
+        a, b, c, d = lattice[0, y], lattice[1, y], lattice[2, y], lattice[3, y]
+        for x in range(columns):
+            row[x] = ((a[x] * w0 + b[x] * w1) + c[x] * w2) + d[x] * w3
         out = plane[y]
-        for x in range(width):
+        for x in range(x_first.size):
             i = x_first[x]
-            out[x] = ((r[i] * x_weights[x, 0] + r[i + 1] * x_weights[x, 1]) + r[i + 2] * x_weights[x, 2]) + r[
-                i + 3
-            ] * x_weights[x, 3]
+            out[x] = ((row[i] * c0[x] + row[i + 1] * c1[x]) + row[i + 2] * c2[x]) + row[i + 3] * c3[x]
+
+
+@kernel
+def fields_of_slice(lattices, places, z_weights, x_first, x_columns, planes):
+    """All fields of one slice, each from its lattice at its place: ``planes`` float32 (field, y node, x).
+
+    ``lattices`` is a tuple of arrays (z, y, x); ``places`` int (field,) and ``z_weights`` (field, 4) say
+    where along z the slice lies; ``x_first`` (field, x) and ``x_columns`` (field, 4, x) interpolate.
+    """
+    for f in range(len(lattices)):
+        nodes = lattices[f][places[f] : places[f] + 4]
+        field_slice(nodes, z_weights[f], x_first[f], x_columns[f], planes[f])
 
 
 @inlined

@@ -87,7 +87,7 @@ def splice_motion(signal, taps, shift_y, shift_x):
     _along_y(difference, taps, spliced)
     for y in range(height):
         for x in range(width):
-            signal[y, x] = max(signal[y, x] + spliced[y, x], _f32(0))
+            signal[y, x] += spliced[y, x]
 
 
 @kernel

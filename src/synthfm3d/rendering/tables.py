@@ -10,6 +10,7 @@ import numpy as np
 
 from synthfm3d.randomness import key
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
+from synthfm3d.rendering.tiles import texture_tile
 from synthfm3d.synthesis.scene import (
     TEXTURES,
     Ellipsoid,
@@ -22,7 +23,8 @@ from synthfm3d.synthesis.scene import (
 )
 from synthfm3d.volume import Array
 
-# Fields in the order in which the kernel takes them.
+# Fields in the order in which the kernel takes them. The finest textures come from tiles.
+TILED = 2
 COARSE, FINE = TEXTURES, TEXTURES + 1
 WARP_Y, WARP_X = TEXTURES + 2, TEXTURES + 3
 BIAS = TEXTURES + 4
@@ -66,49 +68,57 @@ COLUMNS = BUMPS + MOST_BUMPS * BUMP_NUMBERS
     STRUCTURE_COLUMNS,
 ) = range(11)
 # Columns of ``layers``.
-DEPTH_MM, THICKNESS_MM, LABEL, MEAN, TEXTURE = range(5)
+DEPTH_MM, THICKNESS_MM, LABEL, MEAN, CLUSTER, TEXTURE = range(6)
 NO_END_MM = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """Arrays of one scene; per-slice ones are indexed by z first.
+    """Arrays of one scene.
 
-    ``parts`` (z, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
-    column), all float32; ``axes[field]`` are the (z, y, x) spline axes; ``keys`` uint32 per field.
+    ``parts`` (slice, part, column), ``structures`` (structure, column), ``layers`` (structure, layer,
+    column), all float32; ``axes[field]`` are the (z, y, x) spline axes, ``first`` and ``weights`` the same
+    stacked by axis, (field, z), (field, z, 4) and so on, of x its columns (field, 4, x); ``keys`` uint32
+    per field; ``tiles`` float32 (field, edge, edge + width) are the tiles of the first fields.
     """
 
     parts: Array
     structures: Array
     layers: Array
     axes: tuple[tuple[SplineAxis, SplineAxis, SplineAxis], ...]
+    first: tuple[Array, Array, Array]
+    weights: tuple[Array, Array, Array]
     keys: Array
+    tiles: Array
 
 
-def tables_of(scene: Scene) -> Tables:
-    """Tables of a whole scene (all slices; they are cheap)."""
+def tables_of(scene: Scene, slices: range | None = None) -> Tables:
+    """Tables of a scene, with the parts of some slices or of all."""
     anatomy, boundary = scene.anatomy, scene.boundary
-    z = np.arange(scene.shape[0]) * scene.spacing_mm[0]
+    slices = range(scene.shape[0]) if slices is None else slices
+    z = np.arange(slices.start, slices.stop) * scene.spacing_mm[0]
     # Where a boundary fades it is wider by at most this factor.
     widest = BLUR_REACH * (1 + boundary.fade)
-    rows = [
-        _part_rows(part, z, widest * boundary.psf_mm[0])
-        for structure in anatomy.structures
-        for part in structure.parts
-    ]
+    parts = [part for structure in anatomy.structures for part in structure.parts]
+    rows = np.empty((z.size, len(parts), COLUMNS), np.float32)
+    for n, part in enumerate(parts):
+        rows[:, n] = _part_rows(part, z, widest * boundary.psf_mm[0])
+    if scene.third_axis == "time":  # all are stacks, and distances lie in the plane of a frame
+        rows[:, :, [C0, V_Y, V_X, RATE]] = 0.0
     structures = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
     depth = max(len(structure.layers) for structure in anatomy.structures)
     layers = np.zeros((len(anatomy.structures), depth, TEXTURE + TEXTURES), np.float32)
-    part = 0
+    first = 0
     for n, structure in enumerate(anatomy.structures):
         coarse, fine = structure.roughness_mm
         # How far beyond its parts' boxes a structure may change a voxel. Fields stay below 3.5
-        # standard deviations in practice; 2.5 cuts one row in a hundred by a hair.
-        reach = 2.5 * (coarse + fine + anatomy.warp_amplitude_mm) + widest * boundary.psf_mm[1]
+        # standard deviations in practice; 2.5 cuts one row in a hundred by a hair. The warp is
+        # known row by row and comes on top.
+        reach = 2.5 * (coarse + fine) + widest * boundary.psf_mm[1]
         reach += 0.25 * structure.blend_mm
-        after = part + len(structure.parts)
+        after = first + len(structure.parts)
         structures[n] = (
-            part,
+            first,
             after,
             coarse,
             fine,
@@ -119,32 +129,67 @@ def tables_of(scene: Scene) -> Tables:
             structure.neighbourhood,
             structure.gap_mm,
         )
-        part = after
+        first = after
         for m, (layer, tissue) in enumerate(zip(structure.layers, scene.contrast.tissues[n], strict=True)):
             thickness = NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
-            layers[n, m] = (layer.depth_mm, thickness, layer.label, tissue.mean, *tissue.texture)
-    axes = tuple(
-        tuple(
-            spline_axis(length, std / step)
-            for length, step, std in zip(scene.shape, scene.spacing_mm, _field_std(scene, n), strict=True)
-        )
-        for n in range(FIELDS)
-    )
+            layers[n, m] = (
+                layer.depth_mm,
+                thickness,
+                layer.label,
+                tissue.mean,
+                tissue.cluster,
+                *tissue.texture,
+            )
+    axes = tuple(_axes(scene, n) for n in range(FIELDS))
     keys = np.array([key(scene.seed, scene.index, "field", name) for name in _FIELD_NAMES], np.uint32)
+    _, height, width = scene.shape
+    pixel = scene.spacing_mm[1]
+    tiles = [
+        texture_tile(height, width, scene.contrast.texture_mm[n] / pixel, int(keys[n])) for n in range(TILED)
+    ]
     return Tables(
-        parts=np.stack(rows, axis=1).astype(np.float32),
+        parts=rows,
         structures=structures,
         layers=layers,
-        axes=tuple((a[0], a[1], a[2]) for a in axes),
+        axes=axes,
+        first=(
+            np.stack([a[0].first for a in axes]),
+            np.stack([a[1].first for a in axes]),
+            np.stack([a[2].first for a in axes]),
+        ),
+        weights=(
+            np.stack([a[0].weights for a in axes]),
+            np.stack([a[1].weights for a in axes]),
+            np.stack([a[2].columns for a in axes]),
+        ),
         keys=keys,
+        tiles=np.stack(tiles),
     )
+
+
+def _axes(scene: Scene, field: int) -> tuple[SplineAxis, SplineAxis, SplineAxis]:
+    z, y, x = (
+        spline_axis(length, std / step)
+        for length, step, std in zip(scene.shape, scene.spacing_mm, _field_std(scene, field), strict=True)
+    )
+    return z, y, x
+
+
+_FRAMES_OF_TEXTURE = 12.0
+_FRAMES_OF_WARP = 40.0
+_ALWAYS = 1e4
+"""Over time fields change slowly: textures, the warp; shape noise and receive field not at all."""
 
 
 def _field_std(scene: Scene, field: int) -> tuple[float, float, float]:
     bias = _BIAS_SHARE * min(scene.shape[1] * scene.spacing_mm[1], scene.shape[2] * scene.spacing_mm[2])
     anatomy = scene.anatomy
     stds = (*scene.contrast.texture_mm, *anatomy.shape_noise_mm, anatomy.warp_mm, anatomy.warp_mm, bias)
-    return (stds[field],) * 3
+    through = stds[field]
+    if scene.third_axis == "time":
+        slow = {WARP_Y: _FRAMES_OF_WARP, WARP_X: _FRAMES_OF_WARP}
+        through = _FRAMES_OF_TEXTURE if field < TEXTURES else slow.get(field, _ALWAYS)
+    return through, stds[field], stds[field]
 
 
 def _part_rows(part: Part, z: Array, blur_z: float) -> Array:

@@ -1,167 +1,236 @@
-"""Ultrasound: speckle along the beams, shadows behind reflectors, log compression, the probe's fan.
+"""Ultrasound: scatterers along the beams, seen through the probe's point spread, log-compressed.
 
-Fully developed speckle is the envelope of a circular complex Gaussian field, so it has the Rayleigh
-distribution (mean / standard deviation = 1.91; Wagner et al., IEEE Trans. Sonics Ultrason. 30:156,
-1983). The field lives on a polar raster, depth by beam, with the point spread of the probe.
+Each sample of the probe's raster holds a complex random scatterer, as strong as its tissue; what returns is
+their sum under the point spread. Where many lie in one resolution cell its envelope has the Rayleigh
+distribution (fully developed speckle: mean / standard deviation = 1.91; Wagner et al., IEEE Trans. Sonics
+Ultrason. 30:156, 1983). Boundaries across the beam also reflect as mirrors do, those along it do not; strong
+reflectors shade what lies behind them and ring, fluid makes it brighter.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from synthfm3d.randomness import key
-from synthfm3d.rendering.fields import SplineAxis, field_row, field_slice, spline_axis
+from synthfm3d.rendering.fields import SplineAxis, spline_axis
+from synthfm3d.rendering.hashing import mix
 from synthfm3d.rendering.kernels import inlined, kernel
+from synthfm3d.rendering.probe import REACH, Fan
 from synthfm3d.synthesis.scene import Scene, UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _f32 = np.float32
 _REFLECTOR = 0.7
-"""Echo amplitude above which a tissue takes energy from the beam."""
+"""Echo amplitude above which a tissue takes energy from the beam and rings."""
+_FLUID = 0.06
+"""Echo amplitude below which a tissue takes less energy than the gain makes up for."""
+_UNIFORM_STD = 65536 / math.sqrt(12)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fan:
-    """Where each pixel lies in the polar raster of a probe.
-
-    ``depth`` and ``beam`` float32 (y, x) are raster coordinates, negative outside the fan; ``source``
-    float32 (y, x) is the x coordinate at which a pixel's beam crosses the row above it.
-    """
-
-    depth: Array
-    beam: Array
-    source: Array
-    axes: tuple[SplineAxis, SplineAxis, SplineAxis]
-    keys: tuple[int, int]
+def scatterer_axis(scene: Scene, acquisition: UltrasoundAcquisition) -> SplineAxis:
+    """How scatterers are correlated from slice to slice: the probe's thickness, or time."""
+    return spline_axis(scene.shape[0], acquisition.speckle_mm[2] / scene.spacing_mm[0])
 
 
-def fan_of(scene: Scene, acquisition: UltrasoundAcquisition) -> Fan:
-    """The fan of a scene's probe; only square roots and quotients, so exact on every machine."""
-    slices, height, width = scene.shape
-    step_y, step_x = scene.spacing_mm[1], scene.spacing_mm[2]
-    apex_y, apex_x = acquisition.apex_mm
-    down = (np.arange(height) * step_y - apex_y)[:, None]
-    across = (np.arange(width) * step_x - apex_x)[None, :]
-    safe = np.where(down > 1e-6, down, 1e-6)
-    tangent = across / safe
-    radius = np.sqrt(down * down + across * across)
-    raster = min(step_y, step_x)
-    depths = math.ceil((acquisition.far_mm - acquisition.near_mm) / raster) + 2
-    # Beams are spaced evenly in the tangent of their angle, one raster step apart at mid-depth.
-    middle = 0.5 * (acquisition.near_mm + acquisition.far_mm)
-    beams = math.ceil(2 * acquisition.half_width * middle / raster) + 2
-    depth = (radius - acquisition.near_mm) / raster
-    beam = (tangent + acquisition.half_width) * (middle / raster)
-    inside = (down > 0) & (depth >= 0) & (radius <= acquisition.far_mm)
-    inside &= np.abs(tangent) <= acquisition.half_width
-    along, lateral, between = acquisition.speckle_mm
-    axes = (
-        spline_axis(slices, between / scene.spacing_mm[0]),
-        spline_axis(depths + 1, along / raster),
-        spline_axis(beams + 1, lateral / raster),
-    )
-    names = ("speckle real", "speckle imaginary")
-    keys = tuple(key(scene.seed, scene.index, "field", name) for name in names)
-    return Fan(
-        depth=np.where(inside, depth, -1.0).astype(np.float32),
-        beam=np.where(inside, np.clip(beam, 0, beams - 1), -1.0).astype(np.float32),
-        source=(np.arange(width)[None, :] - tangent * (step_y / step_x)).astype(np.float32),
-        axes=axes,
-        keys=(keys[0], keys[1]),
-    )
+def scatterers_of(scene: Scene, fan: Fan, along_z: SplineAxis, slices: range) -> Array:
+    """Scatterers of the nodes that some slices need: uint32 (node, depth, beam), two numbers in each."""
+    first, last = along_z.first[slices.start], along_z.first[slices.stop - 1]
+    nodes = np.empty((last - first + 4, *fan.pixel_of.shape), np.uint32)
+    _scatter(np.uint32(key(scene.seed, scene.index, "field", "scatterers")), first, nodes)
+    return nodes
 
 
 def ultrasound_slice(
-    signal: Array, labels: Array, z: int, fan: Fan, acquisition: UltrasoundAcquisition, pixel_mm: float,
+    signal: Array,
+    labels: Array,
+    fan: Fan,
+    acquisition: UltrasoundAcquisition,
+    scatterers: Array,
+    weights: Array,
     image: Array,
-) -> None:  # fmt: skip
-    """Grey values 0-255 of one slice into ``image`` int16 (y, x); labels outside the fan become 0."""
-    through, along, lateral = fan.axes
-    envelope = np.empty((along.first.size, lateral.first.size), np.float32)
-    planes = [np.empty((along.nodes, lateral.first.size), np.float32) for _ in fan.keys]
-    scratch = np.empty(lateral.nodes, np.float32)
-    for part, plane in zip(fan.keys, planes, strict=True):
-        field_slice(
-            np.uint32(part), through.first[z], through.weights[z], along.nodes, lateral.nodes,
-            lateral.first, lateral.weights, plane, scratch,
-        )  # fmt: skip
-    _envelope(planes[0], planes[1], along.first, along.weights, envelope)
-    _form_image(
-        signal, labels, envelope, fan.depth, fan.beam, fan.source,
-        _f32(acquisition.dynamic_range_db), _f32(acquisition.gain_db), _f32(acquisition.attenuation_db),
-        _f32(acquisition.shadow * pixel_mm), image,
+) -> None:
+    """Grey values 0-255 of one slice into ``image`` int16 (y, x); labels outside the fan become 0.
+
+    ``signal`` float32 (y, x) are echo amplitudes; ``scatterers`` uint32 (4, depth, beam) with their four
+    ``weights`` are those around the slice.
+    """
+    raster = fan.raster_mm
+    grey = np.empty(fan.pixel_of.shape, np.float32)
+    echo = np.empty(fan.pixel_of.shape, np.float32)
+    mirror = np.empty(fan.pixel_of.shape, np.float32)
+    ring = max(1, round(acquisition.ring_mm / raster))
+    _insonify(
+        signal.reshape(-1), fan.pixel_of, _f32(acquisition.shadow * raster),
+        _f32(acquisition.enhancement * raster), _f32(acquisition.specular), _f32(acquisition.clutter),
+        ring, _f32(acquisition.reverberation), echo, mirror,
     )  # fmt: skip
+    real, imaginary = np.empty_like(echo), np.empty_like(echo)
+    _excite(echo, mirror, scatterers, weights, real, imaginary)
+    _detect(
+        real, imaginary, fan.axial, fan.lateral, fan.depth_db, fan.beam_db,
+        _f32(acquisition.dynamic_range_db), _f32(acquisition.gain_db), grey,
+    )  # fmt: skip
+    _scan_convert(grey.reshape(-1), fan.pixel_of.shape[1], fan.sample_of, fan.down, fan.across, image, labels)
 
 
 @kernel
-def _envelope(real_plane, imaginary_plane, first, weights, envelope):
-    """Magnitude of the complex field, with unit mean square."""
-    width = envelope.shape[1]
-    real = np.empty(width, np.float32)
-    imaginary = np.empty(width, np.float32)
-    for y in range(envelope.shape[0]):
-        field_row(real_plane, first[y], weights[y], real)
-        field_row(imaginary_plane, first[y], weights[y], imaginary)
-        out = envelope[y]
-        for x in range(width):
-            out[x] = math.sqrt(_f32(0.5) * (real[x] * real[x] + imaginary[x] * imaginary[x]))
+def _scatter(key, first, nodes):
+    count, depths, beams = nodes.shape
+    other = np.uint32(np.uint32(key * np.uint32(0x9E3779B9)) | np.uint32(1))
+    for n in range(count):
+        for d in range(depths):
+            out = nodes[n, d]
+            base = np.uint32(((first + n) * depths + d) * beams)
+            for b in range(beams):
+                word = mix(np.uint32(np.uint32(base + np.uint32(b)) ^ key))
+                out[b] = mix(np.uint32(word + other))
 
 
 @kernel
-def _form_image(
-    signal, labels, envelope, depth, beam, source, dynamic_range_db, gain_db, attenuation_db, shadow, image
-):
-    """Echo amplitude times envelope times what is left of the beam, log-compressed to 0-255."""
-    height, width = signal.shape
-    last_depth = _f32(envelope.shape[0] - 2)
-    per_depth = attenuation_db / last_depth
-    left = np.ones(width, np.float32)  # of the beam's amplitude, row above
-    now = np.ones(width, np.float32)
-    for y in range(height):
-        for x in range(width):
-            place = min(max(source[y, x], _f32(0)), _f32(width - 1.001))
-            i = int(place)
-            t = place - _f32(i)
-            beam_left = left[i] * (_f32(1) - t) + left[i + 1] * t
-            amplitude = max(signal[y, x], _f32(0))
-            if amplitude > _f32(_REFLECTOR):
-                beam_left *= max(_f32(1) - shadow * (amplitude - _f32(_REFLECTOR)), _f32(0.05))
-            now[x] = beam_left if depth[y, x] >= _f32(0) else _f32(1)
-            if depth[y, x] < _f32(0):
-                image[y, x] = 0
-                labels[y, x] = 0
-                continue
-            down = min(depth[y, x], last_depth)
-            a = int(down)
-            b = int(beam[y, x])
-            u = down - _f32(a)
-            v = beam[y, x] - _f32(b)
-            upper = envelope[a, b] * (_f32(1) - v) + envelope[a, b + 1] * v
-            lower = envelope[a + 1, b] * (_f32(1) - v) + envelope[a + 1, b + 1] * v
-            echo = amplitude * (upper * (_f32(1) - u) + lower * u) * beam_left
-            level = decibel(echo + _f32(1e-6)) + gain_db - per_depth * down
-            grey = (level + dynamic_range_db) / dynamic_range_db * _f32(255)
-            image[y, x] = np.int16(min(max(grey, _f32(0)), _f32(255)) + _f32(0.5))
-        for x in range(width):
-            left[x] = now[x]
+def _insonify(
+    signal, pixel_of, shadow, enhancement, specular, clutter, ring, reverberation, echo, mirror
+):  # fmt: skip
+    """Amplitude of scattered and of mirrored echoes for each sample, from the probe downwards."""
+    depths, beams = pixel_of.shape
+    left = np.ones(beams, np.float32)  # of the beam
+    ringing = np.zeros((ring, beams), np.float32)
+    here = np.zeros(beams, np.float32)
+    before = np.zeros(beams, np.float32)
+    haze_ends = _f32(0.25) * _f32(depths)
+    for d in range(depths):
+        pixels = pixel_of[d]
+        for b in range(beams):
+            here[b] = max(signal[max(pixels[b], 0)], _f32(0)) if pixels[b] >= 0 else before[b]
+        haze = clutter * max(_f32(1) - _f32(d) / haze_ends, _f32(0))
+        row, mirror_row, old = echo[d], mirror[d], ringing[d % ring]
+        for b in range(beams):
+            amplitude = here[b]
+            strong = max(amplitude - _f32(_REFLECTOR), _f32(0))
+            row[b] = amplitude * left[b] + haze + old[b]
+            step = abs(amplitude - before[b]) if d > 0 else _f32(0)
+            mirror_row[b] = specular * step * left[b]
+            old[b] = reverberation * (old[b] + strong * left[b])
+            gain = _f32(1) - shadow * strong
+            gain += enhancement if amplitude < _f32(_FLUID) else _f32(0)
+            left[b] = min(left[b] * max(gain, _f32(0.05)), _f32(3))
+            before[b] = amplitude
+
+
+@kernel
+def _excite(echo, mirror, scatterers, weights, real, imaginary):
+    """Complex scatterers as strong as their echoes, between the nodes of four slices."""
+    depths, beams = echo.shape
+    scale = _f32(1 / _UNIFORM_STD)
+    w0, w1, w2, w3 = scale * weights[0], scale * weights[1], scale * weights[2], scale * weights[3]
+    centre = _f32(32767.5) * ((w0 + w1) + (w2 + w3))
+    for d in range(depths):
+        a, b, c, e = scatterers[0, d], scatterers[1, d], scatterers[2, d], scatterers[3, d]
+        strength, flat, re, im = echo[d], mirror[d], real[d], imaginary[d]
+        for x in range(beams):
+            low = (w0 * _low(a[x]) + w1 * _low(b[x])) + (w2 * _low(c[x]) + w3 * _low(e[x]))
+            high = (w0 * _high(a[x]) + w1 * _high(b[x])) + (w2 * _high(c[x]) + w3 * _high(e[x]))
+            re[x] = strength[x] * (low - centre) + flat[x]
+            im[x] = strength[x] * (high - centre)
 
 
 @inlined
-def decibel(value):
-    """20 log10 of a positive float32 to 0.01 dB, from products and sums only.
+def _low(word):
+    return _f32(np.int32(word & np.uint32(0xFFFF)))
 
-    Repeated halving or doubling brings the value to [1, 2); there the series of
-    ln((1 + s) / (1 - s)) in s = (m - 1) / (m + 1) <= 1/3 is cut after s^7.
+
+@inlined
+def _high(word):
+    return _f32(np.int32(word >> np.uint32(16)))
+
+
+@kernel
+def _detect(real, imaginary, axial, lateral, depth_db, beam_db, dynamic_range_db, gain_db, grey):
+    """Point spread along and across the beams, envelope, log compression to 0-255."""
+    depths, beams = real.shape
+    padded = np.zeros((2, beams + 2 * REACH), np.float32)
+    spread = np.empty((2, beams), np.float32)
+    envelope = np.empty(beams, np.float32)
+    bits = np.empty(beams, np.int32)
+    mantissa = bits.view(np.float32)
+    along = _reach(axial)
+    scale = _f32(255) / dynamic_range_db
+    for d in range(depths):
+        for part in range(2):
+            source = real if part == 0 else imaginary
+            column = padded[part, REACH : REACH + beams]
+            middle = source[d]
+            for b in range(beams):
+                column[b] = axial[0] * middle[b]
+            for n in range(1, along + 1):
+                above, below = source[max(d - n, 0)], source[min(d + n, depths - 1)]
+                for b in range(beams):
+                    column[b] += axial[n] * (above[b] + below[b])
+            out = spread[part]
+            kernel_ = lateral[d]
+            for b in range(beams):
+                out[b] = kernel_[0] * column[b]
+            for n in range(1, _reach(kernel_) + 1):
+                before = padded[part, REACH - n : REACH - n + beams]
+                after = padded[part, REACH + n : REACH + n + beams]
+                for b in range(beams):
+                    out[b] += kernel_[n] * (before[b] + after[b])
+        re, im = spread[0], spread[1]
+        for b in range(beams):
+            envelope[b] = math.sqrt(_f32(0.5) * (re[b] * re[b] + im[b] * im[b])) + _f32(1e-6)
+        row = grey[d]
+        _decibels(envelope, bits, mantissa, row)
+        level = gain_db + depth_db[d] + dynamic_range_db
+        for b in range(beams):
+            row[b] = min(max((row[b] + level + beam_db[b]) * scale, _f32(0)), _f32(255))
+
+
+@inlined
+def _reach(half_kernel):
+    """The last tap of a half kernel that counts."""
+    last = half_kernel.size - 1
+    while last > 0 and half_kernel[last] < _f32(0.004) * half_kernel[0]:
+        last -= 1
+    return last
+
+
+@inlined
+def _decibels(values, bits, mantissa, out):
+    """20 log10 of positive float32 numbers to 0.01 dB, from products and sums only.
+
+    The exponent is read from the bits; for the mantissa m in [1, 2) the series of ln((1 + s) / (1 - s))
+    in s = (m - 1) / (m + 1) <= 1/3 is cut after s^7. ``bits`` int32 and ``mantissa`` are two views of the
+    same scratch memory.
     """
-    octaves = _f32(0)
-    while value >= _f32(2):
-        value *= _f32(0.5)
-        octaves += _f32(1)
-    while value < _f32(1):
-        value *= _f32(2)
-        octaves -= _f32(1)
-    s = (value - _f32(1)) / (value + _f32(1))
-    s2 = s * s
-    series = _f32(2) * s * (_f32(1) + s2 * (_f32(1 / 3) + s2 * (_f32(1 / 5) + s2 * _f32(1 / 7))))
-    return _f32(6.0205999) * octaves + _f32(8.6858896) * series
+    raw = values.view(np.int32)
+    for b in range(values.size):
+        bits[b] = (raw[b] & np.int32(0x7FFFFF)) | np.int32(0x3F800000)
+    for b in range(values.size):
+        octaves = _f32(np.int32(raw[b] >> np.int32(23)) - np.int32(127))
+        s = (mantissa[b] - _f32(1)) / (mantissa[b] + _f32(1))
+        s2 = s * s
+        series = _f32(2) * s * (_f32(1) + s2 * (_f32(1 / 3) + s2 * (_f32(1 / 5) + s2 * _f32(1 / 7))))
+        out[b] = _f32(6.0205999) * octaves + _f32(8.6858896) * series
+
+
+@kernel
+def decibels(values):
+    """20 log10 of a float32 array, as ultrasound images use it."""
+    out = np.empty_like(values)
+    bits = np.empty(values.size, np.int32)
+    _decibels(values, bits, bits.view(np.float32), out)
+    return out
+
+
+@kernel
+def _scan_convert(grey, beams, sample_of, down, across, image, labels):
+    height, width = sample_of.shape
+    for y in range(height):
+        samples, u, v, out, label = sample_of[y], down[y], across[y], image[y], labels[y]
+        for x in range(width):
+            i = np.uint32(max(samples[x], 0))
+            upper = grey[i] * (_f32(1) - v[x]) + grey[i + np.uint32(1)] * v[x]
+            i = np.uint32(i + np.uint32(beams))
+            lower = grey[i] * (_f32(1) - v[x]) + grey[i + np.uint32(1)] * v[x]
+            value = upper * (_f32(1) - u[x]) + lower * u[x]
+            out[x] = np.int16(value + _f32(0.5)) if samples[x] >= 0 else np.int16(0)
+            label[x] = label[x] if samples[x] >= 0 else np.uint8(0)

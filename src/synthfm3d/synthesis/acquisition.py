@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Acquisition, CtAcquisition, MrAcquisition, UltrasoundAcquisition
+from synthfm3d.synthesis.scene import (
+    Acquisition,
+    CtAcquisition,
+    GreyMap,
+    MrAcquisition,
+    Probe,
+    UltrasoundAcquisition,
+)
 from synthfm3d.synthesis.settings import NoiseSettings
 from synthfm3d.volume import Modality, Position
 
@@ -17,7 +24,7 @@ def draw_acquisition(
     """Acquisition parameters for a field of view (z, y, x) in mm and a pixel size in mm.
 
     Switched off, CT and MR have no noise and no bias; ultrasound keeps its speckle, which is its
-    signal, but loses shadows and attenuation.
+    signal, but nothing happens along its beams.
     """
     off = settings.mode == "off"
     if modality == "ct":
@@ -25,7 +32,23 @@ def draw_acquisition(
     if modality == "mr":
         return MrAcquisition(noise=0.0, bias=0.0) if off else _mr(draw, settings)
     drawn = _ultrasound(draw, settings, size_mm, pixel_mm)
-    return replace(drawn, attenuation_db=0.0, shadow=0.0) if off else drawn
+    return _calm(drawn) if off else drawn
+
+
+def _calm(drawn: UltrasoundAcquisition) -> UltrasoundAcquisition:
+    """Speckle and nothing else."""
+    return replace(
+        drawn,
+        attenuation_db=0.0,
+        ripple_db=(),
+        shadow=0.0,
+        enhancement=0.0,
+        specular=0.0,
+        reverberation=0.0,
+        clutter=0.0,
+        lost_beams=(),
+        grey=GreyMap(),
+    )
 
 
 def _ct(draw: Draw, settings: NoiseSettings, size_mm: Position, pixel_mm: float) -> CtAcquisition:
@@ -65,37 +88,77 @@ def _mr(draw: Draw, settings: NoiseSettings) -> MrAcquisition:
         low, high = settings.mr_motion_pixels
         y, x = (draw.whole(low, high) * (1 if draw.chance(0.5) else -1) for _ in range(2))
         plain = replace(plain, motion_pixels=(y, x), motion_share=draw.uniform(0.1, 0.5))
-    return plain
+    return replace(plain, grey=_grey(draw, settings))
+
+
+def _grey(draw: Draw, settings: NoiseSettings) -> GreyMap:
+    return GreyMap(
+        gamma=draw.log_uniform(*settings.gamma) if draw.chance(settings.gamma_share) else 1.0,
+        inverted=draw.chance(settings.inverted_share),
+        levels=draw.pick((32, 64, 128, 256)) if draw.chance(settings.quantised_share) else 0,
+    )
 
 
 def _ultrasound(
     draw: Draw, settings: NoiseSettings, size_mm: Position, pixel_mm: float
 ) -> UltrasoundAcquisition:
-    """A phased array (apex at the skin), a curved array (apex behind it) or a linear one."""
-    _, height, width = size_mm
-    middle = width * draw.uniform(0.45, 0.55)
-    kind = draw.pick(("phased", "curved", "linear"), (0.35, 0.4, 0.25))
-    if kind == "phased":
-        apex, near, half_width = 0.02 * height, 0.02 * height, draw.uniform(0.6, 0.95)
-    elif kind == "curved":
-        behind = height * draw.uniform(0.25, 0.6)
-        apex, near, half_width = -behind, behind + 0.02 * height, draw.uniform(0.45, 0.8)
-    else:
-        behind = 40.0 * height
-        apex, near, half_width = -behind, behind + 0.01 * height, 0.5 * width / (behind + height)
-    axial = pixel_mm * draw.uniform(*settings.us_speckle_pixels)
-    return UltrasoundAcquisition(
-        apex_mm=(rounded(apex), rounded(middle)),
-        near_mm=rounded(near),
-        far_mm=rounded(-apex + height * draw.uniform(0.9, 1.02)),
-        half_width=rounded(half_width),
+    axial = pixel_mm * draw.log_uniform(*settings.us_speckle_pixels)
+    plain = replace(
+        _probe(draw, draw.pick(settings.us_probes), size_mm),
         speckle_mm=(
             rounded(axial),
             rounded(axial * draw.uniform(1.3, 3.0)),
             rounded(axial * draw.uniform(1.5, 4.0)),
         ),
+        widening=draw.uniform(*settings.us_widening),
         dynamic_range_db=draw.uniform(*settings.us_dynamic_range_db),
         gain_db=draw.uniform(*settings.us_gain_db),
         attenuation_db=draw.uniform(*settings.us_attenuation_db),
+        ripple_db=tuple(draw.normal(settings.us_ripple_db) for _ in range(6)),
         shadow=draw.uniform(*settings.us_shadow),
+        enhancement=draw.uniform(*settings.us_enhancement),
+        specular=draw.uniform(*settings.us_specular),
+    )
+    if draw.chance(settings.us_reverberation_share):
+        plain = replace(
+            plain,
+            reverberation=draw.uniform(0.2, 0.75),
+            ring_mm=rounded(pixel_mm * draw.uniform(3.0, 12.0)),
+        )
+    if draw.chance(settings.us_clutter_share):
+        plain = replace(plain, clutter=draw.log_uniform(0.02, 0.3))
+    if draw.chance(settings.us_lost_beams_share):
+        lost = [
+            (draw.uniform(0.0, 1.0), draw.uniform(0.03, 0.12), draw.uniform(3.0, 18.0))
+            for _ in range(draw.whole(1, 3))
+        ]
+        plain = replace(plain, lost_beams=tuple(lost))
+    return replace(plain, grey=_grey(draw, settings))
+
+
+def _probe(draw: Draw, kind: Probe, size_mm: Position) -> UltrasoundAcquisition:
+    """A phased array (apex at the skin), a curved one (apex behind it), a linear or a circular one."""
+    _, height, width = size_mm
+    middle = width * draw.uniform(0.45, 0.55)
+    far = height * draw.uniform(0.9, 1.02)
+    if kind == "phased":
+        apex, near, half_width = 0.02 * height, 0.02 * height, draw.uniform(0.6, 0.95)
+    elif kind == "curved":
+        behind = height * draw.uniform(0.25, 0.6)
+        apex, near, half_width = -behind, behind + 0.02 * height, draw.uniform(0.45, 0.8)
+    elif kind == "linear":
+        behind = 40.0 * height
+        apex, near, half_width = -behind, behind + 0.01 * height, 0.5 * width / (behind + height)
+    else:
+        apex, near, half_width = height * draw.uniform(0.4, 0.6), 0.06 * min(height, width), 1.0
+        far = apex + min(height, width) * draw.uniform(0.42, 0.5)
+    return UltrasoundAcquisition(
+        probe=kind,
+        apex_mm=(rounded(apex), rounded(middle)),
+        near_mm=rounded(near),
+        far_mm=rounded(far - apex),
+        half_width=rounded(half_width),
+        speckle_mm=(1.0, 1.0, 1.0),
+        dynamic_range_db=60.0,
+        gain_db=0.0,
     )

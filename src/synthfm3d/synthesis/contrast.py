@@ -8,6 +8,7 @@ Whatever is drawn, a labelled layer differs from its surroundings by what noise 
 from collections.abc import Callable
 
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.mr_sequences import draw_sequence, mr_means
 from synthfm3d.synthesis.scene import (
     TEXTURES,
     Acquisition,
@@ -21,7 +22,7 @@ from synthfm3d.synthesis.scene import (
     Tissue,
 )
 from synthfm3d.synthesis.settings import ContrastSettings
-from synthfm3d.synthesis.tissues import ECHOGENICITY_DB, HOUNSFIELD, draw_sequence, mr_means
+from synthfm3d.synthesis.tissues import ECHOGENICITY_DB, HOUNSFIELD, HOUNSFIELD_OF_ORGANS, PHASES
 from synthfm3d.volume import Modality
 
 _TEXTURE_PROFILE = (0.35, 0.5, 0.7, 0.8)
@@ -31,7 +32,7 @@ _TEXTURE_PIXELS = (1.0, 2.2, 5.0, 11.0)
 _CALM: frozenset[Material] = frozenset({"blood", "fluid", "gas", "fascia", "skin"})
 """Materials with little texture of their own."""
 _VARIED: frozenset[Material] = frozenset(
-    {"parenchyma", "lesion", "wall", "fluid", "blood", "necrosis", "lung", "gas"}
+    {"parenchyma", "medulla", "lesion", "wall", "fluid", "blood", "necrosis", "lung", "gas"}
 )
 """Materials whose signal differs from organ to organ; the others are alike all over a body."""
 _KEPT_IN_CT: frozenset[Material] = frozenset({"gas", "lung", "cortical bone", "calcium", "marrow", "fat"})
@@ -39,7 +40,12 @@ _KEPT_IN_CT: frozenset[Material] = frozenset({"gas", "lung", "cortical bone", "c
 _OUTSIDE: dict[Modality, float] = {"ct": -1000.0, "mr": 0.0, "us": 0.01}
 _TRIES = 20
 
-Mean = Callable[[Draw, Material], float]
+_PATCHED_SHARE = 0.3
+"""Share of layers whose tissue is of two kinds, in patches."""
+_SIDES = (" twin", "left ", "right ")
+"""What paired organs differ by in their names, and not in their signals."""
+
+Mean = Callable[[Draw, Layer], float]
 
 
 def draw_contrast(
@@ -57,24 +63,27 @@ def draw_contrast(
     texture = 0.0 if settings.mode == "off" else _texture_scale(draw, modality, settings)
     grain = draw.log_uniform(*settings.grain)
     mean = _mixture(draw, modality) if mixture else _real_tissues(draw, modality)
-    shared = {m: mean(Draw(seed, place, "contrast", m), m) for m in HOUNSFIELD if m not in _VARIED}
+    shared = {m: mean(Draw(seed, place, "contrast", m), _layer_of(m)) for m in HOUNSFIELD if m not in _VARIED}
     least = settings.least_contrast * _spread(modality, acquisition, texture)
 
-    background: Material = anatomy.structures[0].layers[-1].material
-    around = shared.get(background)
+    background = anatomy.structures[0].layers[-1]
+    around = shared.get(background.material)
     if around is None:
         around = mean(Draw(seed, place, "contrast", "background"), background)
-    tissues = []
+    tissues: list[tuple[Tissue, ...]] = []
+    innermost = {"body": around}
     for number, structure in enumerate(anatomy.structures):
-        own = Draw(seed, place, "contrast", structure.name)
+        own = Draw(seed, place, "contrast", _paired_name(structure.name))
         if settings.mode == "off":
             tissues.append(_two_tone(structure, modality))
-        elif number == 0:
+            continue
+        if number == 0:
             signals = [shared.get(layer.material, around) for layer in structure.layers]
-            tissues.append(_painted(own, structure.layers, signals, modality, texture))
         else:
-            signals = _signals(own, structure, mean, shared, around, least, modality)
-            tissues.append(_painted(own, structure.layers, signals, modality, texture))
+            outer = innermost[structure.within or "body"]
+            signals = _signals(own, structure, mean, shared, outer, least, modality)
+        innermost[structure.name] = signals[-1]
+        tissues.append(_painted(own, structure.layers, signals, modality, texture))
     fields = tuple(rounded(pixels * grain * pixel_mm) for pixels in _TEXTURE_PIXELS)
     return Contrast(
         kind="mixture" if mixture else "tissues",
@@ -82,6 +91,16 @@ def draw_contrast(
         tissues=tuple(tissues),
         texture_mm=(fields[0], fields[1], fields[2], fields[3]),
     )
+
+
+def _layer_of(material: Material) -> Layer:
+    return Layer(name=material, depth_mm=0.0, label=0, material=material)
+
+
+def _paired_name(name: str) -> str:
+    for side in _SIDES:
+        name = name.replace(side, "")
+    return name
 
 
 def _texture_scale(draw: Draw, modality: Modality, settings: ContrastSettings) -> float:
@@ -94,10 +113,16 @@ def _real_tissues(draw: Draw, modality: Modality) -> Mean:
     """Means of real tissues: all materials of a volume by one phase, sequence or machine."""
     if modality == "mr":
         table = mr_means(draw, draw_sequence(draw))
-        return lambda own, material: rounded(max(0.0, table[material] * own.log_uniform(0.85, 1.18)))
+        return lambda own, layer: rounded(table[layer.material] * own.log_uniform(0.85, 1.18))
     if modality == "ct":
-        return lambda own, material: own.uniform(*HOUNSFIELD[material])
-    return lambda own, material: _amplitude(own.uniform(*ECHOGENICITY_DB[material]))
+        phase = draw.pick(PHASES)
+
+        def hounsfield(own: Draw, layer: Layer) -> float:
+            organ = HOUNSFIELD_OF_ORGANS.get(_paired_name(layer.name))
+            return own.uniform(*(organ or HOUNSFIELD[layer.material])[phase])
+
+        return hounsfield
+    return lambda own, layer: _amplitude(own.uniform(*ECHOGENICITY_DB[layer.material]))
 
 
 def _mixture(draw: Draw, modality: Modality) -> Mean:
@@ -106,19 +131,23 @@ def _mixture(draw: Draw, modality: Modality) -> Mean:
         span = draw.uniform(0.45, 1.0)
         base = draw.uniform(span / 2, 1.05 - span / 2)
         low, high = max(0.02, base - span / 2), base + span / 2
-        return lambda own, material: own.uniform(0.0, 0.05) if material == "gas" else own.uniform(low, high)
+
+        def signal(own: Draw, layer: Layer) -> float:
+            return own.uniform(0.0, 0.05) if layer.material == "gas" else own.uniform(low, high)
+
+        return signal
     if modality == "ct":
         centre, width = draw.uniform(0.0, 120.0), draw.log_uniform(120.0, 500.0)
 
-        def hounsfield(own: Draw, material: Material) -> float:
-            if material in _KEPT_IN_CT:
-                return own.uniform(*HOUNSFIELD[material])
+        def hounsfield(own: Draw, layer: Layer) -> float:
+            if layer.material in _KEPT_IN_CT:
+                return own.uniform(*HOUNSFIELD[layer.material]["plain"])
             return own.uniform(centre - width / 2, centre + width / 2)
 
         return hounsfield
 
-    def amplitude(own: Draw, material: Material) -> float:
-        low, high = ECHOGENICITY_DB[material]
+    def amplitude(own: Draw, layer: Layer) -> float:
+        low, high = ECHOGENICITY_DB[layer.material]
         return _amplitude(own.uniform(low - 6.0, high + 6.0))
 
     return amplitude
@@ -157,7 +186,7 @@ def _signals(
         for _ in range(_TRIES):
             if signal is not None and (same or _contrast(signal, outer, modality) >= least):
                 break
-            signal = mean(draw, layer.material)
+            signal = mean(draw, layer)
         assert signal is not None
         if not same and _contrast(signal, outer, modality) < least:
             signal = _moved_apart(draw, outer, least, modality)
@@ -166,9 +195,11 @@ def _signals(
 
 
 def _contrast(signal: float, around: float, modality: Modality) -> float:
-    """Difference of two means: in signal, for ultrasound in decibels (6 dB per factor of two)."""
-    if modality != "us":
+    """Difference of two means: of HU, of MR magnitudes, of decibels (6 dB per factor of two)."""
+    if modality == "ct":
         return abs(signal - around)
+    if modality == "mr":
+        return abs(abs(signal) - abs(around))
     high, low = max(signal, around, 1e-4), max(min(signal, around), 1e-4)
     steps = 0.0
     while high > low:  # an integer count of 0.5 dB steps, the same on every machine
@@ -182,6 +213,7 @@ def _moved_apart(draw: Draw, around: float, least: float, modality: Modality) ->
     margin = 1.2 * least
     if modality == "us":
         return rounded(around * 10.0 ** ((margin if draw.chance(0.5) else -margin) / 20.0))
+    around = abs(around) if modality == "mr" else around
     darker = around - margin
     if draw.chance(0.5) and not (modality == "mr" and darker < 0):
         return rounded(darker)
@@ -196,7 +228,14 @@ def _painted(
         scale = texture * (0.4 if layer.material in _CALM else 1.0)
         scale *= signal if modality == "us" else 1.0
         weights = [rounded(draw.normal(1.0) * scale * _TEXTURE_PROFILE[n]) for n in range(TEXTURES)]
-        tissues.append(Tissue(mean=signal, texture=(weights[0], weights[1], weights[2], weights[3])))
+        patched = draw.chance(_PATCHED_SHARE) and layer.material not in _CALM
+        tissues.append(
+            Tissue(
+                mean=signal,
+                texture=(weights[0], weights[1], weights[2], weights[3]),
+                cluster=rounded(draw.uniform(0.3, 1.2) * scale) if patched else 0.0,
+            )
+        )
     return tuple(tissues)
 
 

@@ -55,7 +55,7 @@ class Draw:
     def direction(self, dimensions: int) -> tuple[float, ...]:
         """A vector of unit length, every direction equally likely (von Neumann's rejection)."""
         while True:
-            vector = [self._generator.uniform(-1.0, 1.0) for _ in range(dimensions)]
+            vector: list[float] = self._generator.uniform(-1.0, 1.0, dimensions).tolist()
             length = math.sqrt(math.fsum(v * v for v in vector))
             if 0.05 < length <= 1.0:
                 return tuple(rounded(v / length) for v in vector)

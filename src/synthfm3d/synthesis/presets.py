@@ -15,6 +15,14 @@ PRESETS: dict[str, SynthesisSettings] = {
     "ct": SynthesisSettings(modalities=("ct",)),
     "mr": SynthesisSettings(modalities=("mr",)),
     "us": SynthesisSettings(modalities=("us",)),
+    # One plane of a beating heart over time, as echocardiography is evaluated.
+    "cine-us": SynthesisSettings(
+        shape=(32, 192, 192),
+        modalities=("us",),
+        third_axis="time",
+        pixel_mm=(0.5, 1.0),
+        noise=NoiseSettings(us_probes=("phased",)),
+    ),
     # The recipe of arXiv 2601.12297 as far as it is published: slice-recursive masks that are born,
     # grow, erode and drift; multi-scale Gaussian textures under random intensities; partial volume by
     # slice-wise blur; Gaussian noise. Its ranges are not published, these are ours.

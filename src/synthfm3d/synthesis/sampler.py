@@ -4,17 +4,28 @@ The four axes have streams of their own: what one draws does not shift another, 
 fixed or switched off alone.
 """
 
+from dataclasses import replace
+
 from synthfm3d.synthesis.acquisition import draw_acquisition
-from synthfm3d.synthesis.anatomy.draw import draw_anatomy
+from synthfm3d.synthesis.anatomy.draw import draw_anatomy, draw_cine, draw_layout
 from synthfm3d.synthesis.boundary import draw_boundary
 from synthfm3d.synthesis.contrast import draw_contrast
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.scene import Layout, Scene
 from synthfm3d.synthesis.settings import Mode, SynthesisSettings
 from synthfm3d.volume import Position
 
 GENERATOR_VERSION = 4
 """Changes whenever any seed's volume changes; the changelog says how."""
+
+_THICKEST_MM = 10.0
+"""Slices are not taken further apart, whatever the anisotropy."""
+_BODIES_MM: dict[Layout, tuple[float, float]] = {
+    "trunk": (300.0, 460.0),
+    "abdomen": (300.0, 460.0),
+    "head": (190.0, 270.0),
+}
+"""Fields of view that show a whole body, an adult's and a smaller one's."""
 
 
 def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None) -> Scene:
@@ -27,11 +38,19 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
     settings = settings or SynthesisSettings()
     plan = Draw(seed, index, "plan")
     modality = plan.pick(settings.modalities)
+    timed = settings.third_axis == "time"
+    layout = draw_layout(seed, _place(index, settings.anatomy.mode), settings.anatomy)
     pixel = plan.log_uniform(*settings.pixel_mm)
-    spacing: Position = (rounded(pixel * plan.log_uniform(*settings.anisotropy)), pixel, pixel)
+    if layout in _BODIES_MM and modality != "us" and not timed:
+        field = plan.uniform(*_BODIES_MM[layout])
+        low, high = settings.pixel_mm
+        pixel = rounded(min(max(field / min(settings.shape[1:]), low), high))
+    between = rounded(min(pixel * plan.log_uniform(*settings.anisotropy), max(_THICKEST_MM, pixel)))
+    spacing: Position = (1.0 if timed else between, pixel, pixel)
     size = (settings.shape[0] * spacing[0], settings.shape[1] * pixel, settings.shape[2] * pixel)
 
-    anatomy = draw_anatomy(seed, _place(index, settings.anatomy.mode), modality, settings.anatomy, size)
+    draw = draw_cine if timed else draw_anatomy
+    anatomy = draw(seed, _place(index, settings.anatomy.mode), modality, settings.anatomy, size, pixel)
     acquisition = draw_acquisition(
         Draw(seed, _place(index, settings.noise.mode), "acquisition"), modality, settings.noise, size, pixel
     )
@@ -41,6 +60,8 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
     boundary = draw_boundary(
         Draw(seed, _place(index, settings.boundary.mode), "boundary"), modality, settings.boundary, spacing
     )
+    if timed:  # a frame sees nothing of the one before
+        boundary = replace(boundary, psf_mm=(0.0, boundary.psf_mm[1]))
     return Scene(
         seed=seed,
         index=index,
@@ -52,6 +73,7 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
         contrast=contrast,
         boundary=boundary,
         acquisition=acquisition,
+        third_axis=settings.third_axis,
     )
 
 

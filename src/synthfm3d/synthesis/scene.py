@@ -8,16 +8,17 @@ voxel; y grows towards the back of the body, as in an axial picture.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality, Position, ThirdAxis
 
 TEXTURES = 4
 """How many texture fields, from fine to coarse, a tissue mixes."""
 
 Layout = Literal["trunk", "abdomen", "heart", "head", "free"]
 LAYOUTS: tuple[Layout, ...] = ("trunk", "abdomen", "heart", "head", "free")
+Probe = Literal["phased", "curved", "linear", "circular"]
 Material = Literal[
-    "skin", "fat", "fascia", "muscle", "parenchyma", "wall", "fluid", "blood", "gas", "lung", "lesion",
-    "necrosis", "grey matter", "white matter", "cortical bone", "marrow", "disc", "cord", "calcium",
+    "skin", "fat", "fascia", "muscle", "parenchyma", "medulla", "wall", "fluid", "blood", "gas", "lung",
+    "lesion", "necrosis", "grey matter", "white matter", "cortical bone", "marrow", "disc", "cord", "calcium",
 ]  # fmt: skip
 """What a layer is made of; contrast gives each its signal."""
 
@@ -26,11 +27,14 @@ Material = Literal[
 class Tissue:
     """Signal of a tissue: Hounsfield units (CT), relative signal (MR), echo amplitude (ultrasound).
 
-    ``texture`` weighs the texture fields (unit variance), in the same unit as ``mean``.
+    An MR signal may be negative: its magnitude is taken after tissues have mixed. ``texture`` weighs the
+    texture fields (unit variance), in the same unit as ``mean``. ``cluster`` is half the step between two
+    kinds of patches inside the tissue, which follow the sign of the coarsest texture field.
     """
 
     mean: float
     texture: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    cluster: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +149,8 @@ class Structure:
         gap or overlap. 0: the structure covers whatever was painted before.
     gap_mm
         Width of the fat plane left between this structure and others of its neighbourhood.
+    within
+        Name of the structure that surrounds this one, if not the body.
     """
 
     name: str
@@ -155,6 +161,7 @@ class Structure:
     confined: bool = True
     neighbourhood: int = 0
     gap_mm: float = 0.0
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +266,23 @@ class CtAcquisition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GreyMap:
+    """How values become grey where they mean nothing by themselves (MR, ultrasound).
+
+    ``white`` maps to itself; in between the curve is a power, ``gamma``; ``inverted`` swaps black and
+    white; ``levels`` are how many greys there are, 0 for all.
+    """
+
+    gamma: float = 1.0
+    inverted: bool = False
+    levels: int = 0
+
+    def __post_init__(self) -> None:
+        if self.gamma <= 0 or self.levels == 1 or self.levels < 0:
+            raise ValueError(f"gamma must be positive and levels 0 or at least 2, got {self}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MrAcquisition:
     """Noise, receive field, and artefacts of how k-space was read.
 
@@ -274,6 +298,8 @@ class MrAcquisition:
         Every so many lines of k-space along y are scaled by 1 + ``ghost``; 0: no ghosts.
     motion_pixels, motion_share
         Shift (y, x) between two poses, and the central fraction of lines read in the second; 0: none.
+    grey
+        Curve from magnitudes to stored values.
     """
 
     noise: float
@@ -283,39 +309,68 @@ class MrAcquisition:
     ghost: float = 0.0
     motion_pixels: tuple[int, int] = (0, 0)
     motion_share: float = 0.0
+    grey: GreyMap = GreyMap()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UltrasoundAcquisition:
-    """Probe geometry, speckle and log compression.
+    """Probe geometry, what happens along the beams, point spread and log compression.
 
     Parameters
     ----------
+    probe
+        Beams that fan out downwards (phased and curved arrays), run in parallel (linear: an apex far
+        above the image), or go all around (circular, as from within the body).
     apex_mm
-        (y, x) where all beams meet; far above the image for a linear probe.
+        (y, x) where all beams meet.
     near_mm, far_mm
         Distance from the apex where the image begins and ends.
     half_width
-        Tangent of half the opening angle.
+        Tangent of half the opening angle; of no meaning for a circular probe.
     speckle_mm
-        Standard deviation of the point spread along the beam, across it, and between slices.
+        Standard deviation of the point spread along the beam, across it at mid-depth, and between slices.
+    widening
+        How much wider across the beam the farthest echo is than the nearest, over that at mid-depth.
     dynamic_range_db, gain_db
         Range that the grey scale shows, and the gain before it: amplitude 1 is white at gain 0.
-    attenuation_db
-        Uncompensated loss from the nearest to the farthest echo; negative if overcompensated.
-    shadow
-        Share of the beam that one millimetre of a strong reflector takes away.
+    attenuation_db, ripple_db
+        Uncompensated loss from the nearest to the farthest echo, negative if overcompensated; and gains
+        at evenly spaced depths on top of it.
+    shadow, enhancement
+        Share of the beam's amplitude that one millimetre of a strong reflector takes away, and share that
+        one millimetre of fluid leaves too much.
+    specular
+        Mirrored echo of a boundary across the beam, over the step in amplitude.
+    reverberation, ring_mm
+        Share of a strong echo that comes back once more, and after which distance.
+    clutter
+        Amplitude of the haze before the probe, which ends at a quarter of the depth.
+    lost_beams
+        Beams that ribs or a poor contact take away: (centre, half width, loss in dB), the first two as
+        shares of all beams.
+    grey
+        Curve on the log-compressed image.
     """
 
+    probe: Probe = "phased"
     apex_mm: tuple[float, float]
     near_mm: float
     far_mm: float
     half_width: float
     speckle_mm: Position
+    widening: float = 0.0
     dynamic_range_db: float
     gain_db: float
-    attenuation_db: float
-    shadow: float
+    attenuation_db: float = 0.0
+    ripple_db: tuple[float, ...] = ()
+    shadow: float = 0.0
+    enhancement: float = 0.0
+    specular: float = 0.0
+    reverberation: float = 0.0
+    ring_mm: float = 1.0
+    clutter: float = 0.0
+    lost_beams: tuple[tuple[float, float, float], ...] = ()
+    grey: GreyMap = GreyMap()
 
 
 Acquisition = CtAcquisition | MrAcquisition | UltrasoundAcquisition
@@ -331,6 +386,8 @@ class Scene:
         Where the scene came from; also name the noise that rendering adds.
     shape, spacing_mm
         Voxels and their distances along (z, y, x).
+    third_axis
+        What z is. Over time, slices are frames, 1 "mm" apart, and there is no distance between them.
     anatomy, contrast, boundary, acquisition
         The four axes of variability.
     """
@@ -345,6 +402,7 @@ class Scene:
     contrast: Contrast
     boundary: Boundary
     acquisition: Acquisition
+    third_axis: ThirdAxis = "space"
 
     def label_names(self) -> dict[int, str]:
         """Label value -> name of the layer that carries it (the first, where layers share it)."""

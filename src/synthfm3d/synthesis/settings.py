@@ -8,7 +8,8 @@ thing (``off``), so that an ablation is one setting.
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from synthfm3d.volume import MODALITIES, Modality
+from synthfm3d.synthesis.scene import Probe
+from synthfm3d.volume import MODALITIES, Modality, ThirdAxis
 
 MOST_ORGANS = 40
 """With walls, twins, lesions, bones and vessels, more could need more labels than a byte holds."""
@@ -46,11 +47,11 @@ class LayoutShares:
 class FamilyShares:
     """How often an organ is of each family of shapes; only ratios matter."""
 
-    ellipsoid: float = 0.25
+    ellipsoid: float = 0.2
     stack: float = 0.2
     star: float = 0.2
     superquadric: float = 0.15
-    sausage: float = 0.2
+    sausage: float = 0.25
 
     def __post_init__(self) -> None:
         shares = [getattr(self, field.name) for field in fields(self)]
@@ -82,7 +83,9 @@ class AnatomySettings:
     fillers, trunks, trees
         Unlabelled lumps between organs, vessels through the slices, vessel trees.
     sheet_share
-        Share of volumes with a thin sheet such as a diaphragm.
+        Share of volumes with one to three thin sheets such as a diaphragm or a fascia.
+    shape_noise
+        Correlation length of the coarse shape noise, log-uniform; the fine one's is 0.4 of it.
     warp
         Standard deviation of the smooth displacement of everything.
     """
@@ -90,11 +93,11 @@ class AnatomySettings:
     mode: Mode = "drawn"
     layouts: LayoutShares = LayoutShares()
     families: FamilyShares = FamilyShares()
-    organs: tuple[int, int] = (8, 12)
-    size: Range = (0.03, 0.16)
+    organs: tuple[int, int] = (8, 14)
+    size: Range = (0.04, 0.2)
     large_size: Range = (0.18, 0.3)
     large_share: float = 0.35
-    roughness: Range = (0.02, 0.3)
+    roughness: Range = (0.04, 0.35)
     touching_share: float = 0.6
     neighbourhood_share: float = 0.7
     gap_share: float = 0.4
@@ -106,7 +109,8 @@ class AnatomySettings:
     fillers: tuple[int, int] = (4, 18)
     trunks: tuple[int, int] = (1, 2)
     trees: tuple[int, int] = (1, 2)
-    sheet_share: float = 0.3
+    sheet_share: float = 0.4
+    shape_noise: Range = (0.03, 0.1)
     warp: Range = (0.005, 0.03)
 
     def __post_init__(self) -> None:
@@ -135,12 +139,12 @@ class ContrastSettings:
     """
 
     mode: Mode = "drawn"
-    mixture_share: float = 0.6
+    mixture_share: float = 0.7
     ct_texture_hu: Range = (1.5, 14.0)
     mr_texture: Range = (0.01, 0.08)
-    us_texture: Range = (0.05, 0.4)
+    us_texture: Range = (0.05, 0.25)
     grain: Range = (0.7, 1.6)
-    least_contrast: float = 0.5
+    least_contrast: float = 0.8
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -198,10 +202,22 @@ class NoiseSettings:
     mr_gibbs_share, mr_kept, mr_ghost_share, mr_ghost, mr_motion_share, mr_motion_pixels
         Share of volumes with each artefact; fraction of k-space kept; scale of ghosted lines; largest
         shift between poses.
+    us_probes
+        Probes to draw from, all equally likely.
+    us_speckle_pixels, us_widening
+        Point spread along the beam, in pixels; how much it widens with depth.
+    us_dynamic_range_db, us_gain_db, us_attenuation_db, us_ripple_db
+        Grey scale; what is left of attenuation, and the standard deviation of the gain over depth.
+    us_shadow, us_enhancement, us_specular
+        Per millimetre of a strong reflector, per millimetre of fluid, and at boundaries.
+    us_reverberation_share, us_clutter_share, us_lost_beams_share
+        Share of volumes with ringing reflectors, with haze before the probe, with lost beams.
+    gamma_share, gamma, inverted_share, quantised_share
+        MR and ultrasound: share of volumes with a curve, its exponent; inverted; with few grey levels.
     """
 
     mode: Mode = "drawn"
-    ct_noise_hu: Range = (4.0, 40.0)
+    ct_noise_hu: Range = (4.0, 35.0)
     ct_noise_peak_per_mm: Range = (0.08, 0.35)
     ct_slice_correlation: Range = (0.0, 0.35)
     ct_ring_share: float = 0.08
@@ -216,11 +232,23 @@ class NoiseSettings:
     mr_ghost: Range = (0.05, 0.3)
     mr_motion_share: float = 0.08
     mr_motion_pixels: tuple[int, int] = (1, 4)
-    us_speckle_pixels: Range = (0.55, 1.1)
+    us_probes: tuple[Probe, ...] = ("phased", "curved", "linear", "circular")
+    us_speckle_pixels: Range = (0.55, 1.2)
+    us_widening: Range = (0.2, 1.2)
     us_dynamic_range_db: Range = (45.0, 70.0)
-    us_gain_db: Range = (-18.0, -2.0)
-    us_attenuation_db: Range = (-6.0, 12.0)
+    us_gain_db: Range = (-12.0, 0.0)
+    us_attenuation_db: Range = (-5.0, 8.0)
+    us_ripple_db: float = 2.0
     us_shadow: Range = (0.02, 0.25)
+    us_enhancement: Range = (0.0, 0.015)
+    us_specular: Range = (0.0, 1.5)
+    us_reverberation_share: float = 0.3
+    us_clutter_share: float = 0.4
+    us_lost_beams_share: float = 0.3
+    gamma_share: float = 0.25
+    gamma: Range = (0.6, 1.6)
+    inverted_share: float = 0.08
+    quantised_share: float = 0.15
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -236,16 +264,22 @@ class SynthesisSettings:
         Voxels along (z, y, x).
     modalities
         One is drawn for each volume, all equally likely.
+    third_axis
+        ``"time"``: a beating heart in one plane, slices are frames; layouts and families of organs
+        are of no meaning then.
     pixel_mm, anisotropy
-        In-plane voxel size, and slice distance over it; both log-uniform.
+        In-plane voxel size, and slice distance over it (at most 10 mm); both log-uniform. CT and MR of
+        a trunk, an abdomen or a head take the pixel within the range that brings the field of view
+        closest to such a body's.
     anatomy, contrast, boundary, noise
         The four axes.
     """
 
     shape: tuple[int, int, int] = (64, 192, 192)
     modalities: tuple[Modality, ...] = MODALITIES
+    third_axis: ThirdAxis = "space"
     pixel_mm: Range = (0.5, 2.0)
-    anisotropy: Range = (1.0, 5.0)
+    anisotropy: Range = (1.0, 8.0)
     anatomy: AnatomySettings = AnatomySettings()
     contrast: ContrastSettings = ContrastSettings()
     boundary: BoundarySettings = BoundarySettings()

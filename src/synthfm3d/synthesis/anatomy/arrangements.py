@@ -97,12 +97,26 @@ def _placed(
         shape = sausage(draw, frame, place)
     else:
         shape = _lobes(draw, centre, axes, row.lobes)
+    kidney = "kidney" in row.name
+    if kidney or row.material == "blood":  # cortex and medulla are drawn below; walls of vessels are thin
+        settings = replace(settings, wall_share=0.0)
     organ = draw_organ(draw, frame, settings, row.name, place, shape, labels)
     if row.material != "parenchyma" and len(organ.layers) == 1:
         organ = replace(organ, layers=(replace(organ.layers[0], material=row.material),))
+    if kidney:
+        organ = _with_medulla(draw, organ, min(axes), labels)
     if row.name in ("aorta", "vena cava"):
         organ = replace(organ, roughness_mm=(rounded(0.15 * min(axes)), 0.0))
     return organ
+
+
+def _with_medulla(draw: Draw, kidney: Structure, smallest: float, labels: Labels) -> Structure:
+    """A kidney of cortex and medulla, one target more often than two."""
+    cortex = replace(kidney.layers[0], material="parenchyma")
+    medulla = replace(cortex, depth_mm=rounded(smallest * draw.uniform(0.25, 0.42)), material="medulla")
+    if draw.chance(0.3):
+        medulla = replace(medulla, name=f"{kidney.name} medulla", label=labels.new())
+    return replace(kidney, layers=(cortex, medulla))
 
 
 def _lobes(draw: Draw, centre: Position, axes: Position, count: int) -> Shape:

@@ -19,7 +19,7 @@ _FAR = 4.0
 
 
 def draw_body(
-    draw: Draw, modality: Modality, layout: Layout, size_mm: Position, labels: Labels
+    draw: Draw, modality: Modality, layout: Layout, size_mm: Position, pixel_mm: float, labels: Labels
 ) -> tuple[Structure, Frame, float]:
     """The body's structure, the frame for its organs, and the depth of the cavity in mm."""
     centre = (
@@ -30,9 +30,18 @@ def draw_body(
     from_within = modality == "us" or layout == "free" or (layout == "heart" and draw.chance(0.6))
     if from_within:
         body = _surroundings(draw, modality, size_mm, centre)
-        frame = _frame(layout, modality, size_mm, centre, (0.5 * size_mm[1], 0.5 * size_mm[2]))
+        frame = _frame(layout, modality, size_mm, pixel_mm, centre, (0.5 * size_mm[1], 0.5 * size_mm[2]))
         return body, frame, 0.0
-    return _outlined(draw, modality, layout, size_mm, centre, labels)
+    return _outlined(draw, modality, layout, size_mm, pixel_mm, centre, labels)
+
+
+def draw_surroundings(
+    draw: Draw, modality: Modality, size_mm: Position, pixel_mm: float
+) -> tuple[Structure, Frame]:
+    """A field of view inside the body: its tissue, and the frame for what lies in it."""
+    centre = (rounded(0.5 * size_mm[1]), rounded(0.5 * size_mm[2]))
+    body = _surroundings(draw, modality, size_mm, centre)
+    return body, _frame("heart", modality, size_mm, pixel_mm, centre, centre)
 
 
 def _surroundings(
@@ -62,29 +71,43 @@ def _outlined(
     modality: Modality,
     layout: Layout,
     size_mm: Position,
+    pixel_mm: float,
     centre: tuple[float, float],
     labels: Labels,
 ) -> tuple[Structure, Frame, float]:
-    """A body with an outline in air: an ellipse that narrows towards both ends."""
+    """A body with an outline in air: an ellipse that narrows towards both ends, or a head's vault."""
     scale = min(size_mm[1], size_mm[2])
     half = (rounded(size_mm[1] * draw.uniform(0.32, 0.45)), rounded(size_mm[2] * draw.uniform(0.38, 0.48)))
     layers = _head_layers(draw, scale, labels) if layout == "head" else _trunk_layers(draw, scale)
     depth = layers[-1].depth_mm
     ends = [draw.uniform(0.85, 1.0), draw.uniform(0.85, 1.0)]
-    outline = Stack(
-        centre_mm=centre,
-        semi_axes_mm=half,
-        direction=(1.0, 0.0),
-        scale=((-_FAR * size_mm[0], ends[0]), (0.5 * size_mm[0], 1.0), (_FAR * size_mm[0], ends[1])),
-    )
+    curve: tuple[tuple[float, float], ...]
+    curve = ((-_FAR * size_mm[0], ends[0]), (0.5 * size_mm[0], 1.0), (_FAR * size_mm[0], ends[1]))
+    if layout == "head":
+        curve = _vault(draw, size_mm[0], half[0])
+    outline = Stack(centre_mm=centre, semi_axes_mm=half, direction=(1.0, 0.0), scale=curve)
     body = Structure(
         name="body",
         parts=(outline,),
         layers=tuple(layers),
         roughness_mm=(rounded(scale * draw.uniform(0.001, 0.006)), rounded(scale * draw.uniform(0.0, 0.002))),
     )
-    frame = _frame(layout, modality, size_mm, centre, (half[0] - depth, half[1] - depth))
+    frame = _frame(layout, modality, size_mm, pixel_mm, centre, (half[0] - depth, half[1] - depth))
     return body, frame, depth
+
+
+def _vault(draw: Draw, depth: float, half: float) -> tuple[tuple[float, float], ...]:
+    """Scale curve of a head: a half ellipsoid under its vertex, which may lie beyond the slices."""
+    vertex = depth * draw.uniform(0.85, 1.4)
+    height = max(half * draw.uniform(1.0, 1.4), 0.6 * depth)
+    neck = draw.uniform(0.75, 1.0)
+    curve = [(-_FAR * depth, neck), (vertex - 1.6 * height, neck)]
+    for step in range(9):
+        up = step / 8
+        curve.append((vertex - (1.0 - up) * height, max((1.0 - up * up) ** 0.5, 0.02)))
+    if draw.chance(0.3):  # upside down
+        curve = [(depth - z, scale) for z, scale in reversed(curve)]
+    return tuple((rounded(z), rounded(scale)) for z, scale in curve)
 
 
 def _wall_layers(draw: Draw, scale: float, beneath: Material) -> list[Layer]:
@@ -131,7 +154,15 @@ def _frame(
     layout: Layout,
     modality: Modality,
     size_mm: Position,
+    pixel_mm: float,
     centre_mm: tuple[float, float],
     cavity_mm: tuple[float, float],
 ) -> Frame:
-    return Frame(layout=layout, modality=modality, size_mm=size_mm, centre_mm=centre_mm, cavity_mm=cavity_mm)
+    return Frame(
+        layout=layout,
+        modality=modality,
+        size_mm=size_mm,
+        pixel_mm=pixel_mm,
+        centre_mm=centre_mm,
+        cavity_mm=cavity_mm,
+    )

@@ -7,6 +7,8 @@ from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Structure
 
 _MOST_VERTEBRAE = 8
+_APART = 0.4
+"""Share of spines whose vertebrae are labelled one by one."""
 
 
 def draw_bones(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
@@ -31,9 +33,11 @@ def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
     gap = rounded(height * draw.uniform(0.15, 0.3))
     start = draw.uniform(-1.0, 0.0) * height
     number = 0
+    whole = None if draw.chance(_APART) else labels.new()
     while start < frame.size_mm[0] and number < _MOST_VERTEBRAE:
         number += 1
-        label = labels.new()
+        label = labels.new() if whole is None else whole
+        name = f"vertebra {number}" if whole is None else "spine"
         bones.append(
             Structure(
                 name=f"vertebra {number}",
@@ -46,8 +50,8 @@ def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
                     ),
                 ),
                 layers=(
-                    Layer(name=f"vertebra {number}", depth_mm=0.0, label=label, material="cortical bone"),
-                    Layer(name=f"vertebra {number}", depth_mm=shell, label=label, material="marrow"),
+                    Layer(name=name, depth_mm=0.0, label=label, material="cortical bone"),
+                    Layer(name=name, depth_mm=shell, label=label, material="marrow"),
                 ),
                 roughness_mm=(rounded(0.04 * half), rounded(0.03 * half)),
                 confined=False,

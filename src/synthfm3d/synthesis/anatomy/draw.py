@@ -3,22 +3,34 @@
 from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.arrangements import draw_abdomen, draw_heart
-from synthfm3d.synthesis.anatomy.body import draw_body
+from synthfm3d.synthesis.anatomy.body import draw_body, draw_surroundings
 from synthfm3d.synthesis.anatomy.bones import draw_bones
+from synthfm3d.synthesis.anatomy.cine import draw_beating_heart
 from synthfm3d.synthesis.anatomy.extras import draw_lesions, draw_sheet
-from synthfm3d.synthesis.anatomy.frame import Labels
+from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
 from synthfm3d.synthesis.anatomy.vessels import draw_vessels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Structure
+from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Layout, Structure
 from synthfm3d.synthesis.settings import AnatomySettings, FamilyShares
 from synthfm3d.volume import Modality, Position
 
 _PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0)
 
 
+def draw_layout(seed: int, place: str | int, settings: AnatomySettings) -> Layout:
+    """The layout of an anatomy that is not switched off: it bounds the field of view, so it comes first."""
+    draw = Draw(seed, place, "layout")
+    return draw.pick(LAYOUTS, [getattr(settings.layouts, name) for name in LAYOUTS])
+
+
 def draw_anatomy(
-    seed: int, place: str | int, modality: Modality, settings: AnatomySettings, size_mm: Position
+    seed: int,
+    place: str | int,
+    modality: Modality,
+    settings: AnatomySettings,
+    size_mm: Position,
+    pixel_mm: float,
 ) -> Anatomy:
     """Structures for a field of view (z, y, x) in mm. ``place`` names the streams.
 
@@ -28,9 +40,11 @@ def draw_anatomy(
     if settings.mode == "off":
         settings = _switched_off(settings)
     plan = Draw(seed, place, "anatomy")
-    layout = plan.pick(LAYOUTS, [getattr(settings.layouts, name) for name in LAYOUTS])
+    layout = "free" if settings.mode == "off" else draw_layout(seed, place, settings)
     labels = Labels()
-    body, frame, cavity_depth = draw_body(Draw(seed, place, "body"), modality, layout, size_mm, labels)
+    body, frame, cavity_depth = draw_body(
+        Draw(seed, place, "body"), modality, layout, size_mm, pixel_mm, labels
+    )
     fillers = Draw(seed, place, "fillers")
     organs = Draw(seed, place, "organs")
     structures = [body]
@@ -50,23 +64,57 @@ def draw_anatomy(
     structures += draw_lesions(Draw(seed, place, "lesions"), frame, settings, main, labels)
     sheet = Draw(seed, place, "sheet")
     if sheet.chance(settings.sheet_share):
-        structures.append(draw_sheet(sheet, frame, labels))
+        structures += [draw_sheet(sheet, frame, labels, n) for n in range(1, sheet.whole(1, 3) + 1)]
     if settings.mode == "off":
         structures = [replace(structure, roughness_mm=(0.0, 0.0)) for structure in structures]
     return Anatomy(
         layout=layout,
         structures=tuple(structures),
         cavity_depth_mm=cavity_depth,
-        shape_noise_mm=(rounded(0.05 * frame.scale_mm), rounded(0.02 * frame.scale_mm)),
+        shape_noise_mm=_shape_noise(plan, settings, frame),
         warp_mm=rounded(0.12 * frame.scale_mm),
         warp_amplitude_mm=rounded(frame.scale_mm * plan.uniform(*settings.warp)),
+    )
+
+
+def _shape_noise(draw: Draw, settings: AnatomySettings, frame: Frame) -> tuple[float, float]:
+    coarse = frame.scale_mm * draw.log_uniform(*settings.shape_noise)
+    return rounded(coarse), rounded(0.4 * coarse)
+
+
+def draw_cine(
+    seed: int,
+    place: str | int,
+    modality: Modality,
+    settings: AnatomySettings,
+    size_mm: Position,
+    pixel_mm: float,
+) -> Anatomy:
+    """A beating heart for a field of view (y, x) in mm over ``size_mm[0]`` frames.
+
+    Switched off, it beats without roughness and warp.
+    """
+    plan = Draw(seed, place, "anatomy")
+    labels = Labels()
+    body, frame = draw_surroundings(Draw(seed, place, "body"), modality, size_mm, pixel_mm)
+    structures = [body, *draw_beating_heart(Draw(seed, place, "heart"), frame, labels)]
+    warp = plan.uniform(*settings.warp)
+    if settings.mode == "off":
+        structures = [replace(structure, roughness_mm=(0.0, 0.0)) for structure in structures]
+        warp = 0.0
+    return Anatomy(
+        layout="heart",
+        structures=tuple(structures),
+        cavity_depth_mm=0.0,
+        shape_noise_mm=_shape_noise(plan, settings, frame),
+        warp_mm=rounded(0.12 * frame.scale_mm),
+        warp_amplitude_mm=rounded(frame.scale_mm * warp),
     )
 
 
 def _switched_off(settings: AnatomySettings) -> AnatomySettings:
     return replace(
         settings,
-        layouts=replace(settings.layouts, trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, free=1.0),
         families=_PLAIN_FAMILIES,
         neighbourhood_share=0.0,
         wall_share=0.0,

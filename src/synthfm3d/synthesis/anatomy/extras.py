@@ -41,12 +41,13 @@ def draw_lesions(
                     parts=shape.parts,
                     layers=tuple(layers),
                     roughness_mm=(rounded(0.1 * radius), rounded(radius * draw.uniform(0.0, 0.35))),
+                    within=organ.name,
                 )
             )
     return lesions
 
 
-def draw_sheet(draw: Draw, frame: Frame, labels: Labels) -> Structure:
+def draw_sheet(draw: Draw, frame: Frame, labels: Labels, number: int) -> Structure:
     """A curved sheet 1-3 mm thick through the cavity, such as a diaphragm or a septum."""
     scale = frame.scale_mm
     thickness = rounded(min(draw.uniform(1.0, 3.0), 0.03 * scale))
@@ -58,11 +59,11 @@ def draw_sheet(draw: Draw, frame: Frame, labels: Labels) -> Structure:
     axes = tuple(rounded(scale * draw.uniform(0.25, 0.7)) for _ in range(3))
     label = labels.new() if draw.chance(_LABELLED_SHEETS) else 0
     return Structure(
-        name="sheet",
+        name=f"sheet {number}",
         parts=(Ellipsoid(centre_mm=centre, semi_axes_mm=(axes[0], axes[1], axes[2]), quaternion=turn(draw)),),
         layers=(
             Layer(
-                name="sheet",
+                name=f"sheet {number}",
                 depth_mm=0.0,
                 label=label,
                 material=draw.pick(("muscle", "fascia", "wall")),

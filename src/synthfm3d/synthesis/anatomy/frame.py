@@ -14,8 +14,8 @@ class Frame:
 
     Parameters
     ----------
-    size_mm
-        Field of view along (z, y, x).
+    size_mm, pixel_mm
+        Field of view along (z, y, x), and the edge of a pixel.
     centre_mm, cavity_mm
         Centre and semi-axes (y, x) of the cavity that organs share.
     """
@@ -23,6 +23,7 @@ class Frame:
     layout: Layout
     modality: Modality
     size_mm: Position
+    pixel_mm: float
     centre_mm: tuple[float, float]
     cavity_mm: tuple[float, float]
 

@@ -15,26 +15,30 @@ from synthfm3d.synthesis.anatomy.mirror import mirrored
 from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Place, Shape
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scene import Layer, Material, Structure
-from synthfm3d.synthesis.settings import AnatomySettings
+from synthfm3d.synthesis.settings import MOST_ORGANS, AnatomySettings
 
 DEEPEST_LAYER = 0.45
 """Deepest layer as a share of the smallest semi-axis: first-order distances are exact at the surface
 only and pinch towards the centre."""
 _FILLER_SIZE = (0.03, 0.14)
-_RIMMED = 0.5
+_RIMMED = 0.35
 """Share of organs in ultrasound whose capsule echoes."""
 _SOLID: tuple[Material, ...] = ("parenchyma", "fluid", "blood", "lung", "gas", "fat", "wall")
-_SOLID_SHARES = (0.56, 0.13, 0.1, 0.06, 0.04, 0.06, 0.05)
+_SOLID_SHARES = (0.62, 0.13, 0.1, 0.03, 0.02, 0.05, 0.05)
 _CONTENT: tuple[Material, ...] = ("fluid", "blood", "parenchyma", "gas", "fat")
-_CONTENT_SHARES = (0.35, 0.25, 0.25, 0.1, 0.05)
+_CONTENT_SHARES = (0.37, 0.25, 0.27, 0.06, 0.05)
 _FILLING: tuple[Material, ...] = ("fat", "parenchyma", "muscle", "wall", "gas", "fluid")
-_FILLING_SHARES = (0.25, 0.3, 0.2, 0.1, 0.08, 0.07)
+_FILLING_SHARES = (0.3, 0.3, 0.2, 0.1, 0.03, 0.07)
 
 
 def draw_organs(
     draw: Draw, frame: Frame, settings: AnatomySettings, count: int, labels: Labels
 ) -> list[Structure]:
-    """``count`` organs, some with a mirrored twin, some unlabelled as distractors."""
+    """``count`` organs, some with a mirrored twin, some unlabelled as distractors.
+
+    A stack deeper than it is wide has more of them, so that its slices are as full.
+    """
+    count = min(round(count * frame.stretch), MOST_ORGANS)
     organs: list[Structure] = []
     placed: list[Place] = []
     shares_space = draw.chance(settings.neighbourhood_share)
@@ -136,7 +140,8 @@ def _layers(
 ) -> tuple[Layer, ...]:
     """One tissue, or a wall around a content; both labelled, or one label over two tissues."""
     outer = labels.new() if labels else 0
-    walled = draw.chance(settings.wall_share)
+    # A wall thinner than two pixels would be labelled in shreds.
+    walled = draw.chance(settings.wall_share) and DEEPEST_LAYER * smallest > 2.0 * frame.pixel_mm
     material: Material = "wall" if walled else draw.pick(_SOLID, _SOLID_SHARES)
     layers = [Layer(name=name, depth_mm=0.0, label=outer, material=material)]
     if frame.modality == "us" and draw.chance(_RIMMED):
@@ -147,7 +152,7 @@ def _layers(
         layers.append(
             Layer(
                 name=name if inner == outer else f"{name} content",
-                depth_mm=rounded(smallest * draw.uniform(0.16, DEEPEST_LAYER)),
+                depth_mm=rounded(max(smallest * draw.uniform(0.16, DEEPEST_LAYER), 2.0 * frame.pixel_mm)),
                 label=inner,
                 material=draw.pick(_CONTENT, _CONTENT_SHARES),
             )

@@ -52,9 +52,9 @@ def ellipsoid(draw: Draw, frame: Frame, place: Place) -> Shape:
     for lobe in range(draw.pick((1, 2, 3), (0.45, 0.35, 0.2))):
         radius = place.radius_mm * (1.0 if lobe == 0 else draw.uniform(0.4, 0.8))
         axes = (
-            rounded(radius * draw.uniform(0.7, 1.6) * frame.stretch),
-            rounded(radius * draw.uniform(0.45, 1.0)),
-            rounded(radius * draw.uniform(0.8, 1.25)),
+            rounded(radius * draw.uniform(0.7, 1.7) * frame.stretch),
+            rounded(radius * draw.uniform(0.4, 0.95)),
+            rounded(radius * draw.uniform(0.8, 1.35)),
         )
         centre = place.centre_mm
         if lobe > 0:
@@ -71,15 +71,12 @@ def stack(draw: Draw, frame: Frame, place: Place) -> Shape:
     Two lobes, which drift apart or together, split or merge the organ from slice to slice.
     """
     depth = frame.size_mm[0]
-    length = min(2 * place.radius_mm * frame.stretch * draw.log_uniform(0.6, 2.5), 1.6 * depth)
+    length = min(2 * place.radius_mm * frame.stretch * draw.log_uniform(1.0, 2.5), 1.6 * depth)
     birth = place.centre_mm[0] - length / 2
     grown = birth + length * draw.uniform(0.15, 0.5)
     erosion = max(grown + length * draw.uniform(0.0, 0.4), grown + 0.01 * length)
-    low, high = draw.uniform(0.15, 0.5), draw.uniform(0.15, 0.5)
-    curve = tuple(
-        (rounded(z), rounded(s))
-        for z, s in ((birth, low), (grown, 1.0), (erosion, 1.0), (birth + length, high))
-    )
+    low, high = draw.log_uniform(0.04, 0.4), draw.log_uniform(0.04, 0.4)
+    curve = _life(draw, (birth, grown, erosion, birth + length), (low, high))
     aspect = draw.uniform(0.5, 1.0)
     cosine, sine = draw.direction(2)
     wander = draw.log_uniform(0.03, 0.35) * place.radius_mm
@@ -104,6 +101,33 @@ def stack(draw: Draw, frame: Frame, place: Place) -> Shape:
             )
         )
     return Shape(tuple(parts), rounded(place.radius_mm * aspect))
+
+
+_STEPS = 5
+"""Pieces of a rounded growth or erosion."""
+
+
+def _life(
+    draw: Draw, heights: tuple[float, float, float, float], ends: tuple[float, float]
+) -> tuple[tuple[float, float], ...]:
+    """Scale curve from birth over growth, plateau and erosion to the end.
+
+    Rates are constant, as in the paper, or those of an ellipsoid's sections: fast at first, then slower.
+    """
+    birth, grown, erosion, end = heights
+    if draw.chance(0.35):
+        points = [(birth, ends[0]), (grown, 1.0), (erosion, 1.0), (end, ends[1])]
+    else:
+        rise = [n / _STEPS for n in range(_STEPS + 1)]
+        law = [math.sqrt(1.0 - (1.0 - u) * (1.0 - u)) for u in rise]
+        points = [
+            (birth + u * (grown - birth), ends[0] + (1 - ends[0]) * s) for u, s in zip(rise, law, strict=True)
+        ]
+        points += [
+            (end - u * (end - erosion), ends[1] + (1 - ends[1]) * s)
+            for u, s in zip(reversed(rise), reversed(law), strict=True)
+        ]
+    return tuple((rounded(z), rounded(s)) for z, s in points)
 
 
 def star(draw: Draw, frame: Frame, place: Place) -> Shape:

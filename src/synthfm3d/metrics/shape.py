@@ -1,0 +1,114 @@
+"""The size and shape of a target: what makes it easy or hard to follow from slice to slice."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from synthfm3d.metrics.overlap import dice, volume_ml
+from synthfm3d.metrics.surface_area import surface_area_mm2
+from synthfm3d.volume import Array, Volume
+
+_WITHIN_SLICE = np.array([np.zeros((3, 3)), np.ones((3, 3)), np.zeros((3, 3))], bool)
+_IN_SPACE = np.ones((3, 3, 3), bool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Size and shape of a mask.
+
+    Parameters
+    ----------
+    voxels, volume_ml
+        How large it is; no volume where the third axis is time.
+    extent_mm
+        Edges (z, y, x) of the box around it; z in slices where the third axis is time.
+    slices, empty_slice_share
+        Slices that show it, and the share of all slices that do not.
+    largest_slice_percent
+        Share of a slice that it covers where it covers most, in percent.
+    sphericity
+        Area of a ball of the same volume over its own area; None where the third axis is time.
+    slice_dice_mean, slice_dice_p5
+        Dice of neighbouring slices from the first to the last that shows it, mean and 5th percentile;
+        None if one slice shows it.
+    parts, parts_per_slice_mean, parts_per_slice_max
+        Connected components (26 neighbours in space, 8 in a slice).
+    cut
+        Whether it reaches the edge of the volume.
+    """
+
+    voxels: int
+    volume_ml: float | None
+    extent_mm: tuple[float, float, float]
+    slices: int
+    empty_slice_share: float
+    largest_slice_percent: float
+    sphericity: float | None
+    slice_dice_mean: float | None
+    slice_dice_p5: float | None
+    parts: int
+    parts_per_slice_mean: float
+    parts_per_slice_max: int
+    cut: bool
+
+
+def shape_of(mask: Volume) -> Shape:
+    """Measure a mask; non-zero voxels are inside. Raises ValueError if there are none."""
+    inside = mask.voxels != 0
+    found = ndimage.find_objects(inside.view(np.uint8))
+    if not found:
+        raise ValueError("the mask is empty: there is nothing to measure.")
+    (box,) = found
+    part = np.ascontiguousarray(inside[box])
+    in_space = mask.third_axis == "space"
+    areas = part.sum(axis=(1, 2))
+    overlaps = slice_overlaps(part)
+    parts_per_slice = _parts_per_slice(part)[areas > 0]
+    slice_mm, *pixel_mm = mask.spacing_mm
+    steps = (slice_mm if in_space else 1.0, *pixel_mm)
+    z, y, x = (n * step for n, step in zip(part.shape, steps, strict=True))
+    return Shape(
+        voxels=int(areas.sum()),
+        volume_ml=volume_ml(mask) if in_space else None,
+        extent_mm=(z, y, x),
+        slices=int(np.count_nonzero(areas)),
+        empty_slice_share=1 - np.count_nonzero(areas) / inside.shape[0],
+        largest_slice_percent=100 * float(areas.max()) / (inside.shape[1] * inside.shape[2]),
+        sphericity=sphericity(part, mask.spacing_mm) if in_space else None,
+        slice_dice_mean=float(np.mean(overlaps)) if overlaps else None,
+        slice_dice_p5=float(np.percentile(overlaps, 5)) if overlaps else None,
+        parts=int(ndimage.label(part, _IN_SPACE)[1]),
+        parts_per_slice_mean=float(parts_per_slice.mean()),
+        parts_per_slice_max=int(parts_per_slice.max()),
+        cut=any(s.start == 0 or s.stop == n for s, n in zip(box, inside.shape, strict=True)),
+    )
+
+
+def sphericity(mask: Array, spacing_mm: tuple[float, float, float]) -> float:
+    r"""Area of a ball of the same volume over the mask's area, :math:`\pi^{1/3} (6V)^{2/3} / A`.
+
+    Wadell, J. Geol. 43:250 (1935), doi:10.1086/624298. 1 for a ball, less for all else.
+    Raises ValueError for an empty mask.
+    """
+    volume = int(np.count_nonzero(mask)) * math.prod(spacing_mm)
+    if volume == 0:
+        raise ValueError("the mask is empty: it has no shape.")
+    return float(np.cbrt(math.pi) * np.cbrt(6 * volume) ** 2) / surface_area_mm2(mask, spacing_mm)
+
+
+def slice_overlaps(mask: Array) -> list[float]:
+    """Dice of each slice of a mask (z, y, x) with the next, from the first to the last that shows it.
+
+    Pairs of empty slices, in a gap, are left out.
+    """
+    shown = np.asarray(mask.any(axis=(1, 2)))
+    first, *_, last = np.flatnonzero(shown) if shown.sum() > 1 else (0, 0)
+    return [dice(mask[z], mask[z + 1]) for z in range(first, last) if shown[z] or shown[z + 1]]
+
+
+def _parts_per_slice(mask: Array) -> Array:
+    """Number of connected components of each slice: (z,)."""
+    numbers, _ = ndimage.label(mask, _WITHIN_SLICE)
+    return np.array([len(np.unique(section[section > 0])) for section in numbers])

@@ -1,0 +1,39 @@
+"""Grey curves: what a workstation does to values that have no unit."""
+
+import math
+
+import numpy as np
+
+from synthfm3d.rendering.kernels import kernel
+from synthfm3d.synthesis.scene import GreyMap
+from synthfm3d.volume import Array
+
+
+def grey_table(grey: GreyMap, white: int) -> Array | None:
+    """Stored value of each value from 0 to four times ``white``, int16; None where nothing changes.
+
+    Values beyond white follow the same curve, and are black where it is inverted. Rounded, so that last
+    bits of a power, which differ between machines, are gone.
+    """
+    if grey == GreyMap():
+        return None
+    table = []
+    for value in range(4 * white + 1):
+        share = math.pow(value / white, grey.gamma)
+        if grey.inverted:
+            share = max(1.0 - share, 0.0)
+        if grey.levels:
+            share = math.floor(share * (grey.levels - 1) + 0.5) / (grey.levels - 1)
+        table.append(min(round(round(share, 9) * white), 32767))
+    return np.array(table, np.int16)
+
+
+@kernel
+def map_grey(image, table):
+    """Replace each value of ``image`` int16 (y, x) by its entry, in place; larger ones by the last."""
+    height, width = image.shape
+    last = table.size - 1
+    for y in range(height):
+        row = image[y]
+        for x in range(width):
+            row[x] = table[min(max(np.int64(row[x]), 0), last)]

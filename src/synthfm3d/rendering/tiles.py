@@ -1,0 +1,98 @@
+r"""Fine smooth noise from one periodic tile: cheap where a field's nodes are nearly as dense as pixels.
+
+A tile is a periodic field of unit variance in the plane. A slice is a sum of four copies of it, each moved
+to a place hashed from a node along z, with the same spline weights as any other field (``fields``): between
+slices it is correlated as those are, and no slice repeats another.
+"""
+
+import math
+
+import numpy as np
+
+from synthfm3d.rendering.fields import field_row, periodic_axis
+from synthfm3d.rendering.hashing import hashed_normal, mix
+from synthfm3d.rendering.kernels import inlined, kernel
+from synthfm3d.volume import Array
+
+_f32 = np.float32
+_EDGES = (64, 128, 256, 512)
+
+
+def tile_edge(height: int, width: int) -> int:
+    """Edge of the tiles of a slice, in pixels, a power of two; slices over 512 pixels repeat their tile."""
+    return next((edge for edge in _EDGES if edge >= max(height, width)), _EDGES[-1])
+
+
+def texture_tile(height: int, width: int, std_pixels: float, key: int) -> Array:
+    """The tile of a field with an in-plane correlation length in pixels: float32 (edge, edge + width).
+
+    Its columns are repeated on the right, so that a row of a slice is one piece of it.
+    """
+    edge = tile_edge(height, width)
+    axis = periodic_axis(edge, std_pixels)
+    plane = np.empty((edge, edge + width), np.float32)
+    _fill(np.uint32(key), axis.nodes, axis.first, axis.weights, axis.columns, plane)
+    return plane
+
+
+@kernel
+def tile_places(keys, nodes, edge, places):
+    """Where slices find the four copies of each tile: ``places`` int64 (slice, tile, 4, 2) in (y, x).
+
+    ``nodes`` (tile, slice) are their first nodes along z.
+    """
+    mask = np.uint32(edge - 1)
+    slices, tiles, copies, _ = places.shape
+    for z in range(slices):
+        for tile in range(tiles):
+            for k in range(copies):
+                word = mix(np.uint32(np.uint32(nodes[tile, z] + k) ^ keys[tile]))
+                places[z, tile, k, 0] = np.int64(np.uint32(word >> np.uint32(16)) & mask)
+                places[z, tile, k, 1] = np.int64(word & mask)
+
+
+@kernel
+def _fill(key, nodes, first, weights, columns, plane):
+    edge = first.size
+    # Four nodes more than a period, so that interpolation never wraps.
+    rows = np.empty((nodes + 4, edge), np.float32)
+    row = np.empty(nodes + 4, np.float32)
+    for n in range(nodes + 4):
+        base = np.uint32((n % nodes) * nodes)
+        for m in range(nodes + 4):
+            row[m] = hashed_normal(np.uint32(base + np.uint32(m % nodes)), key)
+        out = rows[n]
+        for x in range(edge):
+            i = first[x]
+            out[x] = ((row[i] * columns[0, x] + row[i + 1] * columns[1, x]) + row[i + 2] * columns[2, x]) + (
+                row[i + 3] * columns[3, x]
+            )
+    for y in range(edge):
+        field_row(rows, first[y], weights[y], plane[y, :edge])
+    # Copies of one tile add up: its own mean and variance must be exact.
+    total, squares = 0.0, 0.0
+    for y in range(edge):
+        for x in range(edge):
+            total += plane[y, x]
+            squares += plane[y, x] * plane[y, x]
+    mean = total / (edge * edge)
+    scale = 1.0 / math.sqrt(squares / (edge * edge) - mean * mean)
+    for y in range(edge):
+        for x in range(edge):
+            plane[y, x] = _f32((plane[y, x] - mean) * scale)
+        for x in range(edge, plane.shape[1]):
+            plane[y, x] = plane[y, x - edge]
+
+
+@inlined
+def tile_row(plane, places, weights, y, out):
+    """One row of a slice of the field."""
+    mask = plane.shape[0] - 1
+    width = out.size
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    a = plane[(y + places[0, 0]) & mask, places[0, 1] : places[0, 1] + width]
+    b = plane[(y + places[1, 0]) & mask, places[1, 1] : places[1, 1] + width]
+    c = plane[(y + places[2, 0]) & mask, places[2, 1] : places[2, 1] + width]
+    d = plane[(y + places[3, 0]) & mask, places[3, 1] : places[3, 1] + width]
+    for x in range(width):
+        out[x] = ((a[x] * w0 + b[x] * w1) + c[x] * w2) + d[x] * w3

@@ -1,0 +1,129 @@
+"""MR contrast: relaxation times of tissues, and the sequences that turn them into signals.
+
+Relaxation at 3 T: de Bazelaire et al., Radiology 230:652, 2004; blood, muscle of the heart and brain:
+textbook values. Signals keep their sign: where tissues of opposite sign share a voxel, its magnitude has a
+dark line, as at the borders of fat in opposed-phase images and between tissues on both sides of an
+inversion's null.
+"""
+
+import math
+from dataclasses import dataclass
+
+from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scene import Material
+
+RELAXATION_MS: dict[Material, tuple[float, float, float]] = {
+    "skin": (400, 30, 0.6),
+    "fat": (382, 68, 1.0),
+    "fascia": (600, 12, 0.3),
+    "muscle": (898, 29, 0.8),
+    "parenchyma": (950, 50, 0.85),
+    "medulla": (1545, 81, 0.9),
+    "wall": (1100, 45, 0.8),
+    "fluid": (3500, 900, 1.0),
+    "blood": (1932, 275, 0.95),
+    "gas": (1000, 1, 0.01),
+    "lung": (1200, 3, 0.15),
+    "lesion": (1300, 85, 0.9),
+    "necrosis": (2200, 180, 0.95),
+    "grey matter": (1600, 95, 0.85),
+    "white matter": (900, 70, 0.7),
+    "cortical bone": (500, 1, 0.05),
+    "marrow": (586, 49, 0.9),
+    "disc": (1100, 80, 0.8),
+    "cord": (1000, 78, 0.75),
+    "calcium": (500, 1, 0.03),
+}
+"""T1 and T2 in ms, and proton density."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    """An MR sequence: its kind and times in ms, the flip angle in degrees.
+
+    ``fat`` is a factor on the signal of fat and marrow: 0 to 0.2 where it is suppressed, -1 where it is
+    opposed in phase to water.
+    """
+
+    kind: str
+    repetition_ms: float
+    echo_ms: float
+    flip_degrees: float = 90.0
+    inversion_ms: float = 0.0
+    fat: float = 1.0
+
+
+def draw_sequence(draw: Draw) -> Sequence:
+    """T1- and T2-weighted, balanced and inversion-recovery sequences; fat suppressed in a third.
+
+    One in four gradient echoes is taken when fat and water are opposed.
+    """
+    fat = draw.uniform(0.0, 0.2) if draw.chance(0.33) else 1.0
+    opposed = draw.chance(0.25)
+    match draw.pick(("spgr", "tse", "bssfp", "ir"), (0.35, 0.35, 0.2, 0.1)):
+        case "spgr":
+            return Sequence(
+                kind="spgr",
+                repetition_ms=draw.uniform(3.0, 8.0),
+                echo_ms=draw.uniform(1.0, 4.0),
+                flip_degrees=draw.uniform(5.0, 30.0),
+                fat=-1.0 if opposed and fat == 1.0 else fat,
+            )
+        case "tse":
+            return Sequence(
+                kind="tse",
+                repetition_ms=draw.log_uniform(400.0, 6000.0),
+                echo_ms=draw.log_uniform(8.0, 120.0),
+                fat=fat,
+            )
+        case "bssfp":
+            return Sequence(
+                kind="bssfp",
+                repetition_ms=draw.uniform(3.0, 5.0),
+                echo_ms=2.0,
+                flip_degrees=draw.uniform(40.0, 70.0),
+            )
+        case _:
+            return Sequence(
+                kind="ir",
+                repetition_ms=draw.uniform(2500.0, 9000.0),
+                echo_ms=draw.uniform(5.0, 60.0),
+                inversion_ms=draw.uniform(150.0, 2500.0),
+            )
+
+
+def mr_signal(sequence: Sequence, t1_ms: float, t2_ms: float, density: float) -> float:
+    r"""Steady-state signal of a tissue, before coils and noise.
+
+    Spoiled gradient echo :math:`\rho \sin a\,(1 - E_1)/(1 - E_1 \cos a)\,e^{-TE/T2}`; spin echo
+    :math:`\rho (1 - E_1) e^{-TE/T2}`; balanced SSFP
+    :math:`\rho \sin a\,(1 - E_1)/(1 - (E_1 - E_2)\cos a - E_1 E_2)\,e^{-TE/T2}`; inversion recovery
+    :math:`\rho (1 - 2 e^{-TI/T1} + E_1) e^{-TE/T2}`, negative before the null; with
+    E = exp(-TR / T) (Bernstein, King & Zhou, Handbook of MRI Pulse Sequences, 2004).
+    """
+    e1 = math.exp(-sequence.repetition_ms / t1_ms)
+    e2 = math.exp(-sequence.repetition_ms / t2_ms)
+    decay = math.exp(-sequence.echo_ms / t2_ms)
+    angle = math.radians(sequence.flip_degrees)
+    sine, cosine = math.sin(angle), math.cos(angle)
+    match sequence.kind:
+        case "spgr":
+            return density * sine * (1 - e1) / (1 - cosine * e1) * decay
+        case "tse":
+            return density * (1 - e1) * decay
+        case "bssfp":
+            return density * sine * (1 - e1) / (1 - (e1 - e2) * cosine - e1 * e2) * decay
+        case _:
+            return density * (1 - 2 * math.exp(-sequence.inversion_ms / t1_ms) + e1) * decay
+
+
+def mr_means(draw: Draw, sequence: Sequence) -> dict[Material, float]:
+    """Signal of each material, the brightest of the body's at 0.5-1; relaxation jittered by 15 %."""
+    signals: dict[Material, float] = {}
+    for material, (t1, t2, density) in RELAXATION_MS.items():
+        jitter = [draw.log_uniform(0.85, 1.18) for _ in range(3)]
+        signal = mr_signal(sequence, t1 * jitter[0], t2 * jitter[1], min(1.0, density * jitter[2]))
+        signals[material] = signal * (sequence.fat if material in ("fat", "marrow") else 1.0)
+    ordered = sorted(abs(signal) for signal in signals.values())
+    white = max(ordered[-3], 1e-6) / draw.uniform(0.5, 0.95)
+    return {material: rounded(min(max(signal / white, -1.6), 1.6)) for material, signal in signals.items()}
