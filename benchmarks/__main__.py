@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import network, processes, synthesis
+from benchmarks import network, processes, sam2, synthesis
 from benchmarks.measure import Results
 
 
@@ -11,6 +11,7 @@ def main() -> None:
     synthesis.measure(results)
     processes.measure(results)
     network.measure(results)
+    sam2.measure(results)
     results.show()
     results.write(Path(__file__).parent / "latest.json")
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 
 from benchmarks.measure import Results, cpu_seconds
 from synthfm3d.generate import generate
@@ -26,8 +27,9 @@ def measure(results: Results) -> None:
     results.add("training patch rendered", patches, "ms")
     cpu = torch.device("cpu")
     state = TrainingState(config, cpu)
-    batch = next(batches(config, 0))
-    step = 1e3 * cpu_seconds(lambda _: take_step(state, batch, config, cpu), 3)
+    accelerator = Accelerator(cpu=True)
+    batch = next(batches(state, accelerator))
+    step = 1e3 * cpu_seconds(lambda _: take_step(state, [batch], accelerator, state.network), 3)
     per_patch = step / config.batch_size
     results.add("training step of a patch, bf16", per_patch, "ms", ratio_to=("training patch rendered",))
     network = load_model("default", "cpu")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
 from synthfm3d.errors import InputError
 from synthfm3d.loading.patches import PatchSettings, volumes_of
@@ -60,8 +61,10 @@ def test_a_network_learns_to_give_the_object_that_the_prompt_names():
             targets.append(torch.from_numpy(target).float()[None])
     batch = {"inputs": torch.stack(inputs), "target": torch.stack(targets)}
     state = TrainingState(config, torch.device("cpu"))
+    accelerator = Accelerator(cpu=True)
     for _ in range(config.steps):
-        take_step(state, batch, config, torch.device("cpu"))
+        take_step(state, [batch], accelerator, state.network)
+    state.network.eval()
     with torch.inference_mode():
         answer = state.network(batch["inputs"]) > 0
     wanted = batch["target"] > 0.5
@@ -70,9 +73,11 @@ def test_a_network_learns_to_give_the_object_that_the_prompt_names():
 
 
 def _log(folder):
-    """Log lines without the seconds, which differ from run to run."""
+    """Log lines without times, which differ from run to run."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+    return [
+        {name: value for name, value in line.items() if name not in ("seconds", "waiting")} for line in lines
+    ]
 
 
 def _weights(folder):

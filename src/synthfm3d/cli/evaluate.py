@@ -47,8 +47,9 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="MODEL",
-            help="default, random-walker, a run folder or a .safetensors file; several with commas. "
-            "The default model, if not given.",
+            help="default, random-walker, a run folder, a .safetensors file, or SAM 2 (a .pt file, a "
+            "folder or name of the Hugging Face hub, such as facebook/sam2.1-hiera-tiny@512); several "
+            "with commas. The default model, if not given.",
         ),
     ] = None,
     baselines: Annotated[bool, typer.Option(help="Score the two trivial baselines, too.")] = True,

@@ -50,7 +50,11 @@ def segment(
         bool, typer.Option("--mm", help="Numbers are RAS millimetres, not voxel indices of the stored array.")
     ] = False,
     model: Annotated[
-        str, typer.Option(help="default, random-walker, a run folder or a .safetensors file.")
+        str,
+        typer.Option(
+            help="default, random-walker, a run folder, a .safetensors file, or SAM 2: a .pt file, a folder "
+            "or a name of the Hugging Face hub; @512 behind it: at this size of the image."
+        ),
     ] = "default",
     modality: Annotated[
         Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan's values, if not given.")

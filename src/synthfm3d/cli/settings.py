@@ -66,6 +66,15 @@ def read_settings(
         raise InputError(f"{', '.join(sources) or kind.__name__}: {told}") from None
 
 
+def named_setting(name: str, recipe: Path | None, overrides: Sequence[str] = ()) -> Any:
+    """One setting at the top of a recipe, or of the words that change it; None where it is not named."""
+    values: dict[str, Any] = {} if recipe is None else _read_mapping(recipe)
+    for override in overrides:
+        if override.partition("=")[0].strip() == name:
+            _override(values, override)
+    return values.get(name)
+
+
 def settings_schema(kind: type) -> dict[str, Any]:
     """JSON Schema of a recipe, for editors that complete and check YAML."""
     schema = TypeAdapter(kind).json_schema()

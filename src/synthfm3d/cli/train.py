@@ -1,11 +1,18 @@
 """``synthfm3d train``: a model from synthetic volumes that are rendered while it learns."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, examples, print_json, progress, say
+
+if TYPE_CHECKING:
+    from synthfm3d.training.config import TrainingConfig
+    from synthfm3d.training.sam2_config import Sam2TrainingConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +23,8 @@ def register(app: typer.Typer) -> None:
             "synthfm3d train recipes/nano.yaml -o runs/nano",
             "synthfm3d train recipes/nano.yaml -o runs/nano --resume",
             "synthfm3d train recipes/nano.yaml -o runs/short --set steps=200 --set optimiser.rate=1e-3",
+            "synthfm3d train recipes/sam2.1-tiny.yaml --dry-run",
+            "accelerate launch -m synthfm3d train recipes/paper.yaml -o runs/paper",
         ),
     )(train)
 
@@ -38,43 +47,84 @@ def train(
     """Train a promptable model on synthetic volumes.
 
     The folder gets log.jsonl, checkpoint.pt, and in the end model.safetensors, which `--model` of
-    the other commands takes (give it the folder). The last quarter of a cosine decay matters:
+    the other commands takes (give it the folder). Under `accelerate launch` the same command trains on
+    many devices. The last quarter of a cosine decay matters:
     shorten a run by setting steps, not by stopping it.
     """
     from synthfm3d.cli.settings import read_settings, settings_schema
     from synthfm3d.errors import InputError
-    from synthfm3d.training.config import TrainingConfig
-    from synthfm3d.training.loop import train as run
-    from synthfm3d.training.state import CHECKPOINT_FILE, parameter_count
 
+    words = overrides or ()
+    kind = _kind(recipe, words)
     if schema:
-        print_json(settings_schema(TrainingConfig))
+        print_json(settings_schema(kind))
         return
-    if recipe is None or output is None:
+    if recipe is None or (output is None and not dry_run):
         raise InputError("a recipe and -o FOLDER are needed: synthfm3d train recipes/nano.yaml -o runs/nano")
-    config = read_settings(TrainingConfig, recipe, overrides or ())
+    config = read_settings(kind, recipe, words)
     if dry_run:
-        plan = {
-            "parameters": parameter_count(config.model),
-            "steps": config.steps,
-            "volumes": config.steps * config.batch_size,
-            "checkpoints": config.steps // config.checkpoint_steps,
-        }
-        print_json(plan) if as_json else typer.echo("  ".join(f"{k} {v}" for k, v in plan.items()))
+        from synthfm3d.training.plan import plan
+
+        told = plan(config)
+        print_json(told) if as_json else typer.echo(_plan_text(told))
         return
+    from synthfm3d.training.loop import train as run
+    from synthfm3d.training.state import CHECKPOINT_FILE
+
+    assert output is not None
     if not resume and (output / CHECKPOINT_FILE).exists():
         raise InputError(f"{output}: holds a run already; add --resume to go on, or name a new folder.")
 
-    with progress("Training", total=config.steps, quiet=quiet) as advance:
-        seen = 0
+    first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
+    with progress("Training", total=config.steps, quiet=quiet or not first) as advance:
+        seen, begun = 0, (0, 0.0)
+        samples = config.batch_size * config.accumulation * int(os.environ.get("WORLD_SIZE", "1"))
 
         def report(entry: dict[str, Any]) -> None:
             nonlocal seen
+            nonlocal begun
             told = [f"{name} {entry[name]:.3f}" for name in ("loss", "soft_dice") if name in entry]
-            told += [f"{name} {value:.3f}" for name, value in entry.items() if name.startswith("validation")]
+            told += [f"{name} {value:.3f}" for name, value in entry.items() if name == "validation_dice"]
+            if seen:
+                speed = (entry["step"] - begun[0]) * samples / max(1e-9, monotonic() - begun[1])
+                told.append(f"{speed:.2f} samples/s")
+            else:
+                begun = (entry["step"], monotonic())
             advance(entry["step"] - seen, "  ".join(told))
             seen = entry["step"]
 
         weights = run(config, output, resume=resume, device=device, report=report)
-    say(f"trained {config.steps} steps", quiet=quiet)
-    print_json({"weights": str(weights), "steps": config.steps}) if as_json else typer.echo(weights)
+    if first:
+        say(f"trained {config.steps} steps", quiet=quiet)
+        print_json({"weights": str(weights), "steps": config.steps}) if as_json else typer.echo(weights)
+
+
+def _kind(
+    recipe: Path | None, overrides: "Sequence[str]"
+) -> "type[TrainingConfig] | type[Sam2TrainingConfig]":
+    """The configuration of the family that a recipe names, or ``--set family=…``."""
+    from synthfm3d.cli.settings import named_setting
+    from synthfm3d.errors import InputError
+    from synthfm3d.training.config import TrainingConfig
+    from synthfm3d.training.sam2_config import Sam2TrainingConfig
+
+    kinds: dict[str, type[TrainingConfig] | type[Sam2TrainingConfig]] = {
+        "volumetric": TrainingConfig,
+        "sam2": Sam2TrainingConfig,
+    }
+    family = str(named_setting("family", recipe, overrides) or "volumetric")
+    if family not in kinds:
+        raise InputError(f"family {family}: is none of {', '.join(kinds)}.")
+    return kinds[family]
+
+
+def _plan_text(plan: dict[str, Any]) -> str:
+    """The plan in lines: what it is about, then what is trained at which rate."""
+    lines = [
+        "  ".join(f"{name} {value}" for name, value in plan.items() if not isinstance(value, dict | list))
+    ]
+    lines += [f"  {part}: {count} trained" for part, count in plan["trained"].items()]
+    lines += [
+        f"  {group['part']}: rate {group['rate']:g}, decay {group['decay']:g}" for group in plan["rates"]
+    ]
+    return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""Models by name: the one that ships in the package, a run of ours, or one without weights."""
+"""Models by name: the one that ships in the package, a run of ours, SAM 2 from anywhere, or no weights."""
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -14,11 +15,19 @@ from safetensors.torch import save_file
 from synthfm3d.errors import InputError
 from synthfm3d.model.interface import PromptableModel
 from synthfm3d.model.random_walker import RandomWalker
+from synthfm3d.model.sam2_checkpoint import (
+    WEIGHTS_FILE,
+    hub_files,
+    is_folder_of_sam2,
+    read_folder,
+    read_pt,
+    split_image_size,
+)
+from synthfm3d.model.sam2_model import Sam2Model
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricModel, VolumetricNetwork
 
-WEIGHTS_FILE = "model.safetensors"
-"""Name of the weights in a run folder."""
 _FORMAT = "synthfm3d-volumetric-1"
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def choose_device(name: str) -> torch.device:
@@ -42,7 +51,9 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
     ----------
     name
         ``"default"`` (ships with the package), ``"random-walker"`` (no weights), a run folder of
-        ``synthfm3d train``, or a ``.safetensors`` file of one.
+        ``synthfm3d train``, or a ``.safetensors`` file of one. SAM 2: a folder in the layout of
+        transformers, a name of the Hugging Face hub such as ``"facebook/sam2.1-hiera-tiny"``, a ``.pt`` file
+        of Meta (2.0 or 2.1) or of MedSAM2; followed by ``"@512"``, at this size of the image.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
 
@@ -52,25 +63,42 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
         If there is no such model, or its file is not one of ours.
     """
     path = weights_path(name)
-    if path is None:
-        return RandomWalker()
-    network, _ = read_network(path)
-    return VolumetricModel(network, Path(name).name, choose_device(device))
+    plain, image_size = split_image_size(name)
+    place = choose_device(device)
+    if path is None or (path.suffix == ".safetensors" and not is_folder_of_sam2(path.parent)):
+        if image_size is not None:
+            raise InputError(f"{name}: only SAM 2 runs at another size: leave out @{image_size}.")
+        if path is None:
+            return RandomWalker()
+        network, _ = read_network(path)
+        return VolumetricModel(network, Path(plain).name, place)
+    try:
+        if path.suffix == ".safetensors":
+            sam2 = read_folder(path.parent, image_size)
+        else:
+            sam2 = read_pt(path, image_size)
+    except ValueError as error:
+        raise error if isinstance(error, InputError) else InputError(f"{name}: {error}") from error
+    return Sam2Model(sam2, Path(plain).name, place)
 
 
 def weights_path(name: str) -> Path | None:
     """The weights file of a model by name (see ``load_model``), None for one without weights."""
-    if name == "random-walker":
+    plain, _ = split_image_size(name)
+    if plain == "random-walker":
         return None
-    if name == "default":
+    if plain == "default":
         return Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
-    path = Path(name)
+    path = Path(plain)
     if path.is_dir():
         path = path / WEIGHTS_FILE
-    if not path.is_file():
+    elif _HUB_NAME.fullmatch(str(path)) and not path.exists() and not path.parent.exists():
+        path = hub_files(str(path)) / WEIGHTS_FILE
+    if not path.is_file() or path.suffix not in (".safetensors", ".pt", ".pth"):
         raise InputError(
             f"{name}: no such model; give default, random-walker, a run folder with {WEIGHTS_FILE}, "
-            "or a .safetensors file."
+            "a .safetensors or .pt file, or a name of the Hugging Face hub such as "
+            "facebook/sam2.1-hiera-tiny."
         )
     return path
 

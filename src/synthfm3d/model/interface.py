@@ -4,7 +4,9 @@ Three families stand behind it: the volumetric network, SAM 2, and the random wa
 weights and proves that the interface asks for none.
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
@@ -45,5 +47,39 @@ class PromptableModel(Protocol):
         """Log-odds that a voxel belongs to the prompted object, float32 (z, y, x).
 
         ``previous`` are the logits of the round before, when prompts correct an earlier result.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slices:
+    """The slices of a scan, read when they are needed.
+
+    Parameters
+    ----------
+    shape
+        (z, y, x) of the scan.
+    read
+        Channels float32 (3, y, x) in [0, 1] of a slice by index.
+    """
+
+    shape: tuple[int, int, int]
+    read: Callable[[int], Array]
+
+
+@runtime_checkable
+class SliceModel(PromptableModel, Protocol):
+    """A promptable model that follows an object from slice to slice by itself, however many there are.
+
+    It sees whole slices of the scan, so it needs no region around the prompts.
+    """
+
+    def follow(
+        self, slices: Slices, prompts: GridPrompts, previous: Array | None = None
+    ) -> Iterator[tuple[int, Array]]:
+        """Log-odds float32 (y, x) of every slice, each with its index, in an order of the model's choice.
+
+        An index may come again: the later answer counts. ``previous`` is as for ``logits``: what clicks on
+        other slices than the first correct.
         """
         ...

@@ -1,7 +1,8 @@
 """From a scan and a click, a box or a mask to the object's mask on the scan's own voxels.
 
 The story: turn the scan so that its slices come first; look at the prompted place at a scale that the
-model knows; follow the object where it leaves the region through the slices; turn the mask back.
+model knows; follow the object where it leaves the region through the slices; turn the mask back. A model
+that follows objects by itself (``SliceModel``) gets the whole slices instead.
 """
 
 import warnings
@@ -12,11 +13,12 @@ from typing import Self
 import numpy as np
 
 from synthfm3d.intensity import assumed_modality, windows_of
-from synthfm3d.model.interface import PromptableModel
+from synthfm3d.model.interface import PromptableModel, SliceModel
 from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
 from synthfm3d.segmentation.follow import depth_limits, follow
 from synthfm3d.segmentation.look import ModelOnScan
 from synthfm3d.segmentation.placement import checked_prompts
+from synthfm3d.segmentation.propagation import follow_slices
 from synthfm3d.segmentation.slices import on_grid_of, working_form
 from synthfm3d.segmentation.zoom import first_look
 from synthfm3d.volume import Array, Modality, Volume
@@ -33,7 +35,7 @@ class Segmentation:
     modality
         What the scan was taken for; None: unknown, its contrast was normalised by percentiles.
     field_of_view_mm
-        Width of the region in which the object was looked at.
+        Width of the region in which the object was looked at; of the scan, for a ``SliceModel``.
     warnings
         What may be wrong, one sentence each.
     """
@@ -103,30 +105,37 @@ class Segmenter:
         prompts = checked_prompts(prompts, volume.grid)
         working = working_form(volume, prompts)
         prompts = [_turned(prompt, working) for prompt in prompts]
-        model = ModelOnScan(self.model, working, windows_of(working))
-
-        look, focus = first_look(model, prompts)
-        mask = np.zeros(working.voxels.shape, bool)
-        part, found = model.on_scan(look)
-        mask[part] = found
-        ended = [follow(model, prompts, mask, part[0], focus, direction) for direction in (-1, 1)]
+        windows = windows_of(working)
+        if isinstance(self.model, SliceModel):
+            mask, hits = follow_slices(self.model, working, windows, prompts)
+            ended = True
+            field_of_view_mm = float((np.array(working.grid.shape) * working.spacing_mm)[1:].max())
+        else:
+            model = ModelOnScan(self.model, working, windows)
+            look, focus = first_look(model, prompts)
+            mask = np.zeros(working.voxels.shape, bool)
+            part, found = model.on_scan(look)
+            mask[part] = found
+            ends = [follow(model, prompts, mask, part[0], focus, way) for way in (-1, 1)]
+            ended = all(ends)
+            hits, field_of_view_mm = look.hits_prompts, focus.field_of_view_mm
         first, last = depth_limits(prompts, working.grid)
         mask[:first] = mask[last + 1 :] = False
 
         notes = []
         if not mask.any():
             notes.append("The model found nothing at the prompts: try a box, or more points.")
-        elif not look.hits_prompts:
+        elif not hits:
             notes.append("The mask does not contain the prompts: try a box, or more points.")
         elif missed := _missed(mask, prompts, working):
             notes.append(f"{missed} of the positive prompts lie outside the mask: it may be incomplete.")
-        if not all(ended):
+        if not ended:
             notes.append("The object was not followed to its end: prompt it again farther on.")
         turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
         return Segmentation(
             mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
             modality=assumed_modality(volume),
-            field_of_view_mm=focus.field_of_view_mm,
+            field_of_view_mm=field_of_view_mm,
             warnings=tuple(notes),
         )
 

@@ -1,4 +1,8 @@
-"""Everything that a training run depends on, in frozen dataclasses that check themselves."""
+"""Everything that a training run depends on, in frozen dataclasses that check themselves.
+
+What is common to all families of models, and the configuration of a run of the volumetric family; that of
+SAM 2 is ``sam2_config``.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,23 +13,26 @@ from synthfm3d.model.volumetric import VolumetricConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimiserConfig:
-    """AdamW with linear warm-up and cosine decay to a hundredth; gradients clipped by norm."""
+    """AdamW with linear warm-up and cosine decay to a share of the rate; gradients clipped by norm."""
 
     rate: float = 1.5e-3
     warmup_steps: int = 50
     weight_decay: float = 1e-4
     max_grad_norm: float = 1.0
+    final_share: float = 0.01
 
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.max_grad_norm <= 0:
             raise ValueError(f"rate and max_grad_norm must be positive, got {self}.")
         if self.warmup_steps < 0 or self.weight_decay < 0:
             raise ValueError(f"warmup_steps and weight_decay must be 0 or more, got {self}.")
+        if not 0 <= self.final_share <= 1:
+            raise ValueError(f"final_share is a share from 0 to 1, got {self.final_share}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
-    """Patches of a seed that training never sees, judged every so many steps; 0 steps is never."""
+    """Samples of a seed that training never sees, judged every so many steps; 0 steps is never."""
 
     seed: int = 1_000_003
     every_steps: int = 250
@@ -37,40 +44,44 @@ class ValidationConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
-    """One training run.
+class RunConfig:
+    """What every training run has.
 
     Parameters
     ----------
     seed
         Names all data and the initial weights.
     steps, batch_size
-        Optimiser steps, and patches in each.
+        Optimiser steps, and samples (patches, clips) that go through the network at a time.
+    accumulation
+        Batches of each process whose gradients are averaged in a step.
     precision
-        ``"bf16"`` computes convolutions in bfloat16 (autocast), ``"fp32"`` does not.
+        ``"bf16"`` computes in bfloat16 where that is safe (autocast), ``"fp32"`` does not.
     averaging
         Decay per step of the moving average of the weights, which is what is kept in the end.
     workers
-        Processes that render patches; 0 renders in the training process.
+        Processes that render samples; 0 renders in the training process.
     log_steps, checkpoint_steps
         Steps between lines of the log, and between checkpoints.
+    trackers
+        Where the log goes besides log.jsonl and TensorBoard: names that accelerate knows, such as
+        ``wandb``.
     """
 
     seed: int = 0
     steps: int = 3000
     batch_size: int = 2
+    accumulation: int = 1
     precision: Literal["bf16", "fp32"] = "bf16"
     averaging: float = 0.995
     workers: int = 1
     log_steps: int = 10
     checkpoint_steps: int = 100
-    model: VolumetricConfig = VolumetricConfig()
-    data: PatchSettings = PatchSettings()
-    optimiser: OptimiserConfig = OptimiserConfig()
+    trackers: tuple[str, ...] = ()
     validation: ValidationConfig = ValidationConfig()
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_steps", "checkpoint_steps"):
+        for name in ("steps", "batch_size", "accumulation", "log_steps", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
         if self.workers < 0:
@@ -79,3 +90,13 @@ class TrainingConfig:
             raise ValueError(f"averaging must be from 0 to below 1, got {self.averaging}.")
         if self.validation.seed == self.seed:
             raise ValueError(f"validation.seed must differ from seed ({self.seed}): it is held out.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig(RunConfig):
+    """A training run of the volumetric family."""
+
+    family: Literal["volumetric"] = "volumetric"
+    model: VolumetricConfig = VolumetricConfig()
+    data: PatchSettings = PatchSettings()
+    optimiser: OptimiserConfig = OptimiserConfig()

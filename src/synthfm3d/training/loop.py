@@ -1,50 +1,52 @@
-"""``train``: the loop that reads top to bottom.
+"""``train``: the loop that reads top to bottom, the same for every family of models.
 
-Patches are rendered while the network learns. A sample is a function of (seed, step), the log is
-one JSON line per entry, checkpoints are whole or absent, and a resumed run continues to the bit.
+Samples are rendered while the network learns. A batch is a function of (seed, number) and its number of
+(step, process), the log is one JSON line per entry, checkpoints are whole or absent, and a resumed run
+continues to the bit. accelerate spreads it over processes and devices.
 """
 
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.utils import clip_grad_norm_
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import ProjectConfiguration
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from synthfm3d import __version__
-from synthfm3d.loading.datasets import PatchDataset, Sample
-from synthfm3d.loading.patches import volumes_of
-from synthfm3d.model.checkpoint import WEIGHTS_FILE, choose_device, write_network
+from synthfm3d.model.checkpoint import choose_device
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
-from synthfm3d.training.config import OptimiserConfig, TrainingConfig
-from synthfm3d.training.loss import segmentation_loss
+from synthfm3d.training.config import OptimiserConfig, RunConfig
+from synthfm3d.training.family import Sample
+from synthfm3d.training.sam2_groups import Sam2OptimiserConfig
 from synthfm3d.training.state import TrainingState
-from synthfm3d.training.validation import validate
 
 LOG_FILE = "log.jsonl"
+BEST_FOLDER = "best"
 
 
 def train(
-    config: TrainingConfig,
+    config: RunConfig,
     folder: Path,
     *,
     resume: bool = False,
     device: str = "auto",
     report: Callable[[dict[str, Any]], None] = lambda entry: None,
 ) -> Path:
-    """Train a volumetric network on synthetic volumes.
+    """Train a promptable model on synthetic volumes, here or, under ``accelerate launch``, with others.
 
     Parameters
     ----------
     folder
-        Gets ``log.jsonl``, ``checkpoint.pt``, and at the end ``model.safetensors``, which
-        ``load_model(folder)`` takes.
+        Gets ``log.jsonl``, TensorBoard's events, ``checkpoint.pt``, ``best/``, and at the end
+        ``model.safetensors`` with what belongs to it: ``load_model`` takes ``folder`` and ``folder/best``.
     resume
         Go on from the folder's checkpoint.
     report
@@ -52,36 +54,72 @@ def train(
 
     Returns
     -------
-    Path of the weights: the moving average, in float16.
+    Path of the weights: the moving average.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    place = choose_device(device)
-    state = TrainingState(config, place)
+    accelerator = _accelerator(config, folder, device)
+    state = TrainingState(config, accelerator.device, started=resume)
+    state.batches_per_step = config.accumulation * accelerator.num_processes
     if resume:
-        state.load(folder, config)
+        state.load(folder)
+    network = accelerator.prepare_model(state.network)
+    first = accelerator.is_main_process
+    if first:
+        _keep_log_until(folder / LOG_FILE, state.step)
+    accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": state.step + 1}})
 
-    _keep_log_until(folder / LOG_FILE, state.step)
-    with (folder / LOG_FILE).open("a") as log, _denormals_flushed():
+    def note(**entry: Any) -> None:
+        if not first:
+            return
+        line = {"step": state.step, "seconds": round(state.seconds, 1), **entry}
+        with (folder / LOG_FILE).open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        accelerator.log(entry, step=state.step)
+        report({"step": state.step, **entry})
 
-        def note(**entry: Any) -> None:
-            log.write(json.dumps({"step": state.step, "seconds": round(state.seconds, 1), **entry}) + "\n")
-            log.flush()
-            report({"step": state.step, **entry})
-
-        clock = time.monotonic() - state.seconds
-        for batch in batches(config, state.step):
-            loss = take_step(state, batch, config, place)
+    clock = time.monotonic() - state.seconds
+    waited = 0.0
+    with _denormals_flushed():
+        source = batches(state, accelerator)
+        while state.step < config.steps:
+            asked = time.monotonic()
+            step_batches = [next(source) for _ in range(config.accumulation)]
+            waited += time.monotonic() - asked
+            terms = take_step(state, step_batches, accelerator, network)
             state.seconds = time.monotonic() - clock
             if state.step % config.log_steps == 0:
-                note(**loss)
+                # How much of the time the network waited for samples.
+                share = waited / max(1e-9, state.seconds)
+                note(**_averaged(terms, accelerator), waiting=round(share, 4))
             if config.validation.every_steps and state.step % config.validation.every_steps == 0:
-                note(**validate(state.average, config, place))
-            if state.step % config.checkpoint_steps == 0:
-                state.save(folder, config)
+                if first:
+                    state.metrics = state.family.validate(state.average, accelerator.device)
+                    note(**state.metrics)
+                    _keep_best(state, folder)
+                accelerator.wait_for_everyone()
+            if first and state.step % config.checkpoint_steps == 0:
+                state.save(folder)
+    if first:
+        state.save(folder)
+        weights = state.family.write(folder, state.average, training_record(state))
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return weights if first else folder
 
-    state.save(folder, config)
-    write_network(folder / WEIGHTS_FILE, state.average, training_record(config, state))
-    return folder / WEIGHTS_FILE
+
+def _accelerator(config: RunConfig, folder: Path, device: str) -> Accelerator:
+    chosen = choose_device(device)
+    if chosen.type == "cuda" and chosen.index is not None:
+        torch.cuda.set_device(chosen)
+    return Accelerator(
+        cpu=chosen.type == "cpu",
+        # The recipe's precision is kept where the loss is computed; accelerate could not change it twice.
+        mixed_precision="no",
+        log_with=["tensorboard", *config.trackers],
+        project_config=ProjectConfiguration(str(folder), logging_dir=str(folder)),
+        # Some parameters serve one kind of prompt only, and a step may have another.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
 
 
 @contextmanager
@@ -97,53 +135,89 @@ def _denormals_flushed() -> Iterator[None]:
 def _keep_log_until(path: Path, step: int) -> None:
     """Drop what a stopped run logged after its last checkpoint; at step 0, everything."""
     lines = path.read_text().splitlines() if path.exists() and step else []
-    path.write_text("".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
+    path.write_text("".join(line + "\n" for line in lines if _step_of(line) <= step))
 
 
-def batches(config: TrainingConfig, first_step: int) -> Iterator[Sample]:
-    """The batches of steps ``first_step`` onwards; step n always gets the same patches."""
-    dataset = PatchDataset(config.seed, config.model.grid_shape, config.data)
-    indices = range(first_step * config.batch_size, config.steps * config.batch_size)
-    loader = DataLoader(dataset, batch_size=config.batch_size, sampler=indices, num_workers=config.workers)
-    return iter(loader)
+def _step_of(line: str) -> float:
+    """The step of a line of the log; infinite for one that a killed run left unfinished."""
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:
+        return math.inf
+
+
+def batches(state: TrainingState, accelerator: Accelerator) -> Iterator[Sample]:
+    """Batches of this process from the present step on; step n has the same ones on any number of processes.
+
+    Of the batches of a step, numbered through, a process takes every one whose number leaves its own rank.
+    """
+    config, ranks, each = state.config, accelerator.num_processes, state.batches_per_step
+    numbers = range(state.step * each + accelerator.process_index, config.steps * each, ranks)
+    loader = DataLoader(state.family.batches(), batch_size=None, sampler=numbers, num_workers=config.workers)
+    for batch in loader:
+        yield {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
 
 
 def take_step(
-    state: TrainingState, batch: Sample, config: TrainingConfig, device: torch.device
-) -> dict[str, float]:
-    """One optimiser step; returns the terms of the loss by name."""
-    rate = learning_rate(state.step, config.steps, config.optimiser)
+    state: TrainingState, step_batches: list[Sample], accelerator: Accelerator, network: nn.Module
+) -> dict[str, Tensor]:
+    """One optimiser step; returns the terms of the loss by name, means over the batches.
+
+    ``network`` is the state's, as accelerate wrapped it.
+    """
+    config = state.config
+    rate = learning_rate(state.step, config.steps, state.family.optimiser)
     for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    inputs, target = batch["inputs"].to(device), batch["target"].to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        logits = state.network(inputs)  # (clip, 1, z, y, x)
-    loss = segmentation_loss(logits.float(), target)
-    if not torch.isfinite(loss.total):
-        raise FloatingPointError(f"the loss is not finite at step {state.step}: lower optimiser.rate.")
+        group["lr"] = rate * group["scale"]
+    network.train()
     state.optimiser.zero_grad(set_to_none=True)
-    loss.total.backward()
-    clip_grad_norm_(state.network.parameters(), config.optimiser.max_grad_norm)
+    means: dict[str, Tensor] = {"rate": torch.tensor(rate)}
+    for number, batch in enumerate(step_batches, 1):
+        # Gradients travel between processes once in a step, with the last batch.
+        last = number == len(step_batches)
+        with nullcontext() if last else accelerator.no_sync(network):
+            terms = state.family.loss(network, batch)
+            if not torch.isfinite(terms["total"]):
+                raise FloatingPointError(
+                    f"the loss is not finite at step {state.step}: lower optimiser.rate."
+                )
+            accelerator.backward(terms["total"] / len(step_batches))
+        for name, value in terms.items():
+            told = "loss" if name == "total" else name
+            means[told] = means.get(told, torch.zeros(())) + value.detach().float().cpu() / len(step_batches)
+    nn.utils.clip_grad_norm_(network.parameters(), state.family.optimiser.max_grad_norm)
     state.optimiser.step()
     state.step += 1
     state.update_average(config.averaging)
-    return {
-        "loss": round(loss.total.item(), 5),
-        "cross_entropy": round(loss.cross_entropy.item(), 5),
-        "soft_dice": round(loss.soft_dice.mean().item(), 5),
-        "rate": rate,
-    }
+    return means
 
 
-def learning_rate(step: int, steps: int, config: OptimiserConfig) -> float:
-    """Linear warm-up, then half a cosine down to a hundredth of the rate."""
+def learning_rate(step: int, steps: int, config: OptimiserConfig | Sam2OptimiserConfig) -> float:
+    """Linear warm-up, then half a cosine down to ``final_share`` of the rate."""
     warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
     cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-    return config.rate * warmup * (0.01 + 0.99 * cosine)
+    return config.rate * warmup * (config.final_share + (1 - config.final_share) * cosine)
 
 
-def training_record(config: TrainingConfig, state: TrainingState) -> dict[str, Any]:
+def _averaged(terms: dict[str, Tensor], accelerator: Accelerator) -> dict[str, float]:
+    """Terms as numbers, means over all processes."""
+    names = list(terms)
+    stacked = torch.stack([terms[name] for name in names]).to(accelerator.device)
+    means: Tensor = accelerator.reduce(stacked, "mean")
+    return {name: float(f"{value:.5g}") for name, value in zip(names, means.tolist(), strict=True)}
+
+
+def _keep_best(state: TrainingState, folder: Path) -> None:
+    """Write the moving average to ``best/`` if it was never better."""
+    score = state.metrics["validation_dice"]
+    if state.best is None or score > state.best:
+        state.best = score
+        state.family.write(folder / BEST_FOLDER, state.average, training_record(state))
+
+
+def training_record(state: TrainingState) -> dict[str, Any]:
     """What a weights file says of its training."""
+    config = state.config
     return {
         "synthfm3d": __version__,
         "generator_version": GENERATOR_VERSION,
@@ -152,6 +226,8 @@ def training_record(config: TrainingConfig, state: TrainingState) -> dict[str, A
         "steps": state.step,
         "hours": round(state.seconds / 3600, 3),
         "seed": config.seed,
-        "volume_indices": [0, volumes_of(state.step * config.batch_size).start],
+        "started_from": getattr(config, "start", None),
+        "volume_indices": state.family.volumes(state.step * state.batches_per_step),
+        "metrics": state.metrics,
         "config": asdict(config),
     }

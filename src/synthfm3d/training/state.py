@@ -9,29 +9,27 @@ from typing import Any
 import torch
 
 from synthfm3d.errors import InputError
-from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
-from synthfm3d.training.config import TrainingConfig
+from synthfm3d.training.config import RunConfig
+from synthfm3d.training.family import family_of
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
 
-def parameter_count(config: VolumetricConfig) -> int:
-    """Number of parameters of a network of this size."""
-    return sum(parameter.numel() for parameter in VolumetricNetwork(config).parameters())
-
-
 class TrainingState:
-    """Network, the moving average of its weights, optimiser, and how many steps were taken."""
+    """Network, the moving average of its weights, optimiser, steps taken, and the best result so far."""
 
-    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
-        torch.manual_seed(config.seed)
-        self.network = VolumetricNetwork(config.model).to(device)
+    def __init__(self, config: RunConfig, device: torch.device, *, started: bool = False) -> None:
+        self.config = config
+        self.family = family_of(config)
+        self.network = self.family.network(started=started).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.optimiser.rate, weight_decay=config.optimiser.weight_decay
-        )
+        self.optimiser = torch.optim.AdamW(self.family.parameter_groups(self.network))
         self.step = 0
+        self.batches_per_step = config.accumulation
+        """Over all processes; what step n shows depends on it."""
         self.seconds = 0.0
+        self.best: float | None = None
+        self.metrics: dict[str, float] = {}
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:
@@ -40,16 +38,19 @@ class TrainingState:
         for averaged, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
             averaged.lerp_(current, 1 - decay)
 
-    def save(self, folder: Path, config: TrainingConfig) -> None:
+    def save(self, folder: Path) -> None:
         """Write the checkpoint, whole or not at all."""
         unfinished = folder / (CHECKPOINT_FILE + ".tmp")
         content = {
-            "config": asdict(config),
+            "config": asdict(self.config),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "batches_per_step": self.batches_per_step,
             "seconds": self.seconds,
+            "best": self.best,
+            "metrics": self.metrics,
         }
         try:
             torch.save(content, unfinished)
@@ -58,7 +59,7 @@ class TrainingState:
             unfinished.unlink(missing_ok=True)
             raise InputError(f"{unfinished}: cannot be written ({error}): free some space.") from error
 
-    def load(self, folder: Path, config: TrainingConfig) -> None:
+    def load(self, folder: Path) -> None:
         """Go on from the folder's checkpoint; InputError if it belongs to another configuration."""
         path = folder / CHECKPOINT_FILE
         if not path.is_file():
@@ -69,7 +70,13 @@ class TrainingState:
             raise InputError(
                 f"{path}: is damaged ({type(error).__name__}); train into a new folder."
             ) from error
-        changed = _differences(saved["config"], asdict(config))
+        wanted = asdict(self.config)
+        if saved["batches_per_step"] == self.batches_per_step:
+            # As many batches may come from fewer processes.
+            wanted["accumulation"] = saved["config"]["accumulation"]
+        changed = _differences(saved["config"], wanted)
+        if saved["batches_per_step"] != self.batches_per_step:
+            changed.append(f"batches in a step: {saved['batches_per_step']} -> {self.batches_per_step}")
         if changed:
             raise InputError(
                 f"{path}: was made with other settings ({'; '.join(changed)}); "
@@ -78,12 +85,12 @@ class TrainingState:
         self.network.load_state_dict(saved["network"])
         self.average.load_state_dict(saved["average"])
         self.optimiser.load_state_dict(saved["optimiser"])
-        self.step = saved["step"]
-        self.seconds = saved["seconds"]
+        self.step, self.seconds = saved["step"], saved["seconds"]
+        self.best, self.metrics = saved["best"], saved["metrics"]
 
 
-# How often a run logs or saves, or with how many processes, does not change what it computes.
-_INCIDENTAL = {"workers", "log_steps", "checkpoint_steps"}
+# How often a run logs or saves, where to, or with how many processes, does not change what it computes.
+_INCIDENTAL = {"workers", "log_steps", "checkpoint_steps", "trackers"}
 
 
 def _differences(saved: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:

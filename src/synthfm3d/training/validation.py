@@ -12,7 +12,7 @@ _KINDS = ("point", "box", "mask")
 
 @torch.inference_mode()
 def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.device) -> dict[str, float]:
-    """Mean Dice per kind of prompt over the held-out patches, as ``validation_dice_<kind>``."""
+    """Mean Dice per kind of prompt over the held-out patches, ``validation_dice_<kind>``, and their mean."""
     dataset = PatchDataset(config.validation.seed, config.model.grid_shape, config.data)
     found: dict[str, list[float]] = {kind: [] for kind in _KINDS}
     for index in range(config.validation.patches):
@@ -22,4 +22,6 @@ def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.d
         dice = hard_dice(logits.float(), sample["target"][None].to(device)).item()
         found[_KINDS[int(sample["kind"])]].append(dice)
     means = {kind: sum(values) / len(values) for kind, values in found.items() if values}
-    return {f"validation_dice_{kind}": round(mean, 4) for kind, mean in means.items()}
+    return {"validation_dice": round(sum(means.values()) / len(means), 4)} | {
+        f"validation_dice_{kind}": round(mean, 4) for kind, mean in means.items()
+    }

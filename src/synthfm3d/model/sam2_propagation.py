@@ -1,0 +1,107 @@
+"""Objects followed through the slices of a volume, away from the prompted slices both ways.
+
+Slices are read when their turn comes and forgotten soon after, so that memory does not grow with their
+number. The two directions remember apart: turned upside down, a volume gives the same masks upside down.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from synthfm3d.model.sam2 import Sam2Network
+from synthfm3d.model.sam2_memory import MemoryBank
+from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt
+
+_PREVIOUS_LIMIT = 32.0
+"""Logits are kept within it before they are fed back, as SAM 2 does."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceStack:
+    """Where slices come from.
+
+    Parameters
+    ----------
+    count
+        Number of slices.
+    read
+        A slice by index: (3, y, x), normalised, on the model's device.
+    """
+
+    count: int
+    read: Callable[[int], Tensor]
+
+
+Said = Mapping[int, Sequence[SlicePrompt]]
+"""Prompts by slice: on each, one for every object."""
+
+
+@torch.inference_mode()
+def propagate(
+    network: Sam2Network, stack: SliceStack, prompts: Said, previous: Mapping[int, Tensor] | None = None
+) -> Iterator[tuple[int, Decoded]]:
+    """Answers for all slices, each with its index: prompted ones, then forwards, then backwards.
+
+    Parameters
+    ----------
+    prompts
+        Of n objects at once, which share their prompted slices; see ``propagate_objects``.
+    previous
+        Logits (n, 1, y, x) at a quarter of the resolution of slices whose prompts correct an earlier
+        answer. A corrected slice looks at the prompted ones and at its own earlier answer, and
+        from then on counts as prompted. At least one slice must be prompted outright.
+    """
+    network.eval()
+    previous = previous or {}
+    first_said = [index for index in prompts if index not in previous]
+    if not first_said:
+        raise ValueError("nothing to start from: every prompt corrects an earlier answer.")
+    count = stack.count
+    bank = MemoryBank()
+    for index in (*sorted(first_said), *sorted(previous)):
+        features = _features(network, stack, index, len(prompts[index]))
+        if index in previous:
+            # Towards the slice from where most prompts are: all of them are behind it.
+            direction = 1 if index >= min(first_said) else -1
+            coarse = network.condition(features, bank, index, direction, count)
+            before = previous[index].to(coarse).clamp(-_PREVIOUS_LIMIT, _PREVIOUS_LIMIT)
+            decoded = network.decode_prompts(features, coarse, prompts[index], before)
+        else:
+            decoded = network.decode_prompts(features, network.without_memory(features), prompts[index])
+        bank.prompted[index] = network.remember(features, decoded, prompted=True)
+        yield index, decoded
+    start, objects = min(prompts), len(next(iter(prompts.values())))
+    reach = network.configuration.max_object_pointers_in_encoder
+    for direction, way in ((1, range(start + 1, count)), (-1, range(start - 1, -1, -1))):
+        memory = bank.copy()
+        for index in way:
+            if index in prompts:
+                continue
+            features = _features(network, stack, index, objects)
+            decoded = network.decode(features, network.condition(features, memory, index, direction, count))
+            memory.tracked[index] = network.remember(features, decoded, prompted=False)
+            memory.forget_before(index, direction, reach)
+            yield index, decoded
+
+
+def propagate_objects(
+    network: Sam2Network, stack: SliceStack, objects: Sequence[Mapping[int, SlicePrompt]]
+) -> Iterator[tuple[int, list[int], Decoded]]:
+    """``propagate`` for objects that were prompted on slices of their own.
+
+    Objects with the same prompted slices go together, the others one group after the other. Yields the index
+    of a slice, the numbers of the objects that the answer is about, and the answer.
+    """
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for number, said in enumerate(objects):
+        groups.setdefault(tuple(sorted(said)), []).append(number)
+    for slices, members in groups.items():
+        prompts = {index: [objects[number][index] for number in members] for index in slices}
+        for index, decoded in propagate(network, stack, prompts):
+            yield index, members, decoded
+
+
+def _features(network: Sam2Network, stack: SliceStack, index: int, objects: int) -> Features:
+    return network.encode(stack.read(index)[None]).repeated(objects)

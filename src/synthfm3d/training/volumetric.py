@@ -1,0 +1,77 @@
+"""Training the volumetric family: patches in, cross-entropy and Dice, Dice by kind of prompt to judge it."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset, default_collate
+
+from synthfm3d.loading.datasets import PatchDataset
+from synthfm3d.loading.patches import volumes_of
+from synthfm3d.model.checkpoint import write_network
+from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
+from synthfm3d.model.volumetric import VolumetricNetwork
+from synthfm3d.training.config import TrainingConfig
+from synthfm3d.training.family import Sample
+from synthfm3d.training.loss import segmentation_loss
+from synthfm3d.training.validation import validate
+
+
+class _Batches(Dataset[Sample]):
+    """Patches by the batch."""
+
+    def __init__(self, patches: PatchDataset, size: int) -> None:
+        self.patches = patches
+        self.size = size
+
+    def __getitem__(self, index: int) -> Sample:
+        numbers = range(index * self.size, (index + 1) * self.size)
+        batch: Sample = default_collate([self.patches[number] for number in numbers])
+        return batch
+
+
+class VolumetricFamily:
+    """``Family`` of the volumetric network."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.optimiser = config.optimiser
+
+    def network(self, *, started: bool) -> VolumetricNetwork:
+        torch.manual_seed(self.config.seed)
+        return VolumetricNetwork(self.config.model)
+
+    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        decay = self.config.optimiser.weight_decay
+        return [
+            {"params": list(network.parameters()), "scale": 1.0, "weight_decay": decay, "name": "network"}
+        ]
+
+    def batches(self) -> Dataset[Sample]:
+        patches = PatchDataset(self.config.seed, self.config.model.grid_shape, self.config.data)
+        return _Batches(patches, self.config.batch_size)
+
+    def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
+        inputs = batch["inputs"]
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            logits = network(inputs)  # (clip, 1, z, y, x)
+        loss = segmentation_loss(logits.float(), batch["target"])
+        return {
+            "total": loss.total,
+            "cross_entropy": loss.cross_entropy,
+            "soft_dice": loss.soft_dice.mean(),
+        }
+
+    def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
+        assert isinstance(network, VolumetricNetwork)
+        return validate(network, self.config, device)
+
+    def volumes(self, batches: int) -> list[int]:
+        return [0, volumes_of(batches * self.config.batch_size).start]
+
+    def write(self, folder: Path, network: nn.Module, record: dict[str, Any]) -> Path:
+        assert isinstance(network, VolumetricNetwork)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_network(folder / WEIGHTS_FILE, network, record)
+        return folder / WEIGHTS_FILE
