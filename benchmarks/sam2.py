@@ -67,7 +67,11 @@ def _parts(results: Results, network: Sam2Network, objects: int) -> None:
         if objects == 1:
             parts = {"encode": lambda _: network.encode(slices), **parts}
         for part, work in parts.items():
-            _add(results, f"SAM 2 {SIZE} {IMAGE_SIZE} px, {part}, {objects} objects", work, 5)
+            _add(results, f"SAM 2 {SIZE} {IMAGE_SIZE} px, {part}, {_counted(objects)}", work, 5)
+
+
+def _counted(objects: int) -> str:
+    return "1 object" if objects == 1 else f"{objects} objects"
 
 
 def _training(results: Results) -> None:
@@ -110,7 +114,7 @@ def _propagation(results: Results, network: Sam2Network, objects: int) -> None:
                 pass
             seconds[way].append(time.process_time() - start)
     rates = {way: _SLICES / median(taken) for way, taken in seconds.items()}
-    name = f"propagation of {objects} objects"
+    name = f"propagation of {_counted(objects)}"
     results.add(f"{name}, transformers' session", rates["official"], "slices/s")
     ratio = (f"{name}, transformers' session",)
     results.add(f"{name}, ours", rates["ours"], "slices/s", ratio_to=ratio)
