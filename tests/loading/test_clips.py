@@ -15,8 +15,11 @@ from synthfm3d.loading.clip_prompts import (
     draw_mask,
     draw_points,
 )
-from synthfm3d.loading.clips import ClipDataset, ClipSettings, make_clip
+from synthfm3d.loading.clips import ClipDataset, ClipSettings, _visible, make_clip
 from synthfm3d.randomness import stream
+from synthfm3d.rendering.cpu import render
+from synthfm3d.synthesis.sampler import draw_scene
+from synthfm3d.synthesis.settings import SynthesisSettings
 
 SIZE = 64
 SMALL = ClipSettings(depth=(12, 20), length=5, most_objects=2, least_pixels=8)
@@ -175,3 +178,13 @@ def test_a_correction_clicks_into_the_error_and_says_what_is_true_there(section)
 def test_impossible_settings_are_refused_by_name(wrong, named):
     with pytest.raises(ValueError, match=named):
         replace(SMALL, **wrong)
+
+
+def test_objects_that_noise_hides_are_left_out():
+    """Contrast-to-noise of 0.3 somewhere on the boundary, beyond what noise explains."""
+    scene = draw_scene(2, 0, SynthesisSettings(shape=(8, 96, 96), modalities=("ct",)))
+    image, labels = render(scene)
+    noise = np.random.default_rng(0).normal(0, 20, image.shape).astype(np.int16)
+    masks = [labels == value for value in np.unique(labels)[1:] if (labels == value).sum() > 400]
+    assert sum(_visible(image, mask) for mask in masks) > 0
+    assert not any(_visible(noise, mask) for mask in masks)

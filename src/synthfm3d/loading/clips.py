@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.augmentation import AugmentationSettings, augmented
 from synthfm3d.loading.clip_prompts import KINDS, ClipPromptSettings, draw_mask, draw_points
+from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.randomness import key, stream
-from synthfm3d.rendering.cpu import render
+from synthfm3d.rendering.cpu import Renderer
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.scene import Scene
@@ -24,7 +25,7 @@ from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Grid, Volume
 
 Axis = Literal["anatomy", "contrast", "boundary", "noise"]
-Preset = Literal["default", "ct", "mr", "us", "paper"]
+Preset = Literal["default", "ct", "mr", "us", "cine-us", "paper"]
 ClipSample = dict[str, Tensor]
 _PROBES = 10
 _MOST_VOLUMES = 20
@@ -187,7 +188,8 @@ def make_clip(seed: int, number: int, first: int, image_size: int, settings: Cli
 def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.Generator) -> Clip | None:
     depth = scene.shape[0]
     probes = np.unique(np.linspace(0, depth - 1, min(depth, _PROBES)).round().astype(int))
-    looked = [render(scene, range(z, z + 1)) for z in probes]
+    renderer = Renderer(scene)
+    looked = [renderer.render(range(z, z + 1)) for z in probes]
     labels = np.concatenate([label for _, label in looked])
     sizes = np.stack([np.bincount(plane.reshape(-1), minlength=256) for plane in labels])[:, 1:]
     seen = np.flatnonzero((sizes >= settings.least_pixels).any(axis=0)) + 1
@@ -201,18 +203,22 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     at = int(probes[draw.choice(shown)])
     if draw.random() < settings.ends:
         upwards = 1 if draw.random() < 0.5 else -1
-        end = _end(scene, value, probes, shown, upwards)
+        end = _end(renderer, value, probes, shown, upwards)
         # So many slices of the clip lie between the prompted one and its last towards the end.
         beyond = stride * (settings.length - 1 - first if sign == upwards else first)
         # Where too little is left of the object on the slice that this gives, another volume is tried.
         low, high = sorted((at, end))
         at = min(max(end - upwards * int(draw.integers(max(1, beyond))), low), high)
     window = np.clip(at + sign * stride * (np.arange(settings.length) - first), 0, depth - 1)
-    images, planes = _rendered(scene, window)
+    images, planes = _rendered(renderer, window)
     objects = _objects(scene, planes[first], value, settings, draw)
     if not objects:
         return None
-    targets = np.stack([np.isin(planes, values) for values in objects])
+    masks = [np.isin(planes, values) for values in objects]
+    masks = [mask for mask in masks if _visible(images, mask)]
+    if not masks:
+        return None
+    targets = np.stack(masks)
     windows = _windows(scene, np.concatenate([image for image, _ in looked]))
     slices = np.moveaxis(model_channels(images, windows), 0, 1)
     slices, targets = augmented(slices, targets, scene.modality == "ct", settings.augmentation, draw)
@@ -220,7 +226,13 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     return Clip(slices, targets[kept]) if kept.any() else None
 
 
-def _end(scene: Scene, value: int, probes: Array, shown: Array, upwards: int) -> int:
+def _visible(images: Array, mask: Array) -> bool:
+    """Whether some part of an object's boundary shows through the noise of the clip."""
+    seen = boundary_contrast(images, mask.view(np.uint8), 1)
+    return seen is not None and seen.certain >= INVISIBLE
+
+
+def _end(renderer: Renderer, value: int, probes: Array, shown: Array, upwards: int) -> int:
     """The outermost slice on which a label is visible above (1) or below (-1), found by halving."""
     place = int(shown[-1] if upwards > 0 else shown[0])
     inside, outside = int(probes[place]), int(probes[place])
@@ -228,7 +240,7 @@ def _end(scene: Scene, value: int, probes: Array, shown: Array, upwards: int) ->
         outside = int(probes[place + upwards])
     while abs(outside - inside) > 1:
         middle = (inside + outside) // 2
-        _, plane = render(scene, range(middle, middle + 1))
+        _, plane = renderer.render(range(middle, middle + 1))
         if (plane == value).any():
             inside = middle
         else:
@@ -236,10 +248,10 @@ def _end(scene: Scene, value: int, probes: Array, shown: Array, upwards: int) ->
     return inside
 
 
-def _rendered(scene: Scene, window: Array) -> tuple[Array, Array]:
+def _rendered(renderer: Renderer, window: Array) -> tuple[Array, Array]:
     """Image and labels (slice, y, x) of the slices of a window, each rendered once."""
     wanted = np.unique(window)
-    made = {int(z): render(scene, range(int(z), int(z) + 1)) for z in wanted}
+    made = {int(z): renderer.render(range(int(z), int(z) + 1)) for z in wanted}
     images, labels = zip(*(made[int(z)] for z in window), strict=True)
     return np.concatenate(images), np.concatenate(labels)
 
