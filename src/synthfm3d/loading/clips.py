@@ -50,8 +50,8 @@ class ClipSettings:
     reverse
         Share of clips that run downwards.
     ends
-        Share of clips that are laid across an end of an object, so that it appears or vanishes: there
-        propagation is learnt to stop.
+        Share of clips that are laid across an end of an object, where it has one, so that it appears or
+        vanishes: there propagation is learnt to stop.
     most_objects
         Objects followed at a time in a volume, at most.
     whole_structure
@@ -69,7 +69,7 @@ class ClipSettings:
     length: int = 8
     strides: tuple[int, ...] = (1, 2)
     reverse: float = 0.5
-    ends: float = 0.5
+    ends: float = 0.8
     most_objects: int = 3
     whole_structure: float = 0.35
     least_pixels: int = 20
@@ -201,8 +201,10 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     stride = int(draw.choice(settings.strides))
     sign = -1 if draw.random() < settings.reverse else 1
     at = int(probes[draw.choice(shown)])
-    if draw.random() < settings.ends:
-        upwards = 1 if draw.random() < 0.5 else -1
+    # Ways on which the object ends before the volume does.
+    open_ways = [1] * bool(shown[-1] < len(probes) - 1) + [-1] * bool(shown[0] > 0)
+    if draw.random() < settings.ends and open_ways:
+        upwards = int(draw.choice(open_ways))
         end = _end(renderer, value, probes, shown, upwards)
         # So many slices of the clip lie between the prompted one and its last towards the end.
         beyond = stride * (settings.length - 1 - first if sign == upwards else first)
