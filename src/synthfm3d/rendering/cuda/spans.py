@@ -1,0 +1,90 @@
+"""Which pixels of a row may belong to a part: the spans that the CPU's kernel measures, no wider.
+
+A part's distance is taken to end there, so spans are a part of the picture, not a mere short cut: where
+parts melt into each other over many millimetres a wider span would show.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synthfm3d.rendering.cuda.boxes import Box
+from synthfm3d.rendering.cuda.fields import interpolate
+from synthfm3d.rendering.fields import SplineAxis
+from synthfm3d.rendering.tables import (
+    FIRST_PART,
+    KIND,
+    LAST_PART,
+    REACH_MM,
+    X_HIGH,
+    X_LOW,
+    Y_HIGH,
+    Y_LOW,
+    Tables,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """Columns ``first`` up to ``after`` of a row, int32 (part, z, y); and boxes of parts, None if absent."""
+
+    first: Tensor
+    after: Tensor
+    boxes: tuple[Box | None, ...]
+
+    def inside(self, part: int, box: Box) -> Tensor:
+        """Which voxels of a box lie in a part's spans: bool (z, y, x)."""
+        x = torch.arange(box.x.start, box.x.stop, device=self.first.device, dtype=torch.int32)
+        first, after = (span[part, box.z, box.y, None] for span in (self.first, self.after))
+        return (x >= first) & (x < after)
+
+
+def spans_of(
+    tables: Tables, parts: Tensor, y_extent: tuple[Tensor, Tensor], x_extent: tuple[Tensor, Tensor],
+    x_step: Tensor, width: int,
+) -> Spans:  # fmt: skip
+    """Spans of all parts in some slices.
+
+    ``parts`` are the rows (z, part, column) of these slices; ``y_extent`` and ``x_extent`` the least and the
+    largest position in mm of each row's pixels, (z, y), those along x without x itself.
+    """
+    counts = (tables.structures[:, LAST_PART] - tables.structures[:, FIRST_PART]).astype(int)
+    reach = torch.as_tensor(np.repeat(tables.structures[:, REACH_MM], counts), device=parts.device)
+    columns = parts.permute(2, 1, 0)[..., None]
+    reach = reach[:, None, None]
+    there = columns[KIND] > 0
+    there = there & (columns[Y_HIGH] + reach >= y_extent[0]) & (columns[Y_LOW] - reach <= y_extent[1])
+    low = (columns[X_LOW] - reach - x_extent[1]) / x_step
+    high = (columns[X_HIGH] + reach - x_extent[0]) / x_step
+    first = low.clamp(0, width).int()
+    # Clamped before they are cut to integers: far outside they would not fit.
+    after = (high.clamp(-2, width).int() + 2).clamp_max(width)
+    there &= after > first
+    first = torch.where(there, first, width)
+    after = torch.where(there, after, 0)
+    return Spans(first=first, after=after, boxes=_boxes(first, after, there))
+
+
+def _boxes(first: Tensor, after: Tensor, there: Tensor) -> tuple[Box | None, ...]:
+    """The one copy from the device that a run of slices waits for."""
+    by_z, by_y = there.any(dim=2), there.any(dim=1)
+    ends = torch.stack([first.amin(dim=(1, 2)), after.amax(dim=(1, 2))], dim=1)
+    found = torch.cat([by_z.int(), by_y.int(), ends], dim=1).cpu().numpy()
+    depth, height = by_z.shape[1], by_y.shape[1]
+    boxes: list[Box | None] = []
+    for row in found:
+        z, y = np.flatnonzero(row[:depth]), np.flatnonzero(row[depth : depth + height])
+        x = slice(int(row[-2]), int(row[-1]))
+        boxes.append(Box(slice(z[0], z[-1] + 1), slice(y[0], y[-1] + 1), x) if z.size else None)
+    return tuple(boxes)
+
+
+def extent_of(planes: Tensor, along_y: SplineAxis) -> tuple[Tensor, Tensor]:
+    """Bounds of a field in each row, (z, y): its weights are positive."""
+    low, high = (
+        interpolate(extreme, along_y.first, along_y.weights, dim=1)
+        for extreme in (planes.amin(dim=2), planes.amax(dim=2))
+    )
+    return low, high
