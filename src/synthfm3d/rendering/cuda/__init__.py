@@ -1,4 +1,4 @@
-"""The second renderer of the same scenes: whole runs of slices as torch tensors, on a CUDA device or any other.
+"""The second renderer of the same scenes: runs of slices as torch tensors, on a CUDA device or any other.
 
 Tables are those of the CPU renderer. Voxels are computed by the same single-precision operations in the same
 order, each rounded by itself: there is no matrix product, no fused multiply-add, and no division by a

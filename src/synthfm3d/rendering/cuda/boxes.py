@@ -34,7 +34,5 @@ def around(boxes: Iterable[Box]) -> Box:
 
 def overlap(one: Box, other: Box) -> Box | None:
     """What two boxes have in common."""
-    both = [
-        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    ]
+    both = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)]
     return Box(*both) if all(axis.start < axis.stop for axis in both) else None

@@ -1,4 +1,4 @@
-"""Anatomy of a run of slices: distances of all structures, mixed by partial volume (``rendering.compositing``)."""
+"""Anatomy of a run of slices, as ``rendering.compositing`` has it: distances, mixed by partial volume."""
 
 from dataclasses import dataclass
 
@@ -223,7 +223,7 @@ def _paint_layer(
     scene: Scene, layer: Array, deeper: float, outermost: bool, distance: Tensor, sharpness: Tensor,
     textures: tuple[Tensor, ...], value: Tensor, label: Tensor,
 ) -> None:  # fmt: skip
-    """Mix one layer into ``value`` and ``label``, in place; ``deeper`` is where the next one begins, in mm."""
+    """Mix one layer into ``value`` and ``label``, in place; the next one begins ``deeper`` mm deep."""
     thickness = float(layer[THICKNESS_MM])
     inside = distance - float(layer[DEPTH_MM])
     t, fraction = _smoothstep(inside, sharpness)

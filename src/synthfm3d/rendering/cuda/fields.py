@@ -1,4 +1,4 @@
-"""Smooth random fields of a run of slices: hashed nodes and tiles, interpolated as in ``rendering.fields``."""
+"""Smooth random fields of a run of slices: nodes and tiles, interpolated as in ``rendering.fields``."""
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ def field_of(planes: Tensor, along_y: SplineAxis) -> Tensor:
 
 
 def interpolate(nodes: Tensor, first: Array, weights: Array, dim: int) -> Tensor:
-    """Four nodes from ``first`` (n,) on, weighted by ``weights`` (n, 4) and summed in order, along one axis."""
+    """Four nodes from ``first`` (n,) on along one axis, weighted by ``weights`` (n, 4), summed in order."""
     start = torch.as_tensor(first, device=nodes.device).long()
     shape = [1] * nodes.ndim
     shape[dim] = -1

@@ -43,7 +43,9 @@ def render(
     slices = slices_of(scene, slices)
     device = torch.device(device)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f'device {device} is not there: pass device="cpu", or use rendering.cpu, which is faster.')
+        raise ValueError(
+            f'device {device} is not there: pass device="cpu", or use rendering.cpu, which is faster.'
+        )
     tables = tables_of(scene)
     scan = scanner_of(scene, tables, device)
     at_once = max(1, _VOXELS_AT_ONCE.get(device.type, 2**22) // (scene.shape[1] * scene.shape[2]))

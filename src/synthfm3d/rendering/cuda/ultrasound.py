@@ -1,4 +1,4 @@
-"""Ultrasound of a run of slices: beams, scatterers, point spread and scan conversion of ``rendering.ultrasound``.
+"""Ultrasound of a run of slices, as ``rendering.ultrasound`` and ``rendering.probe`` have it.
 
 Only what the beam has left depends on every sample before it: two operations per depth, over all beams of all
 slices at once.
@@ -149,9 +149,7 @@ def _excited(
     return between((word & 0xFFFF).float()).add_(mirror), between(shifted(word, 16).float())
 
 
-def _detected(
-    real: Tensor, imaginary: Tensor, raster: _Raster, acquisition: UltrasoundAcquisition
-) -> Tensor:
+def _detected(real: Tensor, imaginary: Tensor, raster: _Raster, acquisition: UltrasoundAcquisition) -> Tensor:
     """Point spread along and across the beams, envelope, log compression to 0-255."""
     re, im = (_across_beams(_along_beams(part, raster.axial), raster.lateral) for part in (real, imaginary))
     envelope = (re * re + im * im).mul_(0.5).sqrt_().add_(1e-6)
