@@ -56,15 +56,16 @@ class _Structure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """A run of slices that is being composed; all (z, y, x).
+    """A run of slices that is being composed.
 
-    ``textures`` are those of the scene, ``coarse`` and ``fine`` the shape noise; ``body`` is the distance of
-    the first structure.
+    ``kinds`` (part,) and rows of ``parts`` (z, part, column) are those of the run; the rest is (z, y, x):
+    ``textures`` of the scene, shape noise ``coarse`` and ``fine``, places in mm before the warp, ``body``, the
+    distance of the first structure, and what is being made.
     """
 
     scene: Scene
     tables: Tables
-    slices: range
+    kinds: Array
     parts: Tensor
     textures: tuple[Tensor, ...]
     coarse: Tensor
@@ -77,9 +78,11 @@ class _Run:
     labels: Tensor
 
 
-def compose(scene: Scene, tables: Tables, slices: range, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Signal float32 and labels uint8, both (z, y, x), of a run of slices."""
-    run = _prepared(scene, tables, slices, device)
+def compose(
+    scene: Scene, tables: Tables, parts: Array, slices: range, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Signal float32 and labels uint8, both (z, y, x), of a run of slices; ``parts`` are their rows."""
+    run = _prepared(scene, tables, parts, slices, device)
     structures = tables.structures
     present = [n for n in range(len(structures)) if _boxes_of(run, n)]
     while present:
@@ -94,7 +97,7 @@ def compose(scene: Scene, tables: Tables, slices: range, device: torch.device) -
     return run.signal, run.labels
 
 
-def _prepared(scene: Scene, tables: Tables, slices: range, device: torch.device) -> _Run:
+def _prepared(scene: Scene, tables: Tables, parts: Array, slices: range, device: torch.device) -> _Run:
     _, height, width = scene.shape
     shape = (len(slices), height, width)
     textures = []
@@ -109,21 +112,21 @@ def _prepared(scene: Scene, tables: Tables, slices: range, device: torch.device)
     y_step, x_step = _f32(scene.spacing_mm[1]), _f32(scene.spacing_mm[2])
     row_mm = torch.as_tensor(np.arange(height, dtype=_f32) * y_step, device=device)
     column_mm = torch.as_tensor(np.arange(width, dtype=_f32) * x_step, device=device)
-    parts = torch.as_tensor(tables.parts[slices.start : slices.stop], device=device)
+    rows = torch.as_tensor(parts, device=device)
     low_y, high_y = (warp * d for d in extent_of(planes[WARP_Y], tables.axes[WARP_Y][1]))
     low_x, high_x = (warp * d for d in extent_of(planes[WARP_X], tables.axes[WARP_X][1]))
     return _Run(
         scene=scene,
         tables=tables,
-        slices=slices,
-        parts=parts,
+        kinds=parts[:, :, KIND].max(axis=0),
+        parts=rows,
         textures=(*textures, *(fields[n] for n in range(TILED, TEXTURES))),
         coarse=fields[COARSE],
         fine=fields[FINE],
         y_mm=fields[WARP_Y].mul_(warp).add_(row_mm[:, None]),
         x_mm=fields[WARP_X].mul_(warp).add_(column_mm),
         spans=spans_of(
-            tables, parts, (row_mm + low_y, row_mm + high_y), (low_x, high_x),
+            tables, rows, (row_mm + low_y, row_mm + high_y), (low_x, high_x),
             torch.as_tensor(x_step, device=device), width,
         ),
         body=torch.full(shape, float(FAR), device=device),
@@ -169,14 +172,12 @@ def _measure(run: _Run, number: int) -> _Structure:
 def _unite(run: _Run, part: int, box: Box, blend: float, distance: Tensor, sharpness: Tensor) -> None:
     """Unite the distance field of a box with a part, in place, over ``blend`` mm."""
     spread_z, spread_plane = (_f32(mm) for mm in run.scene.boundary.psf_mm)
-    # A part may be absent from some slices, where its box has no spans.
-    kind = float(run.tables.parts[run.slices.start : run.slices.stop, part, KIND].max())
     columns = run.parts[box.z, part, :, None, None].unbind(1)
-    d, s = MEASURES[kind](
+    d, s = MEASURES[float(run.kinds[part])](
         columns, run.y_mm[box], run.x_mm[box], float(spread_z * spread_z), float(spread_plane * spread_plane)
     )
     d = torch.where(run.spans.inside(part, box), d, _OUTSIDE_SPAN)
-    sharpness.copy_(torch.where(d > distance, s, sharpness))
+    torch.where(d > distance, s, sharpness, out=sharpness)
     if blend > 0:
         per_blend = float(_f32(1) / _f32(blend))
         near = (blend - (distance - d).abs_()).clamp_min_(0).mul_(per_blend)

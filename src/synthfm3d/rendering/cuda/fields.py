@@ -47,13 +47,13 @@ def tiled_field(tile: Tensor, key: int, along_z: SplineAxis, slices: range, heig
     at = slice(slices.start, slices.stop)
     node = torch.as_tensor(along_z.first[at], device=device)
     weights = torch.as_tensor(along_z.weights[at], device=device)
-    total = torch.zeros(())
-    for k in range(4):
+
+    def moved(k: int) -> Tensor:
         word = mix((node + k) ^ signed(key))
         copy = moved_tile(tile, shifted(word, 16) & (edge - 1), word & (edge - 1), height)
-        copy = copy.mul_(weights[:, k, None, None])
-        total = copy if k == 0 else total.add_(copy)
-    return total
+        return copy.mul_(weights[:, k, None, None])
+
+    return moved(0).add_(moved(1)).add_(moved(2)).add_(moved(3))
 
 
 def moved_tile(tile: Tensor, y_place: Tensor, x_place: Tensor, height: int) -> Tensor:

@@ -43,16 +43,15 @@ def render(
     slices = slices_of(scene, slices)
     device = torch.device(device)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f'device {device} is not there: pass device="cpu", or use rendering.cpu, which is faster.'
-        )
-    tables = tables_of(scene)
+        raise ValueError(f'device {device} is not there: render with device="cpu", or with rendering.cpu.')
+    tables = tables_of(scene, slices)
     scan = scanner_of(scene, tables, device)
     at_once = max(1, _VOXELS_AT_ONCE.get(device.type, 2**22) // (scene.shape[1] * scene.shape[2]))
     images, labels = [], []
     for first in range(slices.start, slices.stop, at_once):
         run = range(first, min(first + at_once, slices.stop))
-        signal, run_labels = compose(scene, tables, run, device)
+        parts = tables.parts[run.start - slices.start : run.stop - slices.start]
+        signal, run_labels = compose(scene, tables, parts, run, device)
         images.append(scan(run, signal, run_labels))
         labels.append(run_labels)
     return torch.cat(images), torch.cat(labels)

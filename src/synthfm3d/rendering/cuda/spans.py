@@ -24,6 +24,7 @@ from synthfm3d.rendering.tables import (
     Y_LOW,
     Tables,
 )
+from synthfm3d.volume import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +78,12 @@ def _boxes(first: Tensor, after: Tensor, there: Tensor) -> tuple[Box | None, ...
     for row in found:
         z, y = np.flatnonzero(row[:depth]), np.flatnonzero(row[depth : depth + height])
         x = slice(int(row[-2]), int(row[-1]))
-        boxes.append(Box(slice(z[0], z[-1] + 1), slice(y[0], y[-1] + 1), x) if z.size else None)
+        boxes.append(Box(_hull(z), _hull(y), x) if z.size else None)
     return tuple(boxes)
+
+
+def _hull(places: Array) -> slice:
+    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def extent_of(planes: Tensor, along_y: SplineAxis) -> tuple[Tensor, Tensor]:
