@@ -25,6 +25,13 @@ LABELS_OFF = 1e-5
 IMAGE_OFF = 1e-3
 """Share of voxels whose stored value may differ, by one at most: last bits may tip a rounding."""
 
+METAL = {
+    "streak_hu": 200.0,
+    "metal_mm": (9.0, 30.0, 20.0),
+    "metal_radius_mm": 3.0,
+    "metal_length_mm": 9.0,
+}
+
 
 def scene_of(modality, index=0, shape=SMALL, boundary=None, **acquisition):
     """A drawn scene with some parameters of its own."""
@@ -92,10 +99,7 @@ def test_both_renderers_give_the_same_volumes_of_each_preset(preset):
     [
         ("ct", {"ring_hu": 15.0, "ring_centre_mm": (31.0, 33.5)}),
         ("ct", {"noise_hu": 0.0, "slice_correlation": 0.5}),
-        (
-            "ct",
-            {"streak_hu": 200.0, "metal_mm": (9.0, 30.0, 20.0), "metal_radius_mm": 3.0, "metal_length_mm": 9.0},
-        ),
+        ("ct", METAL),
         ("mr", {"kept": 0.6}),
         ("mr", {"ghost_period": 3, "ghost": 0.3}),
         ("mr", {"motion_pixels": (-3, 5), "motion_share": 0.4}),

@@ -58,9 +58,9 @@ class _Structure:
 class _Run:
     """A run of slices that is being composed.
 
-    ``kinds`` (part,) and rows of ``parts`` (z, part, column) are those of the run; the rest is (z, y, x):
-    ``textures`` of the scene, shape noise ``coarse`` and ``fine``, places in mm before the warp, ``body``, the
-    distance of the first structure, and what is being made.
+    ``kinds`` (part,) and ``parts`` (z, part, column) are rows of the tables for its slices; the rest is
+    (z, y, x): ``textures``, shape noise ``coarse`` and ``fine``, where a voxel comes from in mm, distance to
+    the ``body``'s surface, and what is being made.
     """
 
     scene: Scene

@@ -29,15 +29,19 @@ from synthfm3d.volume import Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spans:
-    """Columns ``first`` up to ``after`` of a row, int32 (part, z, y); and boxes of parts, None if absent."""
+    """Columns ``first`` up to ``after`` of a row, int32 (part, z, y); and boxes of parts, None if absent.
+
+    ``column`` int32 (x,) numbers the columns.
+    """
 
     first: Tensor
     after: Tensor
+    column: Tensor
     boxes: tuple[Box | None, ...]
 
     def inside(self, part: int, box: Box) -> Tensor:
         """Which voxels of a box lie in a part's spans: bool (z, y, x)."""
-        x = torch.arange(box.x.start, box.x.stop, device=self.first.device, dtype=torch.int32)
+        x = self.column[box.x]
         first, after = (span[part, box.z, box.y, None] for span in (self.first, self.after))
         return (x >= first) & (x < after)
 
@@ -65,7 +69,8 @@ def spans_of(
     there &= after > first
     first = torch.where(there, first, width)
     after = torch.where(there, after, 0)
-    return Spans(first=first, after=after, boxes=_boxes(first, after, there))
+    column = torch.arange(width, device=parts.device, dtype=torch.int32)
+    return Spans(first=first, after=after, column=column, boxes=_boxes(first, after, there))
 
 
 def _boxes(first: Tensor, after: Tensor, there: Tensor) -> tuple[Box | None, ...]:
