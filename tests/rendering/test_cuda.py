@@ -98,6 +98,7 @@ def test_both_renderers_give_the_same_volumes_of_each_preset(preset):
     ("modality", "acquisition"),
     [
         ("ct", {"ring_hu": 15.0, "ring_centre_mm": (31.0, 33.5)}),
+        ("ct", {"ring_hu": 15.0, "ring_centre_mm": (-90.0, 33.5)}),
         ("ct", {"noise_hu": 0.0, "slice_correlation": 0.5}),
         ("ct", METAL),
         ("mr", {"kept": 0.6}),

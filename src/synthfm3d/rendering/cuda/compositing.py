@@ -1,19 +1,20 @@
 """Anatomy of a run of slices, as ``rendering.compositing`` has it: distances, mixed by partial volume."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from synthfm3d.rendering.compositing import FADE_FROM, FAR, PATCH_EDGE
+from synthfm3d.rendering.compositing import FADE_FROM, FAR
 from synthfm3d.rendering.cuda.boxes import Box, around, overlap
 from synthfm3d.rendering.cuda.distances import MEASURES
 from synthfm3d.rendering.cuda.fields import field_of, field_planes, tiled_field
+from synthfm3d.rendering.cuda.painting import paint_layer
 from synthfm3d.rendering.cuda.spans import Spans, extent_of, spans_of
 from synthfm3d.rendering.tables import (
     BLEND_MM,
-    CLUSTER,
     COARSE,
     COARSE_MM,
     CONFINED,
@@ -23,14 +24,10 @@ from synthfm3d.rendering.tables import (
     FIRST_PART,
     GAP_MM,
     KIND,
-    LABEL,
     LAST_PART,
     LAYERS,
-    MEAN,
     NEIGHBOURHOOD,
     NO_END_MM,
-    TEXTURE,
-    THICKNESS_MM,
     TILED,
     WARP_X,
     WARP_Y,
@@ -85,15 +82,11 @@ def compose(
     run = _prepared(scene, tables, parts, slices, device)
     structures = tables.structures
     present = [n for n in range(len(structures)) if _boxes_of(run, n)]
-    while present:
-        group = structures[present[0], NEIGHBOURHOOD]
-        size = 1
-        while group > 0 and size < len(present) and structures[present[size], NEIGHBOURHOOD] == group:
-            size += 1
-        measured = [_measure(run, n) for n in present[:size]]
+    # Structures without a neighbourhood are each alone.
+    for _, group in groupby(present, lambda n: structures[n, NEIGHBOURHOOD] or -n):
+        measured = [_measure(run, n) for n in group]
         for structure, distance in zip(measured, _shared_space(run, measured), strict=True):
             _paint(run, structure, distance)
-        present = present[size:]
     return run.signal, run.labels
 
 
@@ -214,51 +207,8 @@ def _paint(run: _Run, structure: _Structure, distance: Tensor) -> None:
     count = int(run.tables.structures[structure.number, LAYERS])
     textures = tuple(texture[structure.box] for texture in run.textures)
     for m in range(count):
-        _paint_layer(
-            run.scene, layers[m], float(layers[m + 1, DEPTH_MM]) if m + 1 < count else NO_END_MM, m == 0,
-            distance, structure.sharpness, textures, run.signal[structure.box], run.labels[structure.box],
+        paint_layer(
+            run.scene.boundary, layers[m], float(layers[m + 1, DEPTH_MM]) if m + 1 < count else NO_END_MM,
+            m == 0, distance, structure.sharpness, textures, run.signal[structure.box],
+            run.labels[structure.box],
         )  # fmt: skip
-
-
-def _paint_layer(
-    scene: Scene, layer: Array, deeper: float, outermost: bool, distance: Tensor, sharpness: Tensor,
-    textures: tuple[Tensor, ...], value: Tensor, label: Tensor,
-) -> None:  # fmt: skip
-    """Mix one layer into ``value`` and ``label``, in place; the next one begins ``deeper`` mm deep."""
-    thickness = float(layer[THICKNESS_MM])
-    inside = distance - float(layer[DEPTH_MM])
-    t, fraction = _smoothstep(inside, sharpness)
-    here = inside > 0
-    if thickness < NO_END_MM:
-        t, beyond = _smoothstep(inside - thickness, sharpness)
-        fraction -= beyond
-        here &= inside <= thickness
-    texture = _texture(layer, textures)
-    if scene.boundary.texture_shield_mm > 0:
-        per_shield = float(_f32(1) / _f32(scene.boundary.texture_shield_mm))
-        edge = torch.minimum(inside, (distance - deeper).abs_()).mul_(per_shield)
-        texture *= edge.clamp_(0, 1)
-    rim = float(_f32(scene.boundary.rim))
-    if outermost and rim != 0:
-        bump = inside * float(_f32(1) / _f32(scene.boundary.rim_mm))
-        bump = (1 + bump * bump).reciprocal_()
-        fraction += rim * bump * bump * ((4 * t) * (1 - t) + fraction).clamp_max_(1)
-    value += texture.add_(float(layer[MEAN])).sub_(value).mul_(fraction)
-    label.masked_fill_(here, int(layer[LABEL]))
-
-
-def _smoothstep(inside: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
-    """Place between the ends of a boundary's blur, 0 to 1, and the fraction of a voxel inside."""
-    t = (inside * sharpness).add_(0.5).clamp_(0, 1)
-    return t, (t * t).mul_(3 - 2 * t)
-
-
-def _texture(layer: Array, textures: tuple[Tensor, ...]) -> Tensor:
-    """What a tissue adds to its mean."""
-    w0, w1, w2, w3 = (float(w) for w in layer[TEXTURE : TEXTURE + TEXTURES])
-    fine = w0 * textures[0] + w1 * textures[1]
-    texture = fine.add_((w2 * textures[2]).add_(w3 * textures[3]))
-    cluster = float(layer[CLUSTER])
-    if cluster != 0:
-        texture += cluster * (float(PATCH_EDGE) * textures[3]).clamp_(-1, 1)
-    return texture

@@ -46,7 +46,8 @@ def render(
         raise ValueError(f'device {device} is not there: render with device="cpu", or with rendering.cpu.')
     tables = tables_of(scene, slices)
     scan = scanner_of(scene, tables, device)
-    at_once = max(1, _VOXELS_AT_ONCE.get(device.type, 2**22) // (scene.shape[1] * scene.shape[2]))
+    voxels = _VOXELS_AT_ONCE.get(device.type, _VOXELS_AT_ONCE["cpu"])
+    at_once = max(1, voxels // (scene.shape[1] * scene.shape[2]))
     images, labels = [], []
     for first in range(slices.start, slices.stop, at_once):
         run = range(first, min(first + at_once, slices.stop))
