@@ -24,6 +24,8 @@ REFLECTOR = 0.7
 """Echo amplitude above which a tissue takes energy from the beam and rings."""
 FLUID = 0.06
 """Echo amplitude below which a tissue takes less energy than the gain makes up for."""
+LEAST_TAP = np.float32(0.004)
+"""Taps of a point spread below this share of the middle one are left out."""
 UNIFORM_STD = 65536 / math.sqrt(12)
 
 
@@ -152,7 +154,7 @@ def _detect(real, imaginary, axial, lateral, depth_db, beam_db, dynamic_range_db
     envelope = np.empty(beams, np.float32)
     bits = np.empty(beams, np.int32)
     mantissa = bits.view(np.float32)
-    along = last_tap(axial)
+    along = _reach(axial)
     scale = _f32(255) / dynamic_range_db
     for d in range(depths):
         for part in range(2):
@@ -169,7 +171,7 @@ def _detect(real, imaginary, axial, lateral, depth_db, beam_db, dynamic_range_db
             kernel_ = lateral[d]
             for b in range(beams):
                 out[b] = kernel_[0] * column[b]
-            for n in range(1, last_tap(kernel_) + 1):
+            for n in range(1, _reach(kernel_) + 1):
                 before = padded[part, REACH - n : REACH - n + beams]
                 after = padded[part, REACH + n : REACH + n + beams]
                 for b in range(beams):
@@ -185,10 +187,10 @@ def _detect(real, imaginary, axial, lateral, depth_db, beam_db, dynamic_range_db
 
 
 @inlined
-def last_tap(half_kernel):
+def _reach(half_kernel):
     """The last tap of a half kernel that counts."""
     last = half_kernel.size - 1
-    while last > 0 and half_kernel[last] < _f32(0.004) * half_kernel[0]:
+    while last > 0 and half_kernel[last] < LEAST_TAP * half_kernel[0]:
         last -= 1
     return last
 

@@ -16,7 +16,7 @@ from synthfm3d.rendering.cuda.grey import GreyCurve
 from synthfm3d.rendering.cuda.hashing import mix, shifted, signed
 from synthfm3d.rendering.fields import SplineAxis
 from synthfm3d.rendering.probe import Fan, fan_of
-from synthfm3d.rendering.ultrasound import FLUID, REFLECTOR, UNIFORM_STD, last_tap, scatterer_axis
+from synthfm3d.rendering.ultrasound import FLUID, LEAST_TAP, REFLECTOR, UNIFORM_STD, scatterer_axis
 from synthfm3d.synthesis.scene import Scene, UltrasoundAcquisition
 from synthfm3d.volume import Array
 
@@ -67,8 +67,7 @@ def _raster_of(fan: Fan, acquisition: UltrasoundAcquisition, device: torch.devic
     last = np.maximum.accumulate(inside, axis=0)
     pixel_of = np.where(last >= 0, np.take_along_axis(fan.pixel_of, np.maximum(last, 0), axis=0), -1)
     # Taps that do not count are zero, so that all depths can be summed alike.
-    lateral = [np.where(np.arange(row.size) <= last_tap(row), row, _f32(0)) for row in fan.lateral]
-    along = fan.axial[: last_tap(fan.axial) + 1]
+    lateral = np.where(fan.lateral >= LEAST_TAP * fan.lateral[:, :1], fan.lateral, _f32(0))
     gain, dynamic_range = _f32(acquisition.gain_db), _f32(acquisition.dynamic_range_db)
     haze = np.maximum(_f32(1) - np.arange(depths, dtype=_f32) / (_f32(0.25) * _f32(depths)), _f32(0))
 
@@ -80,8 +79,8 @@ def _raster_of(fan: Fan, acquisition: UltrasoundAcquisition, device: torch.devic
         sample_of=send(fan.sample_of).long(),
         down=send(fan.down),
         across=send(fan.across),
-        axial=along,
-        lateral=send(np.stack(lateral, axis=1)[..., None]),
+        axial=fan.axial[fan.axial >= LEAST_TAP * fan.axial[0]],
+        lateral=send(lateral.T[..., None]),
         level_db=(send((gain + fan.depth_db) + dynamic_range)[:, None], send(fan.beam_db)),
         haze=send(_f32(acquisition.clutter) * haze)[:, None],
     )
