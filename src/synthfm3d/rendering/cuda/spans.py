@@ -1,4 +1,4 @@
-"""Which pixels of a row may belong to a part: the spans that the CPU's kernel measures, no wider.
+"""Which pixels of a row may belong to a part: the blocks that the CPU's kernel measures, no wider.
 
 A part's distance is taken to end there, so spans are a part of the picture, not a mere short cut: where
 parts melt into each other over many millimetres a wider span would show.
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synthfm3d.rendering.compositing import BLOCK
 from synthfm3d.rendering.cuda.boxes import Box
 from synthfm3d.rendering.cuda.fields import interpolate
 from synthfm3d.rendering.fields import SplineAxis
@@ -61,11 +62,11 @@ def spans_of(
     reach = reach[:, None, None]
     there = columns[KIND] > 0
     there = there & (columns[Y_HIGH] + reach >= y_extent[0]) & (columns[Y_LOW] - reach <= y_extent[1])
-    low = (columns[X_LOW] - reach - x_extent[1]) / x_step
-    high = (columns[X_HIGH] + reach - x_extent[0]) / x_step
-    first = low.clamp(0, width).int()
     # Clamped before they are cut to integers: far outside they would not fit.
-    after = (high.clamp(-2, width).int() + 2).clamp_max(width)
+    low = ((columns[X_LOW] - reach - x_extent[1]) / x_step).clamp(0, width).int()
+    high = ((columns[X_HIGH] + reach - x_extent[0]) / x_step).clamp(-2, width).int()
+    first = low // BLOCK * BLOCK
+    after = ((high + 1 + BLOCK) // BLOCK * BLOCK).clamp_max(width)
     there &= after > first
     first = torch.where(there, first, width)
     after = torch.where(there, after, 0)
