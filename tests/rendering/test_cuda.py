@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from synthfm3d.rendering import cpu, hashing
-from synthfm3d.rendering.cuda import render
+from synthfm3d.rendering.cuda import render, spans
 from synthfm3d.rendering.cuda.hashing import hashed_normal, mix
 from synthfm3d.rendering.cuda.ultrasound import decibels
 from synthfm3d.rendering.fields import fill_lattice
@@ -235,6 +237,44 @@ def test_slices_that_are_no_part_of_the_volume_are_refused(slices):
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match="device cuda is not there"):
         render(scene_of("ct"))
+
+
+class OneDevice(TorchDispatchMode):
+    """Fails where an operation takes or makes tensors beside a device; copies to it may start anywhere."""
+
+    def __init__(self, device):
+        super().__init__()
+        self.device = device
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **(kwargs or {}))
+        taken = [leaf.device.type for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        if operation not in (torch.ops.aten._to_copy.default, torch.ops.aten.lift_fresh.default):
+            devices = {*taken, *(leaf.device.type for leaf in tree_leaves(made))}
+            assert devices == {self.device}, f"{operation} works on {devices}"
+        return made
+
+
+@pytest.mark.parametrize(
+    ("modality", "acquisition"),
+    [
+        ("ct", {"ring_hu": 15.0, **METAL}),
+        ("mr", {"kept": 0.6, "ghost_period": 3, "motion_share": 0.4, "grey": GreyMap(inverted=True)}),
+        ("us", {"reverberation": 0.7, "grey": GreyMap(inverted=True)}),
+    ],
+)
+def test_nothing_is_computed_beside_the_device(modality, acquisition, monkeypatch):
+    """Meta tensors have a device and no values: what is read back from it comes from a rendering before."""
+    scene = scene_of(modality, boundary={"fade": 1.0, "rim": 0.4, "texture_shield_mm": 2.0}, **acquisition)
+    read_back = []
+    boxes_of = spans._boxes
+    monkeypatch.setattr(spans, "_boxes", lambda *arrays: read_back.append(boxes_of(*arrays)) or read_back[-1])
+    image, labels = render(scene, device="cpu")
+    monkeypatch.setattr(spans, "_boxes", lambda *arrays: read_back.pop(0))
+    with OneDevice("meta"):
+        empty_image, empty_labels = render(scene, device="meta")
+    assert (empty_image.shape, empty_image.dtype) == (image.shape, image.dtype)
+    assert (empty_labels.shape, empty_labels.dtype) == (labels.shape, labels.dtype)
 
 
 @pytest.mark.slow
