@@ -57,7 +57,8 @@ def assert_alike(scene, device="cpu"):
     image, labels = cpu.render(scene)
     other_image, other_labels = (voxels.cpu().numpy() for voxels in render(scene, device=device))
     assert (other_image.dtype, other_labels.dtype) == (image.dtype, labels.dtype)
-    assert np.mean(labels != other_labels) <= LABELS_OFF
+    # One voxel of a small volume is more than that share, and last bits differ between processors.
+    assert np.count_nonzero(labels != other_labels) <= max(1, LABELS_OFF * labels.size)
     difference = np.abs(image.astype(int) - other_image)
     assert difference.max() <= largest_step(scene)
     assert np.mean(difference > 0) <= IMAGE_OFF

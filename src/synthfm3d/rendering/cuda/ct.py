@@ -52,9 +52,8 @@ def _offsets(
 ) -> tuple[Tensor, Tensor]:
     """Distance of each pixel from a centre along y (y, 1) and x (x,), in pixels."""
     y, x = (float(_f32(mm / pixel)) for mm in centre_mm)
-    return torch.arange(height, device=device)[:, None].float() - y, torch.arange(
-        width, device=device
-    ).float() - x
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    return rows[:, None].float() - y, columns.float() - x
 
 
 def _rings(rings: Tensor, dy: Tensor, dx: Tensor) -> Tensor:

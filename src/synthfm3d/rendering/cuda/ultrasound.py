@@ -25,10 +25,11 @@ _f32 = np.float32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Raster:
-    """The maps of a fan on the device; indices int64, the rest float32.
+    """A fan (``rendering.probe``) on the device; indices int64, the rest float32.
 
     ``pixel_of`` (depth, beam) is the last pixel of the image that a beam has met, -1 before the first;
-    ``lateral`` (tap, depth, 1); ``level_db`` (depth, beam) is all gain.
+    ``axial`` (tap,) stays on the host, ``lateral`` is (tap, depth, 1); ``level_db`` are all gains that depend
+    on depth (depth, 1), and those of beams (beam,); ``haze`` (depth, 1) lies before the probe.
     """
 
     pixel_of: Tensor
