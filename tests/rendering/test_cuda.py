@@ -142,6 +142,7 @@ def test_both_renderers_give_the_same_image_of_each_probe():
         {"texture_shield_mm": 3.0},
         {"texture_shield_mm": 0.0},
         {"psf_mm": (4.0, 1.5)},
+        {"psf_mm": (4.0, 0.6), "sub_slices": 5},
     ],
 )
 def test_both_renderers_give_the_same_boundaries(boundary):
@@ -211,7 +212,7 @@ def test_voxels_that_are_not_cubes_are_rendered_alike():
 
 @pytest.mark.parametrize("modality", ["ct", "mr", "us"])
 def test_a_range_of_slices_is_that_of_the_whole_volume(modality):
-    scene = scene_of(modality, 1)
+    scene = scene_of(modality, 1, boundary={"sub_slices": 3})
     image, labels = render(scene, device="cpu")
     for part in (range(0, 1), range(5, 9), range(11, 12)):
         some_image, some_labels = render(scene, part, device="cpu")

@@ -10,16 +10,14 @@ from torch import Tensor
 from synthfm3d.rendering.compositing import FADE_FROM, FAR
 from synthfm3d.rendering.cuda.boxes import Box, around, overlap
 from synthfm3d.rendering.cuda.distances import MEASURES
-from synthfm3d.rendering.cuda.fields import field_of, field_planes, tiled_field
 from synthfm3d.rendering.cuda.painting import paint_layer
-from synthfm3d.rendering.cuda.spans import Spans, extent_of, spans_of
+from synthfm3d.rendering.cuda.spans import Spans, spans_of
+from synthfm3d.rendering.cuda.surroundings import Surroundings, surroundings_of
 from synthfm3d.rendering.tables import (
     BLEND_MM,
-    COARSE,
     COARSE_MM,
     CONFINED,
     DEPTH_MM,
-    FINE,
     FINE_MM,
     FIRST_PART,
     GAP_MM,
@@ -28,12 +26,9 @@ from synthfm3d.rendering.tables import (
     LAYERS,
     NEIGHBOURHOOD,
     NO_END_MM,
-    TILED,
-    WARP_X,
-    WARP_Y,
     Tables,
 )
-from synthfm3d.synthesis.scene import TEXTURES, Scene
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32
@@ -55,20 +50,15 @@ class _Structure:
 class _Run:
     """A run of slices that is being composed.
 
-    ``kinds`` (part,) and ``parts`` (z, part, column) are rows of the tables for its slices; the rest is
-    (z, y, x): ``textures``, shape noise ``coarse`` and ``fine``, where a voxel comes from in mm, distance to
-    the ``body``'s surface, and what is being made.
+    ``kinds`` (part,) and ``parts`` (z, part, column) are rows of the tables for its slices; ``body``
+    (z, y, x) is the distance to the body's surface, ``signal`` and ``labels`` are what is being made.
     """
 
     scene: Scene
     tables: Tables
+    around: Surroundings
     kinds: Array
     parts: Tensor
-    textures: tuple[Tensor, ...]
-    coarse: Tensor
-    fine: Tensor
-    y_mm: Tensor
-    x_mm: Tensor
     spans: Spans
     body: Tensor
     signal: Tensor
@@ -78,8 +68,36 @@ class _Run:
 def compose(
     scene: Scene, tables: Tables, parts: Array, slices: range, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Signal float32 and labels uint8, both (z, y, x), of a run of slices; ``parts`` are their rows."""
-    run = _prepared(scene, tables, parts, slices, device)
+    """Signal float32 and labels uint8, both (z, y, x), of a run of slices.
+
+    ``parts`` (z, sub-slice, part, column) are their rows. The signal is the mean of the sub-slices, labels
+    are those of the middle one.
+    """
+    around = surroundings_of(scene, tables, slices, device)
+    count = parts.shape[1]
+    signal, labels = _composed(scene, tables, around, parts[:, 0])
+    for n in range(1, count):
+        other, other_labels = _composed(scene, tables, around, parts[:, n])
+        signal += other
+        labels = other_labels if n == count // 2 else labels
+    return (signal.mul_(float(_f32(1) / _f32(count))) if count > 1 else signal), labels
+
+
+def _composed(scene: Scene, tables: Tables, around: Surroundings, parts: Array) -> tuple[Tensor, Tensor]:
+    """Signal and labels of one sub-slice of each slice."""
+    device, shape = around.x_mm.device, around.x_mm.shape
+    rows = torch.as_tensor(np.ascontiguousarray(parts), device=device)
+    run = _Run(
+        scene=scene,
+        tables=tables,
+        around=around,
+        kinds=parts[:, :, KIND].max(axis=0),
+        parts=rows,
+        spans=spans_of(tables, rows, around),
+        body=torch.full(shape, float(FAR), device=device),
+        signal=torch.full(shape, float(_f32(scene.contrast.outside.mean)), device=device),
+        labels=torch.zeros(shape, dtype=torch.uint8, device=device),
+    )
     structures = tables.structures
     present = [n for n in range(len(structures)) if _boxes_of(run, n)]
     # Structures without a neighbourhood are each alone.
@@ -88,44 +106,6 @@ def compose(
         for structure, distance in zip(measured, _shared_space(run, measured), strict=True):
             _paint(run, structure, distance)
     return run.signal, run.labels
-
-
-def _prepared(scene: Scene, tables: Tables, parts: Array, slices: range, device: torch.device) -> _Run:
-    _, height, width = scene.shape
-    shape = (len(slices), height, width)
-    textures = []
-    for n in range(TILED):
-        tile = torch.as_tensor(tables.tiles[n], device=device)
-        textures.append(tiled_field(tile, tables.keys[n], tables.axes[n][0], slices, height))
-    planes = {
-        n: field_planes(tables.axes[n], tables.keys[n], slices, device) for n in range(TILED, TEXTURES + 4)
-    }
-    fields = {n: field_of(plane, tables.axes[n][1]) for n, plane in planes.items()}
-    warp = float(_f32(scene.anatomy.warp_amplitude_mm))
-    y_step, x_step = _f32(scene.spacing_mm[1]), _f32(scene.spacing_mm[2])
-    row_mm = torch.as_tensor(np.arange(height, dtype=_f32) * y_step, device=device)
-    column_mm = torch.as_tensor(np.arange(width, dtype=_f32) * x_step, device=device)
-    rows = torch.as_tensor(parts, device=device)
-    low_y, high_y = (warp * d for d in extent_of(planes[WARP_Y], tables.axes[WARP_Y][1]))
-    low_x, high_x = (warp * d for d in extent_of(planes[WARP_X], tables.axes[WARP_X][1]))
-    return _Run(
-        scene=scene,
-        tables=tables,
-        kinds=parts[:, :, KIND].max(axis=0),
-        parts=rows,
-        textures=(*textures, *(fields[n] for n in range(TILED, TEXTURES))),
-        coarse=fields[COARSE],
-        fine=fields[FINE],
-        y_mm=fields[WARP_Y].mul_(warp).add_(row_mm[:, None]),
-        x_mm=fields[WARP_X].mul_(warp).add_(column_mm),
-        spans=spans_of(
-            tables, rows, (row_mm + low_y, row_mm + high_y), (low_x, high_x),
-            torch.as_tensor(x_step, device=device), width,
-        ),
-        body=torch.full(shape, float(FAR), device=device),
-        signal=torch.full(shape, float(_f32(scene.contrast.outside.mean)), device=device),
-        labels=torch.zeros(shape, dtype=torch.uint8, device=device),
-    )  # fmt: skip
 
 
 def _parts_of(run: _Run, number: int) -> range:
@@ -149,8 +129,8 @@ def _measure(run: _Run, number: int) -> _Structure:
     for part, part_box in boxes.items():
         inner = part_box.within(box)
         _unite(run, part, part_box, float(structure[BLEND_MM]), distance[inner], sharpness[inner])
-    coarse = run.coarse[box]
-    distance += float(structure[COARSE_MM]) * coarse + float(structure[FINE_MM]) * run.fine[box]
+    coarse = run.around.coarse[box]
+    distance += float(structure[COARSE_MM]) * coarse + float(structure[FINE_MM]) * run.around.fine[box]
     if number == 0:
         run.body[box] = distance
     elif structure[CONFINED] > 0:
@@ -164,11 +144,14 @@ def _measure(run: _Run, number: int) -> _Structure:
 
 def _unite(run: _Run, part: int, box: Box, blend: float, distance: Tensor, sharpness: Tensor) -> None:
     """Unite the distance field of a box with a part, in place, over ``blend`` mm."""
-    spread_z, spread_plane = (_f32(mm) for mm in run.scene.boundary.psf_mm)
+    boundary = run.scene.boundary
+    spread_z = _f32(boundary.psf_mm[0] / boundary.sub_slices)
+    spread_plane = _f32(boundary.psf_mm[1])
     columns = run.parts[box.z, part, :, None, None].unbind(1)
     d, s = MEASURES[float(run.kinds[part])](
-        columns, run.y_mm[box], run.x_mm[box], float(spread_z * spread_z), float(spread_plane * spread_plane)
-    )
+        columns, run.around.y_mm[box], run.around.x_mm[box],
+        float(spread_z * spread_z), float(spread_plane * spread_plane),
+    )  # fmt: skip
     d = torch.where(run.spans.inside(part, box), d, _OUTSIDE_SPAN)
     torch.where(d > distance, s, sharpness, out=sharpness)
     if blend > 0:
@@ -205,7 +188,7 @@ def _paint(run: _Run, structure: _Structure, distance: Tensor) -> None:
     """Mix the layers of one structure into the slices, outermost first."""
     layers = run.tables.layers[structure.number]
     count = int(run.tables.structures[structure.number, LAYERS])
-    textures = tuple(texture[structure.box] for texture in run.textures)
+    textures = tuple(texture[structure.box] for texture in run.around.textures)
     for m in range(count):
         paint_layer(
             run.scene.boundary, layers[m], float(layers[m + 1, DEPTH_MM]) if m + 1 < count else NO_END_MM,

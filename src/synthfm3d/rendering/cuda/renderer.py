@@ -45,14 +45,15 @@ def render(
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f'device {device} is not there: render with device="cpu", or with rendering.cpu.')
     tables = tables_of(scene, slices)
+    parts = tables.parts.reshape(len(slices), scene.boundary.sub_slices, *tables.parts.shape[1:])
     scan = scanner_of(scene, tables, device)
     voxels = _VOXELS_AT_ONCE.get(device.type, _VOXELS_AT_ONCE["cpu"])
     at_once = max(1, voxels // (scene.shape[1] * scene.shape[2]))
     images, labels = [], []
     for first in range(slices.start, slices.stop, at_once):
         run = range(first, min(first + at_once, slices.stop))
-        parts = tables.parts[run.start - slices.start : run.stop - slices.start]
-        signal, run_labels = compose(scene, tables, parts, run, device)
+        rows = parts[run.start - slices.start : run.stop - slices.start]
+        signal, run_labels = compose(scene, tables, rows, run, device)
         images.append(scan(run, signal, run_labels))
         labels.append(run_labels)
     return torch.cat(images), torch.cat(labels)

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from synthfm3d.rendering.compositing import BLOCK
 from synthfm3d.rendering.cuda.boxes import Box
-from synthfm3d.rendering.cuda.fields import interpolate
-from synthfm3d.rendering.fields import SplineAxis
+from synthfm3d.rendering.cuda.surroundings import Surroundings
 from synthfm3d.rendering.tables import (
     FIRST_PART,
     KIND,
@@ -47,15 +46,10 @@ class Spans:
         return (x >= first) & (x < after)
 
 
-def spans_of(
-    tables: Tables, parts: Tensor, y_extent: tuple[Tensor, Tensor], x_extent: tuple[Tensor, Tensor],
-    x_step: Tensor, width: int,
-) -> Spans:  # fmt: skip
-    """Spans of all parts in some slices.
-
-    ``parts`` are the rows (z, part, column) of these slices; ``y_extent`` and ``x_extent`` the least and the
-    largest position in mm of each row's pixels, (z, y), those along x without x itself.
-    """
+def spans_of(tables: Tables, parts: Tensor, around: Surroundings) -> Spans:
+    """Spans of all parts in a run of slices; ``parts`` are their rows (z, part, column)."""
+    y_extent, x_extent = around.y_extent, around.x_extent
+    width = around.x_mm.shape[2]
     counts = (tables.structures[:, LAST_PART] - tables.structures[:, FIRST_PART]).astype(int)
     reach = torch.as_tensor(np.repeat(tables.structures[:, REACH_MM], counts), device=parts.device)
     columns = parts.permute(2, 1, 0)[..., None]
@@ -63,8 +57,8 @@ def spans_of(
     there = columns[KIND] > 0
     there = there & (columns[Y_HIGH] + reach >= y_extent[0]) & (columns[Y_LOW] - reach <= y_extent[1])
     # Clamped before they are cut to integers: far outside they would not fit.
-    low = ((columns[X_LOW] - reach - x_extent[1]) / x_step).clamp(0, width).int()
-    high = ((columns[X_HIGH] + reach - x_extent[0]) / x_step).clamp(-2, width).int()
+    low = ((columns[X_LOW] - reach - x_extent[1]) / around.x_step).clamp(0, width).int()
+    high = ((columns[X_HIGH] + reach - x_extent[0]) / around.x_step).clamp(-2, width).int()
     first = low // BLOCK * BLOCK
     after = ((high + 1 + BLOCK) // BLOCK * BLOCK).clamp_max(width)
     there &= after > first
@@ -90,12 +84,3 @@ def _boxes(first: Tensor, after: Tensor, there: Tensor) -> tuple[Box | None, ...
 
 def _hull(places: Array) -> slice:
     return slice(int(places[0]), int(places[-1]) + 1)
-
-
-def extent_of(planes: Tensor, along_y: SplineAxis) -> tuple[Tensor, Tensor]:
-    """Bounds of a field in each row, (z, y): its weights are positive."""
-    low, high = (
-        interpolate(extreme, along_y.first, along_y.weights, dim=1)
-        for extreme in (planes.amin(dim=2), planes.amax(dim=2))
-    )
-    return low, high
