@@ -54,12 +54,12 @@ from synthfm3d.synthesis.scene import TEXTURES, Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32
-_FAR = np.float32(-1e4)
-_BLOCK = 16
+FAR = np.float32(-1e4)
+BLOCK = 16
 """Pixels that the widest vector registers hold at once."""
-_PATCH_EDGE = np.float32(4)
+PATCH_EDGE = np.float32(4)
 """Patches inside a tissue change over half a standard deviation of their field."""
-_FADE_FROM = np.float32(0.2)
+FADE_FROM = np.float32(0.2)
 """Level of the coarse shape noise from which boundaries fade."""
 
 
@@ -101,7 +101,7 @@ def compose_slice(
     height, width = signal.shape
     count = structures.shape[0]
     # Rows are worked on in whole blocks: what is left of one would be done pixel by pixel.
-    padded = (width + _BLOCK - 1) // _BLOCK * _BLOCK
+    padded = (width + BLOCK - 1) // BLOCK * BLOCK
     fields = np.zeros((TEXTURES + 4, padded), np.float32)
     y_mm = np.empty(padded, np.float32)
     x_mm = np.empty(padded, np.float32)
@@ -135,7 +135,7 @@ def compose_slice(
             x_mm[x] = _f32(x) * x_step + warp_mm * displaced_x[x]
             value[x] = outside
             label[x] = 0
-            body[x] = _FAR
+            body[x] = FAR
         # Where this row's pixels come from: a structure is measured where it may be seen, no wider.
         low_y, high_y = _bounds(extremes_y, y_first[WARP_Y, y], y_weights[WARP_Y, y])
         low_x, high_x = _bounds(extremes_x, y_first[WARP_X, y], y_weights[WARP_X, y])
@@ -215,8 +215,8 @@ def mean_signal(signals):
 @inlined
 def _blocks(low_mm, high_mm, x_step, padded):
     """The blocks of a row that reach from ``low_mm`` to ``high_mm``, as first pixel and after the last."""
-    a = max(0, int(low_mm / x_step)) // _BLOCK * _BLOCK
-    b = (int(max(high_mm / x_step, _f32(-2))) + 1 + _BLOCK) // _BLOCK * _BLOCK
+    a = max(0, int(low_mm / x_step)) // BLOCK * BLOCK
+    b = (int(max(high_mm / x_step, _f32(-2))) + 1 + BLOCK) // BLOCK * BLOCK
     return a, min(padded, b)
 
 
@@ -276,7 +276,7 @@ def _measure(
     blend = structure[BLEND_MM]
     d = distance[low:high]
     s = sharpness[low:high]
-    d[:] = _FAR
+    d[:] = FAR
     s[:] = _f32(1)
     for p in range(int(structure[FIRST_PART]), int(structure[LAST_PART])):
         part = parts[p]
@@ -312,7 +312,7 @@ def _measure(
 def _fade(sharpness, noise, fade):
     """Boundaries up to 1 + ``fade`` times as wide where the noise is high."""
     for x in range(sharpness.size):
-        level = min(max(noise[x] - _FADE_FROM, _f32(0)), _f32(1))
+        level = min(max(noise[x] - FADE_FROM, _f32(0)), _f32(1))
         sharpness[x] /= _f32(1) + fade * level
 
 
@@ -350,9 +350,9 @@ def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, 
         depth = layer[DEPTH_MM]
         # A layer changes nothing where its fraction is 0, and deeper ones lie within its span.
         while m > 0 and low < high and _clear(distance, sharpness, depth, low):
-            low += _BLOCK
-        while m > 0 and low < high and _clear(distance, sharpness, depth, high - _BLOCK):
-            high -= _BLOCK
+            low += BLOCK
+        while m > 0 and low < high and _clear(distance, sharpness, depth, high - BLOCK):
+            high -= BLOCK
         deeper = layers[m + 1, DEPTH_MM] if m + 1 < count else _f32(NO_END_MM)
         left, right = high, high
         if m + 1 < count and layers[m + 1, THICKNESS_MM] == _f32(NO_END_MM):
@@ -369,9 +369,9 @@ def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, 
 @inlined
 def _clear(distance, sharpness, depth, first):
     """Whether nothing of a layer reaches the block from ``first``."""
-    d, steep = distance[first : first + _BLOCK], sharpness[first : first + _BLOCK]
+    d, steep = distance[first : first + BLOCK], sharpness[first : first + BLOCK]
     reached = 0
-    for x in range(_BLOCK):
+    for x in range(BLOCK):
         reached += 1 if (d[x] - depth) * steep[x] > _f32(-0.5) else 0
     return reached == 0
 
@@ -381,9 +381,9 @@ def _hidden(distance, sharpness, deeper, low, high):
     """Blocks within [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
     left, right = low, high
     while left < right and (distance[left] - deeper) * sharpness[left] < _f32(0.5):
-        left += _BLOCK
+        left += BLOCK
     while left < right and (distance[right - 1] - deeper) * sharpness[right - 1] < _f32(0.5):
-        right -= _BLOCK
+        right -= BLOCK
     if left >= right:
         return high, high
     d, steep = distance[left:right], sharpness[left:right]
@@ -409,7 +409,7 @@ def _paint_layer(layer, deeper, distance, sharpness, t0, t1, t2, t3, per_shield,
             t = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
             fraction -= t * t * (_f32(3) - _f32(2) * t)
         texture = (w0 * t0[x] + w1 * t1[x]) + (w2 * t2[x] + w3 * t3[x])
-        texture += cluster * min(max(_PATCH_EDGE * t3[x], _f32(-1)), _f32(1))
+        texture += cluster * min(max(PATCH_EDGE * t3[x], _f32(-1)), _f32(1))
         if per_shield > _f32(0):
             edge = min(inside, abs(distance[x] - deeper)) * per_shield
             texture *= min(max(edge, _f32(0)), _f32(1))

@@ -7,6 +7,7 @@ import numpy as np
 from synthfm3d.rendering.compositing import compose_slice, lengths_of, mean_signal
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
 from synthfm3d.rendering.scanners import Scanner, scanner_of
+from synthfm3d.rendering.slices import slices_of
 from synthfm3d.rendering.tables import BIAS, FIELDS, TILED, Tables, tables_of
 from synthfm3d.rendering.tiles import tile_places
 from synthfm3d.synthesis.scene import Scene
@@ -52,7 +53,7 @@ class Renderer:
 
     def __init__(self, scene: Scene, slices: range | None = None) -> None:
         self.scene = scene
-        self._ready = _checked(scene, slices)
+        self._ready = slices_of(scene, slices)
         tables = tables_of(scene, self._ready)
         self._tables = tables
         self._parts = tables.parts.reshape(
@@ -62,7 +63,7 @@ class Renderer:
 
     def render(self, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
         """Image and label map of some slices, by default of all that were made ready; see ``render``."""
-        slices = self._ready if slices is None else _checked(self.scene, slices)
+        slices = self._ready if slices is None else slices_of(self.scene, slices)
         if not self._ready.start <= slices.start <= slices.stop <= self._ready.stop:
             raise ValueError(f"slices must lie within those made ready, {self._ready}, got {slices}.")
         _, height, width = self.scene.shape
@@ -85,14 +86,6 @@ class Renderer:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(some, starts))
         return image, labels
-
-
-def _checked(scene: Scene, slices: range | None) -> range:
-    depth = scene.shape[0]
-    slices = range(depth) if slices is None else slices
-    if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
-        raise ValueError(f"slices must be range(first, after) within 0 and {depth}, got {slices}.")
-    return slices
 
 
 def _render_slices(

@@ -14,11 +14,11 @@ from synthfm3d.volume import Array
 _f32 = np.float32
 _TILE_SIZES = (128, 256, 512)
 """Edges that a noise tile may have; larger slices repeat it."""
-_TILE_UNIT = 4096
+TILE_UNIT = 4096
 """Stored value of one standard deviation."""
 _DIRECTIONS = 256
 """Streaks have one strength for each of so many directions."""
-_METAL_HU = np.float32(3071)
+METAL_HU = np.float32(3071)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,7 @@ def noise_tile(edge: int, peak: float, tile_key: int) -> Array:
         noise = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, s=(edge, edge))
     noise = noise - noise.mean()
     noise /= np.sqrt(np.mean(noise * noise))
-    tile: Array = np.clip(np.rint(noise * _TILE_UNIT), -32767, 32767).astype(np.int16)
+    tile: Array = np.clip(np.rint(noise * TILE_UNIT), -32767, 32767).astype(np.int16)
     return tile
 
 
@@ -98,8 +98,8 @@ def ct_slice(signal, z, noise_key, tile, noise_hu, slice_correlation, image):
     # a b = correlation with a^2 + b^2 = 1.
     root = _f32(math.sqrt(_f32(1) + _f32(2) * slice_correlation))
     rest = _f32(math.sqrt(max(_f32(1) - _f32(2) * slice_correlation, _f32(0))))
-    own = noise_hu * _f32(0.5) * (root + rest) * _f32(1 / _TILE_UNIT)
-    shared = noise_hu * _f32(0.5) * (root - rest) * _f32(1 / _TILE_UNIT)
+    own = noise_hu * _f32(0.5) * (root + rest) * _f32(1 / TILE_UNIT)
+    shared = noise_hu * _f32(0.5) * (root - rest) * _f32(1 / TILE_UNIT)
     here = mix(np.uint32(np.uint32(z) ^ noise_key))
     ahead = mix(np.uint32(np.uint32(z + 1) ^ noise_key))
     mask = np.uint32(edge - 1)
@@ -159,6 +159,6 @@ def add_metal(signal, streaks, metal_y, metal_x, metal_radius, streak_hu):
             strength = streaks[i % n] * (_f32(1) - t) + streaks[(i + 1) % n] * t
             radius = _f32(math.sqrt(dy * dy + dx * dx))
             if radius <= metal_radius:
-                row[x] = _METAL_HU
+                row[x] = METAL_HU
             elif row[x] > _f32(-900):
                 row[x] += streak_hu * strength / (_f32(1) + radius * _f32(0.05))

@@ -47,11 +47,11 @@ from synthfm3d.rendering.tables import (
 )
 
 _f32 = np.float32
-_TINY = np.float32(1e-7)
-_SMOOTHSTEP_STDS = np.float32(0.5 / BLUR_REACH)
+TINY = np.float32(1e-7)
+SMOOTHSTEP_STDS = np.float32(0.5 / BLUR_REACH)
 """A smoothstep over 3.2 standard deviations has the slope and the tails of the normal integral."""
-_LEAST_TAPER = np.float32(0.35)
-_STAR_SLOPE = np.float32(0.9)
+LEAST_TAPER = np.float32(0.35)
+STAR_SLOPE = np.float32(0.9)
 """A star's distance is taken along the ray from its centre; on average its surface leans to that."""
 
 
@@ -66,9 +66,9 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
     a_yy, a_yx, a_xx = part[A_YY], part[A_YX], part[A_XX]
     m0, c0 = part[M0], part[C0]
     v_y, v_x, rate = part[V_Y], part[V_X], part[RATE]
-    per_blend = _f32(1.0) / max(blend, _TINY)
+    per_blend = _f32(1.0) / max(blend, TINY)
     # At the very centre both root and slope vanish; their ratio goes to a semi-axis.
-    at_centre = _TINY * math.sqrt(a_xx)
+    at_centre = TINY * math.sqrt(a_xx)
     for x in range(y_mm.size):
         dy = y_mm[x] - centre_y
         dx = x_mm[x] - centre_x
@@ -80,8 +80,8 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         z2 = g_z * g_z
         slope = math.sqrt(plane2 + z2) + at_centre
         root = math.sqrt(m)
-        d = (_f32(1) - root) * (root + _TINY) / slope
-        s = _SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY * _TINY)
+        d = (_f32(1) - root) * (root + TINY) / slope
+        s = SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + TINY * TINY)
         before = distance[x]
         near = max(blend - abs(before - d), _f32(0)) * per_blend
         sharpness[x] = s if d > before else sharpness[x]
@@ -94,7 +94,7 @@ def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
     start_y, start_x, from_z = part[START_Y], part[START_X], part[FROM_Z]
     axis_z, axis_y, axis_x = part[AXIS_Z], part[AXIS_Y], part[AXIS_X]
     per_length2, radius, growth = part[PER_LENGTH2], part[RADIUS], part[GROWTH]
-    per_blend = _f32(1.0) / max(blend, _TINY)
+    per_blend = _f32(1.0) / max(blend, TINY)
     for x in range(y_mm.size):
         dy = y_mm[x] - start_y
         dx = x_mm[x] - start_x
@@ -105,9 +105,9 @@ def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         e_x = dx - t * axis_x
         plane2 = e_y * e_y + e_x * e_x
         z2 = e_z * e_z
-        length = math.sqrt(plane2 + z2) + _TINY
+        length = math.sqrt(plane2 + z2) + TINY
         d = radius + growth * t - length
-        s = _SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY)
+        s = SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + TINY)
         before = distance[x]
         near = max(blend - abs(before - d), _f32(0)) * per_blend
         sharpness[x] = s if d > before else sharpness[x]
@@ -123,19 +123,19 @@ def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, dista
     w_z, w_y, w_x = part[FRAME + 6], part[FRAME + 7], part[FRAME + 8]
     square, taper, bend = part[SQUARENESS], part[TAPER], part[BEND]
     round_ = _f32(1) - square
-    per_blend = _f32(1.0) / max(blend, _TINY)
-    at_centre = _TINY * math.sqrt(w_z * w_z + w_y * w_y + w_x * w_x)
+    per_blend = _f32(1.0) / max(blend, TINY)
+    at_centre = TINY * math.sqrt(w_z * w_z + w_y * w_y + w_x * w_x)
     for x in range(y_mm.size):
         dy = y_mm[x] - centre_y
         dx = x_mm[x] - centre_x
         u = u_z * dz + u_y * dy + u_x * dx
-        narrow = _f32(1) / max(_f32(1) + taper * u, _LEAST_TAPER)
+        narrow = _f32(1) / max(_f32(1) + taper * u, LEAST_TAPER)
         v = (v_z * dz + v_y * dy + v_x * dx + bend * u * u) * narrow
         w = (w_z * dz + w_y * dy + w_x * dx) * narrow
         u2 = u * u
         v2 = v * v
         w2 = w * w
-        quartic = math.sqrt(u2 * u2 + v2 * v2 + w2 * w2) + _TINY * _TINY
+        quartic = math.sqrt(u2 * u2 + v2 * v2 + w2 * w2) + TINY * TINY
         m = round_ * (u2 + v2 + w2) + square * quartic
         per_quartic = square / quartic
         a = u * (round_ + u2 * per_quartic)
@@ -148,8 +148,8 @@ def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, dista
         z2 = g_z * g_z
         slope = math.sqrt(plane2 + z2) + at_centre
         root = math.sqrt(m)
-        d = (_f32(1) - root) * (root + _TINY) / slope
-        s = _SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY * _TINY)
+        d = (_f32(1) - root) * (root + TINY) / slope
+        s = SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + TINY * TINY)
         before = distance[x]
         near = max(blend - abs(before - d), _f32(0)) * per_blend
         sharpness[x] = s if d > before else sharpness[x]
@@ -161,13 +161,13 @@ def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sh
     """Unite a row with a star; its distance is measured along the ray from the centre."""
     centre_y, centre_x, dz = part[LOCAL_Y], part[LOCAL_X], part[LOCAL_Z]
     radius = part[STAR_RADIUS]
-    per_blend = _f32(1.0) / max(blend, _TINY)
+    per_blend = _f32(1.0) / max(blend, TINY)
     for x in range(y_mm.size):
         dy = y_mm[x] - centre_y
         dx = x_mm[x] - centre_x
         plane2 = dy * dy + dx * dx
         z2 = dz * dz
-        length = math.sqrt(plane2 + z2) + _TINY
+        length = math.sqrt(plane2 + z2) + TINY
         per_length = _f32(1) / length
         series = _f32(0)
         for n in range(MOST_BUMPS):
@@ -178,8 +178,8 @@ def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sh
             third = c * (_f32(2.5) * c2 - _f32(1.5))
             fourth = (_f32(4.375) * c2 - _f32(3.75)) * c2 + _f32(0.375)
             series += part[k + 3] * second + part[k + 4] * third + part[k + 5] * fourth
-        d = (radius * max(_f32(1) + series, _f32(0.1)) - length) * _STAR_SLOPE
-        s = _SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + _TINY)
+        d = (radius * max(_f32(1) + series, _f32(0.1)) - length) * STAR_SLOPE
+        s = SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + TINY)
         before = distance[x]
         near = max(blend - abs(before - d), _f32(0)) * per_blend
         sharpness[x] = s if d > before else sharpness[x]

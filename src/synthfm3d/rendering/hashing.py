@@ -11,7 +11,7 @@ from synthfm3d.rendering.kernels import inlined
 _u32 = np.uint32
 _i32 = np.int32
 _f32 = np.float32
-_INVERSE_STD = 1.0 / 37837.2
+INVERSE_STD = 1.0 / 37837.2
 """Inverse standard deviation of a sum of four uniform 16-bit integers, sqrt(4 (2^32 - 1) / 12)."""
 
 
@@ -35,4 +35,4 @@ def hashed_normal(counter, key):
         _u32(_u32(first & _u32(0xFFFF)) + _u32(first >> _u32(16)))
         + _u32(_u32(second & _u32(0xFFFF)) + _u32(second >> _u32(16)))
     )
-    return _f32(_i32(total - _i32(131070))) * _f32(_INVERSE_STD)
+    return _f32(_i32(total - _i32(131070))) * _f32(INVERSE_STD)

@@ -33,14 +33,14 @@ def scanner_of(scene: Scene) -> Scanner:
             return _ultrasound(scene, acquisition)
 
 
-def _noise_key(scene: Scene) -> np.uint32:
+def noise_key_of(scene: Scene) -> np.uint32:
     return np.uint32(key(scene.seed, scene.index, "noise"))
 
 
 def _ct(scene: Scene, acquisition: CtAcquisition) -> Scanner:
     """Rings and metal where the scene has them, then quantum noise."""
     tables = ct_tables(scene, acquisition)
-    noise_key = _noise_key(scene)
+    noise_key = noise_key_of(scene)
     slice_mm, pixel = scene.spacing_mm[0], scene.spacing_mm[1]
     ring_y, ring_x = (_f32(mm / pixel) for mm in acquisition.ring_centre_mm)
     metal_z = acquisition.metal_mm[0]
@@ -64,7 +64,7 @@ def _ct(scene: Scene, acquisition: CtAcquisition) -> Scanner:
 
 def _mr(scene: Scene, acquisition: MrAcquisition) -> Scanner:
     """Artefacts of k-space where the scene has them, then receive field, noise and grey curve."""
-    noise_key = _noise_key(scene)
+    noise_key = noise_key_of(scene)
     grey = grey_table(acquisition.grey, white=round(MR_UNIT))
 
     def scan(z: int, signal: Array, labels: Array, bias: Bias, image: Array) -> None:

@@ -20,11 +20,13 @@ from synthfm3d.synthesis.scene import Scene, UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _f32 = np.float32
-_REFLECTOR = 0.7
+REFLECTOR = 0.7
 """Echo amplitude above which a tissue takes energy from the beam and rings."""
-_FLUID = 0.06
+FLUID = 0.06
 """Echo amplitude below which a tissue takes less energy than the gain makes up for."""
-_UNIFORM_STD = 65536 / math.sqrt(12)
+LEAST_TAP = np.float32(0.004)
+"""Taps of a point spread below this share of the middle one are left out."""
+UNIFORM_STD = 65536 / math.sqrt(12)
 
 
 def scatterer_axis(scene: Scene, acquisition: UltrasoundAcquisition) -> SplineAxis:
@@ -105,13 +107,13 @@ def _insonify(
         row, mirror_row, old = echo[d], mirror[d], ringing[d % ring]
         for b in range(beams):
             amplitude = here[b]
-            strong = max(amplitude - _f32(_REFLECTOR), _f32(0))
+            strong = max(amplitude - _f32(REFLECTOR), _f32(0))
             row[b] = amplitude * left[b] + haze + old[b]
             step = abs(amplitude - before[b]) if d > 0 else _f32(0)
             mirror_row[b] = specular * step * left[b]
             old[b] = reverberation * (old[b] + strong * left[b])
             gain = _f32(1) - shadow * strong
-            gain += enhancement if amplitude < _f32(_FLUID) else _f32(0)
+            gain += enhancement if amplitude < _f32(FLUID) else _f32(0)
             left[b] = min(left[b] * max(gain, _f32(0.05)), _f32(3))
             before[b] = amplitude
 
@@ -120,7 +122,7 @@ def _insonify(
 def _excite(echo, mirror, scatterers, weights, real, imaginary):
     """Complex scatterers as strong as their echoes, between the nodes of four slices."""
     depths, beams = echo.shape
-    scale = _f32(1 / _UNIFORM_STD)
+    scale = _f32(1 / UNIFORM_STD)
     w0, w1, w2, w3 = scale * weights[0], scale * weights[1], scale * weights[2], scale * weights[3]
     centre = _f32(32767.5) * ((w0 + w1) + (w2 + w3))
     for d in range(depths):
@@ -188,7 +190,7 @@ def _detect(real, imaginary, axial, lateral, depth_db, beam_db, dynamic_range_db
 def _reach(half_kernel):
     """The last tap of a half kernel that counts."""
     last = half_kernel.size - 1
-    while last > 0 and half_kernel[last] < _f32(0.004) * half_kernel[0]:
+    while last > 0 and half_kernel[last] < LEAST_TAP * half_kernel[0]:
         last -= 1
     return last
 
