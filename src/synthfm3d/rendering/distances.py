@@ -75,11 +75,13 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         g_y = a_yy * dy + a_yx * dx
         g_x = a_yx * dy + a_xx * dx
         m = dy * g_y + dx * g_x + m0
-        g_z = c0 - v_y * g_y - v_x * g_x - rate * m
+        root = math.sqrt(m)
+        # A scale that grows steadily reaches a point sqrt(M) - 1 over its rate later: with M instead of
+        # its root, no place would be far from a section that grows fast.
+        g_z = c0 - v_y * g_y - v_x * g_x - rate * root
         plane2 = g_y * g_y + g_x * g_x
         z2 = g_z * g_z
         slope = math.sqrt(plane2 + z2) + at_centre
-        root = math.sqrt(m)
         d = (_f32(1) - root) * (root + TINY) / slope
         s = SMOOTHSTEP_STDS * slope / (math.sqrt(variance_plane * plane2 + variance_z * z2) + TINY * TINY)
         before = distance[x]

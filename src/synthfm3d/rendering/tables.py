@@ -40,7 +40,7 @@ ABSENT, QUADRIC, CAPSULE, ROUNDED_BOX, STAR = 0.0, 1.0, 2.0, 3.0, 4.0
 # Columns of ``parts``: kind, then the box that holds the part, then what its kind needs.
 KIND, Y_LOW, Y_HIGH, X_LOW, X_HIGH = range(5)
 # Quadric M(y, x) = q + m0 with q a quadratic form; half its gradient along z is
-# c0 - v_y g_y - v_x g_x - rate * M (see docs of ``_quadric_rows``).
+# c0 - v_y g_y - v_x g_x - rate * M at its surface, M = 1 (``_ellipsoid_rows``, ``_stack_rows``).
 CENTRE_Y, CENTRE_X, A_YY, A_YX, A_XX, M0, C0, V_Y, V_X, RATE = range(5, 15)
 # Capsule: start (y, x), z of the slice from the start, axis (z, y, x), 1 / length^2, radius, growth.
 START_Y, START_X, FROM_Z, AXIS_Z, AXIS_Y, AXIS_X, PER_LENGTH2, RADIUS, GROWTH = range(5, 14)
@@ -99,15 +99,26 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
     psf_z = boundary.psf_mm[0] / boundary.sub_slices
     # Where a boundary fades it is wider by at most this factor.
     widest = BLUR_REACH * (1 + boundary.fade)
+    # How far beyond its parts a structure may change a voxel. Fields stay below 3.5 standard
+    # deviations in practice; 2.5 cuts one row in a hundred by a hair.
+    growths = [2.5 * sum(s.roughness_mm) + 0.25 * s.blend_mm for s in anatomy.structures]
     parts = [part for structure in anatomy.structures for part in structure.parts]
+    # The same through the slices: where a wall leans, what grows by a little is seen from far.
+    reaches = np.array(
+        [
+            widest * psf_z + growth
+            for structure, growth in zip(anatomy.structures, growths, strict=True)
+            for _ in structure.parts
+        ]
+    )
     rows = np.empty((z.size, len(parts), COLUMNS), np.float32)
     # Tubes are many and all alike: they are done together.
     tubes = [n for n, part in enumerate(parts) if isinstance(part, Tube)]
     if tubes:
-        rows[:, tubes] = _tube_rows([part for part in parts if isinstance(part, Tube)], z, widest * psf_z)
+        rows[:, tubes] = _tube_rows([p for p in parts if isinstance(p, Tube)], z, reaches[tubes])
     for n, part in enumerate(parts):
         if not isinstance(part, Tube):
-            rows[:, n] = _part_rows(part, z, widest * psf_z)
+            rows[:, n] = _part_rows(part, z, float(reaches[n]))
     if scene.third_axis == "time":  # all are stacks, and distances lie in the plane of a frame
         rows[:, :, [C0, V_Y, V_X, RATE]] = 0.0
     structures = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
@@ -116,11 +127,8 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
     first = 0
     for n, structure in enumerate(anatomy.structures):
         coarse, fine = structure.roughness_mm
-        # How far beyond its parts' boxes a structure may change a voxel. Fields stay below 3.5
-        # standard deviations in practice; 2.5 cuts one row in a hundred by a hair. The warp is
-        # known row by row and comes on top.
-        reach = 2.5 * (coarse + fine) + widest * boundary.psf_mm[1]
-        reach += 0.25 * structure.blend_mm
+        # The warp is known row by row and comes on top.
+        reach = growths[n] + widest * boundary.psf_mm[1]
         after = first + len(structure.parts)
         structures[n] = (
             first,
@@ -206,20 +214,20 @@ def _field_std(scene: Scene, field: int) -> tuple[float, float, float]:
     return through, stds[field], stds[field]
 
 
-def _part_rows(part: Ellipsoid | Stack | Superquadric | Star, z: Array, blur_z: float) -> Array:
-    """Rows (z, column) of one part; ``blur_z`` is how far the slice profile reaches, in mm."""
+def _part_rows(part: Ellipsoid | Stack | Superquadric | Star, z: Array, reach_z: float) -> Array:
+    """Rows (z, column) of one part; ``reach_z`` is how far the slice profile reaches, in mm."""
     match part:
         case Ellipsoid():
-            return _ellipsoid_rows(part, z, blur_z)
+            return _ellipsoid_rows(part, z, reach_z)
         case Stack():
-            return _stack_rows(part, z, blur_z)
+            return _stack_rows(part, z, reach_z)
         case Superquadric():
-            return _rounded_box_rows(part, z, blur_z)
+            return _rounded_box_rows(part, z, reach_z)
         case Star():
-            return _star_rows(part, z, blur_z)
+            return _star_rows(part, z, reach_z)
 
 
-def _ellipsoid_rows(part: Ellipsoid, z: Array, blur_z: float) -> Array:
+def _ellipsoid_rows(part: Ellipsoid, z: Array, reach_z: float) -> Array:
     r"""Sections of :math:`x^T A x \le 1`, :math:`A = R\,diag(a)^{-2} R^T`.
 
     At height dz the form is :math:`(p - p_0)^T A_{pp} (p - p_0) + e\,dz^2` with the centre
@@ -234,19 +242,19 @@ def _ellipsoid_rows(part: Ellipsoid, z: Array, blur_z: float) -> Array:
     dz = z - part.centre_mm[0]
     rows = np.zeros((z.size, COLUMNS))
     # The slice profile sees what lies above and below: the tip beyond a pole, the wider section.
-    rows[:, KIND] = np.where(np.abs(dz) < 1.0 / math.sqrt(e) + blur_z, QUADRIC, ABSENT)
+    rows[:, KIND] = np.where(np.abs(dz) < 1.0 / math.sqrt(e) + reach_z, QUADRIC, ABSENT)
     rows[:, CENTRE_Y] = part.centre_mm[1] + v_y * dz
     rows[:, CENTRE_X] = part.centre_mm[2] + v_x * dz
     rows[:, A_YY], rows[:, A_YX], rows[:, A_XX] = a[1][1], a[1][2], a[2][2]
     rows[:, M0] = e * dz * dz
     rows[:, C0] = e * dz
     rows[:, V_Y], rows[:, V_X] = v_y, v_x
-    nearest = np.maximum(np.abs(dz) - blur_z, 0.0)
+    nearest = np.maximum(np.abs(dz) - reach_z, 0.0)
     left = np.sqrt(np.maximum(1.0 - e * nearest * nearest, 0.0))
     _set_box(
         rows,
-        left * math.sqrt(a[2][2] / determinant) + abs(v_y) * blur_z,
-        left * math.sqrt(a[1][1] / determinant) + abs(v_x) * blur_z,
+        left * math.sqrt(a[2][2] / determinant) + abs(v_y) * reach_z,
+        left * math.sqrt(a[1][1] / determinant) + abs(v_x) * reach_z,
     )
     return rows
 
@@ -268,7 +276,7 @@ def _rotation(quaternion: tuple[float, float, float, float]) -> list[list[float]
     ]
 
 
-def _stack_rows(part: Stack, z: Array, blur_z: float) -> Array:
+def _stack_rows(part: Stack, z: Array, reach_z: float) -> Array:
     r"""Ellipses :math:`q(p - d(z)) / s(z)^2 \le 1`; the boundary moves by s' and d' per mm."""
     heights = np.array([point[0] for point in part.scale])
     values = np.array([point[1] for point in part.scale])
@@ -290,11 +298,11 @@ def _stack_rows(part: Stack, z: Array, blur_z: float) -> Array:
     rows[:, V_Y], rows[:, V_X] = speed[:, 0], speed[:, 1]
     rows[:, RATE] = slope[place] / scale
     determinant = a_yy * a_xx - a_yx * a_yx
-    widest = scale + np.abs(slope[place]) * blur_z
+    widest = scale + np.abs(slope[place]) * reach_z
     _set_box(
         rows,
-        widest * math.sqrt(a_xx / determinant) + np.abs(speed[:, 0]) * blur_z,
-        widest * math.sqrt(a_yy / determinant) + np.abs(speed[:, 1]) * blur_z,
+        widest * math.sqrt(a_xx / determinant) + np.abs(speed[:, 0]) * reach_z,
+        widest * math.sqrt(a_yy / determinant) + np.abs(speed[:, 1]) * reach_z,
     )
     return rows
 
@@ -318,7 +326,7 @@ def _drift(part: Stack, z: Array) -> tuple[Array, Array]:
     return position, change * (pieces / (high - low))
 
 
-def _tube_rows(parts: list[Tube], z: Array, blur_z: float) -> Array:
+def _tube_rows(parts: list[Tube], z: Array, reach_z: Array) -> Array:
     """Rows (z, tube, column) of capsules."""
     start, end = (np.array([getattr(part, name) for part in parts]) for name in ("start_mm", "end_mm"))
     first, last = (
@@ -328,7 +336,7 @@ def _tube_rows(parts: list[Tube], z: Array, blur_z: float) -> Array:
     radius = np.maximum(first, last)[:, None]
     low, high = np.minimum(start, end) - radius, np.maximum(start, end) + radius
     rows = np.zeros((z.size, len(parts), COLUMNS))
-    inside = (z[:, None] > low[:, 0] - blur_z) & (z[:, None] < high[:, 0] + blur_z)
+    inside = (z[:, None] > low[:, 0] - reach_z) & (z[:, None] < high[:, 0] + reach_z)
     rows[:, :, KIND] = np.where(inside, CAPSULE, ABSENT)
     rows[:, :, Y_LOW], rows[:, :, Y_HIGH] = low[:, 1], high[:, 1]
     rows[:, :, X_LOW], rows[:, :, X_HIGH] = low[:, 2], high[:, 2]
@@ -342,7 +350,7 @@ def _tube_rows(parts: list[Tube], z: Array, blur_z: float) -> Array:
     return rows
 
 
-def _rounded_box_rows(part: Superquadric, z: Array, blur_z: float) -> Array:
+def _rounded_box_rows(part: Superquadric, z: Array, reach_z: float) -> Array:
     """The frame that takes (z, y, x) mm to units of the semi-axes; its box is that of the widest form."""
     rows = _local_rows(part.centre_mm, z)
     turn = _rotation(part.quaternion)
@@ -354,17 +362,17 @@ def _rounded_box_rows(part: Superquadric, z: Array, blur_z: float) -> Array:
     u, v, w = part.semi_axes_mm
     wide = 1.32 * (1 + abs(part.taper))
     reach = math.sqrt((1.32 * u) ** 2 + (wide * v + abs(part.bend) * 1.75 * v) ** 2 + (wide * w) ** 2)
-    return _with_round_box(rows, z - part.centre_mm[0], reach, blur_z, ROUNDED_BOX)
+    return _with_round_box(rows, z - part.centre_mm[0], reach, reach_z, ROUNDED_BOX)
 
 
-def _star_rows(part: Star, z: Array, blur_z: float) -> Array:
+def _star_rows(part: Star, z: Array, reach_z: float) -> Array:
     rows = _local_rows(part.centre_mm, z)
     rows[:, STAR_RADIUS] = part.radius_mm
     for n, bump in enumerate(part.bumps):
         rows[:, BUMPS + BUMP_NUMBERS * n : BUMPS + BUMP_NUMBERS * (n + 1)] = bump
     # |P_l| <= 1.
     reach = part.radius_mm * (1 + sum(abs(a) for bump in part.bumps for a in bump[3:]))
-    return _with_round_box(rows, z - part.centre_mm[0], reach, blur_z, STAR)
+    return _with_round_box(rows, z - part.centre_mm[0], reach, reach_z, STAR)
 
 
 def _local_rows(centre_mm: tuple[float, float, float], z: Array) -> Array:
@@ -374,9 +382,9 @@ def _local_rows(centre_mm: tuple[float, float, float], z: Array) -> Array:
     return rows
 
 
-def _with_round_box(rows: Array, dz: Array, reach: float, blur_z: float, kind: float) -> Array:
+def _with_round_box(rows: Array, dz: Array, reach: float, reach_z: float, kind: float) -> Array:
     """The box of a ball of radius ``reach`` around the centre."""
-    nearest = np.maximum(np.abs(dz) - blur_z, 0.0)
+    nearest = np.maximum(np.abs(dz) - reach_z, 0.0)
     rows[:, KIND] = np.where(nearest < reach, kind, ABSENT)
     half = np.sqrt(np.maximum(reach * reach - nearest * nearest, 0.0))
     rows[:, Y_LOW], rows[:, Y_HIGH] = rows[:, LOCAL_Y] - half, rows[:, LOCAL_Y] + half

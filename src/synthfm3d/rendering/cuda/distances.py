@@ -60,10 +60,10 @@ def quadric(part: Columns, y_mm: Tensor, x_mm: Tensor, variance_z: float, varian
     g_y = a_yy * dy + a_yx * dx
     g_x = a_yx * dy + a_xx * dx
     m = dy.mul_(g_y).add_(dx.mul_(g_x)).add_(part[M0])
-    g_z = part[C0] - part[V_Y] * g_y - part[V_X] * g_x - part[RATE] * m
+    root = m.sqrt_()
+    g_z = part[C0] - part[V_Y] * g_y - part[V_X] * g_x - part[RATE] * root
     plane2, z2 = _squares(g_z, g_y, g_x)
     slope = (plane2 + z2).sqrt_().add_(_TINY * a_xx.sqrt())
-    root = m.sqrt_()
     sharpness = _sharpness(slope, plane2, z2, variance_z, variance_plane, _TINIER)
     return (1 - root).mul_(root.add_(_TINY)).div_(slope), sharpness
 
