@@ -47,9 +47,9 @@ def train(
     """Train a promptable model on synthetic volumes.
 
     The folder gets log.jsonl, checkpoint.pt, and in the end model.safetensors, which `--model` of
-    the other commands takes (give it the folder). Under `accelerate launch` the same command trains on
-    many devices. The last quarter of a cosine decay matters:
-    shorten a run by setting steps, not by stopping it.
+    the other commands takes (give it the folder). Under `accelerate launch` the same command trains
+    on many devices. The last quarter of a cosine decay matters: shorten a run by setting steps, not by
+    stopping it.
     """
     from synthfm3d.cli.settings import read_settings, settings_schema
     from synthfm3d.errors import InputError
@@ -81,8 +81,7 @@ def train(
         samples = config.batch_size * config.accumulation * int(os.environ.get("WORLD_SIZE", "1"))
 
         def report(entry: dict[str, Any]) -> None:
-            nonlocal seen
-            nonlocal begun
+            nonlocal seen, begun
             told = [f"{name} {entry[name]:.3f}" for name in ("loss", "soft_dice") if name in entry]
             told += [f"{name} {value:.3f}" for name, value in entry.items() if name == "validation_dice"]
             if seen:
@@ -99,9 +98,7 @@ def train(
         print_json({"weights": str(weights), "steps": config.steps}) if as_json else typer.echo(weights)
 
 
-def _kind(
-    recipe: Path | None, overrides: "Sequence[str]"
-) -> "type[TrainingConfig] | type[Sam2TrainingConfig]":
+def _kind(recipe: Path | None, overrides: Sequence[str]) -> "type[TrainingConfig] | type[Sam2TrainingConfig]":
     """The configuration of the family that a recipe names, or ``--set family=…``."""
     from synthfm3d.cli.settings import named_setting
     from synthfm3d.errors import InputError

@@ -172,11 +172,11 @@ def make_clip(seed: int, number: int, first: int, image_size: int, settings: Cli
     for attempt in range(_MOST_VOLUMES):
         draw = stream(seed, "clip", number, attempt)
         if settings.volumes:
-            # A volume's own stream, so that its scene is the same whichever clip shows it.
             volume = int(draw.integers(settings.volumes))
         else:
             volume = clip_volumes(number)[attempt]
         low, high = settings.depth
+        # From a stream of the volume's own, so that it is the same whichever clip shows it.
         depth = int(stream(seed, "depth", volume).integers(low, high + 1))
         scene = draw_scene(seed, volume, settings.synthesis(depth, image_size))
         clip = _clip_of(scene, first, settings, draw)

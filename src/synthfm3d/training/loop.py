@@ -77,8 +77,8 @@ def train(
         accelerator.log(entry, step=state.step)
         report({"step": state.step, **entry})
 
-    clock = time.monotonic() - state.seconds
-    waited = 0.0
+    begun = time.monotonic()
+    clock, waited = begun - state.seconds, 0.0
     with _denormals_flushed():
         source = batches(state, accelerator)
         while state.step < config.steps:
@@ -88,9 +88,9 @@ def train(
             terms = take_step(state, step_batches, accelerator, network)
             state.seconds = time.monotonic() - clock
             if state.step % config.log_steps == 0:
-                # How much of the time the network waited for samples.
-                share = waited / max(1e-9, state.seconds)
-                note(**_averaged(terms, accelerator), waiting=round(share, 4))
+                # The share of the time that the network waited for samples.
+                waiting = waited / max(1e-9, time.monotonic() - begun)
+                note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
             if config.validation.every_steps and state.step % config.validation.every_steps == 0:
                 if first:
                     state.metrics = state.family.validate(state.average, accelerator.device)
