@@ -103,5 +103,3 @@ def refused():
 @pytest.fixture
 def spoiled_pixels():
     return set_pixels
-
-

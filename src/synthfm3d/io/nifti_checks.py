@@ -121,9 +121,11 @@ def _parsed_header(path: Path, start: bytes) -> Header:
         raise InputError(f"{path}: is not a NIfTI file{what_it_is(start)}.")
     try:
         header = kind(start[:size], check=False)
-        header.get_data_dtype()
+        voxel_bytes = header.get_data_dtype().itemsize
     except (HeaderDataError, ValueError, KeyError) as error:
         raise InputError(f"{path}: its NIfTI header is damaged ({error}): export it again.") from error
+    if voxel_bytes == 0:  # one bit, or none at all
+        raise InputError(f"{path}: its NIfTI header is damaged (no bytes per voxel): export it again.")
     return header
 
 
