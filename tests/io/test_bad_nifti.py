@@ -223,7 +223,7 @@ def a_scan(values=None):
 
 
 def test_labels_of_another_shape_are_refused():
-    with pytest.raises(InputError, match="labels have 3 x 3 x 3 voxels, the scan 8 x 6 x 4"):
+    with pytest.raises(InputError, match="labels have 3 × 3 × 3 voxels, the scan 8 × 6 × 4"):
         labels_on(a_scan(), Volume(voxels=np.ones((3, 3, 3), np.uint8), affine=np.eye(4)), "labels.nii")
 
 

@@ -44,7 +44,8 @@ def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str
     if not labels.grid.same_as(image.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
         if not _is_placeholder(labels):
             raise InputError(
-                f"{where}: its labels have as many voxels as the scan but lie elsewhere in the patient: "
+                f"{where}: its labels ({_geometry(labels)}) lie elsewhere than the scan "
+                f"({_geometry(image)}): "
                 "resample the labels onto the scan first."
             )
         warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=2)
@@ -84,5 +85,11 @@ def _is_placeholder(labels: Volume) -> bool:
     return bool(along_axes and np.allclose(labels.affine[:3, 3], 0))
 
 
+def _geometry(volume: Volume) -> str:
+    spacing = " × ".join(f"{mm:.4g}" for mm in volume.spacing_mm[::-1])
+    first = ", ".join(f"{mm:.4g}" for mm in volume.affine[:3, 3])
+    return f"{_shape(volume)} voxels of {spacing} mm from ({first})"
+
+
 def _shape(volume: Volume) -> str:
-    return " x ".join(str(n) for n in volume.voxels.shape[::-1])
+    return " × ".join(str(n) for n in volume.voxels.shape[::-1])
