@@ -60,8 +60,17 @@ class ModelOnScan:
         """The region of this width around a position (3,), RAS mm, in the shape that the model takes."""
         return region_grid(self.scan.grid, centre_mm, field_of_view_mm, self.model.grid_shape)
 
-    def look(self, prompts: Sequence[Prompt], centre_mm: Array, field_of_view_mm: float) -> Look:
-        """Segment the region of this width around a position (3,), RAS mm."""
+    def look(
+        self,
+        prompts: Sequence[Prompt],
+        centre_mm: Array,
+        field_of_view_mm: float,
+        previous: Array | None = None,
+    ) -> Look:
+        """Segment the region of this width around a position (3,), RAS mm.
+
+        ``previous`` are the logits (z, y, x) on the scan that the prompts correct.
+        """
         grid = self.scan.grid
         region = self.region(centre_mm, field_of_view_mm)
         voxels = resample(self.scan.voxels, grid, region, outside=self.windows.outside)
@@ -71,7 +80,8 @@ class ModelOnScan:
         # What a model says beyond the scan is dropped, and the edge continued instead: otherwise the
         # way back would mix the two, and masks would stop short of the scan's edge.
         beyond = [(p.start, n - p.stop) for p, n in zip(inside, region.shape, strict=True)]
-        logits = np.pad(self.model.logits(features, placed)[inside], beyond, mode="edge")
+        before = None if previous is None else resample(previous, grid, region, outside=CERTAINLY_NOT)
+        logits = np.pad(self.model.logits(features, placed, before)[inside], beyond, mode="edge")
         connected = connected_to_prompts(logits > 0, placed)
         hits = bool(connected.any())
         if hits:
@@ -79,7 +89,7 @@ class ModelOnScan:
         return Look(region, logits, inside, hits)
 
     def on_scan(self, look: Look) -> tuple[tuple[slice, slice, slice], Array]:
-        """A part of the scan, and the look's mask there (boolean, on the scan's voxels).
+        """A part of the scan, and the look's logits there (float32, on the scan's voxels).
 
         The part has all slices that the look covers, and of them what is around the mask.
         """
@@ -87,13 +97,12 @@ class ModelOnScan:
         slices = _part_inside(grid, look.region)[0]
         mask = look.mask
         if not mask.any():
-            return (slices, slice(0, 0), slice(0, 0)), np.zeros((slices.stop - slices.start, 0, 0), bool)
+            return (slices, slice(0, 0), slice(0, 0)), np.zeros((slices.stop - slices.start, 0, 0))
         part = (slices, *_part_inside(grid, _grid_around(mask, look.region))[1:])
         affine = grid.affine.copy()
         affine[:3, 3] = grid.to_mm(np.array([p.start for p in part]))
         shape = (part[0].stop - part[0].start, part[1].stop - part[1].start, part[2].stop - part[2].start)
-        logits = resample(look.logits, look.region, Grid(shape, affine), outside=CERTAINLY_NOT)
-        return part, logits > 0
+        return part, resample(look.logits, look.region, Grid(shape, affine), outside=CERTAINLY_NOT)
 
 
 def _grid_around(mask: Array, grid: Grid) -> Grid:
