@@ -80,7 +80,8 @@ def _middle(prompt: Prompt, grid: Grid) -> Array:
 def _towards_prompts(prompts: Sequence[Prompt], grid: Grid, z: float) -> int:
     """-1 or 1: the side of a slice on which the nearest positive prompt lies: there the mask is trusted."""
     positive = [p for p in prompts if not isinstance(p, Point) or p.positive]
-    nearest = min((float(_middle(prompt, grid)[0]) for prompt in positive), key=lambda other: abs(other - z))
+    places = (float(_middle(prompt, grid)[0]) for prompt in positive)
+    nearest = min(places, key=lambda other: abs(other - z), default=z)
     return 1 if nearest > z else -1
 
 

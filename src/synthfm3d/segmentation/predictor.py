@@ -157,7 +157,7 @@ class Segmenter:
         new
             How many of them are corrections. They may be negative clicks alone.
         """
-        prompts = checked_prompts(prompts, volume.grid)
+        prompts = checked_prompts(prompts, volume.grid, correcting=before.logits is not None)
         if before.logits is None:
             return self.segment_with_details(volume, prompts)
         slices = as_slices(volume)
