@@ -83,8 +83,8 @@ def beside(header: Path, name: str) -> Path:
     if "%" in name or name.split(" ")[0] == "LIST":
         raise InputError(f"{header}: its voxels are spread over several files: convert it to one file first.")
     folder = header.parent.resolve()
-    data = (folder / name).resolve()
-    if "\0" in name or not data.is_relative_to(folder):
+    data = folder if "\0" in name else (folder / name).resolve()
+    if data == folder or not data.is_relative_to(folder):
         raise InputError(f"{header}: its voxels lie outside of its own folder: this is not followed.")
     if not data.is_file():
         raise InputError(f"{header}: the file of its voxels, {name!r}, is not beside it: copy both.")

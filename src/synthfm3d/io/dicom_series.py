@@ -21,7 +21,6 @@ from synthfm3d.volume import Array
 
 MOST_FILES = 100_000
 """A folder with more files is no series of slices: the walk stops instead of going on for hours."""
-_LARGEST_HEADER = 1 << 24
 _WITHOUT_VOXELS = (
     "Presentation State",
     "Structured Report",
@@ -94,6 +93,46 @@ _MOMENTS = (
 )
 
 
+_SINGLE_NUMBERS = (
+    "BitsAllocated",
+    "BitsStored",
+    "Columns",
+    "PixelRepresentation",
+    "Rows",
+    "SamplesPerPixel",
+    "SeriesNumber",
+)
+_TAGS: list[str] = [
+    *_MOMENTS,
+    "BitsAllocated",
+    "BitsStored",
+    "BurnedInAnnotation",
+    "Columns",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "ImageType",
+    "InstanceNumber",
+    "Modality",
+    "NumberOfFrames",
+    "PerFrameFunctionalGroupsSequence",
+    "PhotometricInterpretation",
+    "PixelRepresentation",
+    "PixelSpacing",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "Rows",
+    "SOPClassUID",
+    "SamplesPerPixel",
+    "SequenceOfUltrasoundRegions",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SharedFunctionalGroupsSequence",
+    "SliceThickness",
+    "SpecificCharacterSet",
+]
+"""All that is looked at; nothing that names the patient is even read."""
+
+
 def find_stacks(path: Path) -> list[Stack]:
     """All stacks of images under a folder or in a file, in a fixed order.
 
@@ -114,7 +153,7 @@ def find_stacks(path: Path) -> list[Stack]:
         if header is None or not _is_image(header):
             others += header is not None
             continue
-        if "LOCALIZER" in header.get("ImageType", []) and path.is_dir():
+        if "LOCALIZER" in (header.get("ImageType") or []) and path.is_dir():
             localisers += 1
             continue
         for frame in _frames(file, header):
@@ -173,11 +212,13 @@ def _header(file: Path) -> Dataset | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd values; they may quote a patient's name
         try:
-            header = pydicom.dcmread(file, stop_before_pixels=True, defer_size=_LARGEST_HEADER)
+            header = _converted(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS))
         except InvalidDicomError:
             # Without the preamble of the standard; it counts if it names what it is.
             try:
-                header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+                header = _converted(
+                    pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+                )
             except Exception:  # any bytes at all may come here
                 return None
             if "SOPClassUID" not in header or "Rows" not in header:
@@ -195,6 +236,13 @@ def _header(file: Path) -> Dataset | None:
         return header
 
 
+def _converted(header: Dataset) -> Dataset:
+    """The header with all values made from their bytes, which pydicom else puts off: damage shows here."""
+    for _ in header.iterall():
+        pass
+    return header
+
+
 def _is_image(header: Dataset) -> bool:
     kind = pydicom.uid.UID(str(header.get("SOPClassUID", ""))).name
     if any(word in kind for word in (*_WITHOUT_VOXELS, *_NOT_A_SCAN)):
@@ -205,6 +253,10 @@ def _is_image(header: Dataset) -> bool:
 def _frames(file: Path, header: Dataset) -> list[Frame]:
     """One frame of a single image; all of an enhanced or cine object."""
     try:
+        for keyword in _SINGLE_NUMBERS:
+            int(header.get(keyword) or 0)  # a list of them is an error, too
+        if isinstance(header.get("SeriesInstanceUID", ""), pydicom.multival.MultiValue):
+            raise ValueError("two series are named")
         count = int(header.get("NumberOfFrames") or 1)
         shared = _first(header, "SharedFunctionalGroupsSequence")
         groups = header.get("PerFrameFunctionalGroupsSequence") or [None] * count

@@ -68,10 +68,11 @@ def load_array(path: Path, *, spacing_mm: Spacing | None, modality: Modality | N
         else:
             with path.open("rb") as file:
                 array = _array(path, file, path.stat().st_size)
-    except (ValueError, EOFError, OSError, SyntaxError, zipfile.BadZipFile, NotImplementedError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is no sound NumPy file ({error}): save it again.") from error
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen types
+        reason = str(error).split("\n")[0]
+        raise InputError(f"{path}: is no sound NumPy file ({reason}): save it again.") from error
     return Volume(voxels=array, affine=Grid.from_spacing((1, 1, 1), spacing).affine, modality=modality)
 
 
