@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import network, synthesis
+from benchmarks import network, segmentation, synthesis
 from benchmarks.measure import Results
 
 
@@ -10,6 +10,7 @@ def main() -> None:
     results = Results()
     synthesis.measure(results)
     network.measure(results)
+    segmentation.measure(results)
     results.show()
     results.write(Path(__file__).parent / "latest.json")
 

@@ -68,8 +68,9 @@ def test_a_negative_scale_is_applied_and_told(save):
     assert "change places" in said
 
 
-def test_an_infinite_offset_is_refused(save, refused):
-    refused(save(scl_slope=1, scl_inter=np.inf), "scl_inter")
+@pytest.mark.parametrize(("slope", "inter"), [(1, np.inf), (1e-30, 0), (1e30, 0)])
+def test_factors_that_would_make_zeros_or_infinities_are_refused(save, refused, slope, inter):
+    refused(save(scl_slope=slope, scl_inter=inter), "scl_slope")
 
 
 @pytest.mark.parametrize("slope", [0.37, 2.0])

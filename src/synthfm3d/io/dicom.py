@@ -10,7 +10,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_geometry import Placed, place
 from synthfm3d.io.dicom_pixels import frame_values, stored_bytes
 from synthfm3d.io.dicom_series import Frame, Stack, choose_stack, find_stacks
-from synthfm3d.io.values import check_size, luminance
+from synthfm3d.io.values import SLOPES, check_size, luminance
 from synthfm3d.volume import Array, Modality, Volume
 
 _MODALITIES: dict[str, Modality] = {"CT": "ct", "MR": "mr", "US": "us", "IVUS": "us"}
@@ -90,7 +90,7 @@ def _values(path: Path, frames: Sequence[Frame], stack: Stack) -> Array:
     for z, frame in enumerate(frames):
         values = _of_shape(path, frame_values(path, frame), (stack.rows, stack.columns))
         slope = 1.0 if frame.slope is None else frame.slope
-        if slope == 0 or not np.isfinite([slope, frame.intercept or 0.0]).all():
+        if not SLOPES[0] < abs(slope) < SLOPES[1] or not np.isfinite(frame.intercept or 0.0):
             raise InputError(f"{path}: a slice has an impossible rescale slope ({slope:g}): export it again.")
         scaled = values.astype(np.float64) * slope + (frame.intercept or 0.0)
         if whole and (scaled.min() < -32768 or scaled.max() > 32767):

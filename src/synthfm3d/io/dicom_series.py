@@ -153,7 +153,7 @@ def find_stacks(path: Path) -> list[Stack]:
         if header is None or not _is_image(header):
             others += header is not None
             continue
-        if "LOCALIZER" in (header.get("ImageType") or []) and path.is_dir():
+        if "LOCALIZER" in str(header.get("ImageType")) and path.is_dir():
             localisers += 1
             continue
         for frame in _frames(file, header):

@@ -18,7 +18,7 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.io.atomic import write_atomically
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file
-from synthfm3d.io.values import as_labels, luminance, repaired, stored_voxels
+from synthfm3d.io.values import SLOPES, as_labels, luminance, repaired, stored_voxels
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
 
 _GZIP_LEVEL = 4  # of noise, level 9 takes three times as long for 1 % fewer bytes
@@ -164,8 +164,10 @@ def _scale_factors(path: Path, header: Header) -> tuple[float, float]:
         elif math.isnan(slope) and math.isfinite(intercept) and intercept != 0:
             warnings.warn(f"{path}: its scale factor is not a number; none is applied.", stacklevel=6)
         return 1.0, 0.0
-    if not math.isfinite(intercept):
-        raise InputError(f"{path}: its header is damaged (scl_inter is {intercept}): export it again.")
+    if not math.isfinite(intercept) or not SLOPES[0] < abs(slope) < SLOPES[1]:
+        raise InputError(
+            f"{path}: its header is damaged (scl_slope {slope:g}, scl_inter {intercept:g}): export it again."
+        )
     if slope < 0:
         warnings.warn(f"{path}: its scale factor is {slope:g}: dark and bright change places.", stacklevel=6)
     return slope, intercept

@@ -125,6 +125,8 @@ def _nrrd_axes(fields: dict[str, str], rank: int, kinds: list[str]) -> tuple[tup
         return spatial, [np.array(_vector(axes[n])) for n in spatial]
     spatial = tuple(n for n, kind in enumerate(kinds) if kind.lower() in ("domain", "space", "???"))
     spacings = [float(word) for word in fields.get("spacings", " ".join(["1"] * rank)).split()]
+    if len(spacings) != rank:
+        raise ValueError("it does not give a spacing for each axis")
     steps = np.diag([spacings[n] for n in spatial]) if len(spatial) == 3 else np.eye(3)
     return spatial, list(steps)
 

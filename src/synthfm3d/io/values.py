@@ -11,6 +11,8 @@ from synthfm3d.volume import Array, Volume
 
 LARGEST_BYTES = 2**33
 """Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
+SLOPES = (1e-20, 1e20)
+"""Scale factors beyond these are damage: float32 voxels would all become zero, or infinite."""
 LABEL_TOLERANCE = 1e-3
 """A label stored as a float may be this far from a whole number (rounding of a scale factor)."""
 _INTEGERS = (np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
