@@ -135,11 +135,20 @@ def test_a_missing_orientation_is_told(tmp_path):
         read(tmp_path / "scan.mha")
     SimpleITK.WriteImage(an_image(), str(tmp_path / "scan.nrrd"))
     content = (tmp_path / "scan.nrrd").read_bytes()
-    (tmp_path / "scan.nrrd").write_bytes(
-        content.replace(b"space: left-posterior-superior", b"space dimension: 3")
-    )
+    unsaid = content.replace(b"space: left-posterior-superior", b"space dimension: 3")
+    (tmp_path / "scan.nrrd").write_bytes(unsaid)
     with pytest.warns(UserWarning, match="orientation is unknown"):
         read(tmp_path / "scan.nrrd")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("scan.nrrd", b"space directions: "), ("scan.mha", b"ElementSpacing")]
+)
+def test_a_missing_spacing_is_refused(tmp_path, refused, name, line):
+    SimpleITK.WriteImage(an_image(), str(tmp_path / name))
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content.replace(line, b"x" * len(line)))
+    refused(tmp_path / name, "spacing" if name == "scan.nrrd" else "ElementSpacing")
 
 
 @pytest.mark.parametrize("name", ["scan.nrrd", "scan.mha"])

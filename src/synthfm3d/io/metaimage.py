@@ -118,9 +118,11 @@ def _meta_layout(path: Path, header: bytes) -> Layout:
 
 
 def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
-    def numbers(names: tuple[str, ...], count: int, default: Array) -> Array:
+    def numbers(names: tuple[str, ...], count: int, default: Array | None) -> Array:
         text = next((fields[name] for name in names if name in fields), None)
         if text is None:
+            if default is None:
+                raise ValueError(f"it has no {names[0]}")
             return default
         found = np.array([float(word) for word in text.split()])
         if found.size != count:
@@ -129,7 +131,7 @@ def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
 
     turn = numbers(("TransformMatrix", "Rotation", "Orientation"), rank * rank, np.eye(rank).ravel())
     origin = numbers(("Offset", "Position", "Origin"), rank, np.zeros(rank))
-    spacing = numbers(("ElementSpacing", "ElementSize"), rank, np.ones(rank))
+    spacing = numbers(("ElementSpacing", "ElementSize"), rank, None)
     if not {"TransformMatrix", "Rotation", "Orientation"} & set(fields):
         warnings.warn(
             f"{path}: it does not say how it lies in the patient: its orientation is unknown, "

@@ -92,10 +92,10 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
         if any(fields.get(name, "0") not in ("0", "-1") for name in ("byte skip", "line skip", "byteskip")):
             raise ValueError("it skips bytes")
         kinds = fields.get("kinds", "").split() or ["domain"] * len(sizes)
-        spatial, vectors = _nrrd_axes(fields, len(sizes), kinds)
-        origin = np.array(_vector(fields.get("space origin", "(0,0,0)")))
         if int(fields["dimension"]) != len(sizes) or len(kinds) != len(sizes):
             raise ValueError("its dimension and its sizes contradict each other")
+        spatial, vectors = _nrrd_axes(fields, len(sizes), kinds)
+        origin = np.array(_vector(fields.get("space origin", "(0,0,0)")))
         if len(spatial) != 3 or len(sizes) not in (3, 4):
             raise ValueError(f"{len(spatial)} of its {len(sizes)} axes are of space, three are needed")
         matrix = np.eye(4)
@@ -124,11 +124,10 @@ def _nrrd_axes(fields: dict[str, str], rank: int, kinds: list[str]) -> tuple[tup
         spatial = tuple(n for n, word in enumerate(axes) if word.lower() != "none")
         return spatial, [np.array(_vector(axes[n])) for n in spatial]
     spatial = tuple(n for n, kind in enumerate(kinds) if kind.lower() in ("domain", "space", "???"))
-    spacings = [float(word) for word in fields.get("spacings", " ".join(["1"] * rank)).split()]
+    spacings = [float(word) for word in fields.get("spacings", "").split()]
     if len(spacings) != rank:
         raise ValueError("it does not give a spacing for each axis")
-    steps = np.diag([spacings[n] for n in spatial]) if len(spatial) == 3 else np.eye(3)
-    return spatial, list(steps)
+    return spatial, list(np.diag([spacings[n] for n in spatial]))
 
 
 def _space(path: Path, fields: dict[str, str]) -> Array:
