@@ -208,3 +208,17 @@ def test_the_mask_is_written_in_the_format_of_its_name(run, scan):
     code, _, err = run(content, output="mask.dcm")
     assert code == 2
     assert "needs a DICOM scan" in err
+
+
+def test_the_examples_in_the_documentation_are_valid(tmp_path):
+    import re
+    from pathlib import Path
+
+    from synthfm3d.cli.prompt_files import read_prompt_file
+
+    text = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```json\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        (tmp_path / "prompts.json").write_text(example)
+        read_prompt_file(tmp_path / "prompts.json")
