@@ -1,5 +1,6 @@
 """Files to read: a sound DICOM series that a test can spoil, and refusals that name it."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.read import ReadOptions, read
@@ -76,10 +77,42 @@ def set_pixels(dataset: Dataset, values: np.ndarray) -> None:
     dataset.PixelData = values.tobytes()
 
 
+def make_enhanced(series: Series) -> Dataset:
+    """The series as one enhanced CT, its frames in another order."""
+    first = deepcopy(series.datasets[0])
+    first.SOPClassUID = first.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    first.NumberOfFrames = len(series.datasets)
+    shared = Dataset()
+    measures, turn, values = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness = first.PixelSpacing, 5
+    turn.ImageOrientationPatient = first.ImageOrientationPatient
+    values.RescaleSlope, values.RescaleIntercept = 1, -1024
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [turn]
+    shared.PixelValueTransformationSequence = [values]
+    first.SharedFunctionalGroupsSequence = [shared]
+    groups, pixels = [], []
+    for dataset in series.datasets[::-1]:
+        group, place = Dataset(), Dataset()
+        place.ImagePositionPatient = dataset.ImagePositionPatient
+        group.PlanePositionSequence = [place]
+        groups.append(group)
+        pixels.append(dataset.PixelData)
+    first.PerFrameFunctionalGroupsSequence = groups
+    first.PixelData = b"".join(pixels)
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"):
+        delattr(first, name)
+    return first
+
+
 @pytest.fixture
 def series(tmp_path) -> Series:
     study, uid = generate_uid(entropy_srcs=["study"]), generate_uid(entropy_srcs=["series"])
     return Series(tmp_path / "scan", [make_slice(n, study, uid) for n in range(SLICES)])
+
+
+@pytest.fixture
+def enhanced():
+    return make_enhanced
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import SimpleITK
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
-    EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     RLELossless,
@@ -356,34 +355,7 @@ def test_a_matrix_that_claims_terabytes_is_refused_before_memory_is_asked_for(se
 # ---------------------------------------------------------------- many frames in one file
 
 
-def enhanced(series) -> Dataset:
-    """The series as one enhanced CT, its frames in another order."""
-    first = deepcopy(series.datasets[0])
-    first.SOPClassUID = first.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
-    first.NumberOfFrames = len(series.datasets)
-    shared = Dataset()
-    measures, turn, values = Dataset(), Dataset(), Dataset()
-    measures.PixelSpacing, measures.SliceThickness = first.PixelSpacing, 5
-    turn.ImageOrientationPatient = first.ImageOrientationPatient
-    values.RescaleSlope, values.RescaleIntercept = 1, -1024
-    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [turn]
-    shared.PixelValueTransformationSequence = [values]
-    first.SharedFunctionalGroupsSequence = [shared]
-    groups, pixels = [], []
-    for dataset in series.datasets[::-1]:
-        group, place = Dataset(), Dataset()
-        place.ImagePositionPatient = dataset.ImagePositionPatient
-        group.PlanePositionSequence = [place]
-        groups.append(group)
-        pixels.append(dataset.PixelData)
-    first.PerFrameFunctionalGroupsSequence = groups
-    first.PixelData = b"".join(pixels)
-    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"):
-        delattr(first, name)
-    return first
-
-
-def test_an_enhanced_multi_frame_image_is_the_volume_of_its_slices(series, tmp_path):
+def test_an_enhanced_multi_frame_image_is_the_volume_of_its_slices(series, enhanced, tmp_path):
     sound = read(series.write())
     enhanced(series).save_as(tmp_path / "one.dcm", enforce_file_format=True)
     volume = read(tmp_path / "one.dcm")

@@ -92,6 +92,45 @@ def test_the_patient_is_named_only_if_asked_for(series, tmp_path):
     assert (str(kept.PatientName), kept.PatientID) == ("DOE^JOHN", "4711-ID")
 
 
+def places(path, number: int) -> np.ndarray:
+    """(n, 3) RAS mm of a segment's voxels, sorted."""
+    found = segments(path)[number]
+    to_ras = np.diag([-1.0, -1, 1, 1]) @ found.affine
+    mm = (np.argwhere(np.asarray(found.array) > 0) @ to_ras[:3, :3].T + to_ras[:3, 3]).round(3) + 0.0
+    return np.unique(mm, axis=0)
+
+
+def test_an_enhanced_multi_frame_source_gives_the_segments_of_its_slices(series, enhanced, tmp_path):
+    folder = series.write()
+    enhanced(series).save_as(tmp_path / "one.dcm", enforce_file_format=True)
+    labels = two_objects(read(folder))
+    write(labels, tmp_path / "slices.dcm", Origin(path=folder))
+    write(labels, tmp_path / "frames.dcm", Origin(path=tmp_path / "one.dcm"))
+    for number in (1, 2):
+        assert np.array_equal(
+            places(tmp_path / "slices.dcm", number), places(tmp_path / "frames.dcm", number)
+        )
+
+
+def test_what_scanners_leave_out_does_not_matter(series, tmp_path):
+    for dataset in series.datasets:
+        for keyword in ("SliceThickness", "StudyID", "AccessionNumber", "PatientSex", "Manufacturer"):
+            delattr(dataset, keyword)
+    folder = series.write()
+    labels = two_objects(read(folder))
+    write(labels, tmp_path / "mask.dcm", Origin(path=folder))
+    expected = labels.grid.to_mm(np.argwhere(labels.voxels == 1)).round(3) + 0.0
+    assert np.array_equal(places(tmp_path / "mask.dcm", 1), np.unique(expected, axis=0))
+
+
+def test_a_series_without_a_frame_of_reference_is_refused(series, tmp_path):
+    for dataset in series.datasets:
+        del dataset.FrameOfReferenceUID
+    folder = series.write()
+    with pytest.raises(InputError, match="cannot be referred to"):
+        write(two_objects(read(folder)), tmp_path / "mask.dcm", Origin(path=folder))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_mask_on_other_slices_is_no_dicom_segmentation(series, tmp_path):
     folder = series.write()

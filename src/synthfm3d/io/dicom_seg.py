@@ -91,28 +91,36 @@ def write_dicom_seg(
     if not values:
         raise InputError(f"{path}: the mask is empty, and DICOM has no empty segmentation: write .nii.gz.")
     sources, order = _sources(placed)
+    for header in sources:
+        _complete(header, labels.spacing_mm[0])
     numbers = np.zeros(max(values) + 1, np.uint8 if len(values) < 256 else np.uint16)
     numbers[values] = range(1, len(values) + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd values in the source; they may quote the patient's name
-        segmentation = hd.seg.Segmentation(
-            source_images=sources,
-            pixel_array=numbers[labels.voxels[order]],
-            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[
-                _description(n, (names or {}).get(value, f"object {value}"))
-                for n, value in enumerate(values, start=1)
-            ],
-            series_instance_uid=hd.UID(),
-            series_number=1000 + (stack.series_number or 0) % 1000,
-            sop_instance_uid=hd.UID(),
-            instance_number=1,
-            manufacturer="SynthFM-3D",
-            manufacturer_model_name="SynthFM-3D",
-            software_versions=__version__,
-            device_serial_number="0",
-            series_description="SynthFM-3D segmentation",
-        )
+        try:
+            segmentation = hd.seg.Segmentation(
+                source_images=sources,
+                pixel_array=numbers[labels.voxels[order]],
+                segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+                segment_descriptions=[
+                    _description(n, (names or {}).get(value, f"object {value}"))
+                    for n, value in enumerate(values, start=1)
+                ],
+                series_instance_uid=hd.UID(),
+                series_number=1000 + (stack.series_number or 0) % 1000,
+                sop_instance_uid=hd.UID(),
+                instance_number=1,
+                manufacturer="SynthFM-3D",
+                manufacturer_model_name="SynthFM-3D",
+                software_versions=__version__,
+                device_serial_number="0",
+                series_description="SynthFM-3D segmentation",
+            )
+        except (AttributeError, ValueError, KeyError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{path}: its series cannot be referred to by a DICOM segmentation ({reason}): write .nii.gz."
+            ) from error
         if not keep_identity:
             _without_identity(segmentation)
         content = io.BytesIO()
@@ -128,6 +136,15 @@ def _sources(placed: Placed) -> tuple[list[Dataset], Array]:
         return headers, np.asarray(np.arange(len(files)))
     # One file of many frames: in the order of its frames.
     return headers, np.asarray(np.argsort([frame.number for frame in placed.frames]))
+
+
+def _complete(header: Dataset, thickness_mm: float) -> None:
+    """Give a source what the standard wants it to have and scanners leave out; an empty value says so."""
+    for keyword in (*_EMPTIED, "Manufacturer", "PositionReferenceIndicator"):
+        if keyword not in header:
+            setattr(header, keyword, "")
+    if not header.get("SliceThickness"):
+        header.SliceThickness = thickness_mm
 
 
 def _description(number: int, name: str) -> hd.seg.SegmentDescription:
