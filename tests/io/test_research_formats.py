@@ -165,6 +165,17 @@ def test_a_singular_geometry_is_refused(tmp_path, refused, name):
     refused(tmp_path / name, "axes")
 
 
+@pytest.mark.parametrize(("space", "signs"), [("RAS", (1, 1)), ("left-anterior-superior", (-1, 1))])
+def test_the_space_of_an_nrrd_turns_its_axes(tmp_path, space, signs):
+    SimpleITK.WriteImage(an_image(), str(tmp_path / "scan.nrrd"))
+    lps = read(tmp_path / "scan.nrrd").affine
+    content = (tmp_path / "scan.nrrd").read_bytes()
+    (tmp_path / "scan.nrrd").write_bytes(content.replace(b"left-posterior-superior", space.encode()))
+    to_lps = np.array([-1, -1, 1, 1])
+    expected = np.diag(to_lps * [*signs, 1, 1]) @ lps
+    np.testing.assert_allclose(read(tmp_path / "scan.nrrd").affine, expected, atol=1e-6)
+
+
 def test_a_frame_of_a_4d_nrrd_is_chosen(tmp_path, refused):
     values = np.arange(2 * 3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5, 2)  # (z, y, x, frame)
     header = (

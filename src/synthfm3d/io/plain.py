@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO
@@ -43,7 +43,9 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
                         f"{shape[0]}: all slices of a scan have the same size."
                     )
                 slices.append(_grey(path, picture))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # each of Pillow's decoders has its own way to fail
             raise InputError(f"{folder}: {path.name} is damaged: export the slices again.") from error
     return Volume(
         voxels=np.stack(slices),
@@ -94,7 +96,7 @@ def _array(path: Path, file: IO[bytes], most_bytes: int) -> Array:
         raise ValueError(f"format version {version}")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, voxel_type = read(file)
-    if voxel_type.hasobject or voxel_type.kind not in "iufb":
+    if voxel_type.kind not in "iufb":
         raise InputError(f"{path}: holds {voxel_type}, not numbers: save the voxels as an array of numbers.")
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(f"{path}: has shape {shape}, three axes (z, y, x) are needed.")
