@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.values import SMALLEST_MM
 from synthfm3d.volume import Array
 
 MOST_FILES = 100_000
@@ -332,7 +333,7 @@ def _directions(values: Sequence[object]) -> Array:
 
 def _positive(values: Sequence[object]) -> tuple[float, float]:
     between_rows, between_columns = _finite(values, 2)
-    if min(between_rows, between_columns) <= 0:
+    if min(between_rows, between_columns) < SMALLEST_MM:
         raise ValueError("spacing is not positive")
     return float(between_rows), float(between_columns)
 

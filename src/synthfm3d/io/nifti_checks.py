@@ -16,7 +16,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.values import LARGEST_BYTES, check_size
+from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, check_size
 from synthfm3d.volume import Array, Grid
 
 LARGEST_GZIP_RATIO = 1040
@@ -226,7 +226,7 @@ def checked_affine(path: Path, header: Header) -> Array:
         f"{path}: it has neither sform nor qform: its orientation is unknown, left and right may be swapped.",
         stacklevel=3,
     )
-    if spacing.min() <= 0 or not np.isfinite(spacing).all():
+    if spacing.min() < SMALLEST_MM or not np.isfinite(spacing).all():
         raise InputError(f"{path}: it has no voxel spacing and no affine: export it again.")
     return np.asarray(header.get_base_affine(), np.float64)
 
@@ -256,7 +256,7 @@ def _if_regular(affine: Array) -> Array | None:
     if not np.isfinite(affine).all():
         return None
     scales = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    if scales.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / scales)) < 1e-4:
+    if scales.min() < SMALLEST_MM or abs(np.linalg.det(affine[:3, :3] / scales)) < 1e-4:
         return None
     return affine
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO
-from synthfm3d.io.values import check_size, luminance
+from synthfm3d.io.values import SMALLEST_MM, check_size, luminance
 from synthfm3d.volume import Array, Grid, Modality, Volume
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -116,7 +116,7 @@ def _needed(path: Path, spacing_mm: Spacing | None) -> Spacing:
         raise InputError(
             f"{path}: does not say how far its voxels are apart: give --spacing X,Y,Z in millimetres."
         )
-    if min(spacing_mm) <= 0 or not np.isfinite(spacing_mm).all():
+    if min(spacing_mm) < SMALLEST_MM or not np.isfinite(spacing_mm).all():
         raise InputError(f"{path}: a spacing of {spacing_mm} mm is impossible: give three positive numbers.")
     warnings.warn(
         f"{path}: does not say how it lies in the patient: axial slices from feet to head, seen from the "

@@ -13,7 +13,7 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import Packing, beside, read_promised
-from synthfm3d.io.values import check_size, luminance
+from synthfm3d.io.values import SMALLEST_MM, check_size, luminance
 from synthfm3d.volume import Array, Modality, Volume
 
 HEADER_BYTES = 1 << 16
@@ -98,7 +98,7 @@ def check_regular(matrix: Array) -> None:
     if not np.isfinite(matrix).all():
         raise ValueError("its geometry holds numbers that are not finite")
     scales = np.sqrt((matrix[:3, :3] ** 2).sum(axis=0))
-    if scales.min() < 1e-6 or abs(np.linalg.det(matrix[:3, :3] / scales)) < 1e-4:
+    if scales.min() < SMALLEST_MM or abs(np.linalg.det(matrix[:3, :3] / scales)) < 1e-4:
         raise ValueError("two of its axes coincide, or one has no length")
 
 

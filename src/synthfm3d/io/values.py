@@ -11,6 +11,8 @@ from synthfm3d.volume import Array, Volume
 
 LARGEST_BYTES = 2**33
 """Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
+SMALLEST_MM = 1e-4
+"""A tenth of a micrometre: smaller voxels are damage, or another unit."""
 SLOPES = (1e-20, 1e20)
 """Scale factors beyond these are damage: float32 voxels would all become zero, or infinite."""
 LABEL_TOLERANCE = 1e-3
