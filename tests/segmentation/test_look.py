@@ -83,6 +83,6 @@ def test_beyond_the_scan_there_is_no_border():
     image[:, 16:] = 0.0  # the fill
     mask = np.zeros((32, 32), bool)
     mask[8:24, 6:16] = True
-    assert a_look(mask, image).border_contrast() > 1
+    assert a_look(mask, image).border_contrast() > 0.4
     assert a_look(mask, image, (slice(None), slice(None), slice(0, 16))).border_contrast() == 0
     assert a_look(np.zeros((32, 32), bool), image).border_contrast() == 0
