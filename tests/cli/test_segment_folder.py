@@ -149,7 +149,7 @@ def series(tmp_path):
             study,
         )
         dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = frame_of_reference, ""
-        dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = "DOE^JOHN", "4711", "19600102"
+        dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = "DOE^JOHN", "ID-4711", "19600102"
         dataset.PatientSex, dataset.StudyID, dataset.StudyDate, dataset.StudyTime = "M", "1", "20260101", "10"
         dataset.AccessionNumber, dataset.ReferringPhysicianName = "ACC-99", "HOUSE"
         dataset.Manufacturer, dataset.Modality, dataset.SeriesNumber = "", "CT", 1
@@ -175,7 +175,7 @@ def test_nothing_that_is_written_or_said_tells_who_the_patient_is(series, tmp_pa
     told = capsys.readouterr()
     content = (tmp_path / name).read_bytes() + (tmp_path / "mask.json").read_bytes()
     said = (told.out + told.err).replace(str(series), "")  # the path that the user typed comes back
-    for identity in ("DOE", "JOHN", "4711", "19600102", "ACC-99", "HOUSE"):
+    for identity in ("DOE", "JOHN", "ID-4711", "19600102", "ACC-99", "HOUSE"):
         assert identity.encode() not in content
         assert identity not in said
     assert json.loads((tmp_path / "mask.json").read_text())["scan"].startswith("DICOM ")
@@ -185,7 +185,7 @@ def test_the_patient_is_kept_if_asked_for(series, tmp_path, capsys):
     click = ",".join(str(v) for v in CENTRE)
     words = ["segment", str(series), "--point", click, "--model", "random-walker", "--keep-identity"]
     assert main([*words, "-o", str(tmp_path / "mask.dcm")]) == 0, capsys.readouterr().err
-    assert pydicom.dcmread(tmp_path / "mask.dcm").PatientID == "4711"
+    assert pydicom.dcmread(tmp_path / "mask.dcm").PatientID == "ID-4711"
     assert json.loads((tmp_path / "mask.json").read_text())["scan"] == str(series)
 
 

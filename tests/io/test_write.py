@@ -12,7 +12,7 @@ from synthfm3d.io.read import ReadOptions, read, read_labels
 from synthfm3d.io.write import Origin, write
 from synthfm3d.volume import Volume
 
-IDENTITY = ("DOE", "JOHN", "4711", "19600102", "ACC-99", "HOUSE")
+IDENTITY = ("DOE", "JOHN", "4711-ID", "19600102", "ACC-99", "HOUSE")
 
 
 def two_objects(volume: Volume) -> Volume:
