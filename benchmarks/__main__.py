@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import network, processes, sam2, synthesis
+from benchmarks import network, processes, sam2, segmentation, synthesis
 from benchmarks.measure import Results
 
 
@@ -12,6 +12,7 @@ def main() -> None:
     processes.measure(results)
     network.measure(results)
     sam2.measure(results)
+    segmentation.measure(results)
     results.show()
     results.write(Path(__file__).parent / "latest.json")
 

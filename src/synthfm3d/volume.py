@@ -108,13 +108,18 @@ class Volume:
     modality
         ``"ct"`` (voxels are Hounsfield units), ``"mr"``, ``"us"``, or None where unknown.
     third_axis
-        What the z axis is: ``"space"``, or ``"time"`` for a cine sequence.
+        What the z axis is: ``"space"``, or ``"time"`` for a cine sequence. Along time, the affine's
+        first column only keeps the frames apart: it is no distance, and there are no millilitres.
+    doubts
+        What was repaired or assumed when the file was read, one sentence each. They go with the
+        volume into every result made from it.
     """
 
     voxels: Array
     affine: Array
     modality: Modality | None = None
     third_axis: ThirdAxis = "space"
+    doubts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3:

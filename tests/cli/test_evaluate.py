@@ -197,7 +197,7 @@ def test_labels_on_another_grid_are_told_with_both_geometries(
     write_nifti(files / "labels.nii.gz", Volume(voxels=np.ones(GRID.shape, np.uint8), affine=other.affine))
     assert run_on(files) == 2
     message = capsys.readouterr().err
-    assert "scan.nii.gz" in message
+    assert "labels.nii.gz" in message
     assert "50 × 40 × 16 voxels of 2 × 1 × 3 mm" in message
 
 

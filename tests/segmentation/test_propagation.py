@@ -78,6 +78,23 @@ def test_a_box_in_3d_ends_the_mask_on_its_first_and_last_slice(ball):
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == list(range(17, 24))
 
 
+def test_a_correction_is_given_what_it_corrects(ball):
+    """On the slices' own pixels; and what the model answers then is the result."""
+
+    class Remembering(Overlapping):
+        def follow(self, slices, prompts, previous=None):
+            self.previous = previous
+            yield from super().follow(slices, prompts, previous)
+
+    model = Remembering()
+    segmenter = Segmenter(model)
+    first = segmenter.segment_with_details(ball.scan, ball.prompts("click"))
+    assert model.previous is None
+    again = segmenter.correct(ball.scan, first, [*ball.prompts("click"), *ball.prompts("click")], 1)
+    assert np.array_equal(model.previous > 0, first.mask.voxels > 0)
+    assert np.array_equal(again.mask.voxels, first.mask.voxels)
+
+
 def test_sam2_makes_a_mask_for_a_scan_of_any_shape(ball):
     network = fresh_network(Sam2Settings(size="micro", image_size=64), seed=0)
     model = Sam2Model(network, "micro", torch.device("cpu"))

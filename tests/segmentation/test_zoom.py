@@ -1,5 +1,6 @@
 """Where to look, and how wide."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,6 +128,22 @@ def test_an_object_that_is_lost_in_closer_views_is_not_forgotten():
 def test_a_closer_view_that_misses_the_click_is_not_preferred():
     look, _ = look_at(Script(lambda width: 10.0, hits=lambda width: width > 50))
     assert look.hits_prompts
+
+
+class ScaleBlind(Script):
+    """Finds a fifth of every view, as a weak model does; only the image knows the object, 24 mm wide."""
+
+    def look(self, prompts, centre_mm, field_of_view_mm, previous=None):
+        seen = super().look(prompts, centre_mm, field_of_view_mm)
+        mm = (np.abs(np.arange(64) - 31.5)) * seen.region.spacing_mm[1]
+        inside = (mm[:, None] < 12) & (mm < 12)
+        return replace(seen, middle=np.where(inside, 0.7, 0.3)[None])
+
+
+def test_of_views_that_each_find_something_the_one_that_ends_where_the_object_does_is_kept():
+    # A fifth of 128 mm is the object; the scan's own pixels, one to one, show 64 mm.
+    _, focus = look_at(ScaleBlind(lambda width: width / 5))
+    assert focus.field_of_view_mm == pytest.approx(128)
 
 
 @pytest.mark.parametrize("square_mm", [lambda width: 0.0, lambda width: 0.0 if width > 50 else width])

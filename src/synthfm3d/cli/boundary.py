@@ -17,7 +17,14 @@ from synthfm3d.errors import InputError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-EXTRA_OF_MODULE = {"torch": "model", "safetensors": "model", "skimage": "model"}
+EXTRA_OF_MODULE = {
+    "torch": "model",
+    "safetensors": "model",
+    "skimage": "model",
+    "pydicom": "dicom",
+    "highdicom": "dicom",
+    "SimpleITK": "dicom",
+}
 """Which extra installs a module that the core package does without."""
 
 

@@ -131,11 +131,13 @@ def _one_case(
     frame: int | None,
 ) -> "PendingCase":
     from synthfm3d.evaluation.cases import PendingCase, choose_targets, make_case
-    from synthfm3d.io.nifti import read_label_names, read_labels, read_nifti
+    from synthfm3d.io.nifti import read_label_names
+    from synthfm3d.io.pairs import labels_on
+    from synthfm3d.io.read import ReadOptions, read, read_labels
 
-    scan = read_nifti(image, frame=frame, modality=modality)
-    label_map = read_labels(labels)
+    scan = read(image, ReadOptions(frame=frame, modality=modality))
     known = {} if names is None else read_label_names(names)
+    label_map = labels_on(scan, read_labels(labels), str(labels), known)
     targets = choose_targets(label_map, known, structures, label_source=label_source, where=str(labels))
     case = make_case(image.name, scan, label_map, targets)
     return PendingCase(name=case.name, targets=case.targets, read=lambda: case)

@@ -1,18 +1,15 @@
 """``synthfm3d segment``: a scan and a click, a box or a mask become the object's mask."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from synthfm3d import __version__
-from synthfm3d.cli.common import AsJson, Device, Quiet, examples, print_json, say
+from synthfm3d.cli.common import AsJson, Device, Quiet, examples, print_json, progress, say
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.prompts.prompt import Prompt
-    from synthfm3d.segmentation.predictor import Segmentation
-    from synthfm3d.volume import Grid, Position, Volume
+    from synthfm3d.cli.segment_folder import Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -20,15 +17,29 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz",
-            "synthfm3d segment scan.nii.gz --point -12.5,3,40 --negative -30,3,40 --mm -o mask.nii.gz",
+            "synthfm3d segment scan.nrrd --point -12.5,3,40 --negative -30,3,40 --mm -o mask.nrrd",
             "synthfm3d segment ct.nii.gz --modality ct --box 40,52,80,75,90,80 -o liver.nii.gz --json",
+            "synthfm3d segment dicom/ --series 2 --prompts liver_and_spleen.json -o organs.dcm",
+            "synthfm3d segment scans/ --prompts prompts.json -o masks/ --resume --jobs 4",
         )
     )(segment)
 
 
 def segment(
-    scan: Annotated[Path, typer.Argument(help="Scan (NIfTI).", show_default=False)],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Mask to write, .nii or .nii.gz.")],
+    scan: Annotated[
+        Path | None,
+        typer.Argument(
+            help="NIfTI, NRRD, MetaImage, a DICOM folder or file, a folder of PNG or JPEG slices, a NumPy "
+            "array; or a folder of scans.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Mask: .nii, .nii.gz, .nrrd, .mha, .dcm; of many scans, a folder."
+        ),
+    ] = None,
     point: Annotated[
         list[str] | None, typer.Option(metavar="I,J,K", help="A place inside the object; may be repeated.")
     ] = None,
@@ -44,11 +55,25 @@ def segment(
     ] = None,
     mask_prompt: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Mask (NIfTI) that outlines the object on one or more slices."),
+        typer.Option(metavar="FILE", help="Mask that outlines the object on one or more slices."),
     ] = None,
+    scribble: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Mask of a stroke inside the object.")
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Prompts as JSON: several objects, or those of every scan."),
+    ] = None,
+    prompts_schema: Annotated[
+        bool, typer.Option("--prompts-schema", help="Print the JSON Schema of prompts and stop.")
+    ] = False,
     mm: Annotated[
         bool, typer.Option("--mm", help="Numbers are RAS millimetres, not voxel indices of the stored array.")
     ] = False,
+    correct: Annotated[
+        Path | None,
+        typer.Option(metavar="MASK", help="An earlier mask of the object, which the prompts correct."),
+    ] = None,
     model: Annotated[
         str,
         typer.Option(
@@ -57,186 +82,161 @@ def segment(
         ),
     ] = "default",
     modality: Annotated[
-        Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan's values, if not given.")
+        Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan, if not given.")
     ] = None,
     frame: Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D scan, from 0.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Which DICOM series of a folder: its number, or its UID.")
+    ] = None,
+    spacing: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z", help="Voxel spacing in mm, for pictures and arrays, which have none."),
+    ] = None,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="Interpolate over missing and uneven DICOM slices.")
+    ] = False,
+    cine: Annotated[bool, typer.Option("--cine", help="The third axis of the scan is time.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of each object, too.")
+    ] = False,
+    keep_identity: Annotated[
+        bool,
+        typer.Option("--keep-identity", help="Let a DICOM patient's identity and path into the outputs."),
+    ] = False,
+    suffix: Annotated[str, typer.Option("--format", help="Ending of the masks of many scans.")] = ".nii.gz",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out scans that have their mask from the same prompts.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="How many scans at a time.")] = 1,
     device: Device = "auto",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Segment one object of a scan from a click, a box or a mask.
+    """Segment objects of a scan, or of every scan of a folder, from clicks, boxes or masks.
 
-    Coordinates count the voxels of the stored NIfTI array from 0, or are RAS millimetres with --mm.
-    The mask lies on the scan's own voxels. A .json of the same name beside it tells how it was made.
+    Coordinates count the voxels of the stored array from 0, or are RAS millimetres with --mm. The mask
+    lies on the scan's own voxels; several objects become one label map. A .json of the same name beside
+    it tells how it was made. Of a folder, a bad scan is reported and the rest goes on; exit code 1 says so.
     """
-    import warnings
+    from synthfm3d.cli.prompt_options import PromptOptions, spacing_zyx
+    from synthfm3d.io.read import ReadOptions
 
-    from synthfm3d.io.atomic import check_writable
-    from synthfm3d.io.nifti import check_nifti_name, read_nifti
-    from synthfm3d.segmentation.placement import checked_prompts
+    if prompts_schema:
+        from synthfm3d.cli.prompt_files import prompts_schema as schema
+
+        print_json(schema())
+        return
+    if scan is None or output is None:
+        raise InputError(
+            "name a scan and its mask: synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz"
+        )
+    options = ReadOptions(
+        frame=frame,
+        series=series,
+        modality=modality,
+        spacing_mm=spacing_zyx(spacing),
+        allow_gaps=allow_gaps,
+        cine=cine,
+    )
+    said = PromptOptions(
+        point=tuple(point or ()),
+        negative=tuple(negative or ()),
+        box=tuple(box or ()),
+        mask=mask_prompt,
+        scribble=scribble,
+        mm=mm,
+        file=prompts,
+        correct=correct,
+    )
+    if _is_many(scan, output):
+        from synthfm3d.cli.segment_folder import Plan
+
+        if prompts is None or said.by_option or correct:
+            raise InputError(f"{scan}: is a folder of scans: give the prompts of all with --prompts FILE.")
+        plan = Plan(
+            folder=scan,
+            output=output,
+            prompts=prompts,
+            suffix=suffix if suffix.startswith(".") else f".{suffix}",
+            options=options,
+            model=model,
+            device=device,
+            jobs=jobs,
+            resume=resume,
+            probabilities=probabilities,
+            keep_identity=keep_identity,
+        )
+        _segment_folder(plan, quiet, as_json)
+        return
+
+    from synthfm3d.cli.segment_case import Case, read_case, run_case, summary
 
     # All that can be wrong with the input is found before the model is loaded.
-    check_nifti_name(output)
-    sidecar = output.with_name(output.name.removesuffix(".gz").removesuffix(".GZ")).with_suffix(".json")
-    for target in (output, sidecar):
-        _refuse_to_replace(target, [scan] if mask_prompt is None else [scan, mask_prompt])
-        check_writable(target)
-    _refuse_to_replace_others(sidecar)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        volume = read_nifti(scan, frame=frame, modality=modality)
-        prompts = _points(point or [], "--point", volume.grid, mm)
-        prompts += _points(negative or [], "--negative", volume.grid, mm)
-        prompts += _boxes(box or [], volume.grid, mm)
-        if mask_prompt is not None:
-            prompts.append(_mask(mask_prompt, volume))
-    if not prompts:
-        raise InputError("nothing says where the object is: give --point, --box or --mask-prompt.")
-    checked_prompts(prompts, volume.grid)
-    doubts = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    case = Case(
+        scan=scan,
+        output=output,
+        options=options,
+        inputs=said.inputs,
+        said=said.said(scan),
+        previous=correct,
+        probabilities=probabilities,
+        keep_identity=keep_identity,
+    )
+    case.check_outputs()
+    volume = read_case(case)
+    objects = said.objects(scan, volume)
 
     from synthfm3d.evaluation.models import model_method  # torch: seconds
 
     say(f"Segmenting {scan} with the model {model}.", quiet=quiet)
-    method = model_method(model, device)
-    result = method.segmenter.segment_with_details(volume, prompts)
-    doubts += result.warnings
-    for doubt in doubts:
+    report = run_case(case, volume, objects, model_method(model, device), model)
+    for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)
-    report = {
-        "mask": str(output),
-        "scan": str(scan),
-        "frame": frame,
-        "prompts": {
-            "unit": "RAS mm" if mm else "voxel of the stored array",
-            "point": point or [],
-            "negative": negative or [],
-            "box": box or [],
-            "mask": None if mask_prompt is None else str(mask_prompt),
-        },
-        "model": {"name": model, "weights_sha256": method.weights},
-        **_findings(result),
-        "warnings": doubts,
-        "synthfm3d": __version__,
-    }
-    _write(output, sidecar, result.mask, report)
     if as_json:
         print_json(report)
     else:
-        typer.echo(f"{output}: {report['volume_ml']:.2f} ml, {report['voxels']} voxels")
+        typer.echo(summary(report))
 
 
-def _points(texts: list[str], option: str, grid: "Grid", mm: bool) -> "list[Prompt]":
-    from synthfm3d.prompts.prompt import Point
+def _segment_folder(plan: "Plan", quiet: bool, as_json: bool) -> None:
+    from synthfm3d.cli.segment_case import summary
+    from synthfm3d.cli.segment_folder import run_folder
+    from synthfm3d.io.write import check_suffix
 
-    positive = option == "--point"
-    return [
-        Point(
-            position_mm=_position_mm(_numbers(text, option, 3), f"{option} {text}", grid, mm),
-            positive=positive,
-        )
-        for text in texts
-    ]
+    check_suffix(plan.output / f"mask{plan.suffix}")
+    outcomes = []
+    with progress("Segmenting", quiet=quiet) as advance:
+        for outcome in run_folder(plan):
+            outcomes.append(outcome)
+            advance(note=outcome.name)
+            if outcome.error is not None:
+                say(f"Failed: {outcome.name}: {outcome.error}")
+            elif outcome.report is not None and not outcome.resumed:
+                for doubt in outcome.report["warnings"]:
+                    say(f"Warning: {outcome.name}: {doubt}", quiet=quiet)
+            if outcome.report is not None and not as_json:
+                typer.echo(summary(outcome.report))
+    failed = {o.name: o.error for o in outcomes if o.error is not None}
+    resumed = sum(o.resumed for o in outcomes)
+    done = len(outcomes) - len(failed) - resumed
+    if as_json:
+        reports = {o.name: o.report for o in sorted(outcomes, key=lambda o: o.name) if o.report is not None}
+        print_json({"masks": reports, "failed": failed})
+    say(f"{done} scans segmented, {resumed} were there already, {len(failed)} failed.", quiet=quiet)
+    if failed:
+        raise typer.Exit(1)
 
 
-def _boxes(texts: list[str], grid: "Grid", mm: bool) -> "list[Prompt]":
-    from synthfm3d.prompts.prompt import Box
+def _is_many(scan: Path, output: Path) -> bool:
+    """A folder of scans: the output is no file of a mask, and the folder no series of slices."""
+    from synthfm3d.io.write import check_suffix
 
-    boxes: list[Prompt] = []
-    for text in texts:
-        numbers = _numbers(text, "--box", 6)
-        corner, opposite = (
-            _position_mm(numbers[start : start + 3], f"--box {text}", grid, mm) for start in (0, 3)
-        )
-        boxes.append(Box(corner_mm=corner, opposite_mm=opposite))
-    return boxes
-
-
-def _mask(path: Path, scan: "Volume") -> "Prompt":
-    """The mask of a file as a prompt; InputError names the file if it is empty or on another grid."""
-    from synthfm3d.io.nifti import read_labels
-    from synthfm3d.prompts.prompt import Mask
-    from synthfm3d.segmentation.placement import checked_prompts
-
-    prompt = Mask(volume=read_labels(path))
+    if not scan.is_dir() or (output.exists() and not output.is_dir()):
+        return False
+    if output.is_dir():
+        return True
     try:
-        checked_prompts([prompt], scan.grid)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    return prompt
-
-
-def _numbers(text: str, option: str, count: int) -> list[float]:
-    try:
-        numbers = [float(word) for word in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise InputError(f"{option} {text}: give {count} numbers with commas between them and no spaces.")
-    return numbers
-
-
-def _position_mm(numbers: list[float], what: str, grid: "Grid", mm: bool) -> "Position":
-    """RAS mm of a position that is either in mm already, or a voxel (i, j, k) of the stored array."""
-    import numpy as np
-
-    if mm:
-        r, a, s = numbers
-        return r, a, s
-    index = np.array(numbers[::-1])  # stored (i, j, k) is our (x, y, z)
-    if not grid.contains(index):
-        last = ",".join(str(n - 1) for n in grid.shape[::-1])
-        raise InputError(
-            f"{what}: lies outside the scan, whose voxels I,J,K run from 0,0,0 to {last}: "
-            "correct it, or add --mm if it is in millimetres."
-        )
-    r, a, s = (float(value) for value in grid.to_mm(index))
-    return r, a, s
-
-
-def _refuse_to_replace(target: Path, inputs: list[Path]) -> None:
-    for path in inputs:
-        if target.exists() and path.exists() and target.samefile(path):
-            raise InputError(f"{target}: is an input: give the mask another name.")
-
-
-def _refuse_to_replace_others(sidecar: Path) -> None:
-    """InputError if there is a file in the report's place that is no such report."""
-    import json
-
-    if not sidecar.exists():
-        return
-    try:
-        found = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or "synthfm3d" not in found:
-        raise InputError(
-            f"{sidecar}: is not the report of a mask, and one would replace it: give the mask another name."
-        )
-
-
-def _findings(result: "Segmentation") -> dict[str, Any]:
-    import numpy as np
-
-    return {
-        "modality": result.modality,
-        "field_of_view_mm": round(result.field_of_view_mm, 3),
-        "voxels": int(np.count_nonzero(result.mask.voxels)),
-        "volume_ml": round(result.volume_ml, 4),
-    }
-
-
-def _write(output: Path, sidecar: Path, mask: "Volume", report: dict[str, Any]) -> None:
-    """Both files or none: a mask that cannot be written leaves no report behind."""
-    import json
-
-    from synthfm3d.io.atomic import write_atomically
-    from synthfm3d.io.nifti import write_nifti
-
-    write_atomically(sidecar, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
-    try:
-        write_nifti(output, mask)
+        check_suffix(output)
     except InputError:
-        sidecar.unlink(missing_ok=True)
-        raise
+        return True
+    return False

@@ -18,12 +18,10 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.io.atomic import write_atomically
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file
-from synthfm3d.volume import Array, Modality, Volume
+from synthfm3d.io.values import SLOPES, as_labels, luminance, repaired, stored_voxels
+from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
 
-LABEL_TOLERANCE = 1e-3
-"""A label stored as a float may be this far from a whole number (rounding of a scale factor)."""
 _GZIP_LEVEL = 4  # of noise, level 9 takes three times as long for 1 % fewer bytes
-_INTEGERS = (np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 _STORED_TO_OURS = [2, 1, 0, 3]
 
 
@@ -35,7 +33,8 @@ def read_nifti(path: str | Path, *, frame: int | None = None, modality: Modality
     path
         NIfTI-1 or NIfTI-2, plain or gzip-compressed (told by content, not by name).
     frame
-        Which volume of a 4-D file, counted from 0. A 4-D file with several volumes needs it.
+        Which volume of a 4-D file, counted from 0. A 4-D file with several volumes needs it, unless
+        each is one slice: then it is a sequence, whose third axis is time.
     modality
         What the scan is, where it is known; kept in the volume.
 
@@ -54,10 +53,7 @@ def read_nifti(path: str | Path, *, frame: int | None = None, modality: Modality
         Where the file was repaired or is doubtful: NaN, infinity, contradicting or missing geometry.
     """
     path = Path(path)
-    voxels, affine = _load(path, frame)
-    if voxels.dtype.kind == "f":
-        voxels = _without_nonfinite(path, voxels.astype(np.float32))
-    return Volume(voxels=voxels, affine=affine, modality=modality)
+    return repaired(path, load_nifti(path, frame=frame, modality=modality))
 
 
 def read_labels(path: str | Path, *, frame: int | None = None) -> Volume:
@@ -67,15 +63,7 @@ def read_labels(path: str | Path, *, frame: int | None = None) -> Volume:
     Raises InputError for other fractions and for NaN: the file is then an image or a probability.
     """
     path = Path(path)
-    voxels, affine = _load(path, frame)
-    if voxels.dtype.kind == "f":
-        rounded = np.rint(voxels)
-        if not np.isfinite(voxels).all() or np.abs(voxels - rounded).max() > LABEL_TOLERANCE:
-            raise InputError(
-                f"{path}: holds fractions, so it is not a label map: name the file of the labels."
-            )
-        voxels = _smallest_integers(rounded)
-    return Volume(voxels=voxels, affine=affine)
+    return as_labels(path, load_nifti(path, frame=frame))
 
 
 def read_label_names(path: str | Path) -> dict[int, str]:
@@ -96,9 +84,8 @@ def read_label_names(path: str | Path) -> dict[int, str]:
 def write_nifti(path: str | Path, volume: Volume) -> None:
     """Write a volume as NIfTI-1, whole or not at all, in the voxel order that it was read in.
 
-    Voxel type: boolean as uint8; integers as the smallest type that holds them; floats as float32,
-    but a CT of whole Hounsfield units as int16. The same volume always gives the same bytes
-    (compressed ones as far as zlib is the same).
+    Voxel type: see ``values.stored_voxels``. The same volume always gives the same bytes (compressed
+    ones as far as zlib is the same). A sequence is written as 4-D, with time as the fourth axis.
 
     Raises
     ------
@@ -114,45 +101,83 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     write_atomically(path, bytes(content))
 
 
-def check_nifti_name(path: Path) -> None:
-    """Raise InputError if a file of this name would not be known as NIfTI."""
+def check_nifti_name(path: str | Path) -> None:
+    """Raise InputError for a name that does not end in ``.nii`` or ``.nii.gz``."""
+    path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise InputError(f"{path}: the name must end in .nii or .nii.gz: rename it.")
 
 
-def _load(path: Path, frame: int | None) -> tuple[Array, Array]:
-    """Scaled voxels (z, y, x) in the machine's byte order, and their affine."""
+def load_nifti(path: Path, *, frame: int | None = None, modality: Modality | None = None) -> Volume:
+    """The volume of a sound file with its values as they are stored: NaN stays NaN."""
     header, content = checked_file(path)
     voxel_type = header.get_data_dtype()
-    if voxel_type.fields is not None:
-        raise InputError(f"{path}: is a colour (RGB) image: convert it to grey values first.")
+    if voxel_type.fields is not None and modality != "us":
+        raise InputError(
+            f"{path}: is a colour (RGB) image: convert it to grey values, or say that it is ultrasound "
+            "(--modality us)."
+        )
     if voxel_type.kind == "c":
         raise InputError(f"{path}: holds complex numbers: convert it to magnitudes first.")
-    affine = checked_affine(path, header)
-    frame = _checked_frame(path, header, frame)
-    stored = _stored_array(path, header, content)
-    stored = stored.reshape(*stored.shape[:3], -1, order="F")[..., frame]
-    voxels = stored.T
-    native = np.ascontiguousarray(voxels, dtype=voxels.dtype.newbyteorder("="))
-    return native, affine[:, _STORED_TO_OURS]
+    affine = checked_affine(path, header)[:, _STORED_TO_OURS]
+    first, count, third_axis = _chosen_frames(path, header, frame)
+    if third_axis == "time":
+        shape = [count, int(header["dim"][2]), int(header["dim"][1])]
+    else:
+        shape = [int(n) for n in header["dim"][3:0:-1]]
+    return Volume(
+        voxels=_values(path, header, content, first, shape),
+        affine=affine,
+        modality=modality,
+        third_axis=third_axis,
+    )
 
 
-def _stored_array(path: Path, header: Header, content: io.BytesIO) -> Array:
-    """The (i, j, k, …) array with the file's own scale factors applied."""
-    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    try:
-        return np.asanyarray(kind.from_stream(content).dataobj)
-    except (
-        nib.filebasedimages.ImageFileError,
-        nib.spatialimages.HeaderDataError,
-        ValueError,
-        OSError,
-    ) as error:
-        raise InputError(f"{path}: cannot be read as NIfTI ({error}): export it again.") from error
+def _values(path: Path, header: Header, content: io.BytesIO, frame: int, shape: list[int]) -> Array:
+    """Array (z, y, x) of a frame in the machine's byte order, scaled as the header says.
+
+    As nibabel does it (and its tests hold us to): a slope of zero or one that is not finite counts
+    for nothing. Slice by slice, since nibabel's own way makes a float64 copy of the whole.
+    """
+    voxel_type = header.get_data_dtype()
+    offset = int(header["vox_offset"]) + frame * math.prod(shape) * voxel_type.itemsize
+    stored = np.frombuffer(content.getbuffer(), voxel_type, math.prod(shape), offset).reshape(shape)
+    if voxel_type.fields is not None:
+        colours = stored.view(np.uint8).reshape(*shape, voxel_type.itemsize)[..., :3]
+        return luminance(path, colours)
+    slope, intercept = _scale_factors(path, header)
+    native = voxel_type.newbyteorder("=")
+    if (slope, intercept) == (1.0, 0.0):
+        narrow = native if voxel_type.kind in "iu" else np.dtype(np.float32)
+        return stored.astype(narrow)
+    scaled = np.empty(shape, np.float32)
+    for z in range(shape[0]):
+        scaled[z] = stored[z].astype(np.float64) * slope + intercept
+    return scaled
 
 
-def _checked_frame(path: Path, header: Header, frame: int | None) -> int:
-    """The frame to take, 0 for a 3-D file; axes of length one behind the third do not count."""
+def _scale_factors(path: Path, header: Header) -> tuple[float, float]:
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if not math.isfinite(slope) or slope == 0:
+        if slope != 0 and not math.isnan(slope):
+            warnings.warn(f"{path}: its scale factor is {slope}; none is applied.", stacklevel=6)
+        elif math.isnan(slope) and math.isfinite(intercept) and intercept != 0:
+            warnings.warn(f"{path}: its scale factor is not a number; none is applied.", stacklevel=6)
+        return 1.0, 0.0
+    if not math.isfinite(intercept) or not SLOPES[0] < abs(slope) < SLOPES[1]:
+        raise InputError(
+            f"{path}: its header is damaged (scl_slope {slope:g}, scl_inter {intercept:g}): export it again."
+        )
+    if slope < 0:
+        warnings.warn(f"{path}: its scale factor is {slope:g}: dark and bright change places.", stacklevel=6)
+    return slope, intercept
+
+
+def _chosen_frames(path: Path, header: Header, frame: int | None) -> tuple[int, int, ThirdAxis]:
+    """First frame to take, their number, and what they are together.
+
+    Axes of length one behind the third do not count.
+    """
     shape = [int(n) for n in header["dim"][1 : int(header["dim"][0]) + 1]]
     if len(shape) < 3:
         raise InputError(f"{path}: is a {len(shape)}-D image, a 3-D scan is needed.")
@@ -160,57 +185,24 @@ def _checked_frame(path: Path, header: Header, frame: int | None) -> int:
     if sum(n > 1 for n in shape[3:]) > 1:
         raise InputError(f"{path}: is a {len(shape)}-D image of shape {shape}: extract one 3-D volume first.")
     if frames > 1 and frame is None:
+        if shape[2] == 1:
+            return 0, frames, "time"
         raise InputError(
             f"{path}: is 4-D with {frames} frames: choose one with --frame 0 to --frame {frames - 1}."
         )
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"
         raise InputError(f"{path}: there is no frame {frame}: the file has {last}.")
-    return frame or 0
-
-
-def _without_nonfinite(path: Path, voxels: Array) -> Array:
-    """NaN and infinity replaced by the smallest finite value, with a warning that counts them."""
-    finite = np.isfinite(voxels)
-    if finite.all():
-        return voxels
-    if not finite.any():
-        raise InputError(f"{path}: holds no finite number at all: export it again.")
-    warnings.warn(
-        f"{path}: {np.count_nonzero(~finite):,} voxels are NaN or infinite; they are read as the minimum.",
-        stacklevel=3,
-    )
-    return np.where(finite, voxels, voxels[finite].min())
-
-
-def _smallest_integers(voxels: Array) -> Array:
-    """Whole numbers in the smallest integer type that holds them all."""
-    low, high = int(voxels.min()), int(voxels.max())
-    for kind in _INTEGERS:
-        limits = np.iinfo(kind)
-        if limits.min <= low and high <= limits.max:
-            return voxels.astype(kind)
-    raise InputError(f"values from {low} to {high} fit no integer type.")
-
-
-def _stored_voxels(volume: Volume) -> Array:
-    """Voxels (z, y, x) in the type in which they are stored; see ``write_nifti``."""
-    voxels = volume.voxels
-    if voxels.dtype.kind == "b":
-        return voxels.astype(np.uint8)
-    if voxels.dtype.kind in "iu":
-        return _smallest_integers(voxels)
-    limits = np.iinfo(np.int16)
-    fits = limits.min <= voxels.min() and voxels.max() <= limits.max
-    if volume.modality == "ct" and fits and (voxels == np.rint(voxels)).all():
-        return voxels.astype(np.int16)
-    return voxels.astype(np.float32)
+    return frame or 0, 1, "space"
 
 
 def _encoded(volume: Volume) -> bytes:
     """A whole uncompressed NIfTI-1 file."""
     affine = volume.affine[:, _STORED_TO_OURS]
-    image = nib.Nifti1Image(_stored_voxels(volume).T, affine)
+    stored = stored_voxels(volume).T
+    if volume.third_axis == "time":
+        stored = stored[:, :, None, :]
+    image = nib.Nifti1Image(stored, affine)
     image.set_sform(affine, code="scanner")
     image.set_qform(affine, code="scanner")
     if not np.allclose(image.get_qform(), affine, atol=1e-3):

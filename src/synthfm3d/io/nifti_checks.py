@@ -16,10 +16,9 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, check_size
 from synthfm3d.volume import Array, Grid
 
-LARGEST_BYTES = 2**33
-"""Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
 LARGEST_GZIP_RATIO = 1040
 """Deflate cannot shrink data by more than 1032 to 1, so a header that claims more is wrong."""
 _CHUNK = 1 << 24
@@ -32,9 +31,12 @@ _OTHER_FORMATS = {
     b"MM\0*": "a TIFF picture",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive: unpack it first",
-    b"NRRD": "an NRRD image: convert it to NIfTI first",
-    b"ObjectType": "a MetaImage header: convert it to NIfTI first",
+    b"Rar!": "a RAR archive: unpack it first",
+    b"7z\xbc\xaf": "a 7-Zip archive: unpack it first",
+    b"NRRD": "an NRRD image",
+    b"ObjectType": "a MetaImage header",
     b"\x89HDF": "an HDF5 file",
+    b"\x00\x05\x16\x07": "the AppleDouble shadow of one: name the file without ._ in front",
     b"{": "a JSON file",
 }
 Header = nib.Nifti1Header | nib.Nifti2Header
@@ -83,6 +85,7 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
     start = stream.read(_HEADER_BYTES)
     header = _parsed_header(path, start)
     expected = _expected_bytes(path, header)
+    _doubt_header(path, header)
     if expected > most_bytes:
         raise InputError(
             f"{path}: the file is truncated: its header promises {expected:,} bytes, "
@@ -115,22 +118,44 @@ def _parsed_header(path: Path, start: bytes) -> Header:
             f"{path}: is half of a NIfTI pair (.hdr and .img): convert it to one .nii file first."
         )
     else:
-        raise InputError(f"{path}: is not a NIfTI file{_what_it_is(start)}.")
+        raise InputError(f"{path}: is not a NIfTI file{what_it_is(start)}.")
     try:
         header = kind(start[:size], check=False)
-        header.get_data_dtype()
+        voxel_bytes = header.get_data_dtype().itemsize
     except (HeaderDataError, ValueError, KeyError) as error:
         raise InputError(f"{path}: its NIfTI header is damaged ({error}): export it again.") from error
+    if voxel_bytes == 0:  # one bit, or none at all
+        raise InputError(f"{path}: its NIfTI header is damaged (no bytes per voxel): export it again.")
     return header
 
 
-def _what_it_is(start: bytes) -> str:
+def _doubt_header(path: Path, header: Header) -> None:
+    """Warn of fields that contradict each other and are not believed."""
+    size = 540 if isinstance(header, nib.Nifti2Header) else 348
+    if int(header["sizeof_hdr"]) != size:
+        warnings.warn(
+            f"{path}: its header gives its own length as {int(header['sizeof_hdr'])} instead of {size} "
+            "bytes; it is read all the same.",
+            stacklevel=4,
+        )
+    bits = 8 * header.get_data_dtype().itemsize
+    if int(header["bitpix"]) != bits:
+        warnings.warn(
+            f"{path}: its header says {int(header['bitpix'])} bits a voxel, its voxel type has {bits}; "
+            "the type is believed.",
+            stacklevel=4,
+        )
+
+
+def what_it_is(start: bytes) -> str:
     """``" but a PNG picture"`` and the like, from the first bytes; empty where unknown."""
     for magic, description in _OTHER_FORMATS.items():
         if start.startswith(magic):
             return f" but {description}"
     if start[128:132] == b"DICM":
-        return " but a DICOM file: convert the series to NIfTI first"
+        return " but a DICOM file"
+    if start[257:262] == b"ustar":
+        return " but a TAR archive: unpack it first"
     if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return " but an HTML page (a failed download?): download it again"
     if start.lstrip().startswith(b"<?xml"):
@@ -148,12 +173,7 @@ def _expected_bytes(path: Path, header: Header) -> int:
         raise InputError(
             f"{path}: its header is damaged (dimensions {header['dim'].tolist()}): export it again."
         )
-    data_bytes = math.prod(sizes) * header.get_data_dtype().itemsize
-    if data_bytes > LARGEST_BYTES:
-        raise InputError(
-            f"{path}: its header claims {'x'.join(map(str, sizes))} voxels, {data_bytes / 2**30:,.0f} GiB, "
-            f"more than the {LARGEST_BYTES / 2**30:.0f} GiB that are read: crop it, or export it again."
-        )
+    data_bytes = check_size(path, tuple(sizes), header.get_data_dtype().itemsize)
     offset = float(header["vox_offset"])
     first = 544 if isinstance(header, nib.Nifti2Header) else 352
     if not math.isfinite(offset) or offset < first or offset > LARGEST_BYTES:
@@ -172,6 +192,8 @@ def checked_affine(path: Path, header: Header) -> Array:
     """
     sform, qform = _usable_sform(header), _usable_qform(header)
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
+    if (header["pixdim"][1:4] < 0).any():
+        warnings.warn(f"{path}: its voxel spacing is negative; the sign is dropped.", stacklevel=3)
     if sform is None and int(header["sform_code"]) > 0:
         if qform is None:
             raise InputError(
@@ -204,7 +226,7 @@ def checked_affine(path: Path, header: Header) -> Array:
         f"{path}: it has neither sform nor qform: its orientation is unknown, left and right may be swapped.",
         stacklevel=3,
     )
-    if spacing.min() <= 0 or not np.isfinite(spacing).all():
+    if spacing.min() < SMALLEST_MM or not np.isfinite(spacing).all():
         raise InputError(f"{path}: it has no voxel spacing and no affine: export it again.")
     return np.asarray(header.get_base_affine(), np.float64)
 
@@ -234,7 +256,7 @@ def _if_regular(affine: Array) -> Array | None:
     if not np.isfinite(affine).all():
         return None
     scales = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    if scales.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / scales)) < 1e-4:
+    if scales.min() < SMALLEST_MM or abs(np.linalg.det(affine[:3, :3] / scales)) < 1e-4:
         return None
     return affine
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
-from synthfm3d.segmentation.look import Look, ModelOnScan
+from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan
 from synthfm3d.segmentation.zoom import Focus, field_of_view_limits, fitting, measured
 from synthfm3d.volume import Array, Grid
 
@@ -24,9 +24,9 @@ outlines; only outside of it the view is rescaled."""
 
 
 def follow(
-    model: ModelOnScan, prompts: Sequence[Prompt], mask: Array, covered: slice, focus: Focus, direction: int
+    model: ModelOnScan, prompts: Sequence[Prompt], logits: Array, covered: slice, focus: Focus, direction: int
 ) -> bool:
-    """Extend a mask, boolean (z, y, x) of the scan, in place, along the slices.
+    """Extend logits (z, y, x) of the scan in place, along the slices.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ def follow(
     prompted = int(np.rint(grid.to_index(focus.centre_mm)[0]))
     for _ in range(MOST_STEPS):
         end = covered.stop - 1 if direction > 0 else covered.start
-        if (bound - end) * direction <= 0 or not mask[end].any():
+        if (bound - end) * direction <= 0 or not (logits[end] > 0).any():
             return True
-        prompted = _hand_over_slice(mask, prompted, end, _unreliable_depth(grid, focus, model), direction)
-        focus = _refocused(mask[prompted], prompted, focus, model)
-        handed_on = _slice_prompt(model, mask, prompted)
+        prompted = _hand_over_slice(logits, prompted, end, _unreliable_depth(grid, focus, model), direction)
+        focus = _refocused(logits[prompted] > 0, prompted, focus, model)
+        handed_on = slice_prompt(model, logits, prompted)
         look = model.look([handed_on, *negative], focus.centre_mm, focus.field_of_view_mm)
-        covered = _paste_beyond(model, look, mask, prompted, direction)
+        covered = _paste_beyond(model, look, logits, prompted, direction)
     return False
 
 
@@ -71,10 +71,10 @@ def _unreliable_depth(scan: Grid, focus: Focus, model: ModelOnScan) -> int:
     return int(np.ceil(UNRELIABLE_DEPTH * depth_mm / scan.spacing_mm[0]))
 
 
-def _hand_over_slice(mask: Array, prompted: int, end: int, unreliable: int, direction: int) -> int:
+def _hand_over_slice(logits: Array, prompted: int, end: int, unreliable: int, direction: int) -> int:
     """The last reliable slice; always beyond the present one, so that every step moves on."""
     reliable = end - direction * unreliable
-    if (reliable - prompted) * direction < 1 or not mask[reliable].any():
+    if (reliable - prompted) * direction < 1 or not (logits[reliable] > 0).any():
         return end
     return reliable
 
@@ -89,17 +89,17 @@ def _refocused(slice_mask: Array, index: int, focus: Focus, model: ModelOnScan) 
     return Focus(centre_mm, fitting(extent_mm, limits))
 
 
-def _slice_prompt(model: ModelOnScan, mask: Array, index: int) -> Mask:
-    """The mask of one slice as a prompt."""
-    outlined = np.zeros(mask.shape, bool)
-    outlined[index] = mask[index]
+def slice_prompt(model: ModelOnScan, logits: Array, index: int) -> Mask:
+    """What logits (z, y, x) of the scan say on one slice, as a prompt."""
+    outlined = np.zeros(logits.shape, bool)
+    outlined[index] = logits[index] > 0
     return Mask(volume=model.scan.with_voxels(outlined))
 
 
-def _paste_beyond(model: ModelOnScan, look: Look, mask: Array, prompted: int, direction: int) -> slice:
-    """Write a look's slices behind the prompted one into the mask; returns the slices it covers."""
+def _paste_beyond(model: ModelOnScan, look: Look, logits: Array, prompted: int, direction: int) -> slice:
+    """Write a look's slices behind the prompted one into the logits; returns the slices it covers."""
     (z, y, x), found = model.on_scan(look)
     beyond = slice(prompted + 1, z.stop) if direction > 0 else slice(z.start, prompted)
-    mask[beyond] = False
-    mask[beyond, y, x] = found[beyond.start - z.start : beyond.stop - z.start]
+    logits[beyond] = CERTAINLY_NOT
+    logits[beyond, y, x] = found[beyond.start - z.start : beyond.stop - z.start]
     return z

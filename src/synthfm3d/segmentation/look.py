@@ -18,6 +18,10 @@ CERTAINLY_NOT = -20.0
 """Log-odds of voxels that are not the object: what no look has seen, or what no prompt touches."""
 
 
+_RIM = 3  # pixels on either side of a border that are compared
+_NOISE = 0.1  # of the window; less noise in a coarser view is no clearer border
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """What the model said about a region.
@@ -33,12 +37,15 @@ class Look:
         The part of the region that lies in the scan.
     hits_prompts
         Whether a positive prompt lies in the mask.
+    middle
+        What the model saw of the slice that the region is centred on, (channel, y, x); None: not kept.
     """
 
     region: Grid
     logits: Array
     inside: tuple[slice, slice, slice]
     hits_prompts: bool
+    middle: Array | None = None
 
     @property
     def mask(self) -> Array:
@@ -46,6 +53,29 @@ class Look:
         mask = np.zeros(self.logits.shape, bool)
         mask[self.inside] = self.logits[self.inside] > 0
         return mask
+
+    @property
+    def middle_mask(self) -> Array:
+        """Boolean (y, x): the mask on the slice that the region is centred on."""
+        return np.asarray(self.mask[self.region.shape[0] // 2])
+
+    def border_contrast(self) -> float:
+        """How well the mask's border on the middle slice follows one of the image.
+
+        The difference of the means on both sides of the border over the sum of their standard
+        deviations, of the channel where it is largest; 0 where there is no border to speak of.
+        """
+        mask = self.middle_mask
+        if self.middle is None or not mask.any():
+            return 0.0
+        within = np.zeros(mask.shape, bool)
+        within[self.inside[1:]] = True  # beyond the scan there is no tissue to differ from
+        inner = mask & ~ndimage.binary_erosion(mask, iterations=_RIM)
+        outer = ndimage.binary_dilation(mask, iterations=_RIM + 1) & ~ndimage.binary_dilation(mask) & within
+        if not outer.any():
+            return 0.0
+        sides = [(channel[inner], channel[outer]) for channel in self.middle]
+        return float(max(abs(a.mean() - b.mean()) / (a.std() + b.std() + _NOISE) for a, b in sides))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,26 +90,37 @@ class ModelOnScan:
         """The region of this width around a position (3,), RAS mm, in the shape that the model takes."""
         return region_grid(self.scan.grid, centre_mm, field_of_view_mm, self.model.grid_shape)
 
-    def look(self, prompts: Sequence[Prompt], centre_mm: Array, field_of_view_mm: float) -> Look:
-        """Segment the region of this width around a position (3,), RAS mm."""
+    def look(
+        self,
+        prompts: Sequence[Prompt],
+        centre_mm: Array,
+        field_of_view_mm: float,
+        previous: Array | None = None,
+    ) -> Look:
+        """Segment the region of this width around a position (3,), RAS mm.
+
+        ``previous`` are the logits (z, y, x) on the scan that the prompts correct.
+        """
         grid = self.scan.grid
         region = self.region(centre_mm, field_of_view_mm)
         voxels = resample(self.scan.voxels, grid, region, outside=self.windows.outside)
         placed = place(prompts, grid, region)
-        features = self.model.prepare(model_channels(voxels, self.windows), region.spacing_mm)
+        channels = model_channels(voxels, self.windows)
+        features = self.model.prepare(channels, region.spacing_mm)
         inside = _part_inside(region, grid)
         # What a model says beyond the scan is dropped, and the edge continued instead: otherwise the
         # way back would mix the two, and masks would stop short of the scan's edge.
         beyond = [(p.start, n - p.stop) for p, n in zip(inside, region.shape, strict=True)]
-        logits = np.pad(self.model.logits(features, placed)[inside], beyond, mode="edge")
+        before = None if previous is None else resample(previous, grid, region, outside=CERTAINLY_NOT)
+        logits = np.pad(self.model.logits(features, placed, before)[inside], beyond, mode="edge")
         connected = connected_to_prompts(logits > 0, placed)
         hits = bool(connected.any())
         if hits:
             logits[(logits > 0) & ~connected] = CERTAINLY_NOT
-        return Look(region, logits, inside, hits)
+        return Look(region, logits, inside, hits, channels[:, region.shape[0] // 2])
 
     def on_scan(self, look: Look) -> tuple[tuple[slice, slice, slice], Array]:
-        """A part of the scan, and the look's mask there (boolean, on the scan's voxels).
+        """A part of the scan, and the look's logits there (float32, on the scan's voxels).
 
         The part has all slices that the look covers, and of them what is around the mask.
         """
@@ -87,13 +128,12 @@ class ModelOnScan:
         slices = _part_inside(grid, look.region)[0]
         mask = look.mask
         if not mask.any():
-            return (slices, slice(0, 0), slice(0, 0)), np.zeros((slices.stop - slices.start, 0, 0), bool)
+            return (slices, slice(0, 0), slice(0, 0)), np.zeros((slices.stop - slices.start, 0, 0))
         part = (slices, *_part_inside(grid, _grid_around(mask, look.region))[1:])
         affine = grid.affine.copy()
         affine[:3, 3] = grid.to_mm(np.array([p.start for p in part]))
         shape = (part[0].stop - part[0].start, part[1].stop - part[1].start, part[2].stop - part[2].start)
-        logits = resample(look.logits, look.region, Grid(shape, affine), outside=CERTAINLY_NOT)
-        return part, logits > 0
+        return part, resample(look.logits, look.region, Grid(shape, affine), outside=CERTAINLY_NOT)
 
 
 def _grid_around(mask: Array, grid: Grid) -> Grid:

@@ -11,8 +11,10 @@ from synthfm3d.segmentation.slices import on_grid_of
 from synthfm3d.volume import Array, Grid
 
 
-def checked_prompts(prompts: Sequence[Prompt], scan: Grid) -> list[Prompt]:
+def checked_prompts(prompts: Sequence[Prompt], scan: Grid, *, correcting: bool = False) -> list[Prompt]:
     """The prompts, with masks in the axis order of the scan.
+
+    Prompts that correct an earlier mask may be negative clicks alone.
 
     Raises
     ------
@@ -20,7 +22,7 @@ def checked_prompts(prompts: Sequence[Prompt], scan: Grid) -> list[Prompt]:
         Nothing says where the object is; a point or box lies outside the scan; a mask is empty or
         on another grid.
     """
-    if all(isinstance(prompt, Point) and not prompt.positive for prompt in prompts):
+    if not correcting and all(isinstance(prompt, Point) and not prompt.positive for prompt in prompts):
         raise InputError("nothing says where the object is: give a positive point, a box or a mask.")
     checked = list(prompts)
     for number, prompt in enumerate(prompts):

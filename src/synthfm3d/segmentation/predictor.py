@@ -7,7 +7,7 @@ that follows objects by itself (``SliceModel``) gets the whole slices instead.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -15,10 +15,12 @@ import numpy as np
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel, SliceModel
 from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
+from synthfm3d.segmentation.correction import correct
 from synthfm3d.segmentation.follow import depth_limits, follow
-from synthfm3d.segmentation.look import ModelOnScan
+from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
+from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import on_grid_of, working_form
 from synthfm3d.segmentation.zoom import first_look
 from synthfm3d.volume import Array, Modality, Volume
@@ -37,17 +39,22 @@ class Segmentation:
     field_of_view_mm
         Width of the region in which the object was looked at; of the scan, for a ``SliceModel``.
     warnings
-        What may be wrong, one sentence each.
+        What may be wrong, one sentence each, beginning with the doubts about the scan.
+    logits
+        Log-odds of the object on the scan's own grid, float16; None where the model keeps masks only.
     """
 
     mask: Volume
     modality: Modality | None
     field_of_view_mm: float
     warnings: tuple[str, ...]
+    logits: Volume | None = None
 
     @property
     def volume_ml(self) -> float:
-        """Volume of the object in millilitres."""
+        """Volume of the object in millilitres; not a number along time, which has none."""
+        if self.mask.third_axis == "time":
+            return float("nan")
         return float(np.count_nonzero(self.mask.voxels)) * self.mask.grid.voxel_ml
 
 
@@ -103,24 +110,29 @@ class Segmenter:
         a 3-D box; in the plane, a box says where the object is and does not cut it.
         """
         prompts = checked_prompts(prompts, volume.grid)
+        slices = as_slices(volume)
+        if slices is not volume:
+            moves = [moved(prompt, volume.grid, slices.grid) for prompt in prompts]
+            return _on(volume, self.segment_with_details(slices, moves))
         working = working_form(volume, prompts)
         prompts = [_turned(prompt, working) for prompt in prompts]
         windows = windows_of(working)
         if isinstance(self.model, SliceModel):
-            mask, hits = follow_slices(self.model, working, windows, prompts)
+            logits, hits = follow_slices(self.model, working, windows, prompts)
             ended = True
-            field_of_view_mm = float((np.array(working.grid.shape) * working.spacing_mm)[1:].max())
+            field_of_view_mm = _width_mm(working)
         else:
             model = ModelOnScan(self.model, working, windows)
             look, focus = first_look(model, prompts)
-            mask = np.zeros(working.voxels.shape, bool)
+            logits = np.full(working.voxels.shape, CERTAINLY_NOT, np.float16)
             part, found = model.on_scan(look)
-            mask[part] = found
-            ends = [follow(model, prompts, mask, part[0], focus, way) for way in (-1, 1)]
+            logits[part] = found
+            ends = [follow(model, prompts, logits, part[0], focus, direction) for direction in (-1, 1)]
             ended = all(ends)
             hits, field_of_view_mm = look.hits_prompts, focus.field_of_view_mm
         first, last = depth_limits(prompts, working.grid)
-        mask[:first] = mask[last + 1 :] = False
+        logits[:first] = logits[last + 1 :] = CERTAINLY_NOT
+        mask = logits > 0
 
         notes = []
         if not mask.any():
@@ -136,8 +148,65 @@ class Segmenter:
             mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
             modality=assumed_modality(volume),
             field_of_view_mm=field_of_view_mm,
-            warnings=tuple(notes),
+            warnings=(*volume.doubts, *notes),
+            logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
         )
+
+    def correct(
+        self, volume: Volume, before: Segmentation, prompts: Sequence[Prompt], new: int
+    ) -> Segmentation:
+        """A segmentation after more prompts, seen where they are and followed from there both ways.
+
+        Parameters
+        ----------
+        before
+            What is corrected; the model gets its logits.
+        prompts
+            All prompts of the object, the corrections last.
+        new
+            How many of them are corrections. They may be negative clicks alone.
+        """
+        prompts = checked_prompts(prompts, volume.grid, correcting=before.logits is not None)
+        if before.logits is None:
+            return self.segment_with_details(volume, prompts)
+        slices = as_slices(volume)
+        if slices is not volume:
+            moves = [moved(prompt, volume.grid, slices.grid) for prompt in prompts]
+            return _on(volume, self.correct(slices, _on(slices, before), moves, new))
+        working = working_form(volume, prompts)
+        prompts = [_turned(prompt, working) for prompt in prompts]
+        windows = windows_of(working)
+        logits = on_grid_of(before.logits, working.grid).voxels.copy()
+        if isinstance(self.model, SliceModel):
+            logits, _ = follow_slices(self.model, working, windows, prompts, previous=logits)
+            ended = True
+        else:
+            model = ModelOnScan(self.model, working, windows)
+            corrections = prompts[len(prompts) - new :]
+            ended = correct(model, logits, prompts, corrections, before.field_of_view_mm)
+        mask = logits > 0
+        notes = [] if mask.any() else ["Nothing is left of the object: undo, or prompt it again."]
+        if not ended:
+            notes.append("The object was not followed to its end: prompt it again farther on.")
+        turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
+        return Segmentation(
+            mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
+            modality=before.modality,
+            field_of_view_mm=before.field_of_view_mm,
+            warnings=(*volume.doubts, *notes),
+            logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
+        )
+
+
+def _width_mm(scan: Volume) -> float:
+    _, height, width = (n * mm for n, mm in zip(scan.grid.shape, scan.spacing_mm, strict=True))
+    return float(max(height, width))
+
+
+def _on(volume: Volume, found: Segmentation) -> Segmentation:
+    """A segmentation on the same voxels of another grid of the same shape."""
+    logits = None if found.logits is None else volume.with_voxels(found.logits.voxels)
+    return replace(found, mask=volume.with_voxels(found.mask.voxels), logits=logits)
 
 
 def _turned(prompt: Prompt, working: Volume) -> Prompt:

@@ -22,7 +22,10 @@ def working_form(scan: Volume, prompts: Sequence[Prompt] = ()) -> Volume:
 
     The slicing axis is the one along which a box or mask prompt is flat, since it was drawn on a
     slice across this axis; else the axis along which the scan was acquired, by its spacing; else z.
+    Frames of a sequence are its slices, and stay as they are.
     """
+    if scan.third_axis == "time":
+        return scan
     axial = scan.axial()
     axis = slicing_axis(axial.grid, prompts)
     others = [n for n in range(3) if n != axis]

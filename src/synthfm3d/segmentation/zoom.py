@@ -1,7 +1,7 @@
 """Where to look, and how much of the scan at once: the object should fill a third of the view.
 
-A box or a mask tells the object's size. A click does not: the model looks, and zooms until what it
-finds has a size that it knows from training.
+A box or a mask tells the object's size. A click does not: the model looks at several scales, and the one
+is kept at which its mask ends where the image has a border. ``python -m benchmarks.zoom`` measures it.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from synthfm3d.segmentation.look import Look, ModelOnScan
 from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.volume import Array, Grid
 
+SCALES_TRIED = (1.0, 0.5, 0.25, 2.0)
+"""Widths of the views that are tried around a click, over that of the scan's own pixels."""
+AS_CLEAR = 0.8
+"""The final look, at the familiar scale, is kept if its border is at least this part as clear as the best."""
 MOST_ROUNDS = 5
-"""Looks in search of a click's scale. Zooming by two, they span a factor of 16."""
-TOO_SMALL = 1 / 5
-"""The object's extent over the field of view below which the view is narrowed."""
-TOO_LARGE = 1 / FIELD_OF_VIEW_RANGE[0]
-"""The same ratio above which the view is widened: beyond it no object was in training."""
+"""Looks in search of a click's scale, with those beyond the scales above."""
 FINEST_PIXEL = 1 / 4
 """Pixel of a region over that of the scan, at least: finer ones only blur."""
 REACH = 1 / 4
@@ -53,63 +53,54 @@ def _look_around_click(
     extent_mm: float,
     limits: tuple[float, float],
 ) -> tuple[Look, Focus]:
-    """Zoom until the object has a known scale, then look once more at the very scale of a box or mask.
+    """Look at several scales, then once more at the very scale of a box or mask.
 
     The click is put in the middle, where the view reaches equally far around it; in training it may be
-    anywhere in the object, and the middle of the view another pixel of the object. Of all views that
-    were tried the best is kept, see ``_quality``; of equals the latest, whose scale fits better.
+    anywhere in the object, and the middle of the view another pixel of the object. A model tends to find
+    something of a familiar size at whatever scale it looks; which of them is an object, the image knows:
+    of all views that were tried the best is kept, see ``_quality``.
     """
-    field_of_view_mm = _starting_field_of_view(model, extent_mm, limits)
+    start = _starting_field_of_view(model, extent_mm, limits)
     views: list[tuple[Look, Focus]] = []
-    for _ in range(MOST_ROUNDS):
-        focus = Focus(centre_mm, field_of_view_mm)
-        look = model.look(prompts, centre_mm, field_of_view_mm)
-        views.append((look, focus))
-        field_of_view_mm = _next_field_of_view(look, field_of_view_mm, limits)
-        if any(np.isclose(field_of_view_mm, seen.field_of_view_mm, rtol=0.05) for _, seen in views):
-            break  # the scale is right, or views disagree about it and will go on disagreeing
-    best, focus = max(reversed(views), key=lambda view: _quality(view[0]))
-    middle = _middle_slice(best)
+    wanted = [start * factor for factor in SCALES_TRIED]
+    while wanted and len(views) < MOST_ROUNDS:
+        width = float(np.clip(wanted.pop(0), *limits))
+        if not any(np.isclose(width, seen.field_of_view_mm, rtol=0.05) for _, seen in views):
+            views.append((model.look(prompts, centre_mm, width), Focus(centre_mm, width)))
+        if not wanted:
+            wanted = _further(views, limits)
+    best, focus = max(views, key=lambda view: _quality(view[0]))
+    middle = best.middle_mask
     if not middle.any():
         return best, focus
     found_extent_mm = measured(middle, best.region, best.region.shape[0] // 2)[1]
     fitted = Focus(centre_mm, fitting(found_extent_mm, limits))
     final = model.look(prompts, centre_mm, fitted.field_of_view_mm)
-    return (final, fitted) if _quality(final) >= _quality(best) else (best, focus)
+    *agreed, contrast = _quality(final)
+    *wanted_of_it, best_contrast = _quality(best)
+    as_good = agreed >= wanted_of_it and contrast >= AS_CLEAR * best_contrast
+    return (final, fitted) if as_good else (best, focus)
 
 
-def _quality(look: Look) -> tuple[bool, bool, bool]:
-    """How good an answer is, in this order: it is not empty, it holds a prompt, it fits into the view."""
-    middle = _middle_slice(look)
+def _quality(look: Look) -> tuple[bool, bool, bool, float]:
+    """How good an answer is: not empty, it holds a prompt, fits into the view, ends where tissue does."""
+    middle = look.middle_mask
     fits = bool(middle.any()) and not touches_border(middle)
-    return bool(look.mask.any()), look.hits_prompts, fits
+    return bool(look.mask.any()), look.hits_prompts, fits, look.border_contrast()
 
 
-def _middle_slice(look: Look) -> Array:
-    """The mask (y, x) on the slice that the view is centred on."""
-    return np.asarray(look.mask[look.region.shape[0] // 2])
+def _further(views: Sequence[tuple[Look, Focus]], limits: tuple[float, float]) -> list[float]:
+    """A wider view if no view holds the whole object, a narrower one if none shows anything; else none."""
+    widths = [focus.field_of_view_mm for _, focus in views]
+    not_empty, _, fits, _ = max(_quality(look) for look, _ in views)
+    further = float(np.clip(max(widths) * 2 if not_empty else min(widths) / 2, *limits))
+    return [] if fits or any(np.isclose(further, width, rtol=0.05) for width in widths) else [further]
 
 
 def _starting_field_of_view(model: ModelOnScan, extent_mm: float, limits: tuple[float, float]) -> float:
     """The scan's own pixels, one to one: the scale at which it was acquired to show its organs."""
     own = max(model.model.grid_shape[1:]) * min(model.scan.spacing_mm[1:])
     return float(np.clip(max(own, FIELD_OF_VIEW_RANGE[0] * extent_mm), *limits))
-
-
-def _next_field_of_view(look: Look, field_of_view_mm: float, limits: tuple[float, float]) -> float:
-    """A wider view if the object does not fit, a narrower one if it is small or invisible, else the same."""
-    mask = _middle_slice(look)
-    if not mask.any():
-        wanted = field_of_view_mm / 2  # perhaps too small to be seen
-    else:
-        extent_mm = measured(mask, look.region, look.region.shape[0] // 2)[1]
-        if touches_border(mask) or extent_mm > TOO_LARGE * field_of_view_mm:
-            wanted = 2 * field_of_view_mm
-        elif extent_mm < TOO_SMALL * field_of_view_mm:
-            wanted = FIELD_OF_VIEW_PER_EXTENT * extent_mm
-        else:
-            wanted = field_of_view_mm
-    return float(np.clip(wanted, *limits))
 
 
 def touches_border(slice_mask: Array) -> bool:

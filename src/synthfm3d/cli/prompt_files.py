@@ -1,0 +1,209 @@
+"""Prompts from a JSON file: several objects, for one scan or for every scan of a folder.
+
+The dataclasses below are the format; ``synthfm3d segment --prompts-schema`` prints its JSON Schema.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.read import read_labels
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.scribble import clicks_of
+from synthfm3d.segmentation.placement import checked_prompts
+from synthfm3d.volume import Position
+
+if TYPE_CHECKING:
+    from synthfm3d.volume import Grid, Volume
+
+Unit = Literal["voxel", "mm"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePoint:
+    """A click; ``at`` is (i, j, k) of the stored array, or RAS millimetres."""
+
+    at: tuple[float, float, float]
+    positive: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileBox:
+    """Two opposite corners, both inside the box. Flat along one axis: a box on that slice."""
+
+    first: tuple[float, float, float]
+    last: tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileScribble:
+    """A file whose non-zero voxels are a stroke inside (or outside) the object."""
+
+    file: str
+    positive: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileObject:
+    """What is said about one object.
+
+    Parameters
+    ----------
+    name
+        Written beside the mask; a known structure becomes a coded term in DICOM.
+    label
+        Value in the label map; by default 1, 2, 3 … in the order of the file.
+    masks
+        Files whose non-zero voxels outline the object on one or more slices, whole. Paths of files are
+        relative to the prompts file.
+    """
+
+    name: str | None = None
+    label: int | None = None
+    points: tuple[FilePoint, ...] = ()
+    boxes: tuple[FileBox, ...] = ()
+    masks: tuple[str, ...] = ()
+    scribbles: tuple[FileScribble, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CasePrompts:
+    """The objects of one scan."""
+
+    objects: tuple[FileObject, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptFile:
+    """A whole file: ``objects`` for any scan, or ``cases`` with the objects of each scan by name."""
+
+    unit: Unit = "voxel"
+    objects: tuple[FileObject, ...] = ()
+    cases: dict[str, CasePrompts] | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.objects) == bool(self.cases):
+            raise ValueError("give either objects, or cases with the objects of each scan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PromptedObject:
+    """One object of a scan: its label, its name, and its prompts in mm."""
+
+    label: int
+    name: str | None
+    prompts: tuple[Prompt, ...]
+
+
+def prompts_schema() -> dict[str, Any]:
+    """JSON Schema of a prompts file."""
+    schema = TypeAdapter(PromptFile).json_schema()
+    for part in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "SynthFM-3D prompts",
+        **schema,
+    }
+
+
+def read_prompt_file(path: Path) -> PromptFile:
+    """A prompts file; InputError names the file and the place in it that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return TypeAdapter(PromptFile).validate_json(text, strict=False, extra="forbid")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{path}: cannot be read ({reason}): check the path.") from error
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text: prompts are JSON, see --prompts-schema.") from None
+    except ValidationError as failure:
+        first = failure.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ").rstrip(".")
+        where = f" ({place})" if place else ""
+        raise InputError(f"{path}{where}: {said}: see --prompts-schema for the format.") from None
+
+
+def prompted_objects(
+    file: PromptFile, objects: Sequence[FileObject], scan: "Volume", path: Path
+) -> list[PromptedObject]:
+    """The objects on a scan, their prompts in millimetres and checked.
+
+    Raises
+    ------
+    InputError
+        A prompt lies outside the scan, a file of a mask or scribble cannot be used, or two objects
+        have the same label; the message names the object.
+    """
+    found: list[PromptedObject] = []
+    for number, entry in enumerate(objects, start=1):
+        label = number if entry.label is None else entry.label
+        what = entry.name or f"object {number}"
+        if not 1 <= label <= 65535 or any(other.label == label for other in found):
+            raise InputError(f"{path}: {what} has the label {label}: give each object its own, from 1.")
+        try:
+            prompts = tuple(_prompts(entry, file.unit, scan, path.parent))
+            checked_prompts(prompts, scan.grid)
+        except InputError as error:
+            raise InputError(f"{path}: {what}: {error}") from error
+        found.append(PromptedObject(label=label, name=entry.name, prompts=prompts))
+    return found
+
+
+def plain(objects: Sequence[FileObject]) -> Any:
+    """Objects as JSON values, for the report beside a mask."""
+    return json.loads(TypeAdapter(tuple[FileObject, ...]).dump_json(tuple(objects), exclude_defaults=True))
+
+
+def _prompts(entry: FileObject, unit: Unit, scan: "Volume", folder: Path) -> Iterator[Prompt]:
+    mm = unit == "mm"
+    for point in entry.points:
+        yield Point(position_mm=position_mm(point.at, "point", scan.grid, mm), positive=point.positive)
+    for box in entry.boxes:
+        first, last = (position_mm(corner, "box", scan.grid, mm) for corner in (box.first, box.last))
+        yield Box(corner_mm=first, opposite_mm=last)
+    for name in entry.masks:
+        yield mask_prompt(folder / name, scan)
+    for scribble in entry.scribbles:
+        yield from scribble_prompts(folder / scribble.file, scan, positive=scribble.positive)
+
+
+def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> Position:
+    """RAS mm of a position that is either in mm already, or a voxel (i, j, k) of the stored array."""
+    import numpy as np
+
+    if mm:
+        r, a, s = numbers
+        return float(r), float(a), float(s)
+    index = np.array(numbers[::-1])  # stored (i, j, k) is our (x, y, z)
+    if not grid.contains(index):
+        last = ",".join(str(n - 1) for n in grid.shape[::-1])
+        raise InputError(
+            f"{what}: lies outside the scan, whose voxels I,J,K run from 0,0,0 to {last}: "
+            "correct it, or say that it is in millimetres (--mm)."
+        )
+    r, a, s = (float(value) for value in grid.to_mm(index))
+    return r, a, s
+
+
+def mask_prompt(path: Path, scan: "Volume") -> Mask:
+    """The mask of a file as a prompt; InputError names the file if it is empty or on another grid."""
+    prompt = Mask(volume=read_labels(path))
+    try:
+        checked_prompts([prompt], scan.grid)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return prompt
+
+
+def scribble_prompts(path: Path, scan: "Volume", *, positive: bool) -> list[Point]:
+    """A scribble of a file as clicks; InputError names the file if it is empty or on another grid."""
+    drawn = mask_prompt(path, scan).volume
+    return clicks_of(drawn, positive=positive)

@@ -1,0 +1,145 @@
+"""Prompts of one scan as they stand on the command line, or in the file that it names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthfm3d.cli.prompt_files import (
+    CasePrompts,
+    FileObject,
+    PromptedObject,
+    mask_prompt,
+    plain,
+    position_mm,
+    prompted_objects,
+    read_prompt_file,
+    scribble_prompts,
+)
+from synthfm3d.errors import InputError
+from synthfm3d.prompts.prompt import Box, Point, Prompt
+from synthfm3d.segmentation.placement import checked_prompts
+from synthfm3d.volume import Grid, Volume
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptOptions:
+    """What ``synthfm3d segment`` was told; either a file, or options for one object.
+
+    Parameters
+    ----------
+    mm
+        Numbers of options are RAS millimetres, else voxels (i, j, k) of the stored array.
+    correct
+        An earlier mask of the object, which the prompts correct.
+    """
+
+    point: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    box: tuple[str, ...] = ()
+    mask: Path | None = None
+    scribble: Path | None = None
+    mm: bool = False
+    file: Path | None = None
+    correct: Path | None = None
+
+    @property
+    def by_option(self) -> bool:
+        return bool(self.point or self.negative or self.box or self.mask or self.scribble)
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Files that are read."""
+        files = (self.mask, self.scribble, self.file, self.correct)
+        return tuple(path for path in files if path is not None)
+
+    def said(self, scan: Path) -> dict[str, Any]:
+        """What was said, for the report beside a mask."""
+        if self.file is not None:
+            found = read_prompt_file(self.file)
+            return {"unit": found.unit, "objects": plain(self._of_file(scan))}
+        return {
+            "unit": "RAS mm" if self.mm else "voxel of the stored array",
+            "point": list(self.point),
+            "negative": list(self.negative),
+            "box": list(self.box),
+            "mask": None if self.mask is None else str(self.mask),
+            "scribble": None if self.scribble is None else str(self.scribble),
+            "correct": None if self.correct is None else str(self.correct),
+        }
+
+    def objects(self, scan: Path, volume: Volume) -> list[PromptedObject]:
+        """The prompted objects on a scan, checked; InputError for whatever cannot be used."""
+        if self.file is not None:
+            if self.by_option:
+                raise InputError("give prompts in a file, or as options, not both.")
+            found = prompted_objects(read_prompt_file(self.file), self._of_file(scan), volume, self.file)
+        else:
+            prompts = self._of_options(volume)
+            if not prompts:
+                raise InputError("nothing says where the object is: give --point, --box or --mask-prompt.")
+            checked_prompts(prompts, volume.grid, correcting=self.correct is not None)
+            found = [PromptedObject(label=1, name=None, prompts=tuple(prompts))]
+        if self.correct is not None and len(found) != 1:
+            raise InputError("--correct takes the prompts of one object.")
+        return found
+
+    def _of_file(self, scan: Path) -> tuple[FileObject, ...]:
+        assert self.file is not None
+        found = read_prompt_file(self.file)
+        return found.objects if found.cases is None else _of_case(self.file, found.cases, scan)
+
+    def _of_options(self, volume: Volume) -> list[Prompt]:
+        prompts: list[Prompt] = [
+            *_points(self.point, "--point", volume.grid, self.mm),
+            *_points(self.negative, "--negative", volume.grid, self.mm),
+            *_boxes(self.box, volume.grid, self.mm),
+        ]
+        if self.mask is not None:
+            prompts.append(mask_prompt(self.mask, volume))
+        if self.scribble is not None:
+            prompts.extend(scribble_prompts(self.scribble, volume, positive=True))
+        return prompts
+
+
+def _of_case(path: Path, cases: Mapping[str, CasePrompts], scan: Path) -> tuple[FileObject, ...]:
+    for name, case in cases.items():
+        if name == scan.name or scan.name.startswith(f"{name}."):
+            return case.objects
+    raise InputError(f"{path}: has no prompts for {scan.name}: it names {', '.join(list(cases)[:10])}.")
+
+
+def _points(texts: tuple[str, ...], option: str, grid: Grid, mm: bool) -> list[Prompt]:
+    return [
+        Point(
+            position_mm=position_mm(_numbers(text, option, 3), f"{option} {text}", grid, mm),
+            positive=option == "--point",
+        )
+        for text in texts
+    ]
+
+
+def _boxes(texts: tuple[str, ...], grid: Grid, mm: bool) -> list[Prompt]:
+    boxes: list[Prompt] = []
+    for text in texts:
+        numbers = _numbers(text, "--box", 6)
+        first, last = (position_mm(numbers[n : n + 3], f"--box {text}", grid, mm) for n in (0, 3))
+        boxes.append(Box(corner_mm=first, opposite_mm=last))
+    return boxes
+
+
+def spacing_zyx(text: str | None) -> tuple[float, float, float] | None:
+    if text is None:
+        return None
+    x, y, z = _numbers(text, "--spacing", 3)
+    return z, y, x
+
+
+def _numbers(text: str, option: str, count: int) -> list[float]:
+    try:
+        numbers = [float(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise InputError(f"{option} {text}: give {count} numbers with commas between them and no spaces.")
+    return numbers

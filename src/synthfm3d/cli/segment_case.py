@@ -1,0 +1,245 @@
+"""One scan of ``synthfm3d segment``: read, prompt, segment, and write masks with a report beside them."""
+
+import hashlib
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthfm3d import __version__
+from synthfm3d.cli.prompt_files import PromptedObject
+from synthfm3d.errors import InputError
+from synthfm3d.evaluation.models import ModelMethod
+from synthfm3d.io.atomic import check_writable, write_atomically
+from synthfm3d.io.read import ReadOptions, format_of, read, read_labels
+from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, write
+from synthfm3d.segmentation.objects import label_map
+from synthfm3d.segmentation.predictor import Segmentation
+from synthfm3d.segmentation.zoom import measured
+from synthfm3d.volume import Volume
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A scan, what is said about it, and where its mask goes.
+
+    Parameters
+    ----------
+    inputs
+        Other files that are read; none of them may be written over.
+    said
+        The prompts as the user gave them, for the report.
+    previous
+        An earlier mask that the prompts correct.
+    """
+
+    scan: Path
+    output: Path
+    options: ReadOptions = field(default_factory=ReadOptions)
+    inputs: tuple[Path, ...] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)
+    previous: Path | None = None
+    probabilities: bool = False
+    keep_identity: bool = False
+
+    @property
+    def report(self) -> Path:
+        return self.output.with_name(_stem(self.output) + ".json")
+
+    def check_outputs(self) -> None:
+        """Raise InputError now for what could not be written later."""
+        suffix = check_suffix(self.output)
+        for target in (self.output, self.report):
+            for path in (self.scan, *self.inputs):
+                if target.exists() and path.exists() and target.samefile(path):
+                    raise InputError(f"{target}: is an input: give the mask another name.")
+            check_writable(target)
+        _refuse_to_replace_others(self.report)
+        if suffix == ".dcm" and format_of(self.scan) != "dicom":
+            raise InputError(
+                f"{self.output}: a DICOM segmentation needs a DICOM scan: write .nii.gz, .nrrd or .mha."
+            )
+
+
+def read_case(case: Case) -> Volume:
+    """The scan; its doubts are kept in it and not shown twice."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return read(case.scan, case.options)
+
+
+def run_case(
+    case: Case, scan: Volume, objects: Sequence[PromptedObject], method: ModelMethod, model: str
+) -> dict[str, Any]:
+    """Segment the objects of a scan, write all files or none, and return the report."""
+    start = time.perf_counter()
+    found = {o.label: _segmented(case, scan, o, method) for o in objects}
+    labels = label_map(scan, found)
+    report = _report(case, scan, objects, found, labels, method, model)
+    report["seconds"] = round(time.perf_counter() - start, 2)
+    _write(case, scan, labels, objects, found, report)
+    return report
+
+
+def _segmented(case: Case, scan: Volume, prompted: PromptedObject, method: ModelMethod) -> Segmentation:
+    if case.previous is None:
+        return method.segmenter.segment_with_details(scan, prompted.prompts)
+    before = _before(case.previous, scan)
+    return method.segmenter.correct(scan, before, prompted.prompts, new=len(prompted.prompts))
+
+
+def _before(path: Path, scan: Volume) -> Segmentation:
+    """An earlier mask as something to correct: sure of itself, seen at three times its extent."""
+    mask = read_labels(path)
+    if not mask.grid.same_as(scan.grid, tolerance_mm=0.1 * min(scan.spacing_mm)) or not mask.voxels.any():
+        raise InputError(
+            f"{path}: is empty or does not lie on the voxels of the scan: name the mask of this scan."
+        )
+    inside = mask.voxels > 0
+    largest = int(inside.sum(axis=(1, 2)).argmax())
+    extent_mm = measured(inside[largest], scan.grid, largest)[1]
+    return Segmentation(
+        mask=scan.with_voxels(inside.astype(np.uint8)),
+        modality=scan.modality,
+        field_of_view_mm=3 * extent_mm,
+        warnings=(),
+        logits=scan.with_voxels(np.where(inside, 5, -5).astype(np.float16)),
+    )
+
+
+def _report(
+    case: Case,
+    scan: Volume,
+    objects: Sequence[PromptedObject],
+    found: Mapping[int, Segmentation],
+    labels: Volume,
+    method: ModelMethod,
+    model: str,
+) -> dict[str, Any]:
+    first = next(iter(found.values()))
+    doubts = dict.fromkeys(sentence for result in found.values() for sentence in result.warnings)
+    voxels = {o.label: int(np.count_nonzero(labels.voxels == o.label)) for o in objects}
+    voxel_ml = None if scan.third_axis == "time" else scan.grid.voxel_ml
+    return {
+        "mask": str(case.output),
+        "scan": _name_of_scan(case),
+        "frame": case.options.frame,
+        "prompts": dict(case.said),
+        "model": {"name": model, "weights_sha256": method.weights},
+        "modality": first.modality,
+        "field_of_view_mm": round(first.field_of_view_mm, 3),
+        "voxels": sum(voxels.values()),
+        "volume_ml": None if voxel_ml is None else round(sum(voxels.values()) * voxel_ml, 4),
+        "objects": [
+            {
+                "label": o.label,
+                "name": o.name,
+                "voxels": voxels[o.label],
+                "volume_ml": None if voxel_ml is None else round(voxels[o.label] * voxel_ml, 4),
+            }
+            for o in objects
+        ],
+        "warnings": [_without_path(case, sentence) for sentence in doubts],
+        "synthfm3d": __version__,
+    }
+
+
+def _name_of_scan(case: Case) -> str:
+    """The scan's path; of DICOM, which tends to be named after the patient, a hash of it unless allowed."""
+    if case.keep_identity or format_of(case.scan) != "dicom":
+        return str(case.scan)
+    return f"DICOM {hashlib.sha256(str(case.scan.resolve()).encode()).hexdigest()[:12]}"
+
+
+def _without_path(case: Case, sentence: str) -> str:
+    return sentence.replace(str(case.scan), _name_of_scan(case))
+
+
+def _write(
+    case: Case,
+    scan: Volume,
+    labels: Volume,
+    objects: Sequence[PromptedObject],
+    found: Mapping[int, Segmentation],
+    report: Mapping[str, Any],
+) -> None:
+    """All files or none: a mask that cannot be written leaves no report behind."""
+    origin = Origin(
+        path=case.scan,
+        series=case.options.series,
+        frame=case.options.frame,
+        names={o.label: o.name for o in objects if o.name},
+        keep_identity=case.keep_identity,
+    )
+    steps: list[tuple[Path, Callable[[Path], None]]] = []
+    text = (json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    steps.append((case.report, lambda path: write_atomically(path, text)))
+    if case.probabilities:
+        for label, result in found.items():
+            steps.append((_probability_name(case.output, label, len(found)), _probability_writer(result)))
+    steps.append((case.output, lambda path: write(labels, path, origin)))
+    written: list[Path] = []
+    try:
+        for path, save in steps:
+            save(path)
+            written.append(path)
+    except InputError:
+        for path in written:
+            with suppress(OSError):
+                path.unlink()
+        raise
+
+
+def _probability_writer(found: Segmentation) -> Callable[[Path], None]:
+    if found.logits is None:
+        raise InputError("this model keeps no probabilities: leave --probabilities out.")
+    logits = found.logits
+
+    def save(path: Path) -> None:
+        odds = np.exp(-np.abs(logits.voxels.astype(np.float32)))
+        probability = np.where(logits.voxels > 0, 1 / (1 + odds), odds / (1 + odds))
+        write(logits.with_voxels(probability.astype(np.float32)), path)
+
+    return save
+
+
+def _probability_name(output: Path, label: int, count: int) -> Path:
+    which = f"_{label}" if count > 1 else ""
+    suffix = check_suffix(output)
+    return output.with_name(f"{_stem(output)}{which}_probability{'.nii.gz' if suffix == '.dcm' else suffix}")
+
+
+def _stem(path: Path) -> str:
+    """The name without its ending."""
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.name
+
+
+def _refuse_to_replace_others(report: Path) -> None:
+    """InputError if there is a file in the report's place that is no such report."""
+    if not report.exists():
+        return
+    try:
+        found = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or "synthfm3d" not in found:
+        raise InputError(
+            f"{report}: is not the report of a mask, and one would replace it: give the mask another name."
+        )
+
+
+def summary(report: Mapping[str, Any]) -> str:
+    """One line for a person."""
+    ml = report["volume_ml"]
+    volume = "" if ml is None or math.isnan(ml) else f"{ml:.2f} ml, "
+    return f"{report['mask']}: {volume}{report['voxels']} voxels"

@@ -1,0 +1,91 @@
+"""Exactly the bytes that a header promises: never more memory than it claims, never fewer bytes unnoticed."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from synthfm3d.errors import InputError
+
+LARGEST_DEFLATE_RATIO = 1040
+"""Deflate cannot shrink data by more than 1032 to 1, so a header that claims more is wrong."""
+_CHUNK = 1 << 22
+
+Packing = Literal["raw", "gzip", "zlib"]
+
+
+def read_promised(path: Path, file: BinaryIO, promised: int, packing: Packing) -> bytearray:
+    """The ``promised`` bytes from the present place of a file, uncompressed.
+
+    A compressed stream is read to its very end, so that its checksum is compared.
+
+    Raises
+    ------
+    InputError
+        There are fewer bytes, or a compressed stream is damaged or holds more of them.
+    """
+    left = path.stat().st_size - file.tell()
+    most = left if packing == "raw" else left * LARGEST_DEFLATE_RATIO
+    if promised > most:
+        raise _truncated(path, promised, most)
+    content = bytearray()
+    try:
+        for chunk in _pieces(file, packing):
+            content += chunk[: promised - len(content)]
+            if packing == "raw" and len(content) == promised:
+                return content
+    except EOFError as error:
+        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: the compressed file is damaged ({error}): copy or download it again."
+        ) from error
+    if len(content) < promised:
+        raise _truncated(path, promised, len(content))
+    return content
+
+
+def _pieces(file: BinaryIO, packing: Packing) -> Iterator[bytes]:
+    if packing == "gzip":
+        with gzip.GzipFile(fileobj=file) as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+    elif packing == "raw":
+        while chunk := file.read(_CHUNK):
+            yield chunk
+    else:
+        inflate = zlib.decompressobj(wbits=47)  # zlib or gzip: MetaImage writers use both
+        while not inflate.eof:
+            # What did not fit into the last piece comes first: a bomb never swells in memory.
+            stored = inflate.unconsumed_tail or file.read(_CHUNK)
+            if not stored:
+                raise EOFError
+            yield inflate.decompress(stored, _CHUNK)
+
+
+def _truncated(path: Path, promised: int, held: int) -> InputError:
+    return InputError(
+        f"{path}: the file is truncated: its header promises {promised:,} bytes of voxels, "
+        f"it cannot hold more than {held:,}: copy or export it again."
+    )
+
+
+def beside(header: Path, name: str) -> Path:
+    """The data file that a header names, which must lie in the header's own folder or below it.
+
+    Raises
+    ------
+    InputError
+        The name leads out of the folder (also through a link), is a list or a pattern, or there is no
+        such file.
+    """
+    if "%" in name or name.split(" ")[0] == "LIST":
+        raise InputError(f"{header}: its voxels are spread over several files: convert it to one file first.")
+    folder = header.parent.resolve()
+    data = folder if "\0" in name else (folder / name).resolve()
+    if data == folder or not data.is_relative_to(folder):
+        raise InputError(f"{header}: its voxels lie outside of its own folder: this is not followed.")
+    if not data.is_file():
+        raise InputError(f"{header}: the file of its voxels, {name!r}, is not beside it: copy both.")
+    return data

@@ -1,0 +1,145 @@
+"""MetaImage files (``.mha``, ``.mhd``), the format of ITK; itk.org/Wiki/ITK/MetaIO/Documentation."""
+
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.atomic import write_atomically
+from synthfm3d.io.research_formats import (
+    HEADER_BYTES,
+    LPS_TO_RAS,
+    Layout,
+    check_regular,
+    little_endian,
+    load_voxels,
+    lps_matrix,
+    name_of,
+    words,
+)
+from synthfm3d.io.values import stored_voxels
+from synthfm3d.volume import Array, Modality, Volume
+
+_META_TYPES = {
+    "MET_CHAR": "i1",
+    "MET_UCHAR": "u1",
+    "MET_SHORT": "i2",
+    "MET_USHORT": "u2",
+    "MET_INT": "i4",
+    "MET_UINT": "u4",
+    "MET_LONG": "i4",
+    "MET_ULONG": "u4",
+    "MET_LONG_LONG": "i8",
+    "MET_ULONG_LONG": "u8",
+    "MET_FLOAT": "f4",
+    "MET_DOUBLE": "f8",
+}
+
+
+def load_metaimage(path: Path, *, frame: int | None = None, modality: Modality | None = None) -> Volume:
+    """The volume of a MetaImage, attached (``.mha``) or detached (``.mhd``), raw or compressed."""
+    with path.open("rb") as file:
+        start = file.read(HEADER_BYTES)
+        end = start.find(b"\n", start.find(b"ElementDataFile")) + 1 or len(start)
+        layout = _meta_layout(path, start[:end])
+        file.seek(end)
+        return load_voxels(path, file, layout, frame, modality)
+
+
+def write_metaimage(path: Path, volume: Volume) -> None:
+    """Write a volume as a compressed ``.mha``, whole or not at all, on its own grid.
+
+    Raises InputError for a sheared grid: the format keeps directions apart from spacing, and its
+    readers take directions that are not at right angles for an error.
+    """
+    voxels = stored_voxels(volume)
+    matrix = lps_matrix(volume)
+    spacing = np.sqrt((matrix[:, :3] ** 2).sum(axis=0))
+    directions = matrix[:, :3] / spacing
+    if np.abs(directions.T @ directions - np.eye(3)).max() > 1e-4:
+        raise InputError(
+            f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
+        )
+    packed = zlib.compress(little_endian(voxels), 4)
+    lines = [
+        "ObjectType = Image",
+        "NDims = 3",
+        "BinaryData = True",
+        "BinaryDataByteOrderMSB = False",
+        "CompressedData = True",
+        f"CompressedDataSize = {len(packed)}",
+        f"TransformMatrix = {words(directions.T.ravel())}",
+        f"Offset = {words(matrix[:, 3])}",
+        "CenterOfRotation = 0 0 0",
+        f"ElementSpacing = {words(spacing)}",
+        f"DimSize = {words(voxels.shape[::-1])}",
+        f"ElementType = {name_of(voxels.dtype, _META_TYPES)}",
+        "ElementDataFile = LOCAL",
+    ]
+    write_atomically(path, "\n".join([*lines, ""]).encode() + packed)
+
+
+def _meta_layout(path: Path, header: bytes) -> Layout:
+    pairs = (line.partition("=") for line in header.decode("latin-1").splitlines())
+    fields = {name.strip(): value.strip() for name, equals, value in pairs if equals}
+    try:
+        sizes = tuple(int(n) for n in fields["DimSize"].split())
+        rank, channels = int(fields["NDims"]), int(fields.get("ElementNumberOfChannels", "1"))
+        if rank != len(sizes) or rank not in (3, 4) or (rank == 4 and channels > 1):
+            raise ValueError(f"it has {rank} axes and {channels} channels, three and one are needed")
+        voxel_type = np.dtype(_META_TYPES[fields["ElementType"].removesuffix("_ARRAY")])
+        if "True" in (fields.get("BinaryDataByteOrderMSB"), fields.get("ElementByteOrderMSB")):
+            voxel_type = voxel_type.newbyteorder(">")
+        if fields.get("BinaryData", "True") != "True" or fields.get("HeaderSize", "0") not in ("0", "-1"):
+            raise ValueError("its voxels are text, or begin elsewhere")
+        scale = (
+            fields.get("ElementToIntensityFunctionSlope", "1"),
+            fields.get("ElementToIntensityFunctionOffset", "0"),
+        )
+        if tuple(float(word) for word in scale) != (1.0, 0.0):
+            raise ValueError("it scales its values")
+        matrix = _meta_matrix(path, fields, rank)
+        data_file = fields["ElementDataFile"]
+        check_regular(matrix)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as MetaImage ({error}): export it again.") from error
+    colour = channels > 1
+    return Layout(
+        sizes=(channels, *sizes) if colour else sizes,
+        spatial=(1, 2, 3) if colour else (0, 1, 2),
+        matrix=matrix,
+        voxel_type=voxel_type,
+        packing="zlib" if fields.get("CompressedData") == "True" else "raw",
+        data_file=None if data_file.upper() == "LOCAL" else data_file,
+        colour=colour,
+    )
+
+
+def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
+    def numbers(names: tuple[str, ...], count: int, default: Array | None) -> Array:
+        text = next((fields[name] for name in names if name in fields), None)
+        if text is None:
+            if default is None:
+                raise ValueError(f"it has no {names[0]}")
+            return default
+        found = np.array([float(word) for word in text.split()])
+        if found.size != count:
+            raise ValueError(f"{names[0]} should hold {count} numbers")
+        return found
+
+    turn = numbers(("TransformMatrix", "Rotation", "Orientation"), rank * rank, np.eye(rank).ravel())
+    origin = numbers(("Offset", "Position", "Origin"), rank, np.zeros(rank))
+    spacing = numbers(("ElementSpacing", "ElementSize"), rank, None)
+    if not {"TransformMatrix", "Rotation", "Orientation"} & set(fields):
+        warnings.warn(
+            f"{path}: it does not say how it lies in the patient: its orientation is unknown, "
+            "left and right may be swapped.",
+            stacklevel=6,
+        )
+    matrix = np.eye(4)
+    # Row n of the stored matrix is the direction of axis n.
+    directions = turn.reshape(rank, rank)[:3, :3].T * spacing[:3]
+    matrix[:3] = LPS_TO_RAS @ np.column_stack([directions, origin[:3]])
+    return matrix

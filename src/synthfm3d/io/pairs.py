@@ -1,0 +1,95 @@
+"""A scan and its label map: whether the two belong together."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from synthfm3d.errors import InputError
+from synthfm3d.intensity import assumed_modality
+from synthfm3d.volume import Volume
+
+_HOLDS_GAS = ("lung", "trachea", "colon", "bowel", "duodenum", "stomach", "esophagus", "oesophagus", "airway")
+_GAS_HU = -300.0
+_MOST_GAS = 0.5
+
+
+def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str] | None = None) -> Volume:
+    """The label map on the image's grid.
+
+    Parameters
+    ----------
+    where
+        The label file, for messages.
+    names
+        Names of the label values, if they are known; other values are warned of.
+
+    Raises
+    ------
+    InputError
+        Shapes differ, or the same shape lies elsewhere.
+
+    Warns
+    -----
+    UserWarning
+        The labels had no geometry and take that of the image; there are values without a name; a CT
+        structure lies in air, as if the labels were flipped or another patient's.
+    """
+    if labels.voxels.shape != image.voxels.shape:
+        raise InputError(
+            f"{where}: its labels have {_shape(labels)} voxels, the scan {_shape(image)}: "
+            "resample the labels onto the scan first."
+        )
+    if not labels.grid.same_as(image.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
+        if not _is_placeholder(labels):
+            raise InputError(
+                f"{where}: its labels ({_geometry(labels)}) lie elsewhere than the scan "
+                f"({_geometry(image)}): "
+                "resample the labels onto the scan first."
+            )
+        warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=2)
+        labels = replace(labels, affine=image.affine)
+    found = [int(value) for value in np.unique(labels.voxels) if value != 0]
+    if not found:
+        warnings.warn(f"{where}: every label is 0: there is no structure in it.", stacklevel=2)
+    if names and (unknown := sorted(set(found) - set(names))):
+        listed = ", ".join(str(value) for value in unknown[:10])
+        warnings.warn(f"{where}: label values without a name: {listed}.", stacklevel=2)
+    if assumed_modality(image) == "ct":
+        _warn_of_labels_in_air(image, labels, found, where, names or {})
+    return labels
+
+
+def _warn_of_labels_in_air(
+    image: Volume, labels: Volume, found: list[int], where: str, names: Mapping[int, str]
+) -> None:
+    count = np.bincount(labels.voxels.reshape(-1).astype(np.int64) * (labels.voxels.reshape(-1) > 0))
+    air = np.bincount(labels.voxels[image.voxels < _GAS_HU].astype(np.int64), minlength=len(count))
+    for value in found:
+        name = names.get(value, f"label {value}")
+        if value < 0 or any(word in name.lower() for word in _HOLDS_GAS):
+            continue
+        if air[value] > _MOST_GAS * count[value]:
+            warnings.warn(
+                f"{where}: {air[value] / count[value]:.0%} of {name} lies in air: are the labels flipped, or "
+                "of another patient?",
+                stacklevel=4,
+            )
+
+
+def _is_placeholder(labels: Volume) -> bool:
+    """Whether an affine is what programs write that know none: steps of one along the axes, from zero."""
+    steps = np.abs(labels.affine[:3, :3])
+    along_axes = np.allclose(np.sort(steps.ravel()), [0] * 6 + [1] * 3)
+    return bool(along_axes and np.allclose(labels.affine[:3, 3], 0))
+
+
+def _geometry(volume: Volume) -> str:
+    spacing = " × ".join(f"{mm:.4g}" for mm in volume.spacing_mm[::-1])
+    first = ", ".join(f"{mm:.4g}" for mm in volume.affine[:3, 3])
+    return f"{_shape(volume)} voxels of {spacing} mm from ({first})"
+
+
+def _shape(volume: Volume) -> str:
+    return " × ".join(str(n) for n in volume.voxels.shape[::-1])

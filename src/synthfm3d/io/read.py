@@ -1,0 +1,206 @@
+"""One way in for every scan: content decides what a file is, not the ending of its name."""
+
+import gzip
+import warnings
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.metaimage import load_metaimage
+from synthfm3d.io.nifti import load_nifti
+from synthfm3d.io.nifti_checks import what_it_is
+from synthfm3d.io.nrrd import load_nrrd
+from synthfm3d.io.plain import load_array, load_pictures, picture_files
+from synthfm3d.io.values import as_labels, repaired
+from synthfm3d.volume import Modality, Volume
+
+Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
+_START = 4096
+_FORCED_DICOM = (b"\x08\x00", b"\x02\x00")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a file may leave open, and only the user knows.
+
+    Parameters
+    ----------
+    frame
+        Which volume of several, from 0.
+    series
+        Which DICOM series of a folder: its number in the list that the error shows, or its UID.
+    modality
+        What the scan is.
+    spacing_mm
+        Voxel spacing along (z, y, x), for pictures and arrays, which have none.
+    allow_gaps
+        Interpolate over missing and uneven DICOM slices instead of refusing them.
+    cine
+        The third axis of a 3-D file is time.
+    """
+
+    frame: int | None = None
+    series: str | None = None
+    modality: Modality | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    allow_gaps: bool = False
+    cine: bool = False
+
+
+def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
+    """A scan of any format that is known here.
+
+    NIfTI-1 and -2, NRRD, MetaImage, a DICOM folder or file, a folder of PNG or JPEG slices, a NumPy
+    array.
+
+    Returns
+    -------
+    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Whatever was
+    repaired or assumed stands in its ``doubts``.
+
+    Raises
+    ------
+    InputError
+        It is no sound scan; the message names the file, what is wrong, and the way out.
+
+    Warns
+    -----
+    UserWarning
+        Each of the doubts.
+    """
+    path, options = Path(path), options or ReadOptions()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        volume = repaired(path, _load(path, options))
+    doubts = tuple(dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning))
+    for doubt in doubts:
+        warnings.warn(doubt, stacklevel=2)
+    if options.cine:
+        volume = replace(volume, third_axis="time")
+    return replace(volume, doubts=doubts)
+
+
+def read_labels(path: str | Path, options: ReadOptions | None = None) -> Volume:
+    """A label map or mask of any format, with integer voxels; see ``read``.
+
+    Labels stored as floats are rounded when they are within 0.001 of a whole number. Raises InputError
+    for other fractions and for NaN: the file is then an image or a probability.
+    """
+    path = Path(path)
+    return as_labels(path, _load(path, options or ReadOptions()))
+
+
+def format_of(path: Path) -> Format:
+    """What a file or folder holds, by its content; InputError for what is not known here."""
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file: check the path.")
+    if path.is_dir():
+        return _format_of_folder(path)
+    if not path.is_file():
+        raise InputError(f"{path}: is no regular file: name a file or a folder.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
+    start = _start(path)
+    if start.startswith(b"NRRD000"):
+        return "nrrd"
+    if _is_metaimage(start):
+        return "metaimage"
+    if start.startswith(b"\x93NUMPY") or (start.startswith(b"PK\x03\x04") and _holds_arrays(path)):
+        return "numpy"
+    if start[128:132] == b"DICM" or _is_bare_dicom(start):
+        return "dicom"
+    if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+        raise InputError(f"{path}: is a single picture: name the folder that holds all slices of the scan.")
+    if start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] == b"n+2\0":
+        return "nifti"
+    raise InputError(
+        f"{path}: is not a scan{what_it_is(start)}: NIfTI, NRRD, MetaImage, DICOM, PNG and JPEG folders and "
+        "NumPy arrays can be read."
+    )
+
+
+def _load(path: Path, options: ReadOptions) -> Volume:
+    kind = format_of(path)
+    try:
+        match kind:
+            case "nifti":
+                return load_nifti(path, frame=options.frame, modality=options.modality)
+            case "nrrd":
+                return load_nrrd(path, frame=options.frame, modality=options.modality)
+            case "metaimage":
+                return load_metaimage(path, frame=options.frame, modality=options.modality)
+            case "pictures":
+                return load_pictures(path, spacing_mm=options.spacing_mm, modality=options.modality)
+            case "numpy":
+                return load_array(path, spacing_mm=options.spacing_mm, modality=options.modality)
+            case "dicom":
+                from synthfm3d.io.dicom import load_dicom  # pydicom: an extra
+
+                return load_dicom(
+                    path,
+                    series=options.series,
+                    frame=options.frame,
+                    modality=options.modality,
+                    allow_gaps=options.allow_gaps,
+                )
+    except PermissionError as error:
+        raise InputError(f"{path}: cannot be read (permission denied): check its permissions.") from error
+
+
+def _format_of_folder(folder: Path) -> Format:
+    visible = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
+    if not visible:
+        raise InputError(f"{folder}: the folder is empty: name a folder of DICOM, PNG or JPEG slices.")
+    if picture_files(folder):
+        return "pictures"
+    files = [p for p in visible if p.is_file()]
+    if files and not any(_start(p)[128:132] == b"DICM" or _is_bare_dicom(_start(p)) for p in files[:50]):
+        named = [
+            p.name for p in files if p.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"))
+        ]
+        if named:
+            raise InputError(f"{folder}: is a folder of {len(named)} scans: name one of them.")
+    return "dicom"
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a file, uncompressed where it is a gzip file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_START)
+            if not start.startswith(b"\x1f\x8b"):
+                return start
+            file.seek(0)
+            with gzip.GzipFile(fileobj=file) as stream:
+                return stream.read(_START)
+    except EOFError as error:
+        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: the compressed file is damaged ({error}): copy or download it again."
+        ) from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{path}: cannot be read ({reason}): check its permissions.") from error
+
+
+def _is_metaimage(start: bytes) -> bool:
+    head = start.lstrip()[:64]
+    return head.startswith((b"ObjectType", b"NDims", b"Comment")) and b"ElementDataFile" in start
+
+
+def _is_bare_dicom(start: bytes) -> bool:
+    """DICOM without its preamble: a first element of group 2 or 8 with a plausible length."""
+    return start[:2] in _FORCED_DICOM and start[2:4] in (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x16\0")
+
+
+def _holds_arrays(path: Path) -> bool:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist()[:1000])
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False

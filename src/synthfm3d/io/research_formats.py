@@ -1,0 +1,120 @@
+"""What NRRD and MetaImage share: a header in words, then raw or deflated voxels.
+
+Both count voxels (i, j, k), first axis fastest, and place them in LPS millimetres (NRRD says so, or
+says RAS). We read them ourselves: SimpleITK, which the tests hold us to, believes headers, follows
+data files anywhere and refuses sheared grids.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.bounded import Packing, beside, read_promised
+from synthfm3d.io.values import SMALLEST_MM, check_size, luminance
+from synthfm3d.volume import Array, Modality, Volume
+
+HEADER_BYTES = 1 << 16
+"""More than the header of any sane file."""
+LPS_TO_RAS: Array = np.diag([-1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layout:
+    """What a header promises.
+
+    Parameters
+    ----------
+    sizes
+        Length of each stored axis, fastest first.
+    spatial
+        The three of them that are axes of space, fastest first.
+    matrix
+        (4, 4) from the index along ``spatial`` to RAS mm.
+    """
+
+    sizes: tuple[int, ...]
+    spatial: tuple[int, ...]
+    matrix: Array
+    voxel_type: np.dtype[np.generic]
+    packing: Packing
+    data_file: str | None
+    colour: bool = False
+
+
+def load_voxels(
+    path: Path, file: BinaryIO, layout: Layout, frame: int | None, modality: Modality | None
+) -> Volume:
+    if min(layout.sizes) < 1:
+        raise InputError(f"{path}: its header is damaged (sizes {layout.sizes}): export it again.")
+    promised = check_size(path, layout.sizes, layout.voxel_type.itemsize)
+    if layout.data_file is None:
+        content = read_promised(path, file, promised, layout.packing)
+    else:
+        data = beside(path, layout.data_file)
+        with data.open("rb") as voxels:
+            content = read_promised(data, voxels, promised, layout.packing)
+    array = np.frombuffer(content, layout.voxel_type).reshape(layout.sizes[::-1])
+    rank = len(layout.sizes)
+    # Stored axis n is array axis rank - 1 - n; the one that is not of space goes to the front.
+    array = np.moveaxis(array, [rank - 1 - n for n in layout.spatial[::-1]], [rank - 3, rank - 2, rank - 1])
+    kept = _one_frame(path, array, frame, layout, modality)
+    native = np.float32 if kept.dtype.kind == "f" else kept.dtype.newbyteorder("=")
+    return Volume(
+        voxels=np.ascontiguousarray(kept, dtype=native),
+        affine=layout.matrix[:, [2, 1, 0, 3]],
+        modality=modality,
+    )
+
+
+def _one_frame(
+    path: Path, array: Array, frame: int | None, layout: Layout, modality: Modality | None
+) -> Array:
+    """(z, y, x) of an array (z, y, x) or (frame, z, y, x)."""
+    if array.ndim == 3:
+        if frame not in (None, 0):
+            raise InputError(f"{path}: there is no frame {frame}: the file has only frame 0.")
+        return array
+    frames = array.shape[0]
+    if layout.colour and frames in (3, 4):
+        if modality != "us" or array.dtype != np.uint8:
+            raise InputError(
+                f"{path}: is a colour image: convert it to grey values, or say that it is ultrasound "
+                "(--modality us)."
+            )
+        return luminance(path, np.moveaxis(array[:3], 0, -1))
+    if frames > 1 and frame is None:
+        raise InputError(
+            f"{path}: is 4-D with {frames} frames: choose one with --frame 0 to --frame {frames - 1}."
+        )
+    if not 0 <= (frame or 0) < frames:
+        raise InputError(f"{path}: there is no frame {frame}: the file has 0 to {frames - 1}.")
+    return np.asarray(array[frame or 0])
+
+
+def check_regular(matrix: Array) -> None:
+    if not np.isfinite(matrix).all():
+        raise ValueError("its geometry holds numbers that are not finite")
+    scales = np.sqrt((matrix[:3, :3] ** 2).sum(axis=0))
+    if scales.min() < SMALLEST_MM or abs(np.linalg.det(matrix[:3, :3] / scales)) < 1e-4:
+        raise ValueError("two of its axes coincide, or one has no length")
+
+
+def lps_matrix(volume: Volume) -> Array:
+    """(3, 4): LPS mm of a stored index (i, j, k)."""
+    return np.asarray(LPS_TO_RAS @ volume.affine[:3, [2, 1, 0, 3]])
+
+
+def little_endian(voxels: Array) -> bytes:
+    return voxels.astype(voxels.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def name_of(voxel_type: np.dtype[np.generic], names: dict[str, str]) -> str:
+    code = f"{voxel_type.kind}{voxel_type.itemsize}"
+    return next(name for name, known in names.items() if known == code)
+
+
+def words(numbers: tuple[int, ...] | Array) -> str:
+    return " ".join(repr(n.item() if isinstance(n, np.generic) else n) for n in numbers)

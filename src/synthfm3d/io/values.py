@@ -1,0 +1,141 @@
+"""What is wrong or doubtful about voxel values, whatever file they came from."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from synthfm3d.errors import InputError
+from synthfm3d.intensity import assumed_modality
+from synthfm3d.volume import Array, Volume
+
+LARGEST_BYTES = 2**33
+"""Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
+SMALLEST_MM = 1e-4
+"""A tenth of a micrometre: smaller voxels are damage, or another unit."""
+SLOPES = (1e-20, 1e20)
+"""Scale factors beyond these are damage: float32 voxels would all become zero, or infinite."""
+LABEL_TOLERANCE = 1e-3
+"""A label stored as a float may be this far from a whole number (rounding of a scale factor)."""
+_INTEGERS = (np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+_COLOURED = 40
+_SAMPLES = 500_000
+
+
+def check_size(path: Path, shape: tuple[int, ...], bytes_each: int) -> int:
+    """Bytes of an array that a header claims; InputError before memory is asked for if it is too large."""
+    claimed = bytes_each
+    for n in shape:
+        claimed *= int(n)
+    if claimed > LARGEST_BYTES:
+        raise InputError(
+            f"{path}: its header claims {'x'.join(map(str, shape))} voxels, {claimed / 2**30:,.0f} GiB, "
+            f"more than the {LARGEST_BYTES / 2**30:.0f} GiB that are read: crop it, or export it again."
+        )
+    return claimed
+
+
+def repaired(path: Path, volume: Volume) -> Volume:
+    """An image that models can take: finite float32 or integers; warns of what was mended or looks odd."""
+    voxels = volume.voxels
+    if voxels.dtype.kind == "f":
+        voxels = _without_nonfinite(path, voxels.astype(np.float32, copy=False))
+    volume = volume.with_voxels(voxels)
+    for doubt in _doubts_about(volume):
+        warnings.warn(f"{path}: {doubt}", stacklevel=3)
+    return volume
+
+
+def _without_nonfinite(path: Path, voxels: Array) -> Array:
+    """NaN and infinity replaced by the smallest finite value, with a warning that counts them."""
+    finite = np.isfinite(voxels)
+    if finite.all():
+        return voxels
+    if not finite.any():
+        raise InputError(f"{path}: holds no finite number at all: export it again.")
+    warnings.warn(
+        f"{path}: {np.count_nonzero(~finite):,} voxels are NaN or infinite; they are read as the minimum.",
+        stacklevel=4,
+    )
+    return np.where(finite, voxels, voxels[finite].min())
+
+
+def _doubts_about(volume: Volume) -> list[str]:
+    low, high = float(volume.voxels.min()), float(volume.voxels.max())
+    if low == high:
+        return [f"every voxel is {low:g}: there is nothing to see in it."]
+    if assumed_modality(volume) != "ct":
+        return []
+    doubts = []
+    if low < -1500:
+        doubts.append(f"its smallest value is {low:g}, below air: padding outside the scanner's circle?")
+    if low > -200:
+        # Someone vouched for CT here; nothing in the values says so.
+        window = ", all between 0 and 255: already windowed?" if low >= 0 and high <= 255 else ""
+        doubts.append(
+            f"is said to be CT, but no value is below -200 HU{window or ': not in Hounsfield units?'}"
+        )
+    sample = volume.voxels.reshape(-1)[:: max(1, volume.voxels.size // _SAMPLES)]
+    body = sample[sample > (low + 300 if low > -200 else -300)]
+    if body.size and 800 < float(np.median(body)) < 1400:
+        doubts.append("its body has values around 1000 instead of 0: an offset of 1024 was not taken off?")
+    return doubts
+
+
+def as_labels(path: Path, volume: Volume) -> Volume:
+    """A label map with integer voxels; nearly whole floats are rounded.
+
+    Raises InputError for other fractions and for NaN: the file is then an image or a probability.
+    """
+    voxels = volume.voxels
+    if voxels.dtype.kind == "f":
+        rounded = np.rint(voxels)
+        if not np.isfinite(voxels).all() or np.abs(voxels - rounded).max() > LABEL_TOLERANCE:
+            raise InputError(
+                f"{path}: holds fractions, so it is not a label map: name the file of the labels."
+            )
+        voxels = smallest_integers(rounded)
+    return volume.with_voxels(voxels)
+
+
+def smallest_integers(voxels: Array) -> Array:
+    """Whole numbers in the smallest integer type that holds them all."""
+    low, high = int(voxels.min()), int(voxels.max())
+    for kind in _INTEGERS:
+        limits = np.iinfo(kind)
+        if limits.min <= low and high <= limits.max:
+            return voxels.astype(kind)
+    raise InputError(f"values from {low} to {high} fit no integer type.")
+
+
+def stored_voxels(volume: Volume) -> Array:
+    """Voxels (z, y, x) in the type in which they are stored.
+
+    Boolean as uint8; integers as the smallest type that holds them; floats as float32, but a CT of
+    whole Hounsfield units as int16.
+    """
+    voxels = volume.voxels
+    if voxels.dtype.kind == "b":
+        return voxels.astype(np.uint8)
+    if voxels.dtype.kind in "iu":
+        return smallest_integers(voxels)
+    limits = np.iinfo(np.int16)
+    fits = limits.min <= voxels.min() and voxels.max() <= limits.max
+    if volume.modality == "ct" and fits and (voxels == np.rint(voxels)).all():
+        return voxels.astype(np.int16)
+    return voxels.astype(np.float32)
+
+
+def luminance(path: Path, colours: Array) -> Array:
+    """Grey values uint8 (...) of colours uint8 (..., 3); warns how much of it was really coloured."""
+    grey = np.empty(colours.shape[:-1], np.uint8)
+    coloured = 0
+    for n, frame in enumerate(colours):  # one frame at a time: the float copy is three times as large
+        grey[n] = np.rint(frame.astype(np.float32) @ _LUMINANCE)
+        coloured += int(np.count_nonzero(frame.max(axis=-1).astype(int) - frame.min(axis=-1) > _COLOURED))
+    warnings.warn(
+        f"{path}: is a colour image; its luminance is used ({coloured / grey.size:.1%} of it is coloured).",
+        stacklevel=4,
+    )
+    return grey

@@ -1,0 +1,83 @@
+"""One way out for every volume: the ending of the name says the format."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.metaimage import write_metaimage
+from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.nrrd import write_nrrd
+from synthfm3d.volume import Volume
+
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".dcm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The DICOM series that a label map was made from; a DICOM segmentation (``.dcm``) refers to it.
+
+    Parameters
+    ----------
+    names
+        Names of the label values.
+    keep_identity
+        Copy the patient's identity into the segmentation.
+    """
+
+    path: Path
+    series: str | None = None
+    frame: int | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
+    keep_identity: bool = False
+
+
+def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> None:
+    """Write a volume on its own grid, whole or not at all: NIfTI, NRRD, MetaImage, DICOM segmentation.
+
+    Raises
+    ------
+    InputError
+        The ending is not known, the format cannot hold the volume, or the place cannot be written to.
+    """
+    path = Path(path)
+    match check_suffix(path):
+        case ".nrrd":
+            write_nrrd(path, _spatial(path, volume))
+        case ".mha":
+            write_metaimage(path, _spatial(path, volume))
+        case ".dcm":
+            from synthfm3d.io.dicom_seg import write_dicom_seg  # highdicom: an extra
+
+            if origin is None:
+                raise InputError(
+                    f"{path}: a DICOM segmentation refers to the DICOM series that it was made from, and the "
+                    "scan is none: write .nii.gz instead."
+                )
+            write_dicom_seg(
+                path,
+                volume,
+                origin.path,
+                series=origin.series,
+                frame=origin.frame,
+                names=origin.names,
+                keep_identity=origin.keep_identity,
+            )
+        case _:
+            write_nifti(path, volume)
+
+
+def check_suffix(path: str | Path) -> str:
+    """The ending of a name for ``write``; InputError if it is not known."""
+    path = Path(path)
+    name = path.name.lower()
+    for suffix in SUFFIXES:
+        if name.endswith(suffix) and len(name) > len(suffix):
+            return suffix
+    raise InputError(f"{path}: the name must end in one of {', '.join(SUFFIXES)}: rename it.")
+
+
+def _spatial(path: Path, volume: Volume) -> Volume:
+    if volume.third_axis == "time":
+        raise InputError(f"{path}: cannot say that its third axis is time: write .nii.gz instead.")
+    return volume

@@ -1,0 +1,212 @@
+"""Feeds damaged files to the readers for as long as one likes.
+
+    python tests/fuzz/readers.py --minutes 10
+
+Each case is a sound file with bytes changed, cut out, doubled or replaced, most of them in its header.
+It must be refused with an InputError or read as finite numbers, within seconds and bounded memory; a
+file whose voxels are all above zero must never be read as zeros. What breaks this is kept, and how to
+repeat it is printed; exit code 1 says so.
+"""
+
+import argparse
+import gzip
+import io
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import SimpleITK
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.read import ReadOptions, read
+from synthfm3d.randomness import stream
+
+SECONDS = 20
+MEMORY_BYTES = 6 << 30
+VOXELS = stream(0, "fuzz").integers(1, 100, size=(6, 40, 48)).astype(np.int16)
+OPTIONS = ReadOptions(spacing_mm=(2.0, 1.0, 1.0), frame=None)
+
+
+class TooSlow(Exception):
+    """A case took longer than ``SECONDS``."""
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--minutes", type=float, default=10)
+    arguments.add_argument("--cases", type=int, default=10**9)
+    arguments.add_argument("--first", type=int, default=0, help="number of the first case")
+    arguments.add_argument("--keep", type=Path, default=Path("fuzz-failures"))
+    given = arguments.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    signal.signal(signal.SIGALRM, _too_slow)
+    warnings.simplefilter("ignore")
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    end = time.monotonic() + 60 * given.minutes
+    outcomes: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        sound = sound_scans(Path(folder) / "sound")
+        number = given.first
+        while time.monotonic() < end and number < given.first + given.cases:
+            work = Path(folder) / "case"
+            outcomes[run(sound, number, work, given.keep)] += 1
+            number += 1
+    print(
+        f"{sum(outcomes.values())} cases: " + ", ".join(f"{n} {what}" for what, n in outcomes.most_common())
+    )
+    return int(outcomes["BROKEN"] > 0)
+
+
+def run(sound: list[Path], number: int, work: Path, keep: Path) -> str:
+    """One case; what it did."""
+    draw = stream(0, "fuzz", number)
+    source = sound[int(draw.integers(len(sound)))]
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(source, work)
+    files = sorted(path for path in work.rglob("*") if path.is_file())
+    damaged = files[int(draw.integers(len(files)))]
+    damaged.write_bytes(damage(damaged.read_bytes(), draw))
+    # A scan of one file is named; slices and headers with data beside them are read as a whole.
+    scan = next((p for p in files if p.suffix in (".nhdr", ".mhd")), files[0] if len(files) == 1 else work)
+    signal.alarm(SECONDS)
+    try:
+        volume = read(scan, OPTIONS)
+        assert np.isfinite(volume.voxels).all(), "numbers that are not finite"
+        assert volume.voxels.any(), "silent zeros"
+        return "read"
+    except InputError:
+        return "refused"
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        traceback.print_exc()
+        kept = keep / f"{number}-{source.name}"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(work, kept, dirs_exist_ok=True)
+        print(f"case {number} ({source.name}) broke: {kept}; repeat with --first {number} --cases 1")
+        return "BROKEN"
+    finally:
+        signal.alarm(0)
+
+
+def damage(content: bytes, draw: np.random.Generator) -> bytes:
+    """Bytes changed in one to four places; of a gzip file, mostly what is inside."""
+    if content.startswith(b"\x1f\x8b") and draw.random() < 0.8:
+        return gzip.compress(damage(gzip.decompress(content), draw), 1)
+    damaged = bytearray(content)
+    for _ in range(int(draw.integers(1, 5))):
+        if not damaged:
+            break
+        header = min(len(damaged), 1200)
+        place = int(draw.integers(header if draw.random() < 0.85 else len(damaged)))
+        length = int(draw.integers(1, 9))
+        match int(draw.integers(7)):
+            case 0:
+                damaged[place] = int(draw.integers(256))
+            case 1:
+                damaged[place] ^= 1 << int(draw.integers(8))
+            case 2:
+                damaged[place : place + length] = draw.bytes(length)
+            case 3:
+                extreme = [b"\0" * 4, b"\xff" * 4, b"\xff\xff\xff\x7f", b"9" * 4, b"-1  ", b"\x80\0\0\0"]
+                damaged[place : place + 4] = extreme[int(draw.integers(len(extreme)))]
+            case 4:
+                del damaged[place : place + length]
+            case 5:
+                damaged[place:place] = damaged[place : place + length]
+            case _:
+                del damaged[int(draw.integers(len(damaged))) :]
+    return bytes(damaged)
+
+
+def sound_scans(folder: Path) -> list[Path]:
+    """One folder for each way to store the same voxels."""
+    folder.mkdir(parents=True)
+
+    def place(name: str) -> Path:
+        (folder / name).mkdir()
+        return folder / name
+
+    affine = np.diag([-1.0, -1, 2, 1])
+    nib.save(nib.Nifti1Image(VOXELS.T, affine), place("nifti") / "scan.nii")
+    nib.save(nib.Nifti1Image(VOXELS.T, affine), place("nifti-gz") / "scan.nii.gz")
+    nib.save(nib.Nifti2Image(VOXELS.T, affine), place("nifti-2") / "scan.nii")
+    floats = VOXELS.astype(np.float32)
+    nib.save(nib.Nifti1Image(floats.T, affine), place("nifti-float") / "scan.nii")
+    image = SimpleITK.GetImageFromArray(VOXELS)
+    for name in ("scan.nrrd", "scan.nhdr", "scan.mha", "scan.mhd"):
+        for packed in (False, True):
+            SimpleITK.WriteImage(image, str(place(f"{name[5:]}-{packed}") / name), packed)
+    np.save(place("npy") / "scan.npy", VOXELS)
+    np.savez_compressed(place("npz") / "scan.npz", VOXELS)
+    pictures = place("png")
+    for z, values in enumerate(VOXELS[:3].astype(np.uint8)):
+        Image.fromarray(values).save(pictures / f"{z}.png")
+    for name, packed in (("dicom", False), ("dicom-j2k", True)):
+        series = place(name)
+        for z in range(len(VOXELS)):
+            (series / f"{z}.dcm").write_bytes(a_slice(z, packed))
+    (place("dicom-frames") / "scan.dcm").write_bytes(a_loop())
+    return sorted(folder.iterdir())
+
+
+def a_slice(z: int, packed: bool) -> bytes:
+    dataset = _dataset(f"1.2.3.{z + 1}")
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "CT", 1, z
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, 2 * z], [1, 0, 0, 0, 1, 0]
+    dataset.PixelSpacing, dataset.RescaleSlope, dataset.RescaleIntercept = [1, 1], 1, 0
+    dataset.Rows, dataset.Columns = VOXELS.shape[1:]
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+    dataset.PixelData = VOXELS[z].astype(np.uint16).tobytes()
+    if packed:
+        dataset.compress(JPEG2000Lossless)
+    return _stored(dataset)
+
+
+def a_loop() -> bytes:
+    dataset = _dataset("1.2.3.99")
+    dataset.Modality, dataset.NumberOfFrames = "US", len(VOXELS)
+    dataset.Rows, dataset.Columns = VOXELS.shape[1:]
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.PixelData = VOXELS.astype(np.uint8).tobytes()
+    return _stored(dataset)
+
+
+def _dataset(instance: str) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, instance
+    dataset.SeriesInstanceUID = "1.2.3"
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.PixelRepresentation = 0
+    return dataset
+
+
+def _stored(dataset: Dataset) -> bytes:
+    content = io.BytesIO()
+    dataset.save_as(content, enforce_file_format=True)
+    return content.getvalue()
+
+
+def _too_slow(*_: object) -> None:
+    raise TooSlow(f"more than {SECONDS} s")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""docs/inputs.md and the tests that it names stay in step."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROWS = [
+    [cell.strip() for cell in line.strip("|\n").split(" | ")]
+    for line in (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8").splitlines()
+    if re.match(r"\| \d+ \|", line)
+]
+
+
+def test_every_bad_input_has_one_row():
+    assert [int(row[0]) for row in ROWS] == list(range(1, 78))
+
+
+def test_every_row_has_a_policy():
+    assert {row[2] for row in ROWS} == {"reject", "repair", "accept"}
+
+
+def test_every_test_that_the_table_names_is_there():
+    missing = []
+    for row in ROWS:
+        file, name = row[-1].strip("`").split("::")
+        path = ROOT / "tests" / file
+        if not path.is_file() or f"\ndef {name}(" not in path.read_text(encoding="utf-8"):
+            missing.append(row[-1])
+    assert missing == []

@@ -1,0 +1,194 @@
+"""Corrections, several objects, and every step back and forth, on phantoms with a known answer."""
+
+import numpy as np
+import pytest
+
+from synthfm3d.errors import InputError
+from synthfm3d.prompts.prompt import Box, Point
+from synthfm3d.segmentation.objects import label_map
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.session import MOST_LOGITS, Session
+from synthfm3d.volume import Volume
+
+
+def dice(found, truth):
+    return 2 * np.count_nonzero((found > 0) & truth) / (np.count_nonzero(found) + np.count_nonzero(truth))
+
+
+def two_balls(offset):
+    """Radii of 10 mm, 40 mm apart."""
+    left = ((offset - [0, 0, -20]) ** 2).sum(axis=-1) <= 100
+    return left | (((offset - [0, 0, 20]) ** 2).sum(axis=-1) <= 100)
+
+
+@pytest.fixture(scope="session")
+def pair(phantom):
+    return phantom(two_balls, shape=(32, 80, 96), spacing_mm=(1.5, 1.0, 1.0))
+
+
+def click(scan, z, y, x, positive=True):
+    return Point(position_mm=tuple(scan.grid.to_mm(np.array([z, y, x]))), positive=positive)
+
+
+@pytest.fixture
+def session(pair, region_growing):
+    return Session(Segmenter(region_growing()), pair.scan)
+
+
+def test_each_object_has_its_own_prompts_and_its_own_label(session, pair):
+    session.add(click(pair.scan, 16, 40, 28), label=1)
+    session.add(click(pair.scan, 16, 40, 68), label=7)
+    labels = session.label_map()
+    assert set(np.unique(labels.voxels)) == {0, 1, 7}
+    left = np.arange(96) < 48
+    assert dice(labels.voxels == 1, pair.truth & left) > 0.85
+    assert dice(labels.voxels == 7, pair.truth & ~left) > 0.85
+    assert np.array_equal(labels.affine, pair.scan.affine)
+
+
+def test_undo_and_redo_give_the_very_masks_without_asking_the_model(session, pair):
+    first = session.add(click(pair.scan, 16, 40, 28))
+    second = session.add(click(pair.scan, 16, 40, 68))
+    looks = session.segmenter.model.looks
+    assert session.undo()
+    assert session.segmentations[1] is first
+    assert session.redo()
+    assert session.segmentations[1] is second
+    assert not session.redo()
+    assert session.undo()
+    assert session.undo()
+    assert not session.undo()
+    assert session.prompts == {}
+    assert not session.label_map().voxels.any()
+    assert session.segmenter.model.looks == looks
+
+
+def test_a_new_prompt_after_undo_ends_what_could_be_redone(session, pair):
+    session.add(click(pair.scan, 16, 40, 28))
+    session.undo()
+    session.add(click(pair.scan, 16, 40, 68))
+    assert not session.redo()
+
+
+def test_a_removed_prompt_leaves_the_result_of_the_others(session, pair):
+    alone = session.add(click(pair.scan, 16, 40, 28)).mask.voxels.copy()
+    session.add(click(pair.scan, 16, 40, 68))
+    assert np.array_equal(session.remove(1).mask.voxels, alone)
+    assert session.remove(0) is None
+    assert session.prompts == {}
+
+
+def test_a_prompt_that_cannot_be_used_changes_nothing(session, pair):
+    session.add(click(pair.scan, 16, 40, 28))
+    with pytest.raises(InputError, match="outside"):
+        session.add(Point(position_mm=(1e4, 0, 0)))
+    with pytest.raises(InputError, match="positive"):
+        session.add(click(pair.scan, 16, 40, 28, positive=False), label=2)
+    assert {label: len(prompts) for label, prompts in session.prompts.items()} == {1: 1}
+    session.undo()
+    assert session.prompts == {}
+
+
+def test_only_the_last_states_keep_their_logits(session, pair):
+    for x in range(24, 24 + MOST_LOGITS + 3):
+        session.add(click(pair.scan, 16, 40, x))
+    kept = [found for found in session._known.values() if found.logits is not None]
+    assert len(kept) == MOST_LOGITS
+    assert len(session._known) == MOST_LOGITS + 3
+
+
+class Erasing:
+    """Region growing that takes away the slices around a negative click."""
+
+    def __init__(self, growing):
+        self.growing, self.grid_shape, self.name = growing, growing.grid_shape, "erasing"
+        self.previous = []
+
+    def prepare(self, channels, spacing_mm):
+        return self.growing.prepare(channels, spacing_mm)
+
+    def logits(self, features, prompts, previous=None):
+        self.previous.append(previous)
+        logits = self.growing.logits(features, prompts)
+        for z, _, _ in prompts.negative:
+            logits[round(z) - 2 : round(z) + 3] = -5
+        return logits
+
+
+def column(offset):
+    """A column through the whole stack."""
+    return (offset[..., 1:] ** 2).sum(axis=-1) < 36
+
+
+def test_a_negative_click_far_from_the_first_mends_the_mask_there_and_onwards(phantom, region_growing):
+    tube = phantom(column, shape=(120, 64, 64), spacing_mm=(1.5, 1.0, 1.0))
+    model = Erasing(region_growing())
+    session = Session(Segmenter(model), tube.scan)
+    before = session.add(click(tube.scan, 20, 32, 32))
+    assert dice(before.mask.voxels, tube.truth) > 0.9
+    assert before.mask.voxels[100].any()
+    model.previous.clear()
+    after = session.add(click(tube.scan, 100, 32, 32, positive=False))
+    # The model saw what it corrects, and what was right is as good as it was.
+    assert model.previous[0] is not None
+    assert model.previous[0].max() > 0
+    assert not after.mask.voxels[100:].any()
+    assert dice(after.mask.voxels[:90], tube.truth[:90]) > 0.9
+
+
+def test_a_positive_click_adds_what_was_missed_and_keeps_the_rest(phantom, region_growing):
+    pair = phantom(two_balls, shape=(32, 80, 96), spacing_mm=(1.5, 1.0, 1.0))
+    session = Session(Segmenter(region_growing()), pair.scan)
+    first = session.add(click(pair.scan, 16, 40, 28)).mask.voxels > 0
+    both = session.add(click(pair.scan, 16, 40, 68)).mask.voxels > 0
+    assert dice(both, pair.truth) > 0.85
+    assert (both & first).sum() > 0.95 * first.sum()
+
+
+def test_a_box_segments_the_object_anew(session, pair):
+    session.add(click(pair.scan, 16, 40, 28))
+    low, high = pair.scan.grid.to_mm(np.array([[16, 30, 58], [16, 50, 78]]))
+    session.add(Box(corner_mm=tuple(low), opposite_mm=tuple(high)))
+    assert session.segmentations[1].mask.voxels[16, 40, 68]
+
+
+# ---------------------------------------------------------------- overlapping objects
+
+
+def test_the_likelier_object_has_the_voxel(session, pair):
+    found = session.add(click(pair.scan, 16, 40, 28))
+    z, y, x = np.argwhere(found.mask.voxels > 0)[0]
+    doubted = found.logits.voxels.copy()
+    doubted[z, y, x] = 0.1
+    from dataclasses import replace
+
+    less_sure = replace(found, logits=found.logits.with_voxels(doubted))
+    labels = label_map(pair.scan, {1: less_sure, 2: found})
+    assert labels.voxels[z, y, x] == 2
+    assert (labels.voxels[found.mask.voxels > 0] == 1).sum() == np.count_nonzero(found.mask.voxels) - 1
+
+
+def test_labels_above_255_get_the_room_they_need(session, pair):
+    found = session.add(click(pair.scan, 16, 40, 28))
+    assert label_map(pair.scan, {300: found}).voxels.max() == 300
+    with pytest.raises(ValueError, match="1 to 65535"):
+        label_map(pair.scan, {0: found})
+
+
+# ---------------------------------------------------------------- sequences
+
+
+def test_frames_of_a_sequence_stay_slices_whatever_their_affine_says(ball, region_growing):
+    affine = ball.scan.affine.copy()
+    affine[:3, 0] /= 100  # nothing to measure: time has no millimetres
+    cine = Volume(
+        voxels=ball.scan.voxels, affine=affine, modality="us", third_axis="time", doubts=("assumed",)
+    )
+    z = 20
+    found = Segmenter(region_growing()).segment_with_details(
+        cine, [Point(position_mm=tuple(cine.grid.to_mm(np.array([z, 40, 40]))))]
+    )
+    assert found.mask.third_axis == "time"
+    assert dice(found.mask.voxels[z], ball.truth[z]) > 0.8
+    assert np.isnan(found.volume_ml)
+    assert found.warnings[0] == "assumed"
