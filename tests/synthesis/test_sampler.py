@@ -11,6 +11,7 @@ from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
     ContrastSettings,
+    FamilyShares,
     LayoutShares,
     NoiseSettings,
     SynthesisSettings,
@@ -181,10 +182,9 @@ def test_every_labelled_layer_can_be_told_from_what_is_around_it():
         shown = abs if scene.modality == "mr" else float  # MR shows magnitudes
         innermost = {}
         for structure, tissues in zip(scene.anatomy.structures, scene.contrast.tissues, strict=True):
-            outer = innermost.get(structure.within or "body")
+            outside = -1000.0 if scene.modality == "ct" else 0.0
+            outer = innermost.get(structure.within or "body", outside)
             innermost[structure.name] = tissues[-1].mean
-            if structure.name == "body":
-                continue
             for n, (layer, tissue) in enumerate(zip(structure.layers, tissues, strict=True)):
                 same = n > 0 and layer.material == structure.layers[n - 1].material
                 if layer.label and not same:
@@ -253,6 +253,95 @@ def test_a_negative_index_is_refused():
         draw_scene(0, -1)
 
 
+def test_the_fluid_around_a_brain_is_not_its_white_matter():
+    for index in range(20):
+        scene = draw_scene(3, index, replace(only("head"), modalities=("ct", "mr")))
+        means = {
+            layer.name: tissue.mean
+            for layer, tissue in zip(
+                scene.anatomy.structures[0].layers, scene.contrast.tissues[0], strict=True
+            )
+        }
+        assert means["fluid"] != means["white matter"]
+
+
+def test_the_two_sides_of_the_heart_are_not_one_organ():
+    for index in range(30):
+        scene = draw_scene(3, index, replace(only("heart"), modalities=("ct", "mr")))
+        means = {
+            s.name: [t.mean for t in tissues]
+            for s, tissues in zip(scene.anatomy.structures, scene.contrast.tissues, strict=True)
+        }
+        assert means["right ventricle"][0] != means["left ventricle"][-1]
+
+
+def test_blood_and_bile_fill_what_is_named_after_them():
+    """Whatever wall or capsule surrounds them; only outermost layers have the signals of their organ."""
+    filled = {"aorta": "blood", "vena cava": "blood", "gallbladder": "fluid"}
+    seen = 0
+    for index in range(20):
+        for structure in draw_scene(4, index, only("abdomen")).anatomy.structures:
+            if structure.name in filled:
+                seen += 1
+                assert structure.layers[-1].material == filled[structure.name]
+    assert seen > 30
+
+
+def test_more_labels_than_a_byte_holds_are_refused_by_the_settings_that_ask_for_them():
+    crowded = AnatomySettings(
+        organs=(40, 40), twin_share=1.0, wall_share=1.0, lesion_share=1.0, distractor_share=0.0,
+        layouts=only("free").anatomy.layouts, size=(0.15, 0.2),
+        families=FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0),
+    )  # fmt: skip
+    settings = SynthesisSettings(anatomy=crowded, modalities=("ct",))
+    with pytest.raises(ValueError, match=r"anatomy\.organs"):
+        _ = [draw_scene(0, index, settings) for index in range(10)]
+
+
+def test_the_anatomy_does_not_shift_spacing_boundary_or_noise():
+    drawn = replace(only("free"), modalities=("ct",))
+    other = replace(drawn, anatomy=replace(drawn.anatomy, organs=(9, 9), twin_share=0.9))
+    for index in range(12):
+        one, two = draw_scene(8, index, drawn), draw_scene(8, index, other)
+        assert (one.spacing_mm, one.boundary, one.acquisition) == (
+            two.spacing_mm,
+            two.boundary,
+            two.acquisition,
+        )
+
+
+@pytest.mark.parametrize(
+    ("axis", "share", "kept"),
+    [
+        ("boundary", "shield_share", ("fade", "rim", "sub_slices")),
+        ("noise", "ct_ring_share", ("streak_hu", "metal_mm", "noise_hu")),
+    ],
+)
+def test_a_share_shifts_nothing_but_its_own_effect(axis, share, kept):
+    drawn = SynthesisSettings(modalities=("ct",))
+    without = replace(drawn, **{axis: replace(getattr(drawn, axis), **{share: 0.0})})
+    part = "acquisition" if axis == "noise" else axis
+    for index in range(30):
+        one, two = (getattr(draw_scene(8, index, s), part) for s in (drawn, without))
+        assert all(getattr(one, name) == getattr(two, name) for name in kept)
+
+
+def test_probes_are_a_choice_and_not_a_range():
+    for probes in (("phased", "curved"), ("curved", "phased"), ("circular",)):
+        settings = SynthesisSettings(modalities=("us",), noise=NoiseSettings(us_probes=probes))
+        assert {draw_scene(1, index, settings).acquisition.probe for index in range(12)} == set(probes)
+
+
+def test_no_noise_and_no_texture_can_be_asked_for():
+    settings = SynthesisSettings(
+        modalities=("ct",), noise=NoiseSettings(ct_noise_hu=(0.0, 0.0)),
+        contrast=ContrastSettings(ct_texture_hu=(0.0, 0.0)),
+    )  # fmt: skip
+    scene = draw_scene(1, 0, settings)
+    assert scene.acquisition.noise_hu == 0
+    assert all(t.texture == (0.0,) * 4 and t.cluster == 0 for ts in scene.contrast.tissues for t in ts)
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "named"),
     [
@@ -264,6 +353,22 @@ def test_a_negative_index_is_refused():
         (BoundarySettings, {"psf_pixels": (0.0, 1.0)}, "psf_pixels"),
         (NoiseSettings, {"mr_noise": (0.2, 0.1)}, "mr_noise"),
         (LayoutShares, {"trunk": -1.0}, "layout"),
+        (AnatomySettings, {"trunks": (300, 300)}, "trunks"),
+        (AnatomySettings, {"warp": (-1.0, -1.0)}, "warp"),
+        (AnatomySettings, {"size": (float("inf"), float("inf"))}, "size"),
+        (AnatomySettings, {"shape_noise": (0.0, 0.0)}, "shape_noise"),
+        (ContrastSettings, {"least_contrast": float("nan")}, "least_contrast"),
+        (ContrastSettings, {"ct_texture_hu": (0.0, 5.0)}, "ct_texture_hu"),
+        (BoundarySettings, {"fade": (-5.0, -2.0)}, "fade"),
+        (BoundarySettings, {"rim": (-50.0, 0.0)}, "rim"),
+        (NoiseSettings, {"us_probes": ()}, "us_probes"),
+        (NoiseSettings, {"ct_noise_hu": (-5.0, 5.0)}, "ct_noise_hu"),
+        (NoiseSettings, {"ct_slice_correlation": (0.9, 0.9)}, "ct_slice_correlation"),
+        (NoiseSettings, {"us_dynamic_range_db": (0.0, 0.0)}, "us_dynamic_range_db"),
+        (NoiseSettings, {"gamma": (0.0, 1.0)}, "gamma"),
+        (NoiseSettings, {"mr_kept": (2.0, 3.0)}, "mr_kept"),
+        (NoiseSettings, {"mr_motion_pixels": (-500, 500)}, "mr_motion_pixels"),
+        (NoiseSettings, {"us_ripple_db": -1.0}, "us_ripple_db"),
     ],
 )
 def test_impossible_ranges_are_refused_by_name(kind, change, named):

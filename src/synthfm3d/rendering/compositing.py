@@ -406,8 +406,8 @@ def _paint_layer(layer, deeper, distance, sharpness, t0, t1, t2, t3, per_shield,
         t = min(max(_f32(0.5) + inside * sharpness[x], _f32(0)), _f32(1))
         fraction = t * t * (_f32(3) - _f32(2) * t)
         if thickness < _f32(NO_END_MM):
-            t = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
-            fraction -= t * t * (_f32(3) - _f32(2) * t)
+            u = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
+            fraction -= u * u * (_f32(3) - _f32(2) * u)
         texture = (w0 * t0[x] + w1 * t1[x]) + (w2 * t2[x] + w3 * t3[x])
         texture += cluster * min(max(PATCH_EDGE * t3[x], _f32(-1)), _f32(1))
         if per_shield > _f32(0):

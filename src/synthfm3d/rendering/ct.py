@@ -44,11 +44,11 @@ def ct_tables(scene: Scene, acquisition: CtAcquisition) -> CtTables:
     rings = np.zeros(0, np.float32)
     if acquisition.ring_hu > 0:
         rings = np.empty(math.ceil(math.sqrt(height * height + width * width)) + 2, np.float32)
-        _fill(rings, np.uint32(_key(scene, "rings")))
+        _fill_white(rings, np.uint32(_key(scene, "rings")))
         rings *= _f32(acquisition.ring_hu)
     streaks = np.zeros(_DIRECTIONS, np.float32)
     if acquisition.streak_hu > 0:
-        _fill(streaks, np.uint32(_key(scene, "streaks")))
+        _fill_white(streaks, np.uint32(_key(scene, "streaks")))
     repeated = np.concatenate([tile] * (1 + -(-width // edge)), axis=1)[:, : edge + width]
     return CtTables(tile=np.ascontiguousarray(repeated), rings=rings, streaks=streaks)
 
@@ -67,7 +67,7 @@ def noise_tile(edge: int, peak: float, tile_key: int) -> Array:
     processors, are gone.
     """
     white = np.empty(edge * edge, np.float32)
-    _fill(white, np.uint32(tile_key))
+    _fill_white(white, np.uint32(tile_key))
     noise = white.reshape(edge, edge).astype(np.float64)
     if peak > 0:
         down, across = np.fft.fftfreq(edge)[:, None], np.fft.rfftfreq(edge)[None, :]
@@ -81,7 +81,7 @@ def noise_tile(edge: int, peak: float, tile_key: int) -> Array:
 
 
 @kernel
-def _fill(out, fill_key):
+def _fill_white(out, fill_key):
     for n in range(out.size):
         out[n] = hashed_normal(np.uint32(n), fill_key)
 

@@ -17,6 +17,9 @@ from synthfm3d.volume import Array
 _f32 = np.float32
 _EDGES = (64, 128, 256, 512)
 
+PLACES = 0x5851F42D
+"""Turns the key of a tile's contents into that of its places: no number of one serves the other."""
+
 
 def tile_edge(height: int, width: int) -> int:
     """Edge of the tiles of a slice, in pixels, a power of two; slices over 512 pixels repeat their tile."""
@@ -31,7 +34,7 @@ def texture_tile(height: int, width: int, std_pixels: float, key: int) -> Array:
     edge = tile_edge(height, width)
     axis = periodic_axis(edge, std_pixels)
     plane = np.empty((edge, edge + width), np.float32)
-    _fill(np.uint32(key), axis.nodes, axis.first, axis.weights, axis.columns, plane)
+    _fill_tile(np.uint32(key), axis.nodes, axis.first, axis.weights, axis.columns, plane)
     return plane
 
 
@@ -46,13 +49,14 @@ def tile_places(keys, nodes, edge, places):
     for z in range(slices):
         for tile in range(tiles):
             for k in range(copies):
-                word = mix(np.uint32(np.uint32(nodes[tile, z] + k) ^ keys[tile]))
+                key = np.uint32(keys[tile] ^ np.uint32(PLACES))
+                word = mix(np.uint32(np.uint32(nodes[tile, z] + k) ^ key))
                 places[z, tile, k, 0] = np.int64(np.uint32(word >> np.uint32(16)) & mask)
                 places[z, tile, k, 1] = np.int64(word & mask)
 
 
 @kernel
-def _fill(key, nodes, first, weights, columns, plane):
+def _fill_tile(key, nodes, first, weights, columns, plane):
     edge = first.size
     # Four nodes more than a period, so that interpolation never wraps.
     rows = np.empty((nodes + 4, edge), np.float32)

@@ -98,6 +98,7 @@ def _insonify(
     ringing = np.zeros((ring, beams), np.float32)
     here = np.zeros(beams, np.float32)
     before = np.zeros(beams, np.float32)
+    met = np.zeros(beams, np.float32)  # 1 from the first pixel that a beam meets
     haze_ends = _f32(0.25) * _f32(depths)
     for d in range(depths):
         pixels = pixel_of[d]
@@ -109,11 +110,12 @@ def _insonify(
             amplitude = here[b]
             strong = max(amplitude - _f32(REFLECTOR), _f32(0))
             row[b] = amplitude * left[b] + haze + old[b]
-            step = abs(amplitude - before[b]) if d > 0 else _f32(0)
+            step = abs(amplitude - before[b]) * met[b]
+            met[b] = max(met[b], _f32(1) if pixels[b] >= 0 else _f32(0))
             mirror_row[b] = specular * step * left[b]
             old[b] = reverberation * (old[b] + strong * left[b])
             gain = _f32(1) - shadow * strong
-            gain += enhancement if amplitude < _f32(FLUID) else _f32(0)
+            gain += enhancement * met[b] if amplitude < _f32(FLUID) else _f32(0)
             left[b] = min(left[b] * max(gain, _f32(0.05)), _f32(3))
             before[b] = amplitude
 

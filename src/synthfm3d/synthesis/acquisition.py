@@ -36,7 +36,7 @@ def draw_acquisition(
 
 
 def _calm(drawn: UltrasoundAcquisition) -> UltrasoundAcquisition:
-    """Speckle and nothing else."""
+    """The same probe, gain and speckle, and nothing that happens along its beams."""
     return replace(
         drawn,
         attenuation_db=0.0,
@@ -61,41 +61,44 @@ def _ct(draw: Draw, settings: NoiseSettings, size_mm: Position, pixel_mm: float)
         noise_peak_per_mm=peak,
         slice_correlation=draw.uniform(*settings.ct_slice_correlation),
     )
-    if draw.chance(settings.ct_ring_share):
-        centre = tuple(rounded(extent * (0.5 + draw.normal(0.02))) for extent in (height, width))
+    rings, metal = draw.apart("rings"), draw.apart("metal")
+    if rings.chance(settings.ct_ring_share):
+        centre = tuple(rounded(extent * (0.5 + rings.normal(0.02))) for extent in (height, width))
         plain = replace(
-            plain, ring_hu=draw.log_uniform(*settings.ct_ring_hu), ring_centre_mm=(centre[0], centre[1])
+            plain, ring_hu=rings.log_uniform(*settings.ct_ring_hu), ring_centre_mm=(centre[0], centre[1])
         )
-    if draw.chance(settings.ct_metal_share):
-        z, y, x = (rounded(extent * draw.uniform(0.25, 0.75)) for extent in (depth, height, width))
+    if metal.chance(settings.ct_metal_share):
+        z, y, x = (rounded(extent * metal.uniform(0.25, 0.75)) for extent in (depth, height, width))
         plain = replace(
             plain,
-            streak_hu=draw.log_uniform(*settings.ct_streak_hu),
+            streak_hu=metal.log_uniform(*settings.ct_streak_hu),
             metal_mm=(z, y, x),
-            metal_radius_mm=draw.uniform(1.0, 4.0),
-            metal_length_mm=rounded(depth * draw.uniform(0.05, 0.5)),
+            metal_radius_mm=metal.uniform(1.0, 4.0),
+            metal_length_mm=rounded(depth * metal.uniform(0.05, 0.5)),
         )
     return plain
 
 
 def _mr(draw: Draw, settings: NoiseSettings) -> MrAcquisition:
     plain = MrAcquisition(noise=draw.log_uniform(*settings.mr_noise), bias=draw.uniform(*settings.mr_bias))
-    if draw.chance(settings.mr_gibbs_share):
-        plain = replace(plain, kept=draw.uniform(*settings.mr_kept))
-    if draw.chance(settings.mr_ghost_share):
-        plain = replace(plain, ghost_period=draw.whole(2, 10), ghost=draw.uniform(*settings.mr_ghost))
-    if draw.chance(settings.mr_motion_share):
+    gibbs, ghosts, motion = (draw.apart(name) for name in ("gibbs", "ghosts", "motion"))
+    if gibbs.chance(settings.mr_gibbs_share):
+        plain = replace(plain, kept=gibbs.uniform(*settings.mr_kept))
+    if ghosts.chance(settings.mr_ghost_share):
+        plain = replace(plain, ghost_period=ghosts.whole(2, 10), ghost=ghosts.uniform(*settings.mr_ghost))
+    if motion.chance(settings.mr_motion_share):
         low, high = settings.mr_motion_pixels
-        y, x = (draw.whole(low, high) * (1 if draw.chance(0.5) else -1) for _ in range(2))
-        plain = replace(plain, motion_pixels=(y, x), motion_share=draw.uniform(0.1, 0.5))
-    return replace(plain, grey=_grey(draw, settings))
+        y, x = (motion.whole(low, high) * (1 if motion.chance(0.5) else -1) for _ in range(2))
+        plain = replace(plain, motion_pixels=(y, x), motion_share=motion.uniform(0.1, 0.5))
+    return replace(plain, grey=_grey(draw.apart("grey"), settings))
 
 
 def _grey(draw: Draw, settings: NoiseSettings) -> GreyMap:
+    gamma, levels = draw.log_uniform(*settings.gamma), draw.pick((32, 64, 128, 256))
     return GreyMap(
-        gamma=draw.log_uniform(*settings.gamma) if draw.chance(settings.gamma_share) else 1.0,
+        gamma=gamma if draw.chance(settings.gamma_share) else 1.0,
         inverted=draw.chance(settings.inverted_share),
-        levels=draw.pick((32, 64, 128, 256)) if draw.chance(settings.quantised_share) else 0,
+        levels=levels if draw.chance(settings.quantised_share) else 0,
     )
 
 
@@ -119,21 +122,22 @@ def _ultrasound(
         enhancement=draw.uniform(*settings.us_enhancement),
         specular=draw.uniform(*settings.us_specular),
     )
-    if draw.chance(settings.us_reverberation_share):
+    ringing, haze, beams = (draw.apart(name) for name in ("reverberation", "clutter", "lost beams"))
+    if ringing.chance(settings.us_reverberation_share):
         plain = replace(
             plain,
-            reverberation=draw.uniform(0.2, 0.75),
-            ring_mm=rounded(pixel_mm * draw.uniform(3.0, 12.0)),
+            reverberation=ringing.uniform(0.2, 0.75),
+            ring_mm=rounded(pixel_mm * ringing.uniform(3.0, 12.0)),
         )
-    if draw.chance(settings.us_clutter_share):
-        plain = replace(plain, clutter=draw.log_uniform(0.02, 0.3))
-    if draw.chance(settings.us_lost_beams_share):
+    if haze.chance(settings.us_clutter_share):
+        plain = replace(plain, clutter=haze.log_uniform(0.02, 0.3))
+    if beams.chance(settings.us_lost_beams_share):
         lost = [
-            (draw.uniform(0.0, 1.0), draw.uniform(0.03, 0.12), draw.uniform(3.0, 18.0))
-            for _ in range(draw.whole(1, 3))
+            (beams.uniform(0.0, 1.0), beams.uniform(0.03, 0.12), beams.uniform(3.0, 18.0))
+            for _ in range(beams.whole(1, 3))
         ]
         plain = replace(plain, lost_beams=tuple(lost))
-    return replace(plain, grey=_grey(draw, settings))
+    return replace(plain, grey=_grey(draw.apart("grey"), settings))
 
 
 def _probe(draw: Draw, kind: Probe, size_mm: Position) -> UltrasoundAcquisition:

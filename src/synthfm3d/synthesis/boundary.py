@@ -24,9 +24,11 @@ def draw_boundary(
     pixel = spacing_mm[1]
     thickness = spacing_mm[0] * draw.uniform(*settings.thickness)
     in_plane = draw.log_uniform(*settings.psf_pixels)
-    shield = draw.uniform(*settings.shield_pixels) if draw.chance(settings.shield_share) else 0.0
-    fade = draw.uniform(*settings.fade) if draw.chance(settings.fade_share) else 0.0
-    rim = draw.uniform(*settings.rim) if draw.chance(settings.rim_share) else 0.0
+    # Drawn first and kept or not: no share shifts what comes after it.
+    shield, fade, rim = (draw.uniform(*r) for r in (settings.shield_pixels, settings.fade, settings.rim))
+    shield *= draw.chance(settings.shield_share)
+    fade *= draw.chance(settings.fade_share)
+    rim *= draw.chance(settings.rim_share)
     averaged = draw.chance(settings.averaged_share) and spacing_mm[0] > _THICK * pixel
     if settings.mode == "off":
         averaged = False

@@ -66,22 +66,15 @@ def draw_contrast(
     shared = {m: mean(Draw(seed, place, "contrast", m), _layer_of(m)) for m in HOUNSFIELD if m not in _VARIED}
     least = settings.least_contrast * _spread(modality, acquisition, texture)
 
-    background = anatomy.structures[0].layers[-1]
-    around = shared.get(background.material)
-    if around is None:
-        around = mean(Draw(seed, place, "contrast", "background"), background)
     tissues: list[tuple[Tissue, ...]] = []
-    innermost = {"body": around}
-    for number, structure in enumerate(anatomy.structures):
-        own = Draw(seed, place, "contrast", _paired_name(structure.name))
+    innermost: dict[str, float] = {}
+    for structure in anatomy.structures:
+        own = Draw(seed, place, "contrast", *_stream_of(structure))
         if settings.mode == "off":
             tissues.append(_two_tone(structure, modality))
             continue
-        if number == 0:
-            signals = [shared.get(layer.material, around) for layer in structure.layers]
-        else:
-            outer = innermost[structure.within or "body"]
-            signals = _signals(own, structure, mean, shared, outer, least, modality)
+        outer = innermost.get(structure.within or "body", _OUTSIDE[modality])
+        signals = _signals(own, structure, mean, shared, outer, least, modality)
         innermost[structure.name] = signals[-1]
         tissues.append(_painted(own, structure.layers, signals, modality, texture))
     fields = tuple(rounded(pixels * grain * pixel_mm) for pixels in _TEXTURE_PIXELS)
@@ -95,6 +88,11 @@ def draw_contrast(
 
 def _layer_of(material: Material) -> Layer:
     return Layer(name=material, depth_mm=0.0, label=0, material=material)
+
+
+def _stream_of(structure: Structure) -> tuple[str, ...]:
+    """Name of a structure's stream: organs that are paired, and of the same materials, share it."""
+    return _paired_name(structure.name), *(layer.material for layer in structure.layers)
 
 
 def _paired_name(name: str) -> str:
@@ -119,6 +117,8 @@ def _real_tissues(draw: Draw, modality: Modality) -> Mean:
 
         def hounsfield(own: Draw, layer: Layer) -> float:
             organ = HOUNSFIELD_OF_ORGANS.get(_paired_name(layer.name))
+            if layer.depth_mm > 0 or layer.material not in ("parenchyma", "blood"):
+                organ = None
             return own.uniform(*(organ or HOUNSFIELD[layer.material])[phase])
 
         return hounsfield
@@ -241,5 +241,5 @@ def _painted(
 
 def _two_tone(structure: Structure, modality: Modality) -> tuple[Tissue, ...]:
     """Contrast off: all labelled layers alike and bright, all others alike and dark, no texture."""
-    bright, dark = {"ct": (150.0, 0.0), "mr": (0.8, 0.3), "us": (0.3, 0.05)}[modality]
+    bright, dark = {"ct": (150.0, 0.0), "mr": (0.8, 0.3), "us": (0.3, 0.1)}[modality]
     return tuple(Tissue(mean=bright if layer.label else dark) for layer in structure.layers)

@@ -23,13 +23,21 @@ class Draw:
     """The parameters of one named place, for example ``Draw(seed, index, "vessels")``."""
 
     def __init__(self, seed: int, *place: str | int) -> None:
+        self._seed, self._place = seed, place
         self._generator = stream(seed, *place)
+
+    def apart(self, name: str) -> "Draw":
+        """The parameters of a place within this one, which shift nothing else."""
+        return Draw(self._seed, *self._place, name)
 
     def uniform(self, low: float, high: float) -> float:
         return rounded(self._generator.uniform(low, high))
 
     def log_uniform(self, low: float, high: float) -> float:
-        """Every factor between ``low`` and ``high`` is equally likely; both must be positive."""
+        """Every factor between ``low`` and ``high`` is equally likely; both must be positive, or both 0."""
+        if low == high:
+            self._generator.uniform()
+            return rounded(low)
         return rounded(low * math.exp(self._generator.uniform(0.0, math.log(high / low))))
 
     def normal(self, std: float) -> float:

@@ -54,9 +54,10 @@ class Sequence:
 
 
 def draw_sequence(draw: Draw) -> Sequence:
-    """T1- and T2-weighted, balanced and inversion-recovery sequences; fat suppressed in a third.
+    """T1- and T2-weighted, balanced and inversion-recovery sequences.
 
-    One in four gradient echoes is taken when fat and water are opposed.
+    Fat is suppressed in a third of the spoiled gradient echoes and spin echoes; of the other gradient
+    echoes one in four is taken when fat and water are opposed.
     """
     fat = draw.uniform(0.0, 0.2) if draw.chance(0.33) else 1.0
     opposed = draw.chance(0.25)
@@ -118,7 +119,7 @@ def mr_signal(sequence: Sequence, t1_ms: float, t2_ms: float, density: float) ->
 
 
 def mr_means(draw: Draw, sequence: Sequence) -> dict[Material, float]:
-    """Signal of each material, the brightest of the body's at 0.5-1; relaxation jittered by 15 %."""
+    """Signal of each material, the third brightest at 0.5 to 0.95, none over 1.6; relaxation is jittered."""
     signals: dict[Material, float] = {}
     for material, (t1, t2, density) in RELAXATION_MS.items():
         jitter = [draw.log_uniform(0.85, 1.18) for _ in range(3)]

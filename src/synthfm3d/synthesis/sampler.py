@@ -1,7 +1,10 @@
 """``draw_scene``: seed and index in, one scene out.
 
-The four axes have streams of their own: what one draws does not shift another, and each can be
-fixed or switched off alone.
+The four axes have streams of their own: what one draws does not shift another's, and each can be
+fixed or switched off alone. Three things follow from others all the same: whole bodies choose their
+pixels, contrast is drawn until it is seen through the noise, and shapes are measured by the field of
+view. A fixed axis is the same in all volumes where these are (``modalities``, ``pixel_mm``,
+``anisotropy``, ``noise.mode``).
 """
 
 from dataclasses import replace
@@ -40,12 +43,13 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
     modality = plan.pick(settings.modalities)
     timed = settings.third_axis == "time"
     layout = draw_layout(seed, _place(index, settings.anatomy.mode), settings.anatomy)
-    pixel = plan.log_uniform(*settings.pixel_mm)
+    pixel, anisotropy = plan.log_uniform(*settings.pixel_mm), plan.log_uniform(*settings.anisotropy)
+    share = plan.uniform(0.0, 1.0)
     if layout in _BODIES_MM and modality != "us" and not timed:
-        field = plan.uniform(*_BODIES_MM[layout])
+        least, most = _BODIES_MM[layout]
         low, high = settings.pixel_mm
-        pixel = rounded(min(max(field / min(settings.shape[1:]), low), high))
-    between = rounded(min(pixel * plan.log_uniform(*settings.anisotropy), max(_THICKEST_MM, pixel)))
+        pixel = rounded(min(max((least + share * (most - least)) / min(settings.shape[1:]), low), high))
+    between = rounded(min(pixel * anisotropy, max(_THICKEST_MM, pixel)))
     spacing: Position = (1.0 if timed else between, pixel, pixel)
     size = (settings.shape[0] * spacing[0], settings.shape[1] * pixel, settings.shape[2] * pixel)
 

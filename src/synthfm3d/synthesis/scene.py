@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from synthfm3d.volume import Modality, Position, ThirdAxis
 
+MOST_LABELS = 255
+"""Labels are stored in a byte, and 0 is unlabelled."""
 TEXTURES = 4
 """How many texture fields, from fine to coarse, a tissue mixes."""
 
@@ -346,8 +348,8 @@ class UltrasoundAcquisition:
         Uncompensated loss from the nearest to the farthest echo, negative if overcompensated; and gains
         at evenly spaced depths on top of it.
     shadow, enhancement
-        Share of the beam's amplitude that one millimetre of a strong reflector takes away, and share that
-        one millimetre of fluid leaves too much.
+        Share of the beam's amplitude that one millimetre of a reflector takes away, times by how much its
+        echo exceeds 0.7; and share that one millimetre of fluid leaves too much.
     specular
         Mirrored echo of a boundary across the beam, over the step in amplitude.
     reverberation, ring_mm
@@ -383,6 +385,7 @@ class UltrasoundAcquisition:
 
 
 Acquisition = CtAcquisition | MrAcquisition | UltrasoundAcquisition
+_ACQUISITIONS: dict[Modality, type] = {"ct": CtAcquisition, "mr": MrAcquisition, "us": UltrasoundAcquisition}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +415,18 @@ class Scene:
     boundary: Boundary
     acquisition: Acquisition
     third_axis: ThirdAxis = "space"
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1 or min(self.spacing_mm) <= 0:
+            raise ValueError(f"shape and spacing_mm must be positive, got {self.shape}, {self.spacing_mm}.")
+        layers = [len(structure.layers) for structure in self.anatomy.structures]
+        if not layers or layers != [len(tissues) for tissues in self.contrast.tissues]:
+            raise ValueError("contrast.tissues must have one tissue for each layer of each structure.")
+        labels = [layer.label for structure in self.anatomy.structures for layer in structure.layers]
+        if not 0 <= min(labels) <= max(labels) <= MOST_LABELS:
+            raise ValueError(f"labels must lie within 0 and {MOST_LABELS}, got up to {max(labels)}.")
+        if not isinstance(self.acquisition, _ACQUISITIONS[self.modality]):
+            raise ValueError(f"a scene of modality {self.modality} cannot have a {type(self.acquisition)}.")
 
     def label_names(self) -> dict[int, str]:
         """Label value -> name of the layer that carries it (the first, where layers share it)."""

@@ -5,6 +5,7 @@ volume to volume (``drawn``), drawn once for a seed and kept (``fixed``), or red
 thing (``off``), so that an ablation is one setting.
 """
 
+import math
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -17,14 +18,46 @@ Mode = Literal["drawn", "fixed", "off"]
 Range = tuple[float, float]
 
 
-def _check_ranges(settings: object) -> None:
-    """Every pair of numbers is a range; every share lies between 0 and 1."""
+def _check_ranges(
+    settings: object, *, positive: tuple[str, ...] = (), signed: tuple[str, ...] = (), **most: float
+) -> None:
+    """Refuse by name what no range, share or number can be.
+
+    Parameters
+    ----------
+    positive
+        Names of log-uniform ranges: above 0.
+    signed
+        Names of those that may be negative; all others are 0 or more.
+    most
+        Largest value of some.
+    """
     for field in fields(settings):  # type: ignore[arg-type]
-        value = getattr(settings, field.name)
-        if isinstance(value, tuple) and len(value) == 2 and not value[0] <= value[1]:
-            raise ValueError(f"{field.name} must be a range low <= high, got {value}.")
-        if field.name.endswith("_share") and not 0 <= value <= 1:
-            raise ValueError(f"{field.name} must lie between 0 and 1, got {value}.")
+        name, value = field.name, getattr(settings, field.name)
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not numbers:
+            raise ValueError(f"{name} must not be empty.")
+        if any(isinstance(number, bool | str) or not isinstance(number, int | float) for number in numbers):
+            continue
+        if not all(math.isfinite(number) for number in numbers):
+            raise ValueError(f"{name} must be finite, got {value}.")
+        if len(numbers) == 2 and not numbers[0] <= numbers[1]:
+            raise ValueError(f"{name} must be a range low <= high, got {value}.")
+        if name.endswith("_share") and not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1, got {value}.")
+        if name not in signed and min(numbers) < 0:
+            raise ValueError(f"{name} must not be negative, got {value}.")
+        if name in positive and min(numbers) == 0:
+            raise ValueError(f"{name} must be above 0, got {value}.")
+        if name in _ALL_OR_NOTHING and numbers[0] == 0 < numbers[1]:
+            raise ValueError(f"{name} is log-uniform: from above 0, or (0, 0) for none, got {value}.")
+        if name in most and max(numbers) > most[name]:
+            raise ValueError(f"{name} must be {most[name]:g} at most, got {value}.")
+
+
+_ALL_OR_NOTHING = (
+    "ct_texture_hu", "mr_texture", "us_texture", "ct_noise_hu", "mr_noise", "ct_ring_hu", "ct_streak_hu",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +99,9 @@ class AnatomySettings:
     Parameters
     ----------
     organs
-        Fewest and most organs.
+        Fewest and most organs of trunk, head and free layouts; up to twice as many in a stack that is
+        deeper than it is wide. The abdomen and the heart have organs of their own, and over time there
+        is the heart alone: of the settings below only ``shape_noise`` and ``warp`` reach it there.
     size, large_size, large_share
         Mean radius of organs; and, for this share of volumes, of one large organ.
     roughness
@@ -114,11 +149,17 @@ class AnatomySettings:
     warp: Range = (0.005, 0.03)
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
-        if not 1 <= self.organs[0] <= self.organs[1] <= MOST_ORGANS:
-            raise ValueError(f"organs must be a range within 1 and {MOST_ORGANS}, got {self.organs}.")
-        if self.size[0] <= 0 or self.large_size[0] <= 0 or self.roughness[0] <= 0:
-            raise ValueError("size, large_size and roughness are log-uniform: their bounds must be positive.")
+        _check_ranges(
+            self,
+            positive=("organs", "size", "large_size", "roughness", "shape_noise"),
+            organs=MOST_ORGANS,
+            trunks=20,
+            trees=20,
+            fillers=60,
+            size=2,
+            large_size=2,
+            warp=0.2,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +188,7 @@ class ContrastSettings:
     least_contrast: float = 0.8
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
+        _check_ranges(self, positive=("grain",), least_contrast=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,11 +223,9 @@ class BoundarySettings:
     rim: Range = (-0.5, 0.6)
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
-        if self.psf_pixels[0] <= 0:
-            raise ValueError(
-                f"psf_pixels is log-uniform: its bounds must be positive, got {self.psf_pixels}."
-            )
+        _check_ranges(self, positive=("psf_pixels",), signed=("rim",))
+        if not -1 <= self.rim[0] <= self.rim[1] <= 1:
+            raise ValueError(f"rim must lie between -1 and 1, got {self.rim}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +293,17 @@ class NoiseSettings:
     quantised_share: float = 0.15
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
+        _check_ranges(
+            self,
+            positive=("us_speckle_pixels", "us_dynamic_range_db", "gamma", "mr_kept"),
+            signed=("us_gain_db", "us_attenuation_db"),
+            ct_slice_correlation=0.5,
+            mr_kept=1,
+            mr_ghost=1,
+            mr_bias=1,
+            us_speckle_pixels=3,
+            us_widening=1.9,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,5 +347,5 @@ class SynthesisSettings:
             raise ValueError(f"modalities must be some of {', '.join(MODALITIES)}, got {self.modalities}.")
         for name in ("pixel_mm", "anisotropy"):
             low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise ValueError(f"{name} must be a range 0 < low <= high, got ({low}, {high}).")
+            if not 1e-3 <= low <= high <= 1e3:
+                raise ValueError(f"{name} must be a range within 0.001 and 1000, got ({low}, {high}).")

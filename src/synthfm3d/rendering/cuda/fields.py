@@ -5,6 +5,7 @@ from torch import Tensor
 
 from synthfm3d.rendering.cuda.hashing import hashed_normal, mix, shifted, signed
 from synthfm3d.rendering.fields import SplineAxis
+from synthfm3d.rendering.tiles import PLACES
 from synthfm3d.volume import Array
 
 Axes = tuple[SplineAxis, SplineAxis, SplineAxis]
@@ -49,7 +50,7 @@ def tiled_field(tile: Tensor, key: int, along_z: SplineAxis, slices: range, heig
     weights = torch.as_tensor(along_z.weights[at], device=device)
 
     def moved(k: int) -> Tensor:
-        word = mix((node + k) ^ signed(key))
+        word = mix((node + k) ^ signed(key ^ PLACES))
         copy = moved_tile(tile, shifted(word, 16) & (edge - 1), word & (edge - 1), height)
         return copy.mul_(weights[:, k, None, None])
 

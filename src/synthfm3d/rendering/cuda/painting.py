@@ -33,7 +33,7 @@ def paint_layer(
     t, fraction = _smoothstep(inside, sharpness)
     here = inside > 0
     if thickness < NO_END_MM:
-        t, beyond = _smoothstep(inside - thickness, sharpness)
+        _, beyond = _smoothstep(inside - thickness, sharpness)
         fraction -= beyond
         here &= inside <= thickness
     texture = _texture(layer, textures)

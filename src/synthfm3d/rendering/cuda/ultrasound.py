@@ -96,7 +96,9 @@ def _insonified(
     amplitude = signal.flatten(1)[:, raster.pixel_of.clamp_min(0)].clamp_min_(0)
     amplitude.masked_fill_(raster.pixel_of < 0, 0)
     strong = (amplitude - float(_f32(REFLECTOR))).clamp_min_(0)
-    gain = (1 - shadow * strong).add_(torch.where(amplitude < float(_f32(FLUID)), enhancement, 0.0))
+    met = raster.pixel_of >= 0
+    fluid = (amplitude < float(_f32(FLUID))) & met
+    gain = (1 - shadow * strong).add_(torch.where(fluid, enhancement, 0.0))
     gain.clamp_min_(float(_f32(0.05)))
     left = torch.ones_like(amplitude)
     depths = amplitude.shape[1]
@@ -104,7 +106,7 @@ def _insonified(
         torch.mul(left[:, d], gain[:, d], out=left[:, d + 1])
         left[:, d + 1].clamp_max_(3)
     step = torch.zeros_like(amplitude)
-    step[:, 1:] = (amplitude[:, 1:] - amplitude[:, :-1]).abs_()
+    step[:, 1:] = (amplitude[:, 1:] - amplitude[:, :-1]).abs_().mul_(met[:-1])
     mirror = step.mul_(float(_f32(acquisition.specular))).mul_(left)
     echo = (amplitude * left).add_(raster.haze)
     reverberation = float(_f32(acquisition.reverberation))

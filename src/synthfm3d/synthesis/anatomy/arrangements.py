@@ -101,8 +101,11 @@ def _placed(
     if kidney or row.material == "blood":  # cortex and medulla are drawn below; walls of vessels are thin
         settings = replace(settings, wall_share=0.0)
     organ = draw_organ(draw, frame, settings, row.name, place, shape, labels)
-    if row.material != "parenchyma" and len(organ.layers) == 1:
-        organ = replace(organ, layers=(replace(organ.layers[0], material=row.material),))
+    if row.material == "wall" and len(organ.layers) == 1:
+        organ = replace(organ, layers=(replace(organ.layers[0], material="wall"),))
+    if row.material in ("blood", "fluid"):  # within its wall or capsule, if it has one
+        content = replace(organ.layers[-1], material=row.material)
+        organ = replace(organ, layers=(*organ.layers[:-1], content))
     if kidney:
         organ = _with_medulla(draw, organ, min(axes), labels)
     if row.name in ("aorta", "vena cava"):

@@ -181,7 +181,7 @@ def _long_axis(draw: Draw, heart: _Heart, labels: Labels) -> list[Structure]:
     outer = _solid("left ventricle wall", ventricle(wall, 0.35), "muscle", labels.new())
     cavity_label = labels.new()
     inner = _solid("left ventricle", ventricle(0.0, 1.0), "blood", cavity_label)
-    parts += [replace(outer, blend_mm=melt), replace(inner, blend_mm=melt)]
+    parts += [replace(outer, blend_mm=melt), replace(inner, blend_mm=melt, within=outer.name)]
     parts += _papillary_muscles(draw, heart, width, shrinks, cavity_label)
     if draw.chance(0.7):
         parts += _leaflets(draw, heart, length, width, base)
@@ -220,7 +220,8 @@ def _short_axis(draw: Draw, heart: _Heart, labels: Labels) -> list[Structure]:
     parts = [_hollow("right ventricle", (right,), 0.1 * heart.scale_mm, labels)]
     parts.append(_solid("left ventricle wall", (outer,), "muscle", labels.new()))
     cavity_label = labels.new()
-    parts.append(_solid("left ventricle", (inner,), "blood", cavity_label))
+    cavity = _solid("left ventricle", (inner,), "blood", cavity_label)
+    parts.append(replace(cavity, within="left ventricle wall"))
     parts += _papillary_muscles(draw, heart, oval, shrinks, cavity_label)
     return _roughened(draw, heart, parts)
 

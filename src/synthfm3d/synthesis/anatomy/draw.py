@@ -19,7 +19,10 @@ _PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=
 
 
 def draw_layout(seed: int, place: str | int, settings: AnatomySettings) -> Layout:
-    """The layout of an anatomy that is not switched off: it bounds the field of view, so it comes first."""
+    """The layout of an anatomy: it bounds the field of view, so it comes first.
+
+    Where anatomy is switched off, the field of view stays that of the layout which it would have had.
+    """
     draw = Draw(seed, place, "layout")
     return draw.pick(LAYOUTS, [getattr(settings.layouts, name) for name in LAYOUTS])
 

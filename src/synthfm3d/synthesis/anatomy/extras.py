@@ -25,7 +25,8 @@ def draw_lesions(
         reach = host.radius_mm if isinstance(host, Star) else min(host.semi_axes_mm)
         for _ in range(draw.whole(1, 3)):
             radius = rounded(min(frame.scale_mm * draw.log_uniform(*_LESION_SIZE), 0.6 * reach))
-            step = max(0.0, reach - radius) * draw.uniform(0.0, 0.9)
+            # Spicules and the host's own roughness take part of what is left.
+            step = max(0.0, 0.85 * reach - 1.3 * radius) * draw.uniform(0.0, 1.0)
             towards = draw.direction(3)
             z, y, x = (rounded(c + step * t) for c, t in zip(host.centre_mm, towards, strict=True))
             shape = star(draw, frame, Place((z, y, x), radius))

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from itertools import count
 
-from synthfm3d.synthesis.scene import Layout
+from synthfm3d.errors import InputError
+from synthfm3d.synthesis.scene import MOST_LABELS, Layout
 from synthfm3d.volume import Modality, Position
 
 
@@ -51,4 +52,11 @@ class Labels:
         self._next = count(1)
 
     def new(self) -> int:
-        return next(self._next)
+        """The next value; InputError after 255, the last that a byte holds."""
+        value = next(self._next)
+        if value > MOST_LABELS:
+            raise InputError(
+                f"this anatomy needs more than {MOST_LABELS} labels: lower anatomy.organs, anatomy.trunks, "
+                "anatomy.trees or the shares of walls, twins and lesions."
+            )
+        return value
