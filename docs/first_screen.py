@@ -17,7 +17,7 @@ from synthfm3d.volume import Array, Volume
 
 SIDE_PX = 260
 SEED = 5
-VOLUMES = (("ct", 2, "synthetic CT"), ("mr", 0, "synthetic MR"), ("us", 3, "synthetic ultrasound"))
+VOLUMES = (("ct", 2, "synthetic CT"), ("mr", 0, "synthetic MR"), ("us", 2, "synthetic ultrasound"))
 
 
 def slice_pair(image: Volume, labels: Volume, z: int, click: tuple[int, int] | None = None) -> list[Array]:
