@@ -1,7 +1,7 @@
 """``synthfm3d generate``: labelled synthetic volumes from a seed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,6 +9,9 @@ from synthfm3d.cli.common import AsJson, DryRun, Quiet, Seed, examples, print_js
 
 if TYPE_CHECKING:
     from synthfm3d.volume import Array
+
+MOST_AS_NIFTI = 100
+"""More volumes than these go into shards, if nothing else is wished: folders of files get slow."""
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +24,9 @@ def register(app: typer.Typer) -> None:
             "synthfm3d generate -n 6 --set contrast.mode=off -o two_tone/",
             "synthfm3d generate --preset paper --print-settings > paper.yaml",
             "synthfm3d generate --settings paper.yaml -o out/",
+            "synthfm3d generate -n 10000 --shape 32,128,128 -o shards/",
+            "synthfm3d generate -n 10000000 --part 17/1000 --workers 32 -o /scratch/shards",
+            "synthfm3d generate -n 10000000 --part 0/1000 --dry-run -o /scratch/shards",
         ),
     )(generate)
 
@@ -51,15 +57,34 @@ def generate(
     shape: Annotated[
         str | None, typer.Option("--shape", metavar="Z,Y,X", help="Voxels of each volume.")
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Slices rendered at a time.")] = 2,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="NIfTI: slices rendered at a time.")] = 2,
+    format_: Annotated[
+        Literal["nifti", "shards"] | None,
+        typer.Option("--format", help="One folder a volume, or tar shards; shards if over 100 volumes."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Shards: processes; all cores if not given.")
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", metavar="I/N", help="Shards: make part I of N only, counted from 0."),
+    ] = None,
+    per_shard: Annotated[
+        int | None, typer.Option("--per-shard", min=1, help="Shards: volumes in each; 128 if not given.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume/--no-resume", help="Shards: keep those that are there and whole."),
+    ] = True,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make labelled synthetic volumes: image and label map as NIfTI, the scene as JSON.
+    """Make labelled synthetic volumes: image and label map as NIfTI or in shards, the scene as JSON.
 
     Volume n is a function of the seed and n alone: the same on every machine, with any number of
-    threads, in any order. One picture, contact_sheet.png, shows the first 24.
+    threads or workers, in any order. Beside NIfTI files one picture, contact_sheet.png, shows the
+    first 24. Shards are for many: if the command is stopped or killed, run it again, and it goes on.
     """
     from synthfm3d.cli.presets import chosen_preset
     from synthfm3d.cli.settings import settings_schema, settings_yaml
@@ -78,6 +103,28 @@ def generate(
         return
     if output is None:
         raise InputError("-o FOLDER is needed: synthfm3d generate -n 6 --seed 0 -o out/")
+    if (format_ or ("shards" if count > MOST_AS_NIFTI else "nifti")) == "shards":
+        from synthfm3d.cli.shard_run import chosen_part, make_shards, tell_estimate, usable_cores
+        from synthfm3d.generation.plan import VOLUMES_PER_SHARD, Plan
+
+        whole = Plan(
+            settings=settings,
+            count=count,
+            seed=seed,
+            first=first,
+            volumes_per_shard=per_shard or VOLUMES_PER_SHARD,
+        )
+        shards = chosen_part(whole, part)
+        processes = workers or usable_cores()
+        if dry_run:
+            tell_estimate(whole, shards, processes, as_json)
+        else:
+            make_shards(output, whole, shards, processes, resume=resume, as_json=as_json, quiet=quiet)
+        return
+    given = {"--workers": workers, "--part": part, "--per-shard": per_shard, "--no-resume": not resume}
+    if any(given.values()):
+        names = ", ".join(name for name, value in given.items() if value)
+        raise InputError(f"{names}: is for shards: add --format shards.")
     folders = [gallery.volume_folder(output, index) for index in range(first, first + count)]
     if dry_run:
         voxels = settings.shape[0] * settings.shape[1] * settings.shape[2]

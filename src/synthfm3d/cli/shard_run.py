@@ -1,0 +1,107 @@
+"""Shards on the command line: a plan is made, estimated or carried out, and told."""
+
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthfm3d.cli.common import print_json, progress
+
+if TYPE_CHECKING:
+    from synthfm3d.generation.plan import Plan
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which a batch system may have limited."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+def chosen_part(plan: "Plan", part: str | None) -> range:
+    """Shards of a part such as ``3/8``, or of the whole plan.
+
+    Raises InputError for a part that does not exist.
+    """
+    from synthfm3d.errors import InputError
+
+    if part is None:
+        return range(plan.shards)
+    try:
+        number, parts = (int(word) for word in part.split("/"))
+        return plan.part(number, parts)
+    except ValueError:
+        raise InputError(
+            f"--part {part}: write it as i/n, with i from 0 to n - 1: the first of eight parts is 0/8."
+        ) from None
+
+
+def tell_estimate(plan: "Plan", shards: range, workers: int, as_json: bool) -> None:
+    """Say how many volumes, bytes and hours it would be."""
+    from synthfm3d.generation.estimate import estimate
+
+    expected = estimate(plan, shards, workers)
+    if as_json:
+        print_json(asdict(expected))
+    else:
+        print(
+            f"{expected.volumes} volumes in {expected.shards} shards, {size_in_words(expected.bytes)}, "
+            f"{expected.hours:g} hours at {expected.volumes_per_second:g} volumes/s with {workers} workers "
+            f"(measured on {expected.measured_volumes} volumes)"
+        )
+
+
+def make_shards(
+    output: Path, plan: "Plan", shards: range, workers: int, *, resume: bool, as_json: bool, quiet: bool
+) -> None:
+    """Make the shards of a plan, or what is missing of them, and say what there is."""
+    from synthfm3d.generation.plan import ShardTask, found_dataset
+    from synthfm3d.generation.pool import LocalPool
+
+    output.mkdir(parents=True, exist_ok=True)
+    found_dataset(output, plan)
+    tasks = [ShardTask(folder=output, plan=plan, shard=shard) for shard in shards]
+    if not resume:
+        for task in tasks:
+            task.path.with_suffix(".json").unlink(missing_ok=True)
+    start = time.perf_counter()
+    volumes, sizes, kept = dict.fromkeys(shards, 0), dict.fromkeys(shards, 0), 0
+    total = sum(len(plan.indices(shard)) for shard in shards)
+    with progress("Volumes", total=total, quiet=quiet) as advance:
+
+        def report(shard: int, ready: int, size: int) -> None:
+            nonlocal kept
+            if size and not volumes[shard]:  # whole at once: it was there
+                kept += ready
+            steps, volumes[shard], sizes[shard] = ready - volumes[shard], ready, size
+            rate = (sum(volumes.values()) - kept) / (time.perf_counter() - start)
+            advance(steps, f"{rate:.1f} volumes/s, {size_in_words(sum(sizes.values()))}")
+
+        if tasks:
+            LocalPool(workers).run(tasks, report)
+    seconds = time.perf_counter() - start
+    done = {
+        "folder": str(output),
+        "shards": len(tasks),
+        "volumes": total,
+        "kept_volumes": kept,
+        "bytes": sum(sizes.values()),
+        "seconds": round(seconds, 2),
+    }
+    if as_json:
+        print_json(done)
+    else:
+        there = f" ({kept} were there)" if kept else ""
+        size = size_in_words(sum(sizes.values()))
+        print(f"{total} volumes{there} in {len(tasks)} shards in {output}, {size}, {seconds:.0f} s")
+
+
+def size_in_words(size: float) -> str:
+    """``1.2 GB``: decimal units, as disks and networks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

@@ -1,0 +1,1 @@
+"""Many volumes: which shard holds which, who makes it, and whether all of them are whole."""

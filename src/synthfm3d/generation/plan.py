@@ -1,0 +1,153 @@
+"""The plan of a dataset: which shard holds which volumes, and which machine makes which shard.
+
+A shard is the unit of everything: of resuming, of retrying, of dividing the work. Its bytes are a
+function of the plan, so it does not matter who makes it, nor how often.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from synthfm3d import __version__
+from synthfm3d.errors import InputError
+from synthfm3d.shards.files import appearing_whole
+from synthfm3d.shards.record import Origin
+from synthfm3d.shards.writer import shard_name
+from synthfm3d.synthesis.sampler import GENERATOR_VERSION
+from synthfm3d.synthesis.settings import SynthesisSettings
+
+DATASET_FILE = "dataset.json"
+VOLUMES_PER_SHARD = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Volumes ``range(first, first + count)`` of a seed, so many in each shard."""
+
+    settings: SynthesisSettings
+    count: int
+    seed: int = 0
+    first: int = 0
+    volumes_per_shard: int = VOLUMES_PER_SHARD
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.first < 0 or self.volumes_per_shard < 1:
+            raise ValueError(
+                f"count and volumes_per_shard must be 1 or more and first 0 or more, got {self.count}, "
+                f"{self.volumes_per_shard} and {self.first}."
+            )
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+        return -(-self.count // self.volumes_per_shard)
+
+    def indices(self, shard: int) -> range:
+        """Indices of the volumes in a shard; the last one may hold fewer."""
+        start = self.first + shard * self.volumes_per_shard
+        return range(start, min(start + self.volumes_per_shard, self.first + self.count))
+
+    def part(self, number: int, parts: int) -> range:
+        """Shards of part ``number`` (from 0) of ``parts``, each shard in exactly one of them."""
+        if not 0 <= number < parts:
+            raise ValueError(f"parts are numbered from 0 to {parts - 1}, there is no part {number}.")
+        return range(self.shards * number // parts, self.shards * (number + 1) // parts)
+
+    def origin(self, shard: int) -> Origin:
+        """What a shard of this plan, made by this program, says of itself."""
+        indices = self.indices(shard)
+        return Origin(
+            seed=self.seed,
+            first=indices.start,
+            after=indices.stop,
+            settings_sha256=settings_sha256(self.settings),
+            generator_version=GENERATOR_VERSION,
+            package_version=__version__,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardTask:
+    """One shard to be made: small, so that it travels to any worker."""
+
+    folder: Path
+    plan: Plan
+    shard: int
+
+    @property
+    def path(self) -> Path:
+        return self.folder / shard_name(self.shard)
+
+
+def settings_sha256(settings: SynthesisSettings) -> str:
+    """The same for the same settings, wherever they came from."""
+    return sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """All of ``dataset.json``: enough to make every volume again."""
+    return {
+        "format": "synthfm3d-dataset-1",
+        "seed": plan.seed,
+        "first": plan.first,
+        "count": plan.count,
+        "volumes_per_shard": plan.volumes_per_shard,
+        "shards": plan.shards,
+        "generator_version": GENERATOR_VERSION,
+        "package_version": __version__,
+        "settings_sha256": settings_sha256(plan.settings),
+        "settings": asdict(plan.settings),
+    }
+
+
+_NAMES = describe(Plan(settings=SynthesisSettings(), count=1)).keys()
+
+
+def found_dataset(folder: Path, plan: Plan) -> None:
+    """Write ``dataset.json``, or see that the folder's own says the same; a dataset may grow.
+
+    Raises
+    ------
+    InputError
+        The folder holds a dataset of other volumes, or of more.
+    """
+    path = folder / DATASET_FILE
+    wanted: dict[str, Any] = json.loads(json.dumps(describe(plan)))
+    if path.exists():
+        there = read_dataset(folder)
+        if there == wanted:
+            return
+        other = [
+            name for name in wanted if there.get(name) != wanted[name] and name not in ("count", "shards")
+        ]
+        if other:
+            told = ", ".join(other)
+            raise InputError(f"{folder}: holds a dataset with other {told}: choose another folder.")
+        if there["count"] > plan.count:
+            count = there["count"]
+            raise InputError(f"{folder}: holds {count} volumes: give -n {count} or more, or another folder.")
+    with appearing_whole(path) as file:
+        file.write((json.dumps(wanted, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_dataset(folder: Path) -> dict[str, Any]:
+    """What ``dataset.json`` says.
+
+    Raises InputError if there is none.
+    """
+    path = folder / DATASET_FILE
+    try:
+        plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path}: is missing: give a folder that  synthfm3d generate --format shards  wrote."
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            f"{path}: is not valid JSON: restore it, or remove it and generate again."
+        ) from error
+    if not isinstance(plain, dict) or _NAMES - plain.keys():
+        raise InputError(f"{path}: does not describe a dataset: remove it and generate again.")
+    return plain

@@ -1,0 +1,52 @@
+"""What a worker does: one shard, from its seed to the disk, unless it is there already."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from synthfm3d.errors import InputError
+from synthfm3d.generate import LabelledVolume, generate
+from synthfm3d.generation.plan import ShardTask
+from synthfm3d.shards.reader import Shard
+from synthfm3d.shards.writer import write_shard
+
+Report = Callable[[int, int, int], None]
+"""Called with a shard's number, how many of its volumes are ready, and its bytes, 0 until it is whole."""
+
+
+class Engine(Protocol):
+    """Whatever makes shards: each of them is whole when ``run`` returns.
+
+    Raises InputError where the user can mend it, RuntimeError where a shard kills its worker again
+    and again.
+    """
+
+    def run(self, tasks: Sequence[ShardTask], report: Report) -> None: ...
+
+
+def make_shard(task: ShardTask, report: Report) -> None:
+    """Make the shard of a task; one that is there, of the same origin and whole, is kept."""
+    kept = finished_size(task)
+    if kept is not None:
+        report(task.shard, len(task.plan.indices(task.shard)), kept)
+        return
+    record = write_shard(task.path, _volumes(task, report), task.plan.origin(task.shard))
+    report(task.shard, len(record.samples), record.size)
+
+
+def finished_size(task: ShardTask) -> int | None:
+    """Bytes of the task's shard if it is there, whole, and what the plan wants; else None."""
+    try:
+        shard = Shard(task.path)
+    except InputError:
+        return None
+    indices = tuple(entry.index for entry in shard.record.samples)
+    wanted = task.plan.indices(task.shard)
+    if shard.record.origin != task.plan.origin(task.shard) or indices != tuple(wanted):
+        return None
+    return shard.record.size if shard.is_whole() else None
+
+
+def _volumes(task: ShardTask, report: Report) -> Iterator[LabelledVolume]:
+    for ready, index in enumerate(task.plan.indices(task.shard)):
+        report(task.shard, ready, 0)
+        yield generate(task.plan.seed, index, task.plan.settings)

@@ -1,0 +1,108 @@
+"""Shards become volumes: one by its place, or all in a row."""
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from hashlib import file_digest
+from itertools import accumulate
+from pathlib import Path
+from typing import overload
+
+from synthfm3d.errors import InputError
+from synthfm3d.shards.record import Entry, ShardRecord, read_record
+from synthfm3d.shards.sample import StoredVolume, decoded
+
+
+class Shard(Sequence[StoredVolume]):
+    """The volumes of one shard; each access reads just its bytes, found through the record."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record: ShardRecord = read_record(path.with_suffix(".json"))
+
+    def __len__(self) -> int:
+        return len(self.record.samples)
+
+    @overload
+    def __getitem__(self, place: int) -> StoredVolume: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[StoredVolume]: ...
+    def __getitem__(self, place: int | slice) -> StoredVolume | list[StoredVolume]:
+        if isinstance(place, slice):
+            return [self[n] for n in range(*place.indices(len(self)))]
+        return self.read(self.record.samples[place])
+
+    def read(self, entry: Entry, slices: slice | None = None) -> StoredVolume:
+        """The volume of an entry, or some of its slices."""
+        content = {}
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                for part, (offset, size) in entry.parts.items():
+                    content[part] = os.pread(file.fileno(), size, offset)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"{self.path}: cannot be read ({reason}): check the path.") from error
+        try:
+            return decoded(entry.key, content, slices)
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise InputError(
+                f"{self.path}: {entry.key} is damaged: run  synthfm3d verify {self.path.parent}"
+            ) from error
+
+    def is_whole(self) -> bool:
+        """Whether the file has the size and the SHA-256 that its record says."""
+        try:
+            if self.path.stat().st_size != self.record.size:
+                return False
+            with self.path.open("rb") as file:
+                return file_digest(file, "sha256").hexdigest() == self.record.sha256
+        except FileNotFoundError:
+            return False
+
+
+class ShardFolder(Sequence[StoredVolume]):
+    """All volumes of a folder of shards, in the order of shards, by place from 0.
+
+    Raises InputError for a folder without shards.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        paths = shard_paths(folder)
+        if not paths:
+            raise InputError(
+                f"{folder}: holds no shards: make some with  synthfm3d generate --format shards -o {folder}"
+            )
+        self.shards = tuple(Shard(path) for path in paths)
+        self._starts = [0, *accumulate(len(shard) for shard in self.shards)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __iter__(self) -> Iterator[StoredVolume]:
+        for shard in self.shards:
+            yield from shard
+
+    @overload
+    def __getitem__(self, place: int) -> StoredVolume: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[StoredVolume]: ...
+    def __getitem__(self, place: int | slice) -> StoredVolume | list[StoredVolume]:
+        if isinstance(place, slice):
+            return [self[n] for n in range(*place.indices(len(self)))]
+        shard, entry = self.locate(place)
+        return shard.read(entry)
+
+    def locate(self, place: int) -> tuple[Shard, Entry]:
+        """Shard and entry of the volume at a place; raises IndexError beyond the last."""
+        count = len(self)
+        if not -count <= place < count:
+            raise IndexError(f"there is no volume {place}: {self.folder} holds {count}.")
+        place %= count
+        number = bisect_right(self._starts, place) - 1
+        return self.shards[number], self.shards[number].record.samples[place - self._starts[number]]
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """Shards of a folder in the order of their numbers (99999 comes before 100000)."""
+    return sorted(folder.glob("shard-*.tar"), key=lambda path: (len(path.name), path.name))

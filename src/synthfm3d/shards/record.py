@@ -1,0 +1,91 @@
+"""``shard-00000.json``: what is in ``shard-00000.tar``, where, and that it is whole.
+
+It is written after its shard, so where there is a record there is a whole shard.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from synthfm3d.errors import InputError
+
+FORMAT = "synthfm3d-shard-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One sample of a shard; for each part of it ``(offset, size)`` in bytes from the start of the file."""
+
+    key: str
+    index: int
+    parts: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """All that the bytes of a shard are a function of.
+
+    Parameters
+    ----------
+    first, after
+        Indices of its volumes, ``range(first, after)``.
+    settings_sha256
+        Hash of the settings that the volumes were drawn with.
+    generator_version, package_version
+        Of the program that drew them.
+    """
+
+    seed: int
+    first: int
+    after: int
+    settings_sha256: str
+    generator_version: int
+    package_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardRecord:
+    """Size and hash of a shard, where it came from, and its samples in order."""
+
+    size: int
+    sha256: str
+    origin: Origin
+    samples: tuple[Entry, ...]
+
+    def to_json(self) -> str:
+        """One line for each sample, so that people can read it and tools can compare it."""
+        head = {"format": FORMAT, "bytes": self.size, "sha256": self.sha256, **asdict(self.origin)}
+        lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+        samples = ",\n".join("  " + json.dumps(asdict(entry)) for entry in self.samples)
+        return "{\n" + ",\n".join(lines) + ',\n "samples": [\n' + samples + "\n ]\n}\n"
+
+
+def read_record(path: Path) -> ShardRecord:
+    """The record of a shard.
+
+    Raises InputError if the file is missing or is none.
+    """
+    try:
+        plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if plain["format"] != FORMAT:
+            raise InputError(f"{path}: is of format {plain['format']}, this version reads {FORMAT}.")
+        return ShardRecord(
+            size=plain["bytes"],
+            sha256=plain["sha256"],
+            origin=Origin(**{name: plain[name] for name in Origin.__dataclass_fields__}),
+            samples=tuple(
+                Entry(
+                    key=entry["key"],
+                    index=entry["index"],
+                    parts={name: (offset, size) for name, (offset, size) in entry["parts"].items()},
+                )
+                for entry in plain["samples"]
+            ),
+        )
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is missing: run the command that made the shards again.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: is not the record of a shard: remove it and make it again.") from error
