@@ -11,7 +11,18 @@ import pytest
 import synthfm3d
 from synthfm3d.cli import main
 
-COMMANDS = ["generate", "show", "gallery", "statistics", "train", "segment", "evaluate", "demo"]
+COMMANDS = [
+    "generate",
+    "verify",
+    "inspect",
+    "show",
+    "gallery",
+    "statistics",
+    "train",
+    "segment",
+    "evaluate",
+    "demo",
+]
 HEAVY = ["torch", "numba", "nibabel", "scipy", "skimage", "pydantic"]
 
 

@@ -132,9 +132,8 @@ def test_a_killed_driver_leaves_whole_shards_and_the_next_run_goes_on(tmp_path, 
         assert (tmp_path / name).stat().st_mtime_ns == written[name]
 
 
-def test_everything_killed_at_once_leaves_only_hidden_remains_that_the_next_run_removes(
-    tmp_path, undisturbed
-):
+@pytest.mark.slow
+def test_all_killed_at_once_leave_only_hidden_remains_that_the_next_run_removes(tmp_path, undisturbed):
     driver = subprocess.Popen([*COMMAND, "-o", str(tmp_path)], start_new_session=True)
     deadline = time.monotonic() + 60
     while not (list(tmp_path.glob("shard-*.json")) and hidden(tmp_path)):
@@ -196,6 +195,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(small_disk, undisturbed):
     stopped = make(small_disk)
     assert stopped.returncode == 2

@@ -67,7 +67,7 @@ def test_by_place_and_in_a_row_give_the_same_order(folder):
 
 
 def test_some_slices_are_those_of_the_whole_volume_at_their_place_in_the_world(folder):
-    shard = ShardFolder(folder).shards[0]
+    shard = ShardFolder(folder).shard(0)
     entry = shard.record.samples[1]
     whole, part = shard.read(entry), shard.read(entry, slice(5, 11))
     assert np.array_equal(part.image.voxels, whole.image.voxels[5:11])
@@ -179,4 +179,4 @@ def test_folders_and_records_that_are_none_are_told(tmp_path, folder):
 def test_shards_are_ordered_by_number_beyond_five_digits(folder):
     for suffix in (".tar", ".json"):
         (folder / f"shard-100000{suffix}").write_bytes((folder / f"shard-00000{suffix}").read_bytes())
-    assert [s.path.name for s in ShardFolder(folder).shards][-1] == "shard-100000.tar"
+    assert ShardFolder(folder).paths[-1].name == "shard-100000.tar"

@@ -15,7 +15,18 @@ from synthfm3d.cli.boundary import guarded
 def application() -> typer.Typer:
     """The whole command line with all its sub-commands."""
     # Imported here, so that reading a recipe (cli.settings) does not load every command.
-    from synthfm3d.cli import demo, evaluate, gallery, generate, segment, show, statistics, train
+    from synthfm3d.cli import (
+        demo,
+        evaluate,
+        gallery,
+        generate,
+        inspect,
+        segment,
+        show,
+        statistics,
+        train,
+        verify,
+    )
 
     app = typer.Typer(
         help="Promptable 3-D medical segmentation, trained without a single real image. "
@@ -24,7 +35,7 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_without_a_command)
-    for command in (generate, show, gallery, statistics, train, segment, evaluate, demo):
+    for command in (generate, verify, inspect, show, gallery, statistics, train, segment, evaluate, demo):
         command.register(app)
     return app
 

@@ -1,7 +1,7 @@
 """``synthfm3d show``: a stored scene as voxels again, bit for bit."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,12 +24,13 @@ def show(
     Numbers in the file may be changed by hand to see what they do. Writes image.nii.gz,
     labels.nii.gz, scene.json and contact_sheet.png.
     """
+    from synthfm3d.cli.stored import read_scene
     from synthfm3d.generate import realise
     from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
     from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 
-    scene = _read_scene(scene_file)
+    scene = read_scene(scene_file)
     if scene.generator_version != GENERATOR_VERSION:
         say(
             f"Warning: {scene_file} is of generator version {scene.generator_version}, this is "
@@ -46,34 +47,3 @@ def show(
         print_json({"volume": str(folder), "picture": str(sheet)})
     else:
         typer.echo(f"{folder}, picture in {sheet}")
-
-
-def _read_scene(path: Path) -> Any:
-    """The scene of a JSON file; its ``kind`` and ``label_names`` are for readers and derived again."""
-    import json
-
-    from pydantic import TypeAdapter, ValidationError
-
-    from synthfm3d.errors import InputError
-    from synthfm3d.synthesis.scene import Scene
-
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        plain.pop("label_names", None)
-        return TypeAdapter(Scene).validate_python(_without_kinds(plain), extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: is not a scene of this version: {where}: {first['msg']}.") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: is not a scene: give a scene.json that generate wrote.") from error
-
-
-def _without_kinds(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _without_kinds(inner)
-            for name, inner in value.items()
-            if not (name == "kind" and inner[:1].isupper())
-        }
-    return [_without_kinds(inner) for inner in value] if isinstance(value, list) else value

@@ -5,6 +5,7 @@ function of the plan, so it does not matter who makes it, nor how often.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -102,6 +103,24 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
+def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSettings]) -> Plan:
+    """The plan of a dataset; ``settings_of`` makes settings of their JSON.
+
+    Raises InputError where the settings are not those whose hash is stored beside them.
+    """
+    there = read_dataset(folder)
+    settings = settings_of(there["settings"])
+    if settings_sha256(settings) != there["settings_sha256"]:
+        raise InputError(f"{folder / DATASET_FILE}: the settings in it were changed: restore the file.")
+    return Plan(
+        settings=settings,
+        count=there["count"],
+        seed=there["seed"],
+        first=there["first"],
+        volumes_per_shard=there["volumes_per_shard"],
+    )
+
+
 _NAMES = describe(Plan(settings=SynthesisSettings(), count=1)).keys()
 
 
@@ -117,8 +136,6 @@ def found_dataset(folder: Path, plan: Plan) -> None:
     wanted: dict[str, Any] = json.loads(json.dumps(describe(plan)))
     if path.exists():
         there = read_dataset(folder)
-        if there == wanted:
-            return
         other = [
             name for name in wanted if there.get(name) != wanted[name] and name not in ("count", "shards")
         ]
@@ -128,6 +145,8 @@ def found_dataset(folder: Path, plan: Plan) -> None:
         if there["count"] > plan.count:
             count = there["count"]
             raise InputError(f"{folder}: holds {count} volumes: give -n {count} or more, or another folder.")
+        if there["count"] == plan.count:
+            return
     with appearing_whole(path) as file:
         file.write((json.dumps(wanted, indent=1, ensure_ascii=False) + "\n").encode())
 

@@ -1,11 +1,12 @@
 """What a worker does: one shard, from its seed to the disk, unless it is there already."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Protocol
 
 from synthfm3d.errors import InputError
 from synthfm3d.generate import LabelledVolume, generate
-from synthfm3d.generation.plan import ShardTask
+from synthfm3d.generation.plan import Plan, ShardTask
 from synthfm3d.shards.reader import Shard
 from synthfm3d.shards.writer import write_shard
 
@@ -39,11 +40,20 @@ def finished_size(task: ShardTask) -> int | None:
         shard = Shard(task.path)
     except InputError:
         return None
-    indices = tuple(entry.index for entry in shard.record.samples)
-    wanted = task.plan.indices(task.shard)
-    if shard.record.origin != task.plan.origin(task.shard) or indices != tuple(wanted):
+    if what_differs(shard, task.plan, task.shard) is not None:
         return None
     return shard.record.size if shard.is_whole() else None
+
+
+def what_differs(shard: Shard, plan: Plan, number: int) -> str | None:
+    """Why a shard's record is not that of shard ``number`` of the plan; None if it is."""
+    origin, wanted = shard.record.origin, plan.origin(number)
+    if not origin.same_volumes(wanted):
+        there, planned = asdict(origin), asdict(wanted)
+        return "other " + ", ".join(name for name in planned if there[name] != planned[name])
+    if [entry.index for entry in shard.record.samples] != list(plan.indices(number)):
+        return "other volumes than the plan has"
+    return None
 
 
 def _volumes(task: ShardTask, report: Report) -> Iterator[LabelledVolume]:

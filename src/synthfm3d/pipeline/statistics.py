@@ -5,7 +5,7 @@ measured on scans.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -138,6 +138,11 @@ def measure_presets(
             advance()
     parts = [found[start : start + volumes] for start in range(0, len(found), volumes)]
     return [_statistics(name, part) for name, part in zip(presets, parts, strict=True)]
+
+
+def measure_volumes(name: str, volumes: Iterable[LabelledVolume]) -> PresetStatistics:
+    """Volumes that are there already, measured under a name."""
+    return _statistics(name, [(v.scene, len(v.scene.label_names()), measure_volume(v)) for v in volumes])
 
 
 def measure_volume(volume: LabelledVolume) -> list[dict[str, Any]]:

@@ -12,6 +12,9 @@ from synthfm3d.errors import InputError
 from synthfm3d.shards.record import Entry, ShardRecord, read_record
 from synthfm3d.shards.sample import StoredVolume, decoded
 
+_MOST_OPEN = 64
+"""Records that are kept: as many shards as a loader mixes at a time, and more."""
+
 
 class Shard(Sequence[StoredVolume]):
     """The volumes of one shard; each access reads just its bytes, found through the record."""
@@ -63,25 +66,28 @@ class Shard(Sequence[StoredVolume]):
 class ShardFolder(Sequence[StoredVolume]):
     """All volumes of a folder of shards, in the order of shards, by place from 0.
 
+    Records are read once to count, then again when they are needed, and few are kept: ten million
+    entries would not fit into the memory of every loader.
+
     Raises InputError for a folder without shards.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        paths = shard_paths(folder)
-        if not paths:
+        self.paths = shard_paths(folder)
+        if not self.paths:
             raise InputError(
                 f"{folder}: holds no shards: make some with  synthfm3d generate --format shards -o {folder}"
             )
-        self.shards = tuple(Shard(path) for path in paths)
-        self._starts = [0, *accumulate(len(shard) for shard in self.shards)]
+        self._open: dict[int, Shard] = {}
+        self._starts = [0, *accumulate(len(Shard(path)) for path in self.paths)]
 
     def __len__(self) -> int:
         return self._starts[-1]
 
     def __iter__(self) -> Iterator[StoredVolume]:
-        for shard in self.shards:
-            yield from shard
+        for path in self.paths:
+            yield from Shard(path)
 
     @overload
     def __getitem__(self, place: int) -> StoredVolume: ...
@@ -100,7 +106,20 @@ class ShardFolder(Sequence[StoredVolume]):
             raise IndexError(f"there is no volume {place}: {self.folder} holds {count}.")
         place %= count
         number = bisect_right(self._starts, place) - 1
-        return self.shards[number], self.shards[number].record.samples[place - self._starts[number]]
+        shard = self.shard(number)
+        return shard, shard.record.samples[place - self._starts[number]]
+
+    def places(self, number: int) -> range:
+        """Places of the volumes of shard ``number``."""
+        return range(self._starts[number], self._starts[number + 1])
+
+    def shard(self, number: int) -> Shard:
+        """Shard ``number`` in the order of their names."""
+        if number not in self._open:
+            while len(self._open) >= _MOST_OPEN:
+                del self._open[next(iter(self._open))]
+            self._open[number] = Shard(self.paths[number])
+        return self._open[number]
 
 
 def shard_paths(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ It is written after its shard, so where there is a record there is a whole shard
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """All that the bytes of a shard are a function of.
+    """All that the volumes of a shard are a function of, and which release of the package made them.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ class Origin:
         Indices of its volumes, ``range(first, after)``.
     settings_sha256
         Hash of the settings that the volumes were drawn with.
-    generator_version, package_version
-        Of the program that drew them.
+    generator_version
+        Changes whenever any volume does.
     """
 
     seed: int
@@ -42,6 +42,10 @@ class Origin:
     settings_sha256: str
     generator_version: int
     package_version: str
+
+    def same_volumes(self, other: "Origin") -> bool:
+        """Whether both make the same volumes; a release of the same generator does."""
+        return replace(self, package_version=other.package_version) == other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

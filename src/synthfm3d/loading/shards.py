@@ -1,0 +1,120 @@
+"""Shards as torch datasets: by index for samplers, or as a stream that is shuffled and can be resumed.
+
+The order of a stream is a function of (seed, epoch), cut among ranks and workers by counting: no
+sample comes twice and none is left out, whatever their number.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+from synthfm3d.randomness import stream
+from synthfm3d.shards.reader import ShardFolder
+from synthfm3d.shards.sample import StoredVolume
+
+Item = dict[str, Tensor | str]
+
+
+def as_tensors(volume: StoredVolume) -> Item:
+    """``image`` int16 (1, z, y, x), ``labels`` uint8 (1, z, y, x), ``affine`` float64 (4, 4), ``key``.
+
+    Images stay in the scanner's numbers, Hounsfield units for a CT: what a model wants of them is its
+    own affair (``synthfm3d.intensity``).
+    """
+    return {
+        "image": torch.from_numpy(np.ascontiguousarray(volume.image.voxels))[None],
+        "labels": torch.from_numpy(np.ascontiguousarray(volume.labels.voxels))[None],
+        "affine": torch.from_numpy(np.array(volume.image.affine)),
+        "key": volume.key,
+    }
+
+
+class ShardDataset(Dataset[Item]):
+    """Volumes of a folder of shards by place; see ``as_tensors`` for what an item is."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.stored = ShardFolder(Path(folder))
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __getitem__(self, place: int) -> Item:
+        return as_tensors(self.stored[place])
+
+
+class ShardStream(IterableDataset[Item]):
+    """Volumes of a folder of shards in a shuffled order, divided among ranks and workers.
+
+    Shards are shuffled, and samples within a window of a few shards, so that disks read in long runs.
+    Sample ``n`` of the epoch's order goes to rank ``n % ranks``, and of a rank's samples the ``m``-th
+    to worker ``m % workers``: a DataLoader that takes one sample of each worker in turn (batch size
+    None) restores a rank's order.
+
+    To resume within an epoch, give ``start``: how many samples each rank has had. Ranks, workers and
+    batches may be others than before.
+
+    Parameters
+    ----------
+    seed, epoch
+        Name the order.
+    window
+        How many shards are mixed at a time; 0: nothing is shuffled.
+    start
+        Samples of this rank that are passed over, without being read.
+    rank, ranks
+        Which process of a distributed training this is.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+        window: int = 8,
+        start: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if not 0 <= rank < ranks or start < 0 or window < 0:
+            raise ValueError(
+                f"rank must be 0 to ranks - 1, start and window 0 or more: "
+                f"got rank {rank} of {ranks}, start {start}, window {window}."
+            )
+        self.stored = ShardFolder(Path(folder))
+        self.seed, self.epoch, self.window = seed, epoch, window
+        self.start, self.rank, self.ranks = start, rank, ranks
+
+    def __len__(self) -> int:
+        """Samples of this rank from ``start`` to the end of the epoch."""
+        return len(range(self.rank + self.start * self.ranks, len(self.stored), self.ranks))
+
+    def __iter__(self) -> Iterator[Item]:
+        for place in self.places():
+            yield as_tensors(self.stored[place])
+
+    def places(self) -> Iterator[int]:
+        """Places of the samples of this rank and worker, in their order."""
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        first = self.rank + (self.start + number) * self.ranks
+        step = self.ranks * workers
+        for n, place in enumerate(self._order()):
+            if n >= first and (n - first) % step == 0:
+                yield place
+
+    def _order(self) -> Iterator[int]:
+        """All places of the epoch in their order, the same for every rank and worker."""
+        shards = np.arange(len(self.stored.paths))
+        if self.window:
+            stream(self.seed, "shards", self.epoch).shuffle(shards)
+        for first in range(0, len(shards), max(1, self.window)):
+            group = shards[first : first + max(1, self.window)]
+            places = np.concatenate([np.array(self.stored.places(int(n))) for n in group])
+            if self.window:
+                stream(self.seed, "shards", self.epoch, first).shuffle(places)
+            yield from places.tolist()
