@@ -18,6 +18,7 @@ def application() -> typer.Typer:
     from synthfm3d.cli import (
         demo,
         evaluate,
+        export,
         gallery,
         generate,
         inspect,
@@ -26,7 +27,7 @@ def application() -> typer.Typer:
         statistics,
         train,
         verify,
-    )
+    )  # fmt: skip
 
     app = typer.Typer(
         help="Promptable 3-D medical segmentation, trained without a single real image. "
@@ -35,7 +36,8 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_without_a_command)
-    for command in (generate, verify, inspect, show, gallery, statistics, train, segment, evaluate, demo):
+    making = (generate, verify, inspect, export, show, gallery, statistics)
+    for command in (*making, train, segment, evaluate, demo):
         command.register(app)
     return app
 

@@ -24,6 +24,7 @@ EXTRA_OF_MODULE = {
     "pydicom": "dicom",
     "highdicom": "dicom",
     "SimpleITK": "dicom",
+    "zarr": "zarr",
 }
 """Which extra installs a module that the core package does without."""
 
