@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import network, processes, sam2, segmentation, synthesis
+from benchmarks import network, processes, sam2, segmentation, shards, synthesis
 from benchmarks.measure import Results
 
 
@@ -10,6 +10,7 @@ def main() -> None:
     results = Results()
     synthesis.measure(results)
     processes.measure(results)
+    shards.measure(results)
     network.measure(results)
     sam2.measure(results)
     segmentation.measure(results)

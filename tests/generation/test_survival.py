@@ -14,8 +14,8 @@ from hashlib import sha256
 import pytest
 
 from synthfm3d.generation.plan import Plan, ShardTask, found_dataset
-from synthfm3d.generation.pool import MOST_DEATHS, LocalPool
-from synthfm3d.generation.work import make_shard
+from synthfm3d.generation.pool import LocalPool
+from synthfm3d.generation.work import MOST_DEATHS, make_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 SETTINGS = SynthesisSettings(shape=(12, 64, 64))
@@ -77,11 +77,11 @@ def test_killed_workers_cost_their_shard_and_no_bytes(tmp_path, undisturbed):
     found_dataset(tmp_path, PLAN)
     killed, lost = [], []
 
-    def kill_two(shard, volumes, size):
-        if volumes == 0:
-            lost.append(shard)
-        if shard in (1, 3) and volumes == 4 and shard not in killed:
-            killed.append(shard)
+    def kill_two(now):
+        if now.volumes == 0:
+            lost.append(now.shard)
+        if now.shard in (1, 3) and now.volumes == 4 and now.shard not in killed:
+            killed.append(now.shard)
             for child in multiprocessing.active_children():
                 os.kill(child.pid, signal.SIGKILL)
         assert {name for name in digests(tmp_path) if name.endswith(".tar")} <= undisturbed.keys()
@@ -96,9 +96,9 @@ def test_killed_workers_cost_their_shard_and_no_bytes(tmp_path, undisturbed):
 def test_a_shard_that_kills_every_worker_is_named_and_ends_the_run(tmp_path):
     deaths = 0
 
-    def kill(shard, volumes, size):
+    def kill(now):
         nonlocal deaths
-        if shard == 2 and volumes == 1:
+        if now.shard == 2 and now.volumes == 1:
             deaths += 1
             for child in multiprocessing.active_children():
                 os.kill(child.pid, signal.SIGKILL)
@@ -159,9 +159,8 @@ def test_only_what_is_harmed_missing_or_of_another_plan_is_made_again(tmp_path, 
     make_shard(ShardTask(folder=tmp_path, plan=replace(PLAN, seed=9), shard=4), lambda *_: None)
     reports = []
     for task in tasks(tmp_path):
-        make_shard(task, lambda *report: reports.append(report))
-    kept = [shard for shard in range(PLAN.shards) if [r[0] for r in reports].count(shard) == 1]
-    assert kept == [0, 1]
+        make_shard(task, reports.append)
+    assert [report.shard for report in reports if report.kept] == [0, 1]
     assert digests(tmp_path) == undisturbed
 
 

@@ -25,6 +25,7 @@ EXTRA_OF_MODULE = {
     "highdicom": "dicom",
     "SimpleITK": "dicom",
     "zarr": "zarr",
+    "ray": "ray",
 }
 """Which extra installs a module that the core package does without."""
 

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
             "synthfm3d generate -n 10000 --shape 32,128,128 -o shards/",
             "synthfm3d generate -n 10000000 --part 17/1000 --workers 32 -o /scratch/shards",
             "synthfm3d generate -n 10000000 --part 0/1000 --dry-run -o /scratch/shards",
+            "synthfm3d generate -n 10000000 --engine ray --address auto -o /shared/shards",
         ),
     )(generate)
 
@@ -64,6 +65,14 @@ def generate(
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Shards: processes; all cores if not given.")
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option("--engine", help="Shards: processes of this machine, or a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Ray: address of a cluster; one on this machine if not given."),
     ] = None,
     part: Annotated[
         str | None,
@@ -104,7 +113,13 @@ def generate(
     if output is None:
         raise InputError("-o FOLDER is needed: synthfm3d generate -n 6 --seed 0 -o out/")
     if (format_ or ("shards" if count > MOST_AS_NIFTI else "nifti")) == "shards":
-        from synthfm3d.cli.shard_run import chosen_part, make_shards, tell_estimate, usable_cores
+        from synthfm3d.cli.shard_run import (
+            chosen_engine,
+            chosen_part,
+            make_shards,
+            tell_estimate,
+            usable_cores,
+        )
         from synthfm3d.generation.plan import VOLUMES_PER_SHARD, Plan
 
         whole = Plan(
@@ -115,13 +130,20 @@ def generate(
             volumes_per_shard=per_shard or VOLUMES_PER_SHARD,
         )
         shards = chosen_part(whole, part)
-        processes = workers or usable_cores()
         if dry_run:
-            tell_estimate(whole, shards, processes, as_json)
+            tell_estimate(whole, shards, workers or usable_cores(), as_json)
         else:
-            make_shards(output, whole, shards, processes, resume=resume, as_json=as_json, quiet=quiet)
+            makers = chosen_engine(engine, address, workers)
+            make_shards(output, whole, shards, makers, resume=resume, as_json=as_json, quiet=quiet)
         return
-    given = {"--workers": workers, "--part": part, "--per-shard": per_shard, "--no-resume": not resume}
+    given = {
+        "--workers": workers,
+        "--part": part,
+        "--per-shard": per_shard,
+        "--no-resume": not resume,
+        "--engine": engine != "local",
+        "--address": address,
+    }
     if any(given.values()):
         names = ", ".join(name for name, value in given.items() if value)
         raise InputError(f"{names}: is for shards: add --format shards.")

@@ -10,6 +10,7 @@ from synthfm3d.cli.common import print_json, progress
 
 if TYPE_CHECKING:
     from synthfm3d.generation.plan import Plan
+    from synthfm3d.generation.work import Engine, Progress
 
 
 def usable_cores() -> int:
@@ -38,6 +39,20 @@ def chosen_part(plan: "Plan", part: str | None) -> range:
         ) from None
 
 
+def chosen_engine(name: str, address: str | None, workers: int | None) -> "Engine":
+    """What makes the shards: processes of this machine, or a Ray cluster."""
+    from synthfm3d.errors import InputError
+    from synthfm3d.generation.pool import LocalPool
+
+    if name == "local":
+        if address is not None:
+            raise InputError("--address: is of a Ray cluster: add --engine ray.")
+        return LocalPool(workers or usable_cores())
+    from synthfm3d.generation.ray import RayCluster
+
+    return RayCluster(address, workers)
+
+
 def tell_estimate(plan: "Plan", shards: range, workers: int, as_json: bool) -> None:
     """Say how many volumes, bytes and hours it would be."""
     from synthfm3d.generation.estimate import estimate
@@ -54,11 +69,17 @@ def tell_estimate(plan: "Plan", shards: range, workers: int, as_json: bool) -> N
 
 
 def make_shards(
-    output: Path, plan: "Plan", shards: range, workers: int, *, resume: bool, as_json: bool, quiet: bool
+    output: Path,
+    plan: "Plan",
+    shards: range,
+    engine: "Engine",
+    *,
+    resume: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Make the shards of a plan, or what is missing of them, and say what there is."""
     from synthfm3d.generation.plan import ShardTask, found_dataset
-    from synthfm3d.generation.pool import LocalPool
 
     output.mkdir(parents=True, exist_ok=True)
     found_dataset(output, plan)
@@ -71,16 +92,16 @@ def make_shards(
     total = sum(len(plan.indices(shard)) for shard in shards)
     with progress("Volumes", total=total, quiet=quiet) as advance:
 
-        def report(shard: int, ready: int, size: int) -> None:
+        def report(now: "Progress") -> None:
             nonlocal kept
-            if size and not volumes[shard]:  # whole at once: it was there
-                kept += ready
-            steps, volumes[shard], sizes[shard] = ready - volumes[shard], ready, size
+            kept += now.volumes if now.kept else 0
+            steps = now.volumes - volumes[now.shard]
+            volumes[now.shard], sizes[now.shard] = now.volumes, now.size
             rate = (sum(volumes.values()) - kept) / (time.perf_counter() - start)
             advance(steps, f"{rate:.1f} volumes/s, {size_in_words(sum(sizes.values()))}")
 
         if tasks:
-            LocalPool(workers).run(tasks, report)
+            engine.run(tasks, report)
     seconds = time.perf_counter() - start
     done = {
         "folder": str(output),

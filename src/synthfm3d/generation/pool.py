@@ -16,12 +16,10 @@ from multiprocessing.context import SpawnProcess
 
 from synthfm3d.errors import InputError
 from synthfm3d.generation.plan import ShardTask
-from synthfm3d.generation.work import Report, make_shard
+from synthfm3d.generation.work import MOST_DEATHS, Progress, Report, make_shard
 from synthfm3d.shards.files import remove_unfinished
 
 Work = Callable[[ShardTask, Report], None]
-MOST_DEATHS = 3
-"""A shard that killed so many workers would kill more: most likely the memory is too small for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class LocalPool:
                         worker.process.join()
                         _count_death(worker, deaths)
                         if worker.task is not None:
-                            report(worker.task.shard, 0, 0)
+                            report(Progress(shard=worker.task.shard, volumes=0))
                             waiting.appendleft(worker.task)
                         if waiting:
                             workers.append(self._start())
@@ -104,8 +102,8 @@ def _answer(worker: _Worker, said: object, waiting: deque[ShardTask], report: Re
             worker.connection.send(worker.task)
         case _Failed(message=message, by_user=by_user):
             raise InputError(message) if by_user else RuntimeError(message)
-        case (int(shard), int(volumes), int(size)):
-            report(shard, volumes, size)
+        case Progress():
+            report(said)
     return True
 
 
@@ -136,16 +134,13 @@ def _serve(connection: "Connection[object, object]", work: Work) -> None:
     """Life of a worker: ask for a shard, make it, until there is none, or nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
 
-    def report(shard: int, volumes: int, size: int) -> None:
-        connection.send((shard, volumes, size))  # fails if the driver was killed: we end within a volume
-
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more
         try:
             while True:
                 connection.send(_Ready())
                 task = connection.recv()
                 assert isinstance(task, ShardTask)
-                work(task, report)
+                work(task, connection.send)  # fails if the driver was killed: we end within a volume
         except InputError as error:
             connection.send(_Failed(str(error), by_user=True))
         except (EOFError, BrokenPipeError, ConnectionResetError):

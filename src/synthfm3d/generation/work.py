@@ -1,7 +1,7 @@
 """What a worker does: one shard, from its seed to the disk, unless it is there already."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from synthfm3d.errors import InputError
@@ -10,8 +10,21 @@ from synthfm3d.generation.plan import Plan, ShardTask
 from synthfm3d.shards.reader import Shard
 from synthfm3d.shards.writer import write_shard
 
-Report = Callable[[int, int, int], None]
-"""Called with a shard's number, how many of its volumes are ready, and its bytes, 0 until it is whole."""
+MOST_DEATHS = 3
+"""A shard that killed so many workers would kill more: most likely the memory is too small for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a shard is: volumes that are ready, its bytes (0 until it is whole), whether it was there."""
+
+    shard: int
+    volumes: int
+    size: int = 0
+    kept: bool = False
+
+
+Report = Callable[[Progress], None]
 
 
 class Engine(Protocol):
@@ -28,10 +41,11 @@ def make_shard(task: ShardTask, report: Report) -> None:
     """Make the shard of a task; one that is there, of the same origin and whole, is kept."""
     kept = finished_size(task)
     if kept is not None:
-        report(task.shard, len(task.plan.indices(task.shard)), kept)
+        volumes = len(task.plan.indices(task.shard))
+        report(Progress(shard=task.shard, volumes=volumes, size=kept, kept=True))
         return
     record = write_shard(task.path, _volumes(task, report), task.plan.origin(task.shard))
-    report(task.shard, len(record.samples), record.size)
+    report(Progress(shard=task.shard, volumes=len(record.samples), size=record.size))
 
 
 def finished_size(task: ShardTask) -> int | None:
@@ -58,5 +72,5 @@ def what_differs(shard: Shard, plan: Plan, number: int) -> str | None:
 
 def _volumes(task: ShardTask, report: Report) -> Iterator[LabelledVolume]:
     for ready, index in enumerate(task.plan.indices(task.shard)):
-        report(task.shard, ready, 0)
+        report(Progress(shard=task.shard, volumes=ready))
         yield generate(task.plan.seed, index, task.plan.settings)
