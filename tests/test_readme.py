@@ -47,7 +47,8 @@ def test_the_two_commands_of_the_first_screen_are_targets_of_the_makefile():
 def test_every_command_runs(workplace, capsys):
     commands = [words[1:] for words in _commands() if words[0] == "synthfm3d"]
     assert {words[0] for words in commands} == {
-        "generate", "show", "gallery", "statistics", "segment", "evaluate", "train",
+        "generate", "verify", "inspect", "export", "show", "gallery", "statistics",
+        "segment", "evaluate", "train",
     }  # fmt: skip
     for words in commands:
         # Training takes an hour; its plan is made from the same recipe and settings.

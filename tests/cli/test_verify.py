@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 
+from synthfm3d import __version__
 from synthfm3d.cli import main
 
 COMMAND = [
@@ -91,6 +92,13 @@ def test_settings_changed_behind_its_back_are_found(folder, capsys):
     path.write_text(path.read_text().replace('"pixel_mm": [\n   0.5', '"pixel_mm": [\n   0.6'))
     assert main(["verify", str(folder)]) == 2
     assert "were changed" in capsys.readouterr().err
+
+
+def test_a_dataset_of_another_generator_names_the_release_that_made_it(folder, capsys):
+    path = folder / "dataset.json"
+    path.write_text(path.read_text().replace('"generator_version": ', '"generator_version": 1'))
+    assert main(["verify", str(folder)]) == 2
+    assert f"install synthfm3d {__version__}" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path, capsys):

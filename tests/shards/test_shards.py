@@ -167,6 +167,19 @@ def test_a_slope_in_the_scene_is_applied(folder):
     assert np.array_equal(Shard(path)[0].image.voxels, 2.0 * made)
 
 
+@pytest.mark.parametrize("place", range(0, 200, 13))
+def test_a_damaged_member_is_told_or_harmless_but_never_of_another_shape(folder, place):
+    path = folder / "shard-00000.tar"
+    offset, _ = Shard(path).record.samples[0].parts["image.blosc2"]
+    content = bytearray(path.read_bytes())
+    content[offset + place] ^= 0x10
+    path.write_bytes(content)
+    try:
+        assert Shard(path)[0].image.voxels.shape == SETTINGS.shape
+    except InputError as error:
+        assert "seed3-00000000 is damaged" in str(error)  # noqa: PT017  either is right
+
+
 def test_folders_and_records_that_are_none_are_told(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="generate"):

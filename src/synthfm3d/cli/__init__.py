@@ -27,7 +27,7 @@ def application() -> typer.Typer:
         statistics,
         train,
         verify,
-    )  # fmt: skip
+    )
 
     app = typer.Typer(
         help="Promptable 3-D medical segmentation, trained without a single real image. "

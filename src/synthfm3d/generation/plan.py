@@ -106,9 +106,15 @@ def describe(plan: Plan) -> dict[str, Any]:
 def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSettings]) -> Plan:
     """The plan of a dataset; ``settings_of`` makes settings of their JSON.
 
-    Raises InputError where the settings are not those whose hash is stored beside them.
+    Raises InputError where it was made by another generator, or its settings are not those whose hash
+    is stored beside them.
     """
     there = read_dataset(folder)
+    if there["generator_version"] != GENERATOR_VERSION:
+        raise InputError(
+            f"{folder}: is of generator version {there['generator_version']}, this is {GENERATOR_VERSION}: "
+            f"install synthfm3d {there['package_version']}, which made it."
+        )
     settings = settings_of(there["settings"])
     if settings_sha256(settings) != there["settings_sha256"]:
         raise InputError(f"{folder / DATASET_FILE}: the settings in it were changed: restore the file.")

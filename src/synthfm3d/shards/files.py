@@ -31,7 +31,7 @@ def appearing_whole(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # not of the file: whoever wanted it is gone
+        if isinstance(error, ConnectionError):  # not of the file: whoever wanted it is gone
             raise
         reason = (error.strerror or str(error)).lower()
         raise InputError(

@@ -47,7 +47,7 @@ class Shard(Sequence[StoredVolume]):
             raise InputError(f"{self.path}: cannot be read ({reason}): check the path.") from error
         try:
             return decoded(entry.key, content, slices)
-        except (ValueError, RuntimeError, KeyError) as error:
+        except (ValueError, RuntimeError, KeyError, MemoryError, SyntaxError) as error:  # blosc2 raises all
             raise InputError(
                 f"{self.path}: {entry.key} is damaged: run  synthfm3d verify {self.path.parent}"
             ) from error

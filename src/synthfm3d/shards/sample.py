@@ -65,19 +65,23 @@ def encoded(volume: LabelledVolume) -> dict[str, bytes]:
 
 
 def decoded(key: str, content: Mapping[str, bytes], slices: slice | None = None) -> StoredVolume:
-    """The volume of three members, or a range of its slices with the affine moved along."""
+    """The volume of three members, or a range of its slices with the affine moved along.
+
+    Damaged members raise ValueError, KeyError, or whatever blosc2 does.
+    """
     scene = json.loads(content[SCENE])
     stored, modality, third_axis = scene["stored"], scene["modality"], scene["third_axis"]
-    image = _unpacked(content[IMAGE], slices)
+    shape = tuple(scene["shape"])
+    image, labels = (_unpacked(content[part], shape, slices) for part in (IMAGE, LABELS))
     if stored["slope"] != 1 or stored["intercept"] != 0:
         image = image * np.float32(stored["slope"]) + np.float32(stored["intercept"])
     affine = np.array(stored["affine"])
     if slices is not None:
-        affine[:3, 3] += affine[:3, 0] * slices.indices(scene["shape"][0])[0]
+        affine[:3, 3] += affine[:3, 0] * slices.indices(shape[0])[0]
     return StoredVolume(
         key=key,
         image=_volume(image, affine, modality, third_axis),
-        labels=_volume(_unpacked(content[LABELS], slices), affine, modality, third_axis),
+        labels=_volume(labels, affine, modality, third_axis),
         scene=scene,
     )
 
@@ -92,6 +96,9 @@ def _packed(voxels: Array) -> bytes:
     return bytes(packed.to_cframe())
 
 
-def _unpacked(content: bytes, slices: slice | None) -> Array:
-    voxels: Array = blosc2.ndarray_from_cframe(content)[slices if slices is not None else slice(None)]
+def _unpacked(content: bytes, shape: tuple[int, ...], slices: slice | None) -> Array:
+    packed = blosc2.ndarray_from_cframe(content)
+    if packed.shape != shape:
+        raise ValueError(f"the array is {packed.shape}, the scene {shape}.")
+    voxels: Array = packed[slices if slices is not None else slice(None)]
     return voxels
