@@ -26,6 +26,7 @@ EXTRA_OF_MODULE = {
     "SimpleITK": "dicom",
     "zarr": "zarr",
     "ray": "ray",
+    "fsspec": "remote",
 }
 """Which extra installs a module that the core package does without."""
 

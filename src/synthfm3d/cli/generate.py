@@ -81,6 +81,14 @@ def generate(
     per_shard: Annotated[
         int | None, typer.Option("--per-shard", min=1, help="Shards: volumes in each; 128 if not given.")
     ] = None,
+    upload: Annotated[
+        str | None,
+        typer.Option(
+            "--upload",
+            metavar="URL",
+            help="Shards: move each to s3://, gs://, hf://, ... when it is whole.",
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume/--no-resume", help="Shards: keep those that are there and whole."),
@@ -112,6 +120,8 @@ def generate(
         return
     if output is None:
         raise InputError("-o FOLDER is needed: synthfm3d generate -n 6 --seed 0 -o out/")
+    if upload is not None and not resume:
+        raise InputError("--no-resume: what was moved elsewhere is not removed: choose another URL.")
     if (format_ or ("shards" if count > MOST_AS_NIFTI else "nifti")) == "shards":
         from synthfm3d.cli.shard_run import (
             chosen_engine,
@@ -134,7 +144,16 @@ def generate(
             tell_estimate(whole, shards, workers or usable_cores(), as_json)
         else:
             makers = chosen_engine(engine, address, workers)
-            make_shards(output, whole, shards, makers, resume=resume, as_json=as_json, quiet=quiet)
+            make_shards(
+                output,
+                whole,
+                shards,
+                makers,
+                destination=upload,
+                resume=resume,
+                as_json=as_json,
+                quiet=quiet,
+            )
         return
     given = {
         "--workers": workers,
@@ -143,6 +162,7 @@ def generate(
         "--no-resume": not resume,
         "--engine": engine != "local",
         "--address": address,
+        "--upload": upload,
     }
     if any(given.values()):
         names = ", ".join(name for name, value in given.items() if value)

@@ -74,16 +74,20 @@ def make_shards(
     shards: range,
     engine: "Engine",
     *,
+    destination: str | None,
     resume: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Make the shards of a plan, or what is missing of them, and say what there is."""
-    from synthfm3d.generation.plan import ShardTask, found_dataset
+    from synthfm3d.generation.delivery import deliver
+    from synthfm3d.generation.plan import DATASET_FILE, ShardTask, found_dataset
 
     output.mkdir(parents=True, exist_ok=True)
     found_dataset(output, plan)
-    tasks = [ShardTask(folder=output, plan=plan, shard=shard) for shard in shards]
+    if destination is not None:
+        deliver(output / DATASET_FILE, destination)
+    tasks = [ShardTask(folder=output, plan=plan, shard=shard, destination=destination) for shard in shards]
     if not resume:
         for task in tasks:
             task.path.with_suffix(".json").unlink(missing_ok=True)
@@ -104,7 +108,7 @@ def make_shards(
             engine.run(tasks, report)
     seconds = time.perf_counter() - start
     done = {
-        "folder": str(output),
+        "folder": destination or str(output),
         "shards": len(tasks),
         "volumes": total,
         "kept_volumes": kept,
@@ -116,7 +120,9 @@ def make_shards(
     else:
         there = f" ({kept} were there)" if kept else ""
         size = size_in_words(sum(sizes.values()))
-        print(f"{total} volumes{there} in {len(tasks)} shards in {output}, {size}, {seconds:.0f} s")
+        print(
+            f"{total} volumes{there} in {len(tasks)} shards in {destination or output}, {size}, {seconds:.0f} s"
+        )
 
 
 def size_in_words(size: float) -> str:

@@ -71,11 +71,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardTask:
-    """One shard to be made: small, so that it travels to any worker."""
+    """One shard to be made: small, so that it travels to any worker.
+
+    ``destination`` is a URL to which the shard goes from ``folder`` when it is whole; None: it stays.
+    """
 
     folder: Path
     plan: Plan
     shard: int
+    destination: str | None = None
 
     @property
     def path(self) -> Path:

@@ -65,7 +65,7 @@ def verify(
         places = [n % plan.volumes_per_shard for n in chosen if n // plan.volumes_per_shard == number]
         try:
             shard = Shard(path)
-            fault = what_differs(shard, plan, number) or _fault_of_file(shard)
+            fault = what_differs(shard.record, plan, number) or _fault_of_file(shard)
             if fault is None:
                 shards, volumes, size = shards + 1, volumes + len(shard), size + shard.record.size
                 regenerated += len(places)

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from synthfm3d.errors import InputError
 from synthfm3d.generate import LabelledVolume, generate
+from synthfm3d.generation.delivery import deliver, delivered_record
 from synthfm3d.generation.plan import Plan, ShardTask
 from synthfm3d.shards.reader import Shard
+from synthfm3d.shards.record import ShardRecord
 from synthfm3d.shards.writer import write_shard
 
 MOST_DEATHS = 3
@@ -45,27 +47,39 @@ def make_shard(task: ShardTask, report: Report) -> None:
         report(Progress(shard=task.shard, volumes=volumes, size=kept, kept=True))
         return
     record = write_shard(task.path, _volumes(task, report), task.plan.origin(task.shard))
+    if task.destination is not None:
+        for path in (task.path, task.path.with_suffix(".json")):
+            deliver(path, task.destination)
+            path.unlink()
     report(Progress(shard=task.shard, volumes=len(record.samples), size=record.size))
 
 
 def finished_size(task: ShardTask) -> int | None:
-    """Bytes of the task's shard if it is there, whole, and what the plan wants; else None."""
+    """Bytes of the task's shard if it is there, whole, and what the plan wants; else None.
+
+    At a destination the size stands for the bytes: to hash them all would be to fetch them all.
+    """
+    if task.destination is not None:
+        record = delivered_record(task.path.name, task.destination)
+        if record is None or what_differs(record, task.plan, task.shard) is not None:
+            return None
+        return record.size
     try:
         shard = Shard(task.path)
     except InputError:
         return None
-    if what_differs(shard, task.plan, task.shard) is not None:
+    if what_differs(shard.record, task.plan, task.shard) is not None:
         return None
     return shard.record.size if shard.is_whole() else None
 
 
-def what_differs(shard: Shard, plan: Plan, number: int) -> str | None:
-    """Why a shard's record is not that of shard ``number`` of the plan; None if it is."""
-    origin, wanted = shard.record.origin, plan.origin(number)
+def what_differs(record: ShardRecord, plan: Plan, number: int) -> str | None:
+    """Why a record is not that of shard ``number`` of the plan; None if it is."""
+    origin, wanted = record.origin, plan.origin(number)
     if not origin.same_volumes(wanted):
         there, planned = asdict(origin), asdict(wanted)
         return "other " + ", ".join(name for name in planned if there[name] != planned[name])
-    if [entry.index for entry in shard.record.samples] != list(plan.indices(number)):
+    if [entry.index for entry in record.samples] != list(plan.indices(number)):
         return "other volumes than the plan has"
     return None
 

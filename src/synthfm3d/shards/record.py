@@ -71,9 +71,20 @@ def read_record(path: Path) -> ShardRecord:
     Raises InputError if the file is missing or is none.
     """
     try:
-        plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return parse_record(path.read_text(encoding="utf-8"), path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is missing: run the command that made the shards again.") from error
+
+
+def parse_record(text: str, where: object) -> ShardRecord:
+    """The record of a shard from its JSON.
+
+    Raises InputError, which names ``where`` it came from, if it is none.
+    """
+    try:
+        plain: dict[str, Any] = json.loads(text)
         if plain["format"] != FORMAT:
-            raise InputError(f"{path}: is of format {plain['format']}, this version reads {FORMAT}.")
+            raise InputError(f"{where}: is of format {plain['format']}, this version reads {FORMAT}.")
         return ShardRecord(
             size=plain["bytes"],
             sha256=plain["sha256"],
@@ -87,9 +98,7 @@ def read_record(path: Path) -> ShardRecord:
                 for entry in plain["samples"]
             ),
         )
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: is missing: run the command that made the shards again.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: is not the record of a shard: remove it and make it again.") from error
+        raise InputError(f"{where}: is not the record of a shard: remove it and make it again.") from error
