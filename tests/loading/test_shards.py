@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from synthfm3d.generate import generate
 from synthfm3d.loading import shards as shards_module
-from synthfm3d.loading.shards import ShardDataset, ShardStream
+from synthfm3d.loading.shards import OnTheFlyDataset, ShardDataset, ShardStream
 from synthfm3d.shards.record import Origin
 from synthfm3d.shards.writer import shard_name, write_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
@@ -120,6 +120,17 @@ def test_items_are_the_volumes_as_they_were_made(folder):
         assert np.array_equal(item["image"].numpy()[0], made.image.voxels)
         assert np.array_equal(item["labels"].numpy()[0], made.labels.voxels)
         assert np.array_equal(item["affine"].numpy(), made.image.affine)
+
+
+def test_made_on_the_fly_the_items_are_the_same(folder):
+    stored, made = ShardDataset(folder), OnTheFlyDataset(SETTINGS, 5, first=2)
+    assert len(made) == 5
+    for place in range(5):
+        ours, theirs = made[place], stored[2 + place]
+        assert ours["key"] == theirs["key"]
+        assert all(torch.equal(ours[name], theirs[name]) for name in ("image", "labels", "affine"))
+    with pytest.raises(IndexError):
+        made[5]
 
 
 def test_a_loader_batches_volumes_by_index(folder):

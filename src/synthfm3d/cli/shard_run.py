@@ -120,9 +120,8 @@ def make_shards(
     else:
         there = f" ({kept} were there)" if kept else ""
         size = size_in_words(sum(sizes.values()))
-        print(
-            f"{total} volumes{there} in {len(tasks)} shards in {destination or output}, {size}, {seconds:.0f} s"
-        )
+        where = destination or output
+        print(f"{total} volumes{there} in {len(tasks)} shards in {where}, {size}, {seconds:.0f} s")
 
 
 def size_in_words(size: float) -> str:

@@ -1,4 +1,4 @@
-"""Shards as torch datasets: by index for samplers, or as a stream that is shuffled and can be resumed.
+"""Volumes as torch datasets: shards by index or as a shuffled stream that can be resumed, or made on the fly.
 
 The order of a stream is a function of (seed, epoch), cut among ranks and workers by counting: no
 sample comes twice and none is left out, whatever their number.
@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.randomness import stream
 from synthfm3d.shards.reader import ShardFolder
-from synthfm3d.shards.sample import StoredVolume
+from synthfm3d.shards.sample import StoredVolume, key_of
+from synthfm3d.synthesis.settings import SynthesisSettings
 
 Item = dict[str, Tensor | str]
 
 
-def as_tensors(volume: StoredVolume) -> Item:
+def as_tensors(volume: StoredVolume | LabelledVolume, key: str) -> Item:
     """``image`` int16 (1, z, y, x), ``labels`` uint8 (1, z, y, x), ``affine`` float64 (4, 4), ``key``.
 
     Images stay in the scanner's numbers, Hounsfield units for a CT: what a model wants of them is its
@@ -29,7 +31,7 @@ def as_tensors(volume: StoredVolume) -> Item:
         "image": torch.from_numpy(np.ascontiguousarray(volume.image.voxels))[None],
         "labels": torch.from_numpy(np.ascontiguousarray(volume.labels.voxels))[None],
         "affine": torch.from_numpy(np.array(volume.image.affine)),
-        "key": volume.key,
+        "key": key,
     }
 
 
@@ -43,7 +45,27 @@ class ShardDataset(Dataset[Item]):
         return len(self.stored)
 
     def __getitem__(self, place: int) -> Item:
-        return as_tensors(self.stored[place])
+        return _item(self.stored, place)
+
+
+class OnTheFlyDataset(Dataset[Item]):
+    """The same items as those of shards, made when they are asked for; nothing is stored.
+
+    Item n is volume ``first + n`` of the seed, whichever worker makes it.
+    """
+
+    def __init__(self, settings: SynthesisSettings, count: int, *, seed: int = 0, first: int = 0) -> None:
+        self.settings, self.count = settings, count
+        self.seed, self.first = seed, first
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, place: int) -> Item:
+        if not 0 <= place < self.count:
+            raise IndexError(f"there is no volume {place}: {self.count} were asked for.")
+        index = self.first + place
+        return as_tensors(generate(self.seed, index, self.settings), key_of(self.seed, index))
 
 
 class ShardStream(IterableDataset[Item]):
@@ -95,7 +117,7 @@ class ShardStream(IterableDataset[Item]):
 
     def __iter__(self) -> Iterator[Item]:
         for place in self.places():
-            yield as_tensors(self.stored[place])
+            yield _item(self.stored, place)
 
     def places(self) -> Iterator[int]:
         """Places of the samples of this rank and worker, in their order."""
@@ -118,3 +140,8 @@ class ShardStream(IterableDataset[Item]):
             if self.window:
                 stream(self.seed, "shards", self.epoch, first).shuffle(places)
             yield from places.tolist()
+
+
+def _item(stored: ShardFolder, place: int) -> Item:
+    volume = stored[place]
+    return as_tensors(volume, volume.key)
