@@ -11,19 +11,9 @@ import pytest
 import synthfm3d
 from synthfm3d.cli import main
 
-COMMANDS = [
-    "generate",
-    "verify",
-    "inspect",
-    "show",
-    "gallery",
-    "statistics",
-    "train",
-    "segment",
-    "evaluate",
-    "demo",
-]
-HEAVY = ["torch", "numba", "nibabel", "scipy", "skimage", "pydantic"]
+COMMANDS = ["generate", "verify", "inspect", "export", "show", "gallery", "statistics"]
+COMMANDS += ["train", "segment", "evaluate", "demo"]
+HEAVY = ["torch", "numba", "blosc2", "nibabel", "scipy", "skimage", "pydantic"]
 
 
 def test_help_answers_in_under_one_and_a_half_seconds():
