@@ -6,7 +6,7 @@ import pytest
 
 from synthfm3d.pipeline.features import effects_of, shares_of
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import CtAcquisition, MrAcquisition
+from synthfm3d.synthesis.scanner import CtAcquisition, MrAcquisition
 from synthfm3d.synthesis.settings import NoiseSettings, SynthesisSettings
 
 SMALL = SynthesisSettings(shape=(8, 48, 48))

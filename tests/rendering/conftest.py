@@ -2,17 +2,8 @@
 
 import pytest
 
-from synthfm3d.synthesis.scene import (
-    Anatomy,
-    Boundary,
-    Contrast,
-    CtAcquisition,
-    Layer,
-    Scene,
-    Stack,
-    Structure,
-    Tissue,
-)
+from synthfm3d.synthesis.scanner import CtAcquisition
+from synthfm3d.synthesis.scene import Anatomy, Boundary, Contrast, Layer, Scene, Stack, Structure, Tissue
 
 FAR = ((-1e4, 1.0), (1e4, 1.0))
 NO_TEXTURE = (1.0, 2.0, 5.0, 10.0)

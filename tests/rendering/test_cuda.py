@@ -18,7 +18,8 @@ from synthfm3d.rendering.mr import MR_UNIT
 from synthfm3d.rendering.ultrasound import decibels as decibels_of_the_cpu
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import CtAcquisition, Ellipsoid, GreyMap, Layer, Star, Superquadric, Tube
+from synthfm3d.synthesis.scanner import CtAcquisition, GreyMap
+from synthfm3d.synthesis.scene import Ellipsoid, Layer, Star, Superquadric, Tube
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 SMALL = (12, 64, 64)

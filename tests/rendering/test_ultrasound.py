@@ -7,7 +7,8 @@ import pytest
 
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.ultrasound import decibels
-from synthfm3d.synthesis.scene import Stack, UltrasoundAcquisition
+from synthfm3d.synthesis.scanner import UltrasoundAcquisition
+from synthfm3d.synthesis.scene import Stack
 
 FAR = ((-1e4, 1.0), (1e4, 1.0))
 

@@ -16,31 +16,25 @@ from synthfm3d.rendering.distances import (
 )
 from synthfm3d.rendering.fields import field_row
 from synthfm3d.rendering.kernels import inlined, kernel
+from synthfm3d.rendering.painting import BLOCK, paint
 from synthfm3d.rendering.tables import (
     BLEND_MM,
     CAPSULE,
-    CLUSTER,
     COARSE,
     COARSE_MM,
     CONFINED,
-    DEPTH_MM,
     FINE,
     FINE_MM,
     FIRST_PART,
     GAP_MM,
     KIND,
-    LABEL,
     LAST_PART,
     LAYERS,
-    MEAN,
     NEIGHBOURHOOD,
-    NO_END_MM,
     QUADRIC,
     REACH_MM,
     ROUNDED_BOX,
     STAR,
-    TEXTURE,
-    THICKNESS_MM,
     TILED,
     WARP_X,
     WARP_Y,
@@ -55,10 +49,6 @@ from synthfm3d.volume import Array
 
 _f32 = np.float32
 FAR = np.float32(-1e4)
-BLOCK = 16
-"""Pixels that the widest vector registers hold at once."""
-PATCH_EDGE = np.float32(4)
-"""Patches inside a tissue change over half a standard deviation of their field."""
 FADE_FROM = np.float32(0.2)
 """Level of the coarse shape noise from which boundaries fade."""
 
@@ -181,7 +171,7 @@ def compose_slice(
                 _share_space(structures, here, k, end, first, after, distance, cut)
             for m in range(k, end):
                 n, a, b = here[m], first[m], after[m]
-                _paint(
+                paint(
                     layers[n], int(structures[n, LAYERS]), (cut if shared else distance)[m, a:b],
                     sharpness[m, a:b], fields[0, a:b], fields[1, a:b], fields[2, a:b], fields[3, a:b],
                     per_shield, rim, per_rim, value[a:b], label[a:b],
@@ -337,86 +327,3 @@ def _share_space(structures, here, low, high, first, after, distance, cut):
             left = cut[k, a:b]
             for x in range(b - a):
                 left[x] = min(left[x], _f32(0.5) * (mine[x] - theirs[x] - gap))
-
-
-@inlined
-def _paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label):
-    """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
-    # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does
-    # not know, and would not be vectorised.
-    low, high = 0, distance.size
-    for m in range(count):
-        layer = layers[m]
-        depth = layer[DEPTH_MM]
-        # A layer changes nothing where its fraction is 0, and deeper ones lie within its span.
-        while m > 0 and low < high and _clear(distance, sharpness, depth, low):
-            low += BLOCK
-        while m > 0 and low < high and _clear(distance, sharpness, depth, high - BLOCK):
-            high -= BLOCK
-        deeper = layers[m + 1, DEPTH_MM] if m + 1 < count else _f32(NO_END_MM)
-        left, right = high, high
-        if m + 1 < count and layers[m + 1, THICKNESS_MM] == _f32(NO_END_MM):
-            left, right = _hidden(distance, sharpness, deeper, low, high)
-        for side in range(2):
-            a, b = (low, left) if side == 0 else (right, high)
-            if b > a:
-                _paint_layer(
-                    layer, deeper, distance[a:b], sharpness[a:b], t0[a:b], t1[a:b], t2[a:b], t3[a:b],
-                    per_shield, rim if m == 0 else _f32(0), per_rim, value[a:b], label[a:b],
-                )  # fmt: skip
-
-
-@inlined
-def _clear(distance, sharpness, depth, first):
-    """Whether nothing of a layer reaches the block from ``first``."""
-    d, steep = distance[first : first + BLOCK], sharpness[first : first + BLOCK]
-    reached = 0
-    for x in range(BLOCK):
-        reached += 1 if (d[x] - depth) * steep[x] > _f32(-0.5) else 0
-    return reached == 0
-
-
-@inlined
-def _hidden(distance, sharpness, deeper, low, high):
-    """Blocks within [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
-    left, right = low, high
-    while left < right and (distance[left] - deeper) * sharpness[left] < _f32(0.5):
-        left += BLOCK
-    while left < right and (distance[right - 1] - deeper) * sharpness[right - 1] < _f32(0.5):
-        right -= BLOCK
-    if left >= right:
-        return high, high
-    d, steep = distance[left:right], sharpness[left:right]
-    seen = 0
-    for x in range(d.size):
-        seen += 1 if (d[x] - deeper) * steep[x] < _f32(0.5) else 0
-    return (left, right) if seen == 0 else (high, high)
-
-
-@inlined
-def _paint_layer(layer, deeper, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label):
-    depth = layer[DEPTH_MM]
-    thickness = layer[THICKNESS_MM]
-    number = np.int32(layer[LABEL])
-    mean = layer[MEAN]
-    cluster = layer[CLUSTER]
-    w0, w1, w2, w3 = layer[TEXTURE], layer[TEXTURE + 1], layer[TEXTURE + 2], layer[TEXTURE + 3]
-    for x in range(distance.size):
-        inside = distance[x] - depth
-        t = min(max(_f32(0.5) + inside * sharpness[x], _f32(0)), _f32(1))
-        fraction = t * t * (_f32(3) - _f32(2) * t)
-        if thickness < _f32(NO_END_MM):
-            u = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
-            fraction -= u * u * (_f32(3) - _f32(2) * u)
-        texture = (w0 * t0[x] + w1 * t1[x]) + (w2 * t2[x] + w3 * t3[x])
-        texture += cluster * min(max(PATCH_EDGE * t3[x], _f32(-1)), _f32(1))
-        if per_shield > _f32(0):
-            edge = min(inside, abs(distance[x] - deeper)) * per_shield
-            texture *= min(max(edge, _f32(0)), _f32(1))
-        step = mean + texture - value[x]
-        if rim != _f32(0):
-            bump = inside * per_rim
-            bump = _f32(1) / (_f32(1) + bump * bump)
-            fraction += rim * bump * bump * min(_f32(4) * t * (_f32(1) - t) + fraction, _f32(1))
-        value[x] += fraction * step
-        label[x] = number if inside > _f32(0) and inside <= thickness else label[x]

@@ -8,7 +8,8 @@ import numpy as np
 from synthfm3d.randomness import key
 from synthfm3d.rendering.hashing import hashed_normal, mix
 from synthfm3d.rendering.kernels import kernel
-from synthfm3d.synthesis.scene import CtAcquisition, Scene
+from synthfm3d.synthesis.scanner import CtAcquisition
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32

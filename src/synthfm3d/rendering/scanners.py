@@ -10,7 +10,8 @@ from synthfm3d.rendering.grey import grey_table, map_grey
 from synthfm3d.rendering.mr import MR_UNIT, add_ghosts, lowpass_taps, mr_slice, splice_motion, truncate
 from synthfm3d.rendering.probe import fan_of
 from synthfm3d.rendering.ultrasound import scatterer_axis, scatterers_of, ultrasound_slice
-from synthfm3d.synthesis.scene import CtAcquisition, MrAcquisition, Scene, UltrasoundAcquisition
+from synthfm3d.synthesis.scanner import CtAcquisition, MrAcquisition, UltrasoundAcquisition
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32

@@ -11,15 +11,7 @@ import numpy as np
 from synthfm3d.randomness import key
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
 from synthfm3d.rendering.tiles import texture_tile
-from synthfm3d.synthesis.scene import (
-    TEXTURES,
-    Ellipsoid,
-    Scene,
-    Stack,
-    Star,
-    Superquadric,
-    Tube,
-)
+from synthfm3d.synthesis.scene import TEXTURES, Ellipsoid, Scene, Stack, Star, Superquadric, Tube
 from synthfm3d.volume import Array
 
 # Fields in the order in which the kernel takes them. The finest textures come from tiles.

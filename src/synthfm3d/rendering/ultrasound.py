@@ -16,7 +16,8 @@ from synthfm3d.rendering.fields import SplineAxis, spline_axis
 from synthfm3d.rendering.hashing import mix
 from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.rendering.probe import REACH, Fan
-from synthfm3d.synthesis.scene import Scene, UltrasoundAcquisition
+from synthfm3d.synthesis.scanner import UltrasoundAcquisition
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32

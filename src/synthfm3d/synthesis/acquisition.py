@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import (
+from synthfm3d.synthesis.scanner import (
     Acquisition,
     CtAcquisition,
     GreyMap,

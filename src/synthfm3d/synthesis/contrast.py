@@ -9,18 +9,8 @@ from collections.abc import Callable
 
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.mr_sequences import draw_sequence, mr_means
-from synthfm3d.synthesis.scene import (
-    TEXTURES,
-    Acquisition,
-    Anatomy,
-    Contrast,
-    CtAcquisition,
-    Layer,
-    Material,
-    MrAcquisition,
-    Structure,
-    Tissue,
-)
+from synthfm3d.synthesis.scanner import Acquisition, CtAcquisition, MrAcquisition
+from synthfm3d.synthesis.scene import TEXTURES, Anatomy, Contrast, Layer, Material, Structure, Tissue
 from synthfm3d.synthesis.settings import ContrastSettings
 from synthfm3d.synthesis.tissues import ECHOGENICITY_DB, HOUNSFIELD, HOUNSFIELD_OF_ORGANS, PHASES
 from synthfm3d.volume import Modality

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from synthfm3d.synthesis.scene import Probe
+from synthfm3d.synthesis.scanner import Probe
 from synthfm3d.volume import MODALITIES, Modality, ThirdAxis
 
 MOST_ORGANS = 40

@@ -10,7 +10,8 @@ from synthfm3d.rendering.ct import METAL_HU, TILE_UNIT, ct_tables
 from synthfm3d.rendering.cuda.fields import moved_tile
 from synthfm3d.rendering.cuda.hashing import mix, shifted, signed
 from synthfm3d.rendering.scanners import noise_key_of
-from synthfm3d.synthesis.scene import CtAcquisition, Scene
+from synthfm3d.synthesis.scanner import CtAcquisition
+from synthfm3d.synthesis.scene import Scene
 
 _f32 = np.float32
 

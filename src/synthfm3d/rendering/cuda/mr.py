@@ -12,7 +12,8 @@ from synthfm3d.rendering.cuda.hashing import hashed_normal
 from synthfm3d.rendering.mr import MR_UNIT, lowpass_taps
 from synthfm3d.rendering.scanners import noise_key_of
 from synthfm3d.rendering.tables import BIAS, Tables
-from synthfm3d.synthesis.scene import MrAcquisition, Scene
+from synthfm3d.synthesis.scanner import MrAcquisition
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32

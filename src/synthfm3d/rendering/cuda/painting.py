@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthfm3d.rendering.compositing import PATCH_EDGE
+from synthfm3d.rendering.painting import PATCH_EDGE
 from synthfm3d.rendering.tables import (
     CLUSTER,
     DEPTH_MM,

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthfm3d.rendering.compositing import BLOCK
 from synthfm3d.rendering.cuda.boxes import Box
 from synthfm3d.rendering.cuda.surroundings import Surroundings
+from synthfm3d.rendering.painting import BLOCK
 from synthfm3d.rendering.tables import (
     FIRST_PART,
     KIND,

@@ -17,7 +17,8 @@ from synthfm3d.rendering.cuda.hashing import mix, shifted, signed
 from synthfm3d.rendering.fields import SplineAxis
 from synthfm3d.rendering.probe import Fan, fan_of
 from synthfm3d.rendering.ultrasound import FLUID, LEAST_TAP, REFLECTOR, UNIFORM_STD, scatterer_axis
-from synthfm3d.synthesis.scene import Scene, UltrasoundAcquisition
+from synthfm3d.synthesis.scanner import UltrasoundAcquisition
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32
