@@ -14,7 +14,7 @@ SMALL = SynthesisSettings(shape=(8, 48, 48))
 
 def test_an_effect_is_on_where_its_parameter_leaves_its_default():
     scene = draw_scene(0, 0, SMALL)
-    plain = replace(scene, acquisition=MrAcquisition(noise=0.01, bias=0.1))
+    plain = replace(scene, modality="mr", acquisition=MrAcquisition(noise=0.01, bias=0.1))
     ringing = replace(scene, acquisition=MrAcquisition(noise=0.01, bias=0.1, kept=0.7))
     assert effects_of(plain)["Gibbs ringing"] is False
     assert effects_of(ringing)["Gibbs ringing"] is True
@@ -25,7 +25,7 @@ def test_only_what_a_modality_knows_is_counted():
     scene = draw_scene(0, 0, SMALL)
     metal = replace(scene, acquisition=CtAcquisition(noise_hu=10, streak_hu=50))
     clean = replace(scene, acquisition=CtAcquisition(noise_hu=10))
-    other = replace(scene, acquisition=MrAcquisition(noise=0.01, bias=0.1))
+    other = replace(scene, modality="mr", acquisition=MrAcquisition(noise=0.01, bias=0.1))
     effects = shares_of([metal, clean, other, other]).effect
     assert effects["metal streaks"] == 0.5
     assert effects["ghosts"] == 0.0

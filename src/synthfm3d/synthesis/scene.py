@@ -283,7 +283,9 @@ class Scene:
         if not 0 <= min(labels) <= max(labels) <= MOST_LABELS:
             raise ValueError(f"labels must lie within 0 and {MOST_LABELS}, got up to {max(labels)}.")
         if not isinstance(self.acquisition, ACQUISITIONS[self.modality]):
-            raise ValueError(f"a scene of modality {self.modality} cannot have a {type(self.acquisition)}.")
+            raise ValueError(
+                f"a scene of modality {self.modality} cannot have a {type(self.acquisition).__name__}."
+            )
 
     def label_names(self) -> dict[int, str]:
         """Label value -> name of the layer that carries it (the first, where layers share it)."""
