@@ -15,7 +15,7 @@ SMALL = SynthesisSettings(shape=(8, 48, 48))
 def test_an_effect_is_on_where_its_parameter_leaves_its_default():
     scene = draw_scene(0, 0, SMALL)
     plain = replace(scene, modality="mr", acquisition=MrAcquisition(noise=0.01, bias=0.1))
-    ringing = replace(scene, acquisition=MrAcquisition(noise=0.01, bias=0.1, kept=0.7))
+    ringing = replace(plain, acquisition=MrAcquisition(noise=0.01, bias=0.1, kept=0.7))
     assert effects_of(plain)["Gibbs ringing"] is False
     assert effects_of(ringing)["Gibbs ringing"] is True
     assert effects_of(plain).keys() == effects_of(ringing).keys()
