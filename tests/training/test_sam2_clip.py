@@ -197,7 +197,7 @@ def test_sam2_learns_from_random_weights_to_give_the_object_that_the_prompt_name
     by_box = common | {"labels": labels, "masks": torch.zeros(4, 1, 0, 0)}
     by_mask = common | {"labels": torch.full_like(labels, NO_POINT), "masks": outlined[:, None]}
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-4, weight_decay=0.0)
-    steps = 200
+    steps = 320
     for step in range(steps):
         cosine = 0.5 * (1 + np.cos(np.pi * step / steps))
         optimiser.param_groups[0]["lr"] = 5e-4 * min(1.0, (step + 1) / 10) * (0.05 + 0.95 * cosine)
