@@ -10,12 +10,14 @@ from scipy import ndimage
 
 from synthfm3d.volume import Array, Grid
 
-SLICE_SPACING_RANGE = (1.5, 3.0)
+SLICE_SPACING_RANGE = (2.0, 4.0)
 """Slice spacing of a region over its pixel spacing: as the scan's own, kept within this range."""
-FIELD_OF_VIEW_PER_EXTENT = 3.0
+FIELD_OF_VIEW_PER_EXTENT = 2.25
 """Width of a region over the object's larger extent in the plane of the prompted slice, where known."""
-FIELD_OF_VIEW_RANGE = (1.6, 6.0)
-"""The same ratio as training varies it, so a model copes with anything in between."""
+OUTLINE_SCALE = (1.8, 3.0)
+"""The same ratio as training varies it for boxes and masks, which tell the extent."""
+FIELD_OF_VIEW_RANGE = (1.5, 6.0)
+"""And for clicks, which do not."""
 
 
 def region_grid(scan: Grid, centre_mm: Array, field_of_view_mm: float, shape: tuple[int, int, int]) -> Grid:

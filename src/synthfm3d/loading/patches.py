@@ -16,7 +16,7 @@ from synthfm3d.loading.prompting import PromptSettings, draw_prompts
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
-from synthfm3d.regions import FIELD_OF_VIEW_RANGE, region_grid, resample
+from synthfm3d.regions import FIELD_OF_VIEW_RANGE, OUTLINE_SCALE, region_grid, resample
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
@@ -57,12 +57,12 @@ class PatchSettings:
     pixel_mm: tuple[float, float] = (0.5, 2.0)
     anisotropy: tuple[float, float] = (1.0, 4.0)
     click_scale: tuple[float, float] = FIELD_OF_VIEW_RANGE
-    outline_scale: tuple[float, float] = (2.4, 3.6)
+    outline_scale: tuple[float, float] = OUTLINE_SCALE
     least_field_pixels: int = 32
     least_voxels: int = 150
-    least_region_voxels: int = 400
+    least_region_voxels: int = 200
     least_contrast: float = INVISIBLE
-    whole_structure: float = 0.35
+    whole_structure: float = 0.5
     off_centre: float = 0.35
     inversion: float = 0.15
     windowed_ct: float = 0.3
@@ -126,7 +126,7 @@ def make_patch(seed: int, index: int, shape: tuple[int, int, int], settings: Pat
 def _targets(
     volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator
 ) -> Iterator[tuple[Array, tuple[slice, ...]]]:
-    """Masks (z, y, x) of visible targets in random order, each with the box that holds it.
+    """Masks (z, y, x) of visible targets in random order, large ones rather first, each with its box.
 
     A target is one label, or now and then all labels of a structure: a user who clicks on a wall may
     mean the wall or the organ, and prompts must tell.
@@ -134,7 +134,10 @@ def _targets(
     labels = volume.labels.voxels
     sizes = np.bincount(labels.reshape(-1), minlength=256)
     boxes = ndimage.find_objects(labels)
-    for value in draw.permutation(np.flatnonzero(sizes[1:] >= settings.least_voxels) + 1):
+    candidates = np.flatnonzero(sizes[1:] >= settings.least_voxels) + 1
+    # A volume has more vessels than organs; by their diameter both are met.
+    diameters = np.cbrt(sizes[candidates])
+    for value in _weighted_order(candidates, diameters, draw):
         family = (
             _family(volume.scene, int(value)) if draw.random() < settings.whole_structure else [int(value)]
         )
@@ -242,6 +245,11 @@ def _flipped(positions: Array, axis: int, shape: Array) -> Array:
     positions = positions.copy()
     positions[..., axis] = shape[axis] - 1 - positions[..., axis]
     return positions
+
+
+def _weighted_order(values: Array, weights: Array, draw: np.random.Generator) -> Array:
+    """A random order in which values of greater weight tend to come first (Efraimidis and Spirakis, 2006)."""
+    return np.asarray(values[np.argsort(draw.exponential(size=len(values)) / weights)])
 
 
 def _log_uniform(draw: np.random.Generator, bounds: tuple[float, float]) -> float:

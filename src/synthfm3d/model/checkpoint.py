@@ -26,7 +26,7 @@ from synthfm3d.model.sam2_checkpoint import (
 from synthfm3d.model.sam2_model import Sam2Model
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricModel, VolumetricNetwork
 
-_FORMAT = "synthfm3d-volumetric-1"
+_FORMAT = "synthfm3d-volumetric-2"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 

@@ -5,8 +5,9 @@ import numpy as np
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
+POSITIVE_CLICKS, NEGATIVE_CLICKS, BOX, MASK, PREVIOUS = range(5)
+"""What each channel tells."""
 PROMPT_CHANNELS = 5
-"""Positive clicks, negative clicks, boxes, mask, previous prediction; in this order."""
 _CLICK_STD_VOXELS = 2.0
 _CLICK_REACH = 8
 _PREVIOUS_SCALE = 4.0
@@ -22,21 +23,27 @@ def prompt_channels(
     enter as tanh(logits / 4). What is not given is 0. Prompts beyond the grid leave no trace.
     """
     channels = np.zeros((PROMPT_CHANNELS, *shape), np.float32)
-    for channel, clicks in ((0, prompts.positive), (1, prompts.negative)):
+    for channel, clicks in ((POSITIVE_CLICKS, prompts.positive), (NEGATIVE_CLICKS, prompts.negative)):
         for z, y, x in clicks:
-            _draw_click(channels[channel], float(z), float(y), float(x))
+            draw_click(channels[channel], float(z), float(y), float(x))
     for low, high in prompts.boxes:
         first = [max(0, round(float(v))) for v in low]
         after = [min(n, round(float(v)) + 1) for v, n in zip(high, shape, strict=True)]
-        channels[2, first[0] : after[0], first[1] : after[1], first[2] : after[2]] = 1.0
+        channels[BOX, first[0] : after[0], first[1] : after[1], first[2] : after[2]] = 1.0
     if prompts.mask is not None:
-        channels[3] = prompts.mask
+        channels[MASK] = prompts.mask
     if previous is not None:
-        channels[4] = np.tanh(previous / _PREVIOUS_SCALE)
+        channels[PREVIOUS] = previous_channel(previous)
     return channels
 
 
-def _draw_click(channel: Array, z: float, y: float, x: float) -> None:
+def previous_channel(logits: Array) -> Array:
+    """What the former logits say, in [-1, 1]."""
+    return np.asarray(np.tanh(logits / _PREVIOUS_SCALE))
+
+
+def draw_click(channel: Array, z: float, y: float, x: float) -> None:
+    """Add a click to a channel (z, y, x) of clicks, in place."""
     depth, height, width = channel.shape
     on = round(z)
     low_y, high_y = max(0, round(y) - _CLICK_REACH), min(height, round(y) + _CLICK_REACH + 1)

@@ -7,15 +7,18 @@ resolution; a sub-pixel convolution brings the logits back to full resolution.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from synthfm3d.intensity import CHANNELS
 from synthfm3d.model.prompt_channels import PROMPT_CHANNELS, prompt_channels
+from synthfm3d.model.prompt_evidence import EVIDENCE_CHANNELS, evidence_channels
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
+INPUT_CHANNELS = CHANNELS + PROMPT_CHANNELS + EVIDENCE_CHANNELS
 _STRIDES = ((1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
 
 
@@ -32,7 +35,7 @@ class VolumetricConfig:
     """
 
     widths: tuple[int, int, int, int, int] = (16, 32, 64, 96, 128)
-    grid_shape: tuple[int, int, int] = (32, 128, 128)
+    grid_shape: tuple[int, int, int] = (24, 96, 96)
 
     def __post_init__(self) -> None:
         z, y, x = self.grid_shape
@@ -63,13 +66,13 @@ class ResidualBlock(nn.Module):
 
 
 class VolumetricNetwork(nn.Module):
-    """Image and prompt channels (clip, 8, z, y, x) to logits (clip, 1, z, y, x)."""
+    """``network_input`` (clip, 10, z, y, x) to logits (clip, 1, z, y, x)."""
 
     def __init__(self, config: VolumetricConfig) -> None:
         super().__init__()
         widths = config.widths
         self.config = config
-        self.stem = nn.Conv3d(CHANNELS + PROMPT_CHANNELS, widths[0], 3, (1, 2, 2), 1)
+        self.stem = nn.Conv3d(INPUT_CHANNELS, widths[0], 3, (1, 2, 2), 1)
         inputs = (widths[0], *widths[:-1])
         self.encoder = nn.ModuleList(
             ResidualBlock(i, o, s) for i, o, s in zip(inputs, widths, _STRIDES, strict=True)
@@ -98,6 +101,11 @@ def _shuffle_in_plane(x: Tensor) -> Tensor:
     return x.reshape(clips, 1, depth, 2 * height, 2 * width)
 
 
+def network_input(image: Array, said: Array) -> Array:
+    """Float32 (10, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
+    return np.concatenate([image, said, evidence_channels(image, said)])
+
+
 class VolumetricModel:
     """A trained network behind the interface of all promptable models (``model.interface``)."""
 
@@ -107,18 +115,25 @@ class VolumetricModel:
         self.device = device
         self.network = network.to(device).eval()
 
-    def prepare(self, channels: Array, spacing_mm: tuple[float, float, float]) -> Tensor:
-        """The image channels on the model's device, (3, z, y, x)."""
+    def prepare(self, channels: Array, spacing_mm: tuple[float, float, float]) -> Array:
+        """The image channels (3, z, y, x), checked."""
         if channels.shape != (CHANNELS, *self.grid_shape):
             raise ValueError(f"channels must be {(CHANNELS, *self.grid_shape)}, got {channels.shape}.")
-        return torch.from_numpy(channels).to(self.device)
+        return channels
 
     @torch.inference_mode()
-    def logits(self, features: Tensor, prompts: GridPrompts, previous: Array | None = None) -> Array:
-        """Log-odds of the object, float32 (z, y, x).
-
-        ``previous`` is ignored: no training of this version has shown the network its own result.
-        """
-        said = torch.from_numpy(prompt_channels(prompts, self.grid_shape)).to(self.device)
-        answer: Array = self.network(torch.cat([features, said])[None])[0, 0].float().cpu().numpy()
+    def logits(self, features: Array, prompts: GridPrompts, previous: Array | None = None) -> Array:
+        """Log-odds of the object, float32 (z, y, x)."""
+        said = prompt_channels(prompts, self.grid_shape, previous)
+        inputs = torch.from_numpy(network_input(features, said)).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=_computes_bfloat16(self.device)):
+            logits = self.network(inputs[None])
+        answer: Array = logits[0, 0].float().cpu().numpy()
         return answer
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16, in which the network was trained, is fast here: elsewhere float32 is."""
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()

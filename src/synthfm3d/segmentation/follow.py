@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
+from synthfm3d.regions import OUTLINE_SCALE
 from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan
 from synthfm3d.segmentation.zoom import Focus, field_of_view_limits, fitting, measured
 from synthfm3d.volume import Array, Grid
@@ -18,9 +19,6 @@ MOST_STEPS = 32
 """Looks in one direction: at some ten slices each, longer than any scan that is not a whole body."""
 UNRELIABLE_DEPTH = 1 / 8
 """At the end of a region a model sees nothing of what follows: this part of its depth is not handed on."""
-SCALE_KEPT = (2.4, 3.6)
-"""Field of view over the extent of the mask that is handed on, as training varies it around 3 for
-outlines; only outside of it the view is rescaled."""
 
 
 def follow(
@@ -80,9 +78,9 @@ def _hand_over_slice(logits: Array, prompted: int, end: int, unreliable: int, di
 
 
 def _refocused(slice_mask: Array, index: int, focus: Focus, model: ModelOnScan) -> Focus:
-    """Centred on the mask of a slice; rescaled only if its extent asks for it."""
+    """Centred on the mask of a slice; rescaled only if training never saw its extent in this view."""
     centre_mm, extent_mm = measured(slice_mask, model.scan.grid, index)
-    smallest, largest = (ratio * extent_mm for ratio in SCALE_KEPT)
+    smallest, largest = (ratio * extent_mm for ratio in OUTLINE_SCALE)
     if smallest <= focus.field_of_view_mm <= largest:
         return Focus(centre_mm, focus.field_of_view_mm)
     limits = field_of_view_limits(model.scan.grid, model.model.grid_shape, extent_mm)

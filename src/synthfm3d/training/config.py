@@ -9,6 +9,7 @@ from typing import Literal
 
 from synthfm3d.loading.patches import PatchSettings
 from synthfm3d.model.volumetric import VolumetricConfig
+from synthfm3d.training.rounds import RoundSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class ValidationConfig:
 
     seed: int = 1_000_003
     every_steps: int = 250
-    patches: int = 24
+    patches: int = 60
 
     def __post_init__(self) -> None:
         if self.every_steps < 0 or self.patches < 1:
@@ -99,4 +100,5 @@ class TrainingConfig(RunConfig):
     family: Literal["volumetric"] = "volumetric"
     model: VolumetricConfig = VolumetricConfig()
     data: PatchSettings = PatchSettings()
+    rounds: RoundSettings = RoundSettings()
     optimiser: OptimiserConfig = OptimiserConfig()

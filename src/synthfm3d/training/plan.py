@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthfm3d.intensity import CHANNELS
-from synthfm3d.model.prompt_channels import PROMPT_CHANNELS
+from synthfm3d.model.volumetric import INPUT_CHANNELS
 from synthfm3d.training.config import RunConfig, TrainingConfig
 from synthfm3d.training.family import family_of
 from synthfm3d.training.sam2_clip import ClipTracker
@@ -62,7 +61,7 @@ def _activations(network: nn.Module, config: RunConfig) -> int:
         inputs, inner = torch.empty(together, 3, side, side, device="meta"), network.network.to("meta")
         return _kept_by(lambda: inner.encode(inputs), inner)
     assert isinstance(config, TrainingConfig)
-    shape = (config.batch_size, CHANNELS + PROMPT_CHANNELS, *config.model.grid_shape)
+    shape = (config.batch_size, INPUT_CHANNELS, *config.model.grid_shape)
     inputs = torch.empty(shape, device="meta")
     network = network.to("meta")
     return _kept_by(lambda: network(inputs), network)

@@ -1,27 +1,45 @@
-"""Dice on synthetic patches that training never sees, by kind of prompt."""
+"""Dice on synthetic patches that training never sees, by kind of prompt and after corrections."""
+
+from collections import defaultdict
 
 import torch
+from torch import Tensor
 
 from synthfm3d.loading.datasets import PatchDataset
 from synthfm3d.model.volumetric import VolumetricNetwork
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.loss import hard_dice
+from synthfm3d.training.rounds import after_corrections
 
 _KINDS = ("point", "box", "mask")
+_CORRECTIONS = 4
+"""After one click: five clicks in all."""
 
 
 @torch.inference_mode()
 def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.device) -> dict[str, float]:
-    """Mean Dice per kind of prompt over the held-out patches, ``validation_dice_<kind>``, and their mean."""
+    """Mean Dice by kind of prompt over the held-out patches, ``validation_dice_<kind>``, and their mean.
+
+    ``corrected`` are the patches that began with clicks, after four corrections.
+    """
     dataset = PatchDataset(config.validation.seed, config.model.grid_shape, config.data)
-    found: dict[str, list[float]] = {kind: [] for kind in _KINDS}
+    bf16 = config.precision == "bf16"
+
+    def score(inputs: Tensor, target: Tensor) -> float:
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            logits = network(inputs)
+        return float(hard_dice(logits.float(), target).item())
+
+    found: dict[str, list[float]] = defaultdict(list)
     for index in range(config.validation.patches):
         sample = dataset[index]
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            logits = network(sample["inputs"][None].to(device))
-        dice = hard_dice(logits.float(), sample["target"][None].to(device)).item()
-        found[_KINDS[int(sample["kind"])]].append(dice)
-    means = {kind: sum(values) / len(values) for kind, values in found.items() if values}
+        inputs, target = sample["inputs"][None].to(device), sample["target"][None].to(device)
+        kind = _KINDS[int(sample["kind"])]
+        found[kind].append(score(inputs, target))
+        if kind == "point":
+            inputs = after_corrections(network, inputs, target, _CORRECTIONS, bf16=bf16)
+            found["corrected"].append(score(inputs, target))
+    means = {kind: sum(values) / len(values) for kind, values in sorted(found.items())}
     return {"validation_dice": round(sum(means.values()) / len(means), 4)} | {
         f"validation_dice_{kind}": round(mean, 4) for kind, mean in means.items()
     }

@@ -1,4 +1,4 @@
-"""Training the volumetric family: patches in, cross-entropy and Dice, Dice by kind of prompt to judge it."""
+"""Training the volumetric family: patches in, some rounds of corrections, cross-entropy and Dice."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from synthfm3d.loading.patches import volumes_of
 from synthfm3d.model.checkpoint import write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
 from synthfm3d.model.volumetric import VolumetricNetwork
+from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.family import Sample
 from synthfm3d.training.loss import segmentation_loss
+from synthfm3d.training.rounds import after_corrections
 from synthfm3d.training.validation import validate
 
 
@@ -53,8 +55,11 @@ class VolumetricFamily:
         return _Batches(patches, self.config.batch_size)
 
     def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
-        inputs = batch["inputs"]
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
+        draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
+        rounds = self.config.rounds.draw(draw)
+        inputs = after_corrections(network, inputs, batch["target"], rounds, bf16=bf16)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
             logits = network(inputs)  # (clip, 1, z, y, x)
         loss = segmentation_loss(logits.float(), batch["target"])
         return {

@@ -1,0 +1,117 @@
+"""What prompts say about the rest of the image, worked out before the network: two more input channels.
+
+Which grey values belong to the prompted object is a statistic of the whole region, and whether a place is
+joined to the prompt by such values is a question of paths through it. A network of a few million
+parameters learns both slowly and badly; they are cheap to compute (Criminisi et al., "GeoS", ECCV 2008;
+Wang et al., "DeepIGeoS", IEEE TPAMI 41:1559, 2019). The network is free to disbelieve them.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from synthfm3d.model.geodesic import geodesic_distance
+from synthfm3d.model.prompt_channels import BOX, MASK, NEGATIVE_CLICKS, POSITIVE_CLICKS, PREVIOUS
+from synthfm3d.volume import Array
+
+EVIDENCE_CHANNELS = 2
+"""Log-likelihood ratio of the grey values, and nearness to the prompt along paths of likely ones."""
+_BINS = 32
+_BIN_STD = 1.2
+"""Standard deviation, in bins, by which histograms are smoothed: a click sees few voxels."""
+_RAREST = 2e-3
+"""Share added to each bin: a grey value that was not seen is unlikely, not impossible."""
+_STEP = 0.02
+"""Cost of a step through voxels that are certainly of the object; 1 more where they certainly are not."""
+_NEARNESS_SCALE = 2.0
+"""Path length at which nearness has fallen to 1/e."""
+_BOX_CORE_STD = 1 / 4
+"""Of a box's sides: the object is likely in the middle of its box."""
+_SEED = 0.5
+"""Paths start where a source of the object reaches this part of its peak."""
+
+
+def evidence_channels(image: Array, said: Array) -> Array:
+    """Float32 (2, z, y, x) in [-1, 1] and [0, 1] for an image (3, z, y, x) and its prompt channels.
+
+    Parameters
+    ----------
+    image
+        As ``intensity.model_channels`` makes it, in [0, 1]; y and x even.
+    said
+        (5, z, y, x), as ``prompt_channels`` makes it.
+    """
+    values = _halved(image[:1] if np.array_equal(image[0], image[1]) else image)
+    prompts = _halved(said)
+    wanted = _sources_of_object(prompts)
+    bins = np.minimum((values * _BINS).astype(np.int64), _BINS - 1)
+    ratio = _log_likelihood_ratio(bins, wanted, _sources_of_background(prompts))
+    probability = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
+    seeds = np.any([source >= _SEED * source.max() for source in wanted], axis=0)
+    nearness = np.exp(-geodesic_distance(_STEP + (1 - probability) ** 2, seeds) / _NEARNESS_SCALE)
+    evidence = np.stack([np.tanh(ratio / 2), nearness]).astype(np.float32)
+    return evidence.repeat(2, axis=2).repeat(2, axis=3)
+
+
+def _halved(channels: Array) -> Array:
+    """Means over 2 x 2 pixels: the resolution at which the network works, and less noise."""
+    count, depth, height, width = channels.shape
+    squares = channels.reshape(count, depth, height // 2, 2, width // 2, 2)
+    return np.asarray(squares.mean(axis=(3, 5), dtype=np.float32))
+
+
+def _sources_of_object(prompts: Array) -> list[Array]:
+    """Non-negative weights (z, y, x) by which each kind of prompt points at voxels of the object."""
+    found = [
+        prompts[POSITIVE_CLICKS],
+        _box_core(prompts[BOX]),
+        np.maximum(prompts[MASK], 0),
+        np.maximum(prompts[PREVIOUS], 0),
+    ]
+    return [source for source in found if source.any()]
+
+
+def _sources_of_background(prompts: Array) -> list[Array]:
+    """The same for what is not the object. Everything is, a little: most of a region is background."""
+    box = prompts[BOX]
+    beside_box = (box.max(axis=(1, 2), keepdims=True) > 0) * np.maximum(1 - box, 0)
+    found = [
+        np.ones_like(box),
+        prompts[NEGATIVE_CLICKS],
+        beside_box,
+        np.maximum(-prompts[MASK], 0),
+        np.maximum(-prompts[PREVIOUS], 0),
+    ]
+    return [source for source in found if source.any()]
+
+
+def _box_core(box: Array) -> Array:
+    """A Gaussian in the middle of the box of each slice that has one."""
+    core = np.zeros_like(box)
+    for z in np.flatnonzero(box.any(axis=(1, 2))):
+        profiles = []
+        for axis in (1, 0):
+            inside = np.flatnonzero(box[z].any(axis=axis))
+            middle, side = (inside[0] + inside[-1]) / 2, inside[-1] - inside[0] + 1
+            place = (np.arange(box.shape[2 - axis]) - middle) / (_BOX_CORE_STD * side)
+            profiles.append(np.exp(-(place**2) / 2))
+        core[z] = np.outer(*profiles) * box[z]
+    return core
+
+
+def _log_likelihood_ratio(bins: Array, wanted: list[Array], other: list[Array]) -> Array:
+    """log p(value | object) / p(value | background), (z, y, x), the mean over the channels of ``bins``."""
+    total = np.zeros(bins.shape[1:], np.float32)
+    for channel in bins:
+        flat = channel.reshape(-1)
+        ratios = np.log(_histogram(flat, wanted) / _histogram(flat, other)).astype(np.float32)
+        total += ratios[channel]
+    return total / len(bins)
+
+
+def _histogram(bins: Array, sources: list[Array]) -> Array:
+    """Smoothed histogram of the voxels that the sources point at; each source counts the same."""
+    total = np.zeros(_BINS)
+    for source in sources:
+        counts = np.bincount(bins, source.reshape(-1), _BINS)
+        total += counts / max(1e-9, counts.sum())
+    return np.asarray(ndimage.gaussian_filter1d(total / max(1, len(sources)), _BIN_STD, mode="nearest") + _RAREST)

@@ -1,0 +1,74 @@
+"""Interactive rounds: the network's own mistakes are clicked on, and it is asked again.
+
+As in a session with a user: each round the network sees its former answer and one more click, in the
+middle of the greatest error.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from synthfm3d.intensity import CHANNELS
+from synthfm3d.model.prompt_channels import (
+    NEGATIVE_CLICKS,
+    POSITIVE_CLICKS,
+    PREVIOUS,
+    PROMPT_CHANNELS,
+    draw_click,
+    previous_channel,
+)
+from synthfm3d.model.volumetric import network_input
+from synthfm3d.prompts.simulation import correction_click
+from synthfm3d.volume import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundSettings:
+    """How many corrections training goes through before the network is judged.
+
+    Parameters
+    ----------
+    shares
+        Shares of the batches with 0, 1, 2, ... corrections.
+    """
+
+    shares: tuple[float, ...] = (0.6, 0.16, 0.1, 0.07, 0.04, 0.03)
+
+    def __post_init__(self) -> None:
+        if not self.shares or min(self.shares) < 0 or not np.isclose(sum(self.shares), 1):
+            raise ValueError(f"shares must be shares of 1, got {self.shares}.")
+
+    def draw(self, draw: np.random.Generator) -> int:
+        """A number of corrections."""
+        return int(draw.choice(len(self.shares), p=np.array(self.shares) / sum(self.shares)))
+
+
+@torch.no_grad()
+def after_corrections(network: nn.Module, inputs: Tensor, target: Tensor, rounds: int, *, bf16: bool) -> Tensor:
+    """Inputs (clip, 10, z, y, x) as they are after so many corrections of the network's answers.
+
+    ``target`` is (clip, 1, z, y, x), of 0 and 1. An answer without a mistake is not corrected.
+    """
+    for _ in range(rounds):
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
+            logits = network(inputs)
+        answers = logits[:, 0].float().cpu().numpy()
+        wanted = target[:, 0].cpu().numpy() > 0
+        asked = inputs.cpu().numpy()
+        inputs = torch.from_numpy(
+            np.stack([_corrected(*one) for one in zip(asked, wanted, answers, strict=True)])
+        ).to(inputs.device)
+    return inputs
+
+
+def _corrected(inputs: Array, wanted: Array, logits: Array) -> Array:
+    correction = correction_click(wanted, logits > 0)
+    if correction is None:
+        return inputs
+    place, positive = correction
+    image, said = inputs[:CHANNELS], inputs[CHANNELS : CHANNELS + PROMPT_CHANNELS].copy()
+    draw_click(said[POSITIVE_CLICKS if positive else NEGATIVE_CLICKS], *place)
+    said[PREVIOUS] = previous_channel(logits)
+    return network_input(image, said)
