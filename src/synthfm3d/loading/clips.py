@@ -5,7 +5,6 @@ some ten more in which to look for objects.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -18,14 +17,12 @@ from synthfm3d.loading.clip_prompts import KINDS, ClipPromptSettings, draw_mask,
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.randomness import key, stream
 from synthfm3d.rendering.cpu import Renderer
-from synthfm3d.synthesis.presets import PRESETS
+from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Grid, Volume
 
-Axis = Literal["anatomy", "contrast", "boundary", "noise"]
-Preset = Literal["default", "ct", "mr", "us", "cine-us", "paper"]
 ClipSample = dict[str, Tensor]
 _PROBES = 10
 _MOST_VOLUMES = 20
@@ -93,15 +90,12 @@ class ClipSettings:
 
     def synthesis(self, depth: int, image_size: int) -> SynthesisSettings:
         """What to draw for a volume of so many slices of so many pixels."""
-        settings = replace(
-            PRESETS[self.preset],
+        return replace(
+            without(PRESETS[self.preset], self.off),
             shape=(depth, image_size, image_size),
             pixel_mm=self.pixel_mm,
             anisotropy=self.anisotropy,
         )
-        for axis in self.off:
-            settings = replace(settings, **{axis: replace(getattr(settings, axis), mode="off")})
-        return settings
 
 
 class ClipDataset(Dataset[ClipSample]):

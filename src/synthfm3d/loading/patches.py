@@ -5,7 +5,7 @@ same. Regions are cut by the code that inference uses (``regions``), at the scal
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -18,6 +18,7 @@ from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 from synthfm3d.regions import FIELD_OF_VIEW_RANGE, OUTLINE_SCALE, region_grid, resample
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 
@@ -28,6 +29,8 @@ class PatchSettings:
 
     Parameters
     ----------
+    preset, off
+        Preset of the synthesis, and axes of variability that are switched off: an ablation.
     depth, in_plane
         Slices and pixels along an edge of the rendered volumes, chosen at random among these.
     pixel_mm, anisotropy
@@ -52,10 +55,12 @@ class PatchSettings:
         Share of CT patches that enter through one random window instead of the three fixed ones.
     """
 
-    depth: tuple[int, ...] = (32, 48, 64)
+    preset: Preset = "default"
+    off: tuple[Axis, ...] = ()
+    depth: tuple[int, ...] = (12, 24, 32, 48, 64)
     in_plane: tuple[int, ...] = (128, 160, 192)
     pixel_mm: tuple[float, float] = (0.5, 2.0)
-    anisotropy: tuple[float, float] = (1.0, 4.0)
+    anisotropy: tuple[float, float] = (1.0, 8.0)
     click_scale: tuple[float, float] = FIELD_OF_VIEW_RANGE
     outline_scale: tuple[float, float] = OUTLINE_SCALE
     least_field_pixels: int = 32
@@ -72,9 +77,7 @@ class PatchSettings:
         if not self.depth or not self.in_plane:
             raise ValueError("depth and in_plane need at least one size each.")
         for size in self.in_plane:
-            SynthesisSettings(
-                shape=(min(self.depth), size, size), pixel_mm=self.pixel_mm, anisotropy=self.anisotropy
-            )
+            self.synthesis(min(self.depth), size)
         for name in ("click_scale", "outline_scale"):
             low, high = getattr(self, name)
             if not 1 <= low <= high:
@@ -82,6 +85,15 @@ class PatchSettings:
         for name in ("whole_structure", "off_centre", "inversion", "windowed_ct"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+
+    def synthesis(self, depth: int, in_plane: int) -> SynthesisSettings:
+        """What to draw for a volume of so many slices of so many pixels along an edge."""
+        return replace(
+            without(PRESETS[self.preset], self.off),
+            shape=(depth, in_plane, in_plane),
+            pixel_mm=self.pixel_mm,
+            anisotropy=self.anisotropy,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,11 +122,7 @@ def make_patch(seed: int, index: int, shape: tuple[int, int, int], settings: Pat
     for attempt in range(_MOST_VOLUMES):
         draw = stream(seed, "patch", index, attempt)
         in_plane = int(draw.choice(settings.in_plane))
-        synthesis = SynthesisSettings(
-            shape=(int(draw.choice(settings.depth)), in_plane, in_plane),
-            pixel_mm=settings.pixel_mm,
-            anisotropy=settings.anisotropy,
-        )
+        synthesis = settings.synthesis(int(draw.choice(settings.depth)), in_plane)
         volume = generate(seed, volumes_of(index).start + attempt, synthesis)
         for target, box in _targets(volume, settings, draw):
             patch = _patch_of(volume, target, box, shape, settings, draw)

@@ -1,5 +1,9 @@
 """Presets: settings by name. Data, not code: each is what differs from the default."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -10,7 +14,11 @@ from synthfm3d.synthesis.settings import (
     SynthesisSettings,
 )
 
-PRESETS: dict[str, SynthesisSettings] = {
+Axis = Literal["anatomy", "contrast", "boundary", "noise"]
+"""The four axes of variability, as ``SynthesisSettings`` names them."""
+Preset = Literal["default", "ct", "mr", "us", "cine-us", "free", "paper"]
+
+PRESETS: dict[Preset, SynthesisSettings] = {
     "default": SynthesisSettings(),
     "ct": SynthesisSettings(modalities=("ct",)),
     "mr": SynthesisSettings(modalities=("mr",)),
@@ -22,6 +30,12 @@ PRESETS: dict[str, SynthesisSettings] = {
         third_axis="time",
         pixel_mm=(0.5, 1.0),
         noise=NoiseSettings(us_probes=("phased",)),
+    ),
+    # No anatomical layout at all: what remains is owed to shapes and grey values alone.
+    "free": SynthesisSettings(
+        anatomy=AnatomySettings(
+            layouts=LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, free=1.0),
+        ),
     ),
     # The recipe of arXiv 2601.12297 as far as it is published: slice-recursive masks that are born,
     # grow, erode and drift; multi-scale Gaussian textures under random intensities; partial volume by
@@ -48,3 +62,10 @@ PRESETS: dict[str, SynthesisSettings] = {
         ),
     ),
 }
+
+
+def without(settings: SynthesisSettings, axes: Iterable[Axis]) -> SynthesisSettings:
+    """Settings with some axes of variability switched off: an ablation."""
+    for axis in axes:
+        settings = replace(settings, **{axis: replace(getattr(settings, axis), mode="off")})
+    return settings
