@@ -8,6 +8,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.model.checkpoint import load_model, read_network, write_network
 from synthfm3d.model.prompt_channels import PROMPT_CHANNELS, prompt_channels
 from synthfm3d.model.volumetric import (
+    INPUT_CHANNELS,
     VolumetricConfig,
     VolumetricModel,
     VolumetricNetwork,
@@ -54,7 +55,7 @@ def test_prompts_that_do_not_say_where_the_object_is_are_refused():
 
 def test_logits_have_the_resolution_of_the_input():
     network = VolumetricNetwork(VolumetricConfig(widths=(4, 4, 8, 8, 8), grid_shape=(16, 64, 96)))
-    assert network(torch.zeros(2, 8, 16, 64, 96)).shape == (2, 1, 16, 64, 96)
+    assert network(torch.zeros(2, INPUT_CHANNELS, 16, 64, 96)).shape == (2, 1, 16, 64, 96)
 
 
 def test_the_sub_pixel_step_puts_four_channels_into_a_two_by_two_square():
@@ -79,7 +80,7 @@ def test_weights_written_and_read_give_the_same_logits_to_half_precision(tmp_pat
     write_network(tmp_path / "model.safetensors", network, {"steps": 3})
     read, training = read_network(tmp_path / "model.safetensors")
     assert training == {"steps": 3}
-    x = torch.rand(1, 8, 16, 32, 32)
+    x = torch.rand(1, INPUT_CHANNELS, 16, 32, 32)
     torch.testing.assert_close(read.eval()(x), network(x), atol=0.02, rtol=0.02)
     model = load_model(str(tmp_path), "cpu")
     assert model.grid_shape == (16, 32, 32)

@@ -27,7 +27,7 @@ class RegionGrowing:
         assert channels.shape == (3, *self.grid_shape)
         assert channels.min() >= 0
         assert channels.max() <= 1
-        return ndimage.uniform_filter(channels.mean(axis=0), 3)
+        return ndimage.uniform_filter(channels.mean(axis=0), (1, 3, 3))
 
     def logits(self, features: Array, prompts: GridPrompts, previous: Array | None = None) -> Array:
         self.looks += 1

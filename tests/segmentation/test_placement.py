@@ -13,7 +13,7 @@ from synthfm3d.volume import Grid, Volume
 
 SCAN = Grid.from_spacing((20, 40, 40), (4.0, 1.0, 1.0))
 CENTRE = np.array([10, 20, 20])
-# Twice finer in the plane; slices 1.5 mm apart (three times the pixel), so 2.67 to a slice of the scan.
+# Twice finer in the plane; slices 2 mm apart (four times the pixel), so two to a slice of the scan.
 FINER = region_grid(SCAN, SCAN.to_mm(CENTRE), 16.0, (16, 32, 32))
 COARSER = region_grid(Grid(SCAN.shape, SCAN.affine), SCAN.to_mm(CENTRE), 320.0, (16, 32, 32))
 
@@ -73,8 +73,8 @@ def test_an_outlined_slice_is_said_whole_and_the_others_not_at_all():
 
 def test_every_outlined_slice_sets_the_nearest_slice_of_a_finer_region():
     mask = place([drawn(([9, 18, 17], [11, 22, 21]))], SCAN, FINER).mask
-    # 4 mm are 2.67 slices of 1.5 mm.
-    assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [5, 8, 11]
+    # 4 mm are two slices of 2 mm.
+    assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [6, 8, 10]
 
 
 def test_a_coarser_region_takes_the_nearest_slice_of_the_scan():
@@ -106,8 +106,8 @@ def test_an_outlined_voxel_is_never_lost_on_coarser_pixels(y, x, z, longer):
     (found,) = np.unique(np.argwhere(placed > 0)[:, 0])
     pixels = COARSER.to_mm(np.argwhere(placed > 0))
     distance = np.abs(SCAN.to_index(pixels)[:, None] - np.argwhere(drawing.volume.voxels))
-    # Half a pixel of the region, 10 mm, and half a slice of 15 mm, 3.75 slices of the scan.
-    assert (distance.min(axis=1) <= [3.75 / 2 + 1e-6, 5 + 1e-6, 5 + 1e-6]).all()
+    # Half a pixel of the region, 10 mm, and half a slice of 20 mm, 5 slices of the scan.
+    assert (distance.min(axis=1) <= [5 / 2 + 1e-6, 5 + 1e-6, 5 + 1e-6]).all()
     assert (placed[found] != 0).all()
 
 
@@ -115,7 +115,7 @@ def test_of_two_masks_on_one_slice_the_first_counts():
     first, second = drawn(([10, 18, 18], [10, 20, 20])), drawn(([9, 20, 20], [10, 26, 26]))
     both, alone = place([first, second], SCAN, FINER).mask, place([first], SCAN, FINER).mask
     assert np.array_equal(both[8], alone[8])
-    assert np.array_equal(both[5], place([second], SCAN, FINER).mask[5])
+    assert np.array_equal(both[6], place([second], SCAN, FINER).mask[6])
 
 
 @pytest.mark.parametrize("place_mm", [at(25, 3, 3), at(-1, 3, 3), (np.nan, 0, 0)])

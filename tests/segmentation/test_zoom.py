@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from synthfm3d.prompts.prompt import Box, Point
-from synthfm3d.regions import FIELD_OF_VIEW_RANGE, region_grid
+from synthfm3d.regions import (
+    FIELD_OF_VIEW_PER_EXTENT,
+    FIELD_OF_VIEW_RANGE,
+    SLICE_SPACING_RANGE,
+    region_grid,
+)
 from synthfm3d.segmentation.look import Look
 from synthfm3d.segmentation.zoom import (
     field_of_view_limits,
@@ -42,9 +47,9 @@ def test_negative_clicks_do_not_say_where_the_object_is():
     assert extent == pytest.approx(1.0)
 
 
-def test_an_object_of_known_size_fills_a_third_of_the_view():
+def test_an_object_of_known_size_fills_its_part_of_the_view():
     limits = field_of_view_limits(SCAN, SHAPE, 50.0)
-    assert fitting(50.0, limits) == 150.0
+    assert fitting(50.0, limits) == 50.0 * FIELD_OF_VIEW_PER_EXTENT
 
 
 def test_the_view_is_not_wider_than_the_scan_nor_finer_than_it_resolves():
@@ -62,7 +67,7 @@ def test_a_large_object_fits_even_where_the_scan_ends():
 def test_a_view_reaches_the_next_slice_however_thick_slices_are():
     thick = Grid.from_spacing((20, 200, 160), (10.0, 1.0, 1.0))
     smallest, _ = field_of_view_limits(thick, SHAPE, 1.0)
-    reach_mm = 32 / 4 * 3 * smallest / 128  # a quarter of 32 slices, each at most three pixels apart
+    reach_mm = 32 / 4 * SLICE_SPACING_RANGE[1] * smallest / 128  # a quarter of 32 slices
     assert reach_mm >= 10.0
 
 
@@ -106,7 +111,7 @@ def look_at(script):
 
 def test_a_click_is_looked_at_at_the_scale_of_a_box():
     look, focus = look_at(Script(lambda width: 30.0))
-    assert focus.field_of_view_mm == pytest.approx(90.0, rel=0.1)
+    assert focus.field_of_view_mm == pytest.approx(30.0 * FIELD_OF_VIEW_PER_EXTENT, rel=0.1)
     assert look.mask.any()
 
 

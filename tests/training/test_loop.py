@@ -12,7 +12,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.loading.patches import PatchSettings, volumes_of
 from synthfm3d.model.checkpoint import load_model, read_network
 from synthfm3d.model.prompt_channels import prompt_channels
-from synthfm3d.model.volumetric import VolumetricConfig
+from synthfm3d.model.volumetric import VolumetricConfig, network_input
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig, ValidationConfig
 from synthfm3d.training.loop import learning_rate, take_step, train
@@ -50,16 +50,20 @@ def test_a_network_learns_to_give_the_object_that_the_prompt_names():
     ]
     generator = np.random.default_rng(0)
     image = 0.8 * (objects[0] | objects[1]) + 0.1 * generator.standard_normal(shape)
-    channels = torch.from_numpy(np.stack([image.astype(np.float32)] * 3))
+    channels = np.stack([image.astype(np.float32)] * 3)
     inputs, targets = [], []
     for (cy, cx), target in zip(((10, 9), (20, 22)), objects, strict=True):
         for prompt in (
             GridPrompts(positive=np.array([[8.0, cy, cx]])),
             GridPrompts(boxes=np.array([[[8.0, cy - 6, cx - 5], [8, cy + 6, cx + 5]]])),
         ):
-            inputs.append(torch.cat([channels, torch.from_numpy(prompt_channels(prompt, shape))]))
+            inputs.append(torch.from_numpy(network_input(channels, prompt_channels(prompt, shape))))
             targets.append(torch.from_numpy(target).float()[None])
-    batch = {"inputs": torch.stack(inputs), "target": torch.stack(targets)}
+    batch = {
+        "inputs": torch.stack(inputs),
+        "target": torch.stack(targets),
+        "number": torch.arange(len(inputs)),
+    }
     state = TrainingState(config, torch.device("cpu"))
     accelerator = Accelerator(cpu=True)
     for _ in range(config.steps):

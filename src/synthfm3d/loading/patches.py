@@ -17,8 +17,8 @@ from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 from synthfm3d.regions import FIELD_OF_VIEW_RANGE, OUTLINE_SCALE, region_grid, resample
-from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 

@@ -31,7 +31,7 @@ def geodesic_distance(cost: Array, seeds: Array) -> Array:
     return distance
 
 
-@njit(cache=True)
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def _sweep(distance: Array, cost: Array) -> None:
     depth, height, width = distance.shape
     for z in range(depth):

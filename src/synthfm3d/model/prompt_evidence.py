@@ -99,7 +99,7 @@ def _box_core(box: Array) -> Array:
 
 
 def _log_likelihood_ratio(bins: Array, wanted: list[Array], other: list[Array]) -> Array:
-    """log p(value | object) / p(value | background), (z, y, x), the mean over the channels of ``bins``."""
+    """Log p(value | object) / p(value | background), (z, y, x), the mean over the channels of ``bins``."""
     total = np.zeros(bins.shape[1:], np.float32)
     for channel in bins:
         flat = channel.reshape(-1)
@@ -114,4 +114,6 @@ def _histogram(bins: Array, sources: list[Array]) -> Array:
     for source in sources:
         counts = np.bincount(bins, source.reshape(-1), _BINS)
         total += counts / max(1e-9, counts.sum())
-    return np.asarray(ndimage.gaussian_filter1d(total / max(1, len(sources)), _BIN_STD, mode="nearest") + _RAREST)
+    return np.asarray(
+        ndimage.gaussian_filter1d(total / max(1, len(sources)), _BIN_STD, mode="nearest") + _RAREST
+    )

@@ -18,6 +18,7 @@ from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
 from synthfm3d.segmentation.correction import correct
 from synthfm3d.segmentation.follow import depth_limits, follow
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
+from synthfm3d.segmentation.outlined import keep_outlined
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
 from synthfm3d.segmentation.sequence import as_slices, moved
@@ -107,7 +108,8 @@ class Segmenter:
 
         The mask holds the components that a positive prompt touches; a stray one elsewhere is
         dropped, unless no component is touched at all. It ends exactly on the first and last slice of
-        a 3-D box; in the plane, a box says where the object is and does not cut it.
+        a 3-D box; in the plane, a box says where the object is and does not cut it. A region model (no
+        ``SliceModel``) leaves an outlined slice as it was drawn.
         """
         prompts = checked_prompts(prompts, volume.grid)
         slices = as_slices(volume)
@@ -132,17 +134,10 @@ class Segmenter:
             hits, field_of_view_mm = look.hits_prompts, focus.field_of_view_mm
         first, last = depth_limits(prompts, working.grid)
         logits[:first] = logits[last + 1 :] = CERTAINLY_NOT
+        notes = _doubts(logits > 0, prompts, working, hits=hits, ended=ended)
+        if not isinstance(self.model, SliceModel):
+            keep_outlined(logits, prompts)
         mask = logits > 0
-
-        notes = []
-        if not mask.any():
-            notes.append("The model found nothing at the prompts: try a box, or more points.")
-        elif not hits:
-            notes.append("The mask does not contain the prompts: try a box, or more points.")
-        elif missed := _missed(mask, prompts, working):
-            notes.append(f"{missed} of the positive prompts lie outside the mask: it may be incomplete.")
-        if not ended:
-            notes.append("The object was not followed to its end: prompt it again farther on.")
         turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
         return Segmentation(
             mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
@@ -212,6 +207,20 @@ def _on(volume: Volume, found: Segmentation) -> Segmentation:
 def _turned(prompt: Prompt, working: Volume) -> Prompt:
     """Points and boxes are in mm and need no turning; a mask follows the scan's axes."""
     return Mask(volume=on_grid_of(prompt.volume, working.grid)) if isinstance(prompt, Mask) else prompt
+
+
+def _doubts(mask: Array, prompts: Sequence[Prompt], working: Volume, *, hits: bool, ended: bool) -> list[str]:
+    """What may be wrong with what a model found, a mask (z, y, x) on the working form, in sentences."""
+    notes = []
+    if not mask.any():
+        notes.append("The model found nothing at the prompts: try a box, or more points.")
+    elif not hits:
+        notes.append("The mask does not contain the prompts: try a box, or more points.")
+    elif missed := _missed(mask, prompts, working):
+        notes.append(f"{missed} of the positive prompts lie outside the mask: it may be incomplete.")
+    if not ended:
+        notes.append("The object was not followed to its end: prompt it again farther on.")
+    return notes
 
 
 def _missed(mask: Array, prompts: Sequence[Prompt], working: Volume) -> int:

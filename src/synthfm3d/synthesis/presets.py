@@ -18,7 +18,7 @@ Axis = Literal["anatomy", "contrast", "boundary", "noise"]
 """The four axes of variability, as ``SynthesisSettings`` names them."""
 Preset = Literal["default", "ct", "mr", "us", "cine-us", "free", "paper"]
 
-PRESETS: dict[Preset, SynthesisSettings] = {
+PRESETS: dict[str, SynthesisSettings] = {
     "default": SynthesisSettings(),
     "ct": SynthesisSettings(modalities=("ct",)),
     "mr": SynthesisSettings(modalities=("mr",)),

@@ -46,7 +46,9 @@ class RoundSettings:
 
 
 @torch.no_grad()
-def after_corrections(network: nn.Module, inputs: Tensor, target: Tensor, rounds: int, *, bf16: bool) -> Tensor:
+def after_corrections(
+    network: nn.Module, inputs: Tensor, target: Tensor, rounds: int, *, bf16: bool
+) -> Tensor:
     """Inputs (clip, 10, z, y, x) as they are after so many corrections of the network's answers.
 
     ``target`` is (clip, 1, z, y, x), of 0 and 1. An answer without a mistake is not corrected.

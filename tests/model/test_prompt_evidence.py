@@ -1,0 +1,103 @@
+"""What follows from prompts and grey values, on images whose answer is known."""
+
+import numpy as np
+import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+
+from synthfm3d.model.geodesic import geodesic_distance
+from synthfm3d.model.prompt_channels import prompt_channels
+from synthfm3d.model.prompt_evidence import evidence_channels
+from synthfm3d.prompts.prompt import GridPrompts
+
+SHAPE = (8, 48, 48)
+
+
+def test_free_paths_are_as_long_as_their_steps():
+    seeds = np.zeros((5, 9, 7), bool)
+    seeds[2, 4, 3] = True
+    z, y, x = np.indices(seeds.shape)
+    expected = np.abs(z - 2) + np.abs(y - 4) + np.abs(x - 3)
+    np.testing.assert_allclose(geodesic_distance(np.ones(seeds.shape), seeds), expected)
+
+
+def test_paths_go_around_a_wall():
+    cost = np.ones((1, 9, 9))
+    cost[0, :8, 4] = 1000.0
+    seeds = np.zeros(cost.shape, bool)
+    seeds[0, 0, 0] = True
+    assert geodesic_distance(cost, seeds)[0, 0, 8] == 8 + 8 + 8  # down, across, and up again
+
+
+def test_paths_through_random_costs_are_those_of_dijkstra():
+    """Sweeps end before every winding path is found: nearly all voxels agree, and none is too near."""
+    generator = np.random.default_rng(0)
+    cost = generator.uniform(0.1, 1.0, (4, 12, 12))
+    index = np.arange(cost.size).reshape(cost.shape)
+    pairs = [
+        (np.delete(index, -1, axis).reshape(-1), np.delete(index, 0, axis).reshape(-1)) for axis in range(3)
+    ]
+    start = np.concatenate([np.concatenate([a, b]) for a, b in pairs])
+    end = np.concatenate([np.concatenate([b, a]) for a, b in pairs])
+    graph = coo_array((cost.reshape(-1)[end], (start, end)), shape=(cost.size, cost.size))
+    expected = dijkstra(graph.tocsr(), indices=0).reshape(cost.shape)
+    seeds = np.zeros(cost.shape, bool)
+    seeds[0, 0, 0] = True
+    found = geodesic_distance(cost, seeds)
+    assert (found >= expected - 1e-5).all()
+    assert np.isclose(found, expected, rtol=1e-4).mean() > 0.98
+
+
+def test_without_seeds_everything_is_far():
+    assert (geodesic_distance(np.ones((2, 3, 4)), np.zeros((2, 3, 4), bool)) >= 1e6).all()
+
+
+def _two_bright_discs():
+    """Columns through all slices at x = 12 and x = 36; dark in between."""
+    y, x = np.ogrid[:48, :48]
+    discs = [(y - 24) ** 2 + (x - middle) ** 2 < 64 for middle in (12, 36)]
+    noise = np.random.default_rng(0).normal(0, 0.03, SHAPE)
+    image = np.clip(np.where(discs[0] | discs[1], 0.8, 0.3) + noise, 0, 1).astype(np.float32)
+    return np.stack([image] * 3), discs
+
+
+@pytest.mark.parametrize("kind", ["click", "box", "mask"])
+def test_alike_values_are_likely_and_the_joined_ones_are_near(kind):
+    image, (left, right) = _two_bright_discs()
+    mask = np.zeros(SHAPE, np.int8)
+    mask[4] = np.where(left, 1, -1)
+    prompts = {
+        "click": GridPrompts(positive=np.array([[4.0, 24.0, 12.0]])),
+        "box": GridPrompts(boxes=np.array([[[4.0, 17, 5], [4, 31, 19]]])),
+        "mask": GridPrompts(mask=mask),
+    }[kind]
+    likely, near = evidence_channels(image, prompt_channels(prompts, SHAPE))
+    dark = ~(left | right)
+    core = (np.indices(left.shape)[0] > 20) & (np.indices(left.shape)[0] < 28)
+    assert likely.shape == near.shape == SHAPE
+    for z in (0, 4, 7):
+        assert likely[z][left & core].mean() > 0.5 + likely[z][dark].mean()
+        # A mask of the left disc says that the right one, as bright, is none: a click does not.
+        assert near[z][left & core].mean() > 2 * near[z][right & core].mean()
+
+
+def test_a_negative_click_and_the_former_answer_are_evidence_too():
+    image, (_, right) = _two_bright_discs()
+    image[:, :, :, 24:] *= 0.7  # the right disc is between left disc and background
+    click = GridPrompts(positive=np.array([[4.0, 24.0, 12.0]]))
+    denied = GridPrompts(positive=click.positive, negative=np.array([[4.0, 24.0, 36.0]]))
+    plain, _ = evidence_channels(image, prompt_channels(click, SHAPE))
+    against, _ = evidence_channels(image, prompt_channels(denied, SHAPE))
+    assert against[:, right].mean() < plain[:, right].mean()
+    before = np.where(right, 8.0, -8.0) * np.ones(SHAPE)
+    told, _ = evidence_channels(image, prompt_channels(click, SHAPE, previous=before))
+    assert told[:, right].mean() > plain[:, right].mean()
+
+
+def test_a_flat_image_gives_no_evidence_of_values_but_of_distance():
+    image = np.full((3, *SHAPE), 0.5, np.float32)
+    click = prompt_channels(GridPrompts(positive=np.array([[4.0, 24.0, 12.0]])), SHAPE)
+    likely, near = evidence_channels(image, click)
+    assert np.ptp(likely) < 1e-6
+    assert near[4, 24, 12] == 1
+    assert near[4, 24, 12] > near[4, 24, 24] > near[4, 24, 47]
