@@ -101,3 +101,13 @@ def test_a_flat_image_gives_no_evidence_of_values_but_of_distance():
     assert np.ptp(likely) < 1e-6
     assert near[4, 24, 12] == 1
     assert near[4, 24, 12] > near[4, 24, 24] > near[4, 24, 47]
+
+
+def test_an_outline_of_one_pixel_is_a_seed_and_no_prompt_is_no_evidence():
+    image, _ = _two_bright_discs()
+    mask = np.zeros(SHAPE, np.int8)
+    mask[4] = -1
+    mask[4, 24, 12] = 1
+    _, near = evidence_channels(image, prompt_channels(GridPrompts(mask=mask), SHAPE))
+    assert near[4, 24, 12] == 1
+    assert not evidence_channels(image, np.zeros((5, *SHAPE), np.float32)).any()

@@ -124,7 +124,7 @@ def test_on_its_way_a_model_gets_one_outlined_slice_and_negative_clicks_as_in_tr
     long = phantom(tube, (160, 64, 64), (1.0, 1.0, 1.0))
     model = Listening(region_growing())
     beside = [
-        Point(position_mm=tuple(long.scan.grid.to_mm(np.array([z, 45, 32]))), positive=False)
+        Point(position_mm=tuple(long.scan.grid.to_mm(np.array([z, 41, 32]))), positive=False)
         for z in range(0, 160, 5)
     ]
     Segmenter(model).segment(long.scan, [*long.prompts(kind), *beside])

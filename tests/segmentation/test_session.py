@@ -41,8 +41,8 @@ def test_each_object_has_its_own_prompts_and_its_own_label(session, pair):
     labels = session.label_map()
     assert set(np.unique(labels.voxels)) == {0, 1, 7}
     left = np.arange(96) < 48
-    assert dice(labels.voxels == 1, pair.truth & left) > 0.85
-    assert dice(labels.voxels == 7, pair.truth & ~left) > 0.85
+    assert dice(labels.voxels == 1, pair.truth & left) > 0.8
+    assert dice(labels.voxels == 7, pair.truth & ~left) > 0.8
     assert np.array_equal(labels.affine, pair.scan.affine)
 
 
@@ -141,7 +141,7 @@ def test_a_positive_click_adds_what_was_missed_and_keeps_the_rest(phantom, regio
     session = Session(Segmenter(region_growing()), pair.scan)
     first = session.add(click(pair.scan, 16, 40, 28)).mask.voxels > 0
     both = session.add(click(pair.scan, 16, 40, 68)).mask.voxels > 0
-    assert dice(both, pair.truth) > 0.85
+    assert dice(both, pair.truth) > 0.8
     assert (both & first).sum() > 0.95 * first.sum()
 
 

@@ -41,10 +41,13 @@ def evidence_channels(image: Array, said: Array) -> Array:
         (5, z, y, x), as ``prompt_channels`` makes it.
     """
     values = _halved(image[:1] if np.array_equal(image[0], image[1]) else image)
-    prompts = _halved(said)
-    wanted = _sources_of_object(prompts)
+    # Signs apart: the mean over a border of 1 and -1 would be nothing, and thin outlines vanish.
+    says, denies = _halved(np.maximum(said, 0)), _halved(np.maximum(-said, 0))
+    wanted = _sources_of_object(says)
+    if not wanted:
+        return np.zeros((EVIDENCE_CHANNELS, *image.shape[1:]), np.float32)
     bins = np.minimum((values * _BINS).astype(np.int64), _BINS - 1)
-    ratio = _log_likelihood_ratio(bins, wanted, _sources_of_background(prompts))
+    ratio = _log_likelihood_ratio(bins, wanted, _sources_of_background(says, denies))
     probability = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
     seeds = np.any([source >= _SEED * source.max() for source in wanted], axis=0)
     nearness = np.exp(-geodesic_distance(_STEP + (1 - probability) ** 2, seeds) / _NEARNESS_SCALE)
@@ -59,28 +62,17 @@ def _halved(channels: Array) -> Array:
     return np.asarray(squares.mean(axis=(3, 5), dtype=np.float32))
 
 
-def _sources_of_object(prompts: Array) -> list[Array]:
+def _sources_of_object(says: Array) -> list[Array]:
     """Non-negative weights (z, y, x) by which each kind of prompt points at voxels of the object."""
-    found = [
-        prompts[POSITIVE_CLICKS],
-        _box_core(prompts[BOX]),
-        np.maximum(prompts[MASK], 0),
-        np.maximum(prompts[PREVIOUS], 0),
-    ]
+    found = [says[POSITIVE_CLICKS], _box_core(says[BOX]), says[MASK], says[PREVIOUS]]
     return [source for source in found if source.any()]
 
 
-def _sources_of_background(prompts: Array) -> list[Array]:
+def _sources_of_background(says: Array, denies: Array) -> list[Array]:
     """The same for what is not the object. Everything is, a little: most of a region is background."""
-    box = prompts[BOX]
+    box = says[BOX]
     beside_box = (box.max(axis=(1, 2), keepdims=True) > 0) * np.maximum(1 - box, 0)
-    found = [
-        np.ones_like(box),
-        prompts[NEGATIVE_CLICKS],
-        beside_box,
-        np.maximum(-prompts[MASK], 0),
-        np.maximum(-prompts[PREVIOUS], 0),
-    ]
+    found = [np.ones_like(box), says[NEGATIVE_CLICKS], beside_box, denies[MASK], denies[PREVIOUS]]
     return [source for source in found if source.any()]
 
 
