@@ -61,6 +61,12 @@ def placed_frames(path: Path, series: str | None, frame: int | None) -> tuple[Pl
     return place(path, stack, frame=frame, allow_gaps=False, pixels_of=stored_bytes), stack
 
 
+def slice_files(path: Path) -> tuple[Path, ...]:
+    """The file of each slice of the only series in a folder, in the order of ``load_dicom``."""
+    placed, _ = placed_frames(path, None, None)
+    return tuple(frame.path for frame in placed.frames)
+
+
 def _doubt_header(path: Path, stack: Stack, modality: Modality | None) -> None:
     header = stack.frames[0].header
     if modality == "ct" and any(f.slope is None or f.intercept is None for f in stack.frames):

@@ -38,7 +38,7 @@ class ReadOptions:
     allow_gaps
         Interpolate over missing and uneven DICOM slices instead of refusing them.
     cine
-        The third axis of a 3-D file is time.
+        The third axis of a 3-D file is time. A 2-D NIfTI image is then a sequence of one frame.
     """
 
     frame: int | None = None
@@ -77,8 +77,6 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
     doubts = tuple(dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning))
     for doubt in doubts:
         warnings.warn(doubt, stacklevel=2)
-    if options.cine:
-        volume = replace(volume, third_axis="time")
     return replace(volume, doubts=doubts)
 
 
@@ -122,11 +120,15 @@ def format_of(path: Path) -> Format:
 
 
 def _load(path: Path, options: ReadOptions) -> Volume:
-    kind = format_of(path)
+    volume = _load_format(path, format_of(path), options)
+    return replace(volume, third_axis="time") if options.cine else volume
+
+
+def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
     try:
         match kind:
             case "nifti":
-                return load_nifti(path, frame=options.frame, modality=options.modality)
+                return load_nifti(path, frame=options.frame, modality=options.modality, cine=options.cine)
             case "nrrd":
                 return load_nrrd(path, frame=options.frame, modality=options.modality)
             case "metaimage":
