@@ -23,6 +23,7 @@ def application() -> typer.Typer:
         gallery,
         generate,
         inspect,
+        reproduce,
         segment,
         show,
         statistics,
@@ -38,7 +39,7 @@ def application() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_without_a_command)
     making = (generate, verify, inspect, export, show, gallery, statistics)
-    for command in (*making, train, segment, evaluate, datasets, demo):
+    for command in (*making, train, segment, evaluate, datasets, reproduce, demo):
         command.register(app)
     return app
 

@@ -44,3 +44,11 @@ def dataset_cases(
         dataset = described_by_user(dataset_named(name), modality, label_source)
         cases += chosen_cases(dataset, Path(path), split=split, limit=limit, structures=structures)
     return cases
+
+
+def name_and_path(word: str) -> tuple[str, str]:
+    """The two halves of ``NAME=PATH``; InputError for another form."""
+    name, equals, path = word.partition("=")
+    if not equals or not name or not path:
+        raise InputError(f"--dataset {word}: write it as NAME=PATH, for example camus=/data/CAMUS_public.")
+    return name, path
