@@ -9,11 +9,11 @@ from synthfm3d.evaluation.cases import Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import (
     folder_with,
+    folders,
     read_colon_file,
     scan_named,
     scans,
     stem,
-    visible,
     whole_number,
 )
 from synthfm3d.evaluation.datasets.pairs import Pair, pending_pairs
@@ -27,7 +27,7 @@ def list_acdc(dataset: Dataset, path: Path) -> Listing:
     pairs: list[Pair] = []
     excluded: list[Excluded] = []
     for split, name in _FOLDERS.items():
-        for folder in visible(root / name, "patient*"):
+        for folder in folders(root / name, "patient*"):
             found, missing = _pairs_of(folder, split)
             pairs += found
             excluded += missing

@@ -13,10 +13,10 @@ from synthfm3d.evaluation.cases import Case, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import (
     folder_with,
+    folders,
     read_colon_file,
     read_words,
     scan_named,
-    visible,
     whole_number,
 )
 from synthfm3d.evaluation.datasets.pairs import Pair, noted, pending, read_pair
@@ -52,8 +52,8 @@ def _listing(dataset: Dataset, path: Path, parts: tuple[str, ...]) -> Listing:
     root = folder_with(path, "patient*", "database_nifti", "CAMUS_public/database_nifti", "training")
     splits, excluded = _splits(root)
     cases = []
-    folders = [folder for folder in visible(root, "patient*") if folder.is_dir()]
-    for folder in folders:
+    patients = folders(root, "patient*")
+    for folder in patients:
         patient, split = folder.name, splits.get(folder.name)
         for view in VIEWS:
             for part in parts:
@@ -71,7 +71,7 @@ def _listing(dataset: Dataset, path: Path, parts: tuple[str, ...]) -> Listing:
                     read_case = partial(_read_sequence, pair, view, dataset.labels, dataset.modality)
                     case = replace(case, read=read_case)
                 cases.append(case)
-    there = {folder.name for folder in folders}
+    there = {folder.name for folder in patients}
     excluded += [
         Excluded(name=patient, reason="is named by a split file, and its folder is missing.", split=split)
         for patient, split in splits.items()

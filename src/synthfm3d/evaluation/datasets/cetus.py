@@ -6,7 +6,7 @@ Bernard et al., IEEE Trans. Med. Imaging 35:967 (2016), doi:10.1109/TMI.2015.250
 from pathlib import Path
 
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scan_named, visible
+from synthfm3d.evaluation.datasets.files import folder_with, folders, scan_named
 from synthfm3d.evaluation.datasets.pairs import Pair, pending_pairs
 
 
@@ -14,7 +14,7 @@ def list_cetus(dataset: Dataset, path: Path) -> Listing:
     """Two cases for each patient."""
     root = folder_with(path, "patient*", "dataset", "CETUS/dataset")
     pairs, excluded = [], []
-    for folder in visible(root, "patient*"):
+    for folder in folders(root, "patient*"):
         for phase in ("ED", "ES"):
             name = f"{folder.name}_{phase}"
             image, labels = scan_named(folder, name), scan_named(folder, f"{name}_gt")

@@ -12,7 +12,7 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, PendingCase, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, natural_order, visible
+from synthfm3d.evaluation.datasets.files import folder_with, folders, natural_order, visible
 from synthfm3d.evaluation.datasets.pairs import Pair, noted
 from synthfm3d.io.read import ReadOptions, read, read_labels
 from synthfm3d.volume import Array, Modality, Volume
@@ -33,7 +33,7 @@ def list_ct(dataset: Dataset, path: Path) -> Listing:
     root = folder_with(path, "CT", "Train_Sets", "CHAOS_Train_Sets/Train_Sets")
     pairs = [
         Pair(name=f"CT_{folder.name}", image=folder / "DICOM_anon", labels=folder / "Ground")
-        for folder in visible(root / "CT", "[0-9]*")
+        for folder in folders(root / "CT", "[0-9]*")
     ]
     return _listing(dataset, pairs)
 
@@ -42,7 +42,7 @@ def list_mr(dataset: Dataset, path: Path) -> Listing:
     """Three cases for each patient: T1 in and out of phase, which share their labels, and T2."""
     root = folder_with(path, "MR", "Train_Sets", "CHAOS_Train_Sets/Train_Sets")
     pairs = []
-    for folder in visible(root / "MR", "[0-9]*"):
+    for folder in folders(root / "MR", "[0-9]*"):
         for sequence, images in _IMAGES_OF_SEQUENCE.items():
             for phase, place in images.items():
                 pairs.append(

@@ -27,6 +27,11 @@ def visible(folder: Path, pattern: str = "*") -> Iterator[Path]:
     return iter(sorted(entries, key=natural_order))
 
 
+def folders(folder: Path, pattern: str = "*") -> list[Path]:
+    """Folders in a folder, in natural order."""
+    return [p for p in visible(folder, pattern) if p.is_dir()]
+
+
 def scans(folder: Path, pattern: str = "*") -> list[Path]:
     """Image files of a folder in natural order."""
     return [p for p in visible(folder, pattern) if p.name.lower().endswith(SCAN_SUFFIXES)]

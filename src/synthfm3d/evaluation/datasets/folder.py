@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from synthfm3d.evaluation.datasets.dataset import Dataset, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scans, stem, visible
+from synthfm3d.evaluation.datasets.files import folder_with, folders, scans, stem
 from synthfm3d.evaluation.datasets.named_labels import read_json, structures_of
 from synthfm3d.evaluation.datasets.pairs import paired, pending_pairs
 
@@ -15,8 +15,7 @@ def list_folder(dataset: Dataset, path: Path) -> Listing:
     folder_with(root, "labels")
     names = folder_with(root, "labels.json") / "labels.json"
     own = replace(dataset, labels=replace(dataset.labels, structures=structures_of(read_json(names), names)))
-    folders = [p for p in visible(root / "images") if p.is_dir()]
-    images = {stem(p): p for p in [*scans(root / "images"), *folders]}
+    images = {stem(p): p for p in [*scans(root / "images"), *folders(root / "images")]}
     pairs, alone = paired(images, {stem(p): p for p in scans(root / "labels")})
     return listed(pending_pairs(own, pairs), alone)
 

@@ -14,7 +14,7 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, LabelSource, PendingCase, Split, Target, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scan_named, visible
+from synthfm3d.evaluation.datasets.files import folder_with, folders, scan_named
 from synthfm3d.evaluation.datasets.pairs import noted
 from synthfm3d.io.pairs import labels_on
 from synthfm3d.io.read import ReadOptions, read, read_labels
@@ -50,7 +50,7 @@ def list_totalsegmentator(dataset: Dataset, path: Path) -> Listing:
     root = folder_with(path, f"s*/{image_name}.nii*", "Totalsegmentator_dataset_v201", "dataset")
     splits, excluded = _splits(root)
     cases: list[PendingCase] = []
-    for folder in visible(root, "s[0-9]*"):
+    for folder in folders(root, "s[0-9]*"):
         split = splits.get(folder.name)
         image = scan_named(folder, image_name)
         if image is None or not (folder / "segmentations").is_dir():
