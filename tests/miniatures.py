@@ -132,12 +132,12 @@ def chaos(folder: Path) -> Path:
     for number in (1, 2):
         case = root / "CT" / str(number)
         labels = chaos_ct_labels()
-        _dicom(case / "DICOM_anon", picture(labels, "ct") + 1024, "CT")
+        write_dicom(case / "DICOM_anon", picture(labels, "ct") + 1024, "CT", series_each=True)
         _pictures(case / "Ground", "liver_GT", (labels if number == 2 else labels[::-1]) * 255)
     grey = chaos_mr_grey()
     values = picture(grey // 63, "mr")
     for place in ("T1DUAL/DICOM_anon/InPhase", "T1DUAL/DICOM_anon/OutPhase", "T2SPIR/DICOM_anon"):
-        _dicom(root / "MR" / "1" / place, values, "MR")
+        write_dicom(root / "MR" / "1" / place, values, "MR", series_each=True)
     for sequence in ("T1DUAL", "T2SPIR"):
         _pictures(root / "MR" / "1" / sequence / "Ground", "IMG-0004", grey[::-1])
     return root.parent
@@ -158,12 +158,12 @@ def chaos_mr_grey() -> np.ndarray:
     return grey
 
 
-def _dicom(folder: Path, values: np.ndarray, modality: str) -> None:
-    """Slices whose file numbers run from the head to the feet."""
+def write_dicom(folder: Path, values: np.ndarray, modality: str, *, series_each: bool = False) -> None:
+    """Slices whose file numbers run from the head to the feet, of one series or each of its own."""
     folder.mkdir(parents=True)
     study, series = generate_uid(), generate_uid()
     for z, plane in enumerate(values):
-        dataset = make_slice(z, study, series)
+        dataset = make_slice(z, study, generate_uid() if series_each else series)
         dataset.Modality = modality
         if modality == "MR":
             del dataset.RescaleSlope, dataset.RescaleIntercept

@@ -37,6 +37,8 @@ class ReadOptions:
         Voxel spacing along (z, y, x), for pictures and arrays, which have none.
     allow_gaps
         Interpolate over missing and uneven DICOM slices instead of refusing them.
+    one_series
+        All DICOM images of a folder are one series, whatever they say.
     cine
         The third axis of a 3-D file is time. A 2-D NIfTI image is then a sequence of one frame.
     """
@@ -46,6 +48,7 @@ class ReadOptions:
     modality: Modality | None = None
     spacing_mm: tuple[float, float, float] | None = None
     allow_gaps: bool = False
+    one_series: bool = False
     cine: bool = False
 
 
@@ -146,6 +149,7 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
                     frame=options.frame,
                     modality=options.modality,
                     allow_gaps=options.allow_gaps,
+                    one_series=options.one_series,
                 )
     except PermissionError as error:
         raise InputError(f"{path}: cannot be read (permission denied): check its permissions.") from error

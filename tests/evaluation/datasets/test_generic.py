@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from miniatures import chaos, chaos_ct_labels, decathlon
+from miniatures import chaos_ct_labels, decathlon, picture, write_dicom
 
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.named_labels import structures_of
@@ -61,8 +61,7 @@ def test_a_folder_of_ones_own_pairs_by_name_whatever_the_ending(copy, look):
 
 def test_an_image_of_ones_own_may_be_a_folder_of_dicom_slices(copy, look):
     path = copy("folder")
-    series = next(chaos(path.parent).rglob("CT/1/DICOM_anon"))
-    series.rename(path / "images" / "c")
+    write_dicom(path / "images" / "c", picture(chaos_ct_labels(), "ct") + 1024, "CT")
     scan = read(path / "images" / "c")
     write_nifti(path / "labels" / "c.nii.gz", scan.with_voxels(chaos_ct_labels()))
     assert np.array_equal(look("folder", path, "c").label_map.voxels, chaos_ct_labels())

@@ -81,8 +81,8 @@ def _read(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
     from synthfm3d.io.dicom import slice_files  # pydicom: an extra
 
     with noted(pair.image) as notes:
-        image = read(pair.image, ReadOptions(modality=modality))
-        files = slice_files(pair.image)
+        image = read(pair.image, ReadOptions(modality=modality, one_series=True))
+        files = slice_files(pair.image, one_series=True)
     with noted():  # that pictures have no geometry is known: they take that of the slices
         pictures = read_labels(pair.labels, ReadOptions(spacing_mm=image.spacing_mm)).voxels
     if len(pictures) != len(files):
@@ -148,6 +148,7 @@ CHAOS_CT = Dataset(
     cases={"training": 20},
     handled=(
         "slices by their position, pictures by their number, never by the order of a folder",
+        "slices that name a series each: one folder is taken for one series",
         "pictures that run backwards: turned round if the liver is then clearly the brighter; else excluded",
         "as many pictures as slices, or excluded",
     ),
@@ -170,9 +171,9 @@ CHAOS_MR = replace(
     list_cases=list_mr,
     cases={"training": 60},
     handled=(
-        CHAOS_CT.handled[0],
+        *CHAOS_CT.handled[:2],
         "structures by ranges of grey values; a value outside of all ranges: excluded",
         "one label map serves T1 in and out of phase; the three images of a patient are one patient",
-        CHAOS_CT.handled[2],
+        CHAOS_CT.handled[3],
     ),
 )
