@@ -3,8 +3,8 @@
 Ji et al., NeurIPS Datasets and Benchmarks (2022), arXiv 2206.08023.
 """
 
-import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, PendingCase, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
+from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json
 from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending, read_pair
 from synthfm3d.intensity import assumed_modality
 from synthfm3d.volume import Modality
@@ -72,15 +73,11 @@ def _may_be(modality: Modality | None, name: str) -> bool:
 def _named_in_json(root: Path, dataset: Dataset) -> tuple[list[str], list[Excluded]]:
     """Names of the labelled scans in ``dataset.json``."""
     path = root / "dataset.json"
-    if not path.is_file():
-        reason = "is missing: what lies in the folders is taken for complete."
-        return [], [Excluded(name=path.name, reason=reason)]
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        entries = [*content.get("training", ()), *content.get("validation", ())]
-        names = [stem(Path(entry["image"] if isinstance(entry, dict) else entry)) for entry in entries]
-    except (ValueError, AttributeError, KeyError, TypeError):
-        reason = "cannot be read: what lies in the folders is taken for complete."
+    names: list[str] = []
+    with suppress(InputError):  # what cannot be read is as good as missing
+        names = named_scans(read_json(path), "training", "validation")
+    if not names:
+        reason = "is missing or lists nothing: what lies in the folders is taken for complete."
         return [], [Excluded(name=path.name, reason=reason)]
     return [name for name in names if _may_be(dataset.modality, name)], []
 

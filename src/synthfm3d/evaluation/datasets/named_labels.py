@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.errors import InputError
+from synthfm3d.evaluation.datasets.files import stem
 
 BACKGROUND = ("background", "bg", "unlabelled", "unlabeled")
 
@@ -19,6 +20,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: is no JSON object: write it as {{...}}.")
     return content
+
+
+def named_scans(content: Mapping[str, Any], *parts: str) -> list[str]:
+    """Names of the scans that parts of a ``dataset.json`` list: ``{"image": path, …}`` or a path each."""
+    lists = [content.get(part) for part in parts]
+    entries = [entry for part in lists if isinstance(part, list) for entry in part]
+    paths = [entry.get("image") if isinstance(entry, dict) else entry for entry in entries]
+    return [stem(Path(path)) for path in paths if isinstance(path, str) and path]
 
 
 def structures_of(labels: Mapping[str, Any], where: Path) -> dict[str, tuple[int, ...]]:

@@ -12,7 +12,7 @@ from typing import Any
 from synthfm3d.evaluation.cases import Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
-from synthfm3d.evaluation.datasets.named_labels import read_json, structures_of
+from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json, structures_of
 from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending_pairs
 from synthfm3d.volume import Modality
 
@@ -66,7 +66,7 @@ def list_nnunet(dataset: Dataset, path: Path) -> Listing:
         found, alone = paired(dict(reversed(images.items())), label_files, split)
         pairs += [replace(pair, notes=notes, frame=_first_of(content, channels)) for pair in found]
         excluded += alone
-    return listed(pending_pairs(own, pairs), excluded, known=_named(content))
+    return listed(pending_pairs(own, pairs), excluded, known=named_scans(content, "training"))
 
 
 def _case_of(name: str, labelled: Container[str]) -> str:
@@ -88,13 +88,6 @@ def _modality(channels: list[str]) -> Modality | None:
     words = re.split(r"[^a-z0-9]+", " ".join(channels).lower())
     found = [modality for modality, names in _WORDS.items() if any(name in words for name in names)]
     return found[0] if len(found) == 1 else None
-
-
-def _named(content: dict[str, Any]) -> list[str]:
-    """Names of the labelled cases that the JSON lists (the Decathlon's form; nnU-Net lists none)."""
-    entries = content.get("training")
-    images = [e.get("image", "") if isinstance(e, dict) else e for e in entries or ()]
-    return [stem(Path(str(image))) for image in images if image]
 
 
 NNUNET = Dataset(
