@@ -243,16 +243,20 @@ def _cases(choice: EvaluationChoice) -> list[PendingCase]:
 
 
 def _means(report: Report) -> list[dict[str, Any]]:
-    """Mean Dice over the cases of each dataset, structure, prompt and method, failures counted as 0."""
-    groups: dict[tuple[str, str, str, str, str], list[float]] = {}
+    """Mean Dice of each dataset, structure, prompt and method: by case, then over cases; failures are 0."""
+    groups: dict[tuple[str, str, str, str, str], dict[str, list[float]]] = {}
     for score in report.scores:
         dataset = score.case.partition("/")[0]
         key = (dataset, score.structure, score.label_source, score.prompt, score.method)
-        groups.setdefault(key, []).append(score.dice)
+        groups.setdefault(key, {}).setdefault(score.case, []).append(score.dice)
     names = ("dataset", "structure", "label_source", "prompt", "method")
     return [
-        {**dict(zip(names, key, strict=True)), "dice": round(fmean(values), 6), "cases": len(values)}
-        for key, values in groups.items()
+        {
+            **dict(zip(names, key, strict=True)),
+            "dice": round(fmean(fmean(values) for values in by_case.values()), 6),
+            "cases": len(by_case),
+        }
+        for key, by_case in groups.items()
     ]
 
 

@@ -11,6 +11,8 @@ def test_the_spacing_of_acdc_is_that_of_the_header_not_of_its_placeholder_sform(
     assert case.image.spacing_mm == pytest.approx((10.0, 1.316, 1.316), abs=1e-5)
     assert case.label_map.spacing_mm == case.image.spacing_mm
     assert "its sform says 1 mm" in case.notes[0]
+    assert len(case.notes) == 1
+    assert case.image.doubts == ()  # they would name the folders of whoever ran it
     assert look("acdc", path, "patient001_ED").notes == ()
 
 

@@ -175,7 +175,12 @@ def _read_as(dataset: str, folder: Path, read: ReadCase) -> Case:
         raise InputError(str(error).replace(f"{folder}/", "")) from error
     for note in case.notes:
         warnings.warn(f"{dataset}: {note}", stacklevel=2)
-    return replace(case, name=f"{dataset}/{case.name}", patient=f"{dataset}/{case.patient}")
+    return replace(
+        case,
+        name=f"{dataset}/{case.name}",
+        patient=f"{dataset}/{case.patient}",
+        image=replace(case.image, doubts=()),  # the notes tell them, without the paths of this machine
+    )
 
 
 def _refuse(reason: str) -> Case:
