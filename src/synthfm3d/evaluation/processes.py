@@ -1,6 +1,7 @@
 """An evaluation in several processes: a case at a time, each result on the disk before the next begins."""
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -108,9 +109,9 @@ def _start_worker(plan: Plan, folder: Path, made_with: str) -> None:
     """Load the models once for each process, and share the cores between them."""
     global _worker
     _worker = _Worker(plan, plan.cases(), plan.methods(), ResultStore(folder, made_with))
-    import torch  # here, not above: methods without a model do not need it
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // plan.jobs))
+    torch = sys.modules.get("torch")
+    if torch is not None:  # or no method needs it
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // plan.jobs))
 
 
 def _work(number: int) -> CaseResult:

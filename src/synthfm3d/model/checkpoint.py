@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -27,7 +28,10 @@ from synthfm3d.model.sam2_checkpoint import (
 from synthfm3d.model.sam2_model import Sam2Model
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricModel, VolumetricNetwork
 
-WITHOUT_WEIGHTS = {"random-walker": RandomWalker, "grow-cut": GrowCut}
+WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
+    "random-walker": RandomWalker,
+    "grow-cut": GrowCut,
+}
 """Classical tools behind the interface of a model, by name."""
 _FORMAT = "synthfm3d-volumetric-1"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -53,8 +57,8 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
     Parameters
     ----------
     name
-        ``"default"`` (ships with the package), ``"random-walker"`` or ``"grow-cut"`` (no weights), a run folder
-        of ``synthfm3d train``, or a ``.safetensors`` file of one. SAM 2: a folder in the layout of
+        ``"default"`` (ships with the package), ``"random-walker"`` or ``"grow-cut"`` (no weights), a run
+        folder of ``synthfm3d train``, or a ``.safetensors`` file of one. SAM 2: a folder in the layout of
         transformers, a name of the Hugging Face hub such as ``"facebook/sam2.1-hiera-tiny"``, a ``.pt`` file
         of Meta (2.0 or 2.1) or of MedSAM2; followed by ``"@512"``, at this size of the image.
     device

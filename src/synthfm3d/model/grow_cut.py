@@ -65,7 +65,7 @@ def attacks(channels: Array) -> Array:
         here = tuple(slice(max(0, -s), size - max(0, s)) for s, size in zip(step, shape, strict=True))
         there = tuple(slice(max(0, s), size + min(0, s)) for s, size in zip(step, shape, strict=True))
         difference = np.sqrt(np.square(channels[here] - channels[there]).sum(axis=-1))
-        found[(n, *here)] = 1 - difference / LARGEST_DIFFERENCE
+        found[n][here] = 1 - difference / LARGEST_DIFFERENCE
     return found
 
 
