@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from synthfm3d.evaluation.protocol import Outcome
+from synthfm3d.evaluation.scoring import Outcome
 from synthfm3d.pictures import MARK_COLOUR, PALETTE, Cross, Frame, Layer, Mark, three_planes
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.segmentation.slices import foreground_corners

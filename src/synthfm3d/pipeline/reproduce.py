@@ -22,6 +22,7 @@ from synthfm3d.evaluation.datasets.choice import chosen_cases
 from synthfm3d.evaluation.datasets.registry import dataset_named
 from synthfm3d.evaluation.method import Method
 from synthfm3d.evaluation.models import model_method
+from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
 from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.generate import realise
@@ -215,7 +216,15 @@ def _evaluate(
             seen.add(score.case)
             say(f"evaluate: {score.case}")
 
-    report = run_evaluation(cases, methods, config.evaluation.prompts, on_score=on_score)
+    report = run_evaluation(
+        cases,
+        methods,
+        Protocol(prompts=config.evaluation.prompts),
+        folder=folders["evaluate"] / "cases",
+        resume=True,
+        against=BEFORE,
+        on_score=on_score,
+    )
     write_report(folders["evaluate"], report)
     return {"means": _means(report), "unusable": len(report.unusable)}
 
