@@ -181,6 +181,18 @@ def test_a_discarded_object_comes_back_with_undo(session, pair):
         session.discard(3)
 
 
+def test_all_objects_at_once_replace_the_others_as_one_step(session, pair):
+    session.add(click(pair.scan, 16, 40, 28), label=5)
+    left, right = click(pair.scan, 16, 40, 28), click(pair.scan, 16, 40, 68)
+    with pytest.raises(InputError, match="outside"):
+        session.segment({1: [left], 2: [Point(position_mm=(1e4, 0, 0))]})
+    assert set(session.prompts) == {5}
+    session.segment({1: [left], 2: [right]})
+    assert set(np.unique(session.label_map().voxels)) == {0, 1, 2}
+    session.undo()
+    assert set(session.prompts) == {5}
+
+
 def test_what_can_no_longer_be_reached_is_forgotten(pair, region_growing):
     session = Session(Segmenter(region_growing()), pair.scan, most_steps=2)
     for x in (24, 26, 28, 30):

@@ -23,6 +23,7 @@ def application() -> typer.Typer:
         generate,
         inspect,
         segment,
+        serve,
         show,
         statistics,
         train,
@@ -37,7 +38,7 @@ def application() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_without_a_command)
     making = (generate, verify, inspect, export, show, gallery, statistics)
-    for command in (*making, train, segment, evaluate, demo):
+    for command in (*making, train, segment, serve, evaluate, demo):
         command.register(app)
     return app
 

@@ -71,6 +71,23 @@ class Session:
         self._go({**self._state, label: prompts})
         return found
 
+    def segment(self, objects: Mapping[int, Sequence[Prompt]]) -> Mapping[int, Segmentation]:
+        """All objects anew from their prompts, by label; they replace what was there, as one step.
+
+        Raises
+        ------
+        InputError
+            A prompt cannot be used; the session stays as it was.
+        """
+        if min(objects, default=1) < 1:
+            raise ValueError(f"labels must be 1 or higher, got {sorted(objects)}.")
+        state = {label: tuple(prompts) for label, prompts in objects.items()}
+        for prompts in state.values():
+            checked_prompts(prompts, self.scan.grid)
+        found = {label: self._segmented(prompts) for label, prompts in state.items()}
+        self._go(state)
+        return found
+
     def remove(self, position: int, label: int = 1) -> Segmentation | None:
         """Remove a prompt of an object by its position; None if the object is gone with its last one.
 
