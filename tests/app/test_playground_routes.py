@@ -40,15 +40,18 @@ def test_image_and_truth_are_those_of_the_yaml_that_is_shown(client, tmp_path):
 def test_a_simulated_click_is_scored_against_the_structure_that_it_lies_in(client):
     told = draw(client, preset="ct", seed=1)
     path = f"/api/scans/{told['scan']['id']}"
+    affine = np.array(told["scan"]["affine"])
     state = client.post(f"{path}/simulated-click").json()
     (found,) = state["objects"]
     truth = voxels_of(client.get(f"{path}/truth.nii.gz").content)
     mask = voxels_of(client.get(f"{path}/labels.nii.gz").content) == 1
-    sizes = np.bincount(truth.reshape(-1))[1:]
-    reference = truth == 1 + sizes.argmax()
+    z, y, x, _ = np.rint(np.linalg.inv(affine) @ [*found["prompts"][0]["position_mm"], 1]).astype(int)
+    reference = truth == truth[z, y, x]
     expected = 2 * np.count_nonzero(mask & reference) / (np.count_nonzero(mask) + np.count_nonzero(reference))
     assert found["dice"] == pytest.approx(expected)
-    assert found["structure"] == told["scan"]["structures"][str(1 + sizes.argmax())]
+    assert found["structure"] == told["scan"]["structures"][str(truth[z, y, x])]
+    # The middle of a thick structure: three pixels on every side are part of it.
+    assert reference[z, y - 3 : y + 4, x - 3 : x + 4].all()
     assert client.post(f"{path}/simulated-click?structure=250").status_code == 404
 
 

@@ -44,6 +44,7 @@ def details_of(opened: OpenScan) -> ScanDetails:
         warnings=list(scan.doubts),
         structures=structures,
         dicom=opened.origin is not None,
+        palette=list(COLOURS),
     )
 
 

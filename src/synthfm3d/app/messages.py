@@ -195,6 +195,8 @@ class ScanDetails(ScanState):
         Labels and names of a synthetic volume's truth.
     dicom
         Whether a DICOM segmentation can be written.
+    palette
+        Colours of objects by label, from 1 on, and over again.
     """
 
     shape: tuple[int, int, int]
@@ -207,6 +209,7 @@ class ScanDetails(ScanState):
     warnings: list[str]
     structures: dict[int, str]
     dicom: bool
+    palette: list[str]
 
 
 class FileEntry(Message):

@@ -12,6 +12,8 @@ from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.settings import MOST_ORGANS, SynthesisSettings
 
 SHAPE = (96, 96, 96)
+ANISOTROPY = (1.0, 1.5)
+"""96 slices of the thickest kind would be a tower in which nothing can be seen."""
 STRONGEST = 2.0
 Axis = Literal["anatomy", "contrast", "boundary", "noise"]
 Settings = TypeVar("Settings")
@@ -77,7 +79,7 @@ def settings_of(request: DrawRequest) -> SynthesisSettings:
 
     The streams of randomness stay the same, so a slider changes one scene instead of drawing another.
     """
-    settings = replace(PRESETS[request.preset], shape=SHAPE)
+    settings = replace(PRESETS[request.preset], shape=SHAPE, anisotropy=ANISOTROPY)
     strengths: dict[Axis, float] = request.strengths.model_dump()  # type: ignore[assignment]
     scaled: dict[str, Any] = {
         axis: _scaled(getattr(settings, axis), strength, _HIGHEST[axis])

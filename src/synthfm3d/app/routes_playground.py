@@ -20,6 +20,7 @@ from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.prompts.simulation import innermost_point, largest_slice
 from synthfm3d.synthesis.presets import PRESETS
+from synthfm3d.volume import Array
 
 router = APIRouter(prefix="/api", tags=["playground"])
 _THREADS = 2
@@ -65,22 +66,30 @@ async def get_truth(opened: ThisScan) -> Response:
 
 @router.post("/scans/{identifier}/simulated-click")
 async def simulate_click(opened: ThisScan, desk: AtDesk, structure: int | None = None) -> ScanState:
-    """A click in the innermost place of a drawn structure, the largest if none is named, as a new object."""
+    """A click in the innermost place of a drawn structure, the thickest if none is named, as a new object."""
     labels = _drawn(opened).labels
-    sizes = np.bincount(labels.voxels.reshape(-1))
-    sizes[0] = 0
-    wanted = int(sizes.argmax()) if structure is None else structure
-    if not 0 < wanted < len(sizes) or not sizes[wanted]:
-        raise HTTPException(404, f"The volume holds no structure {wanted}.")
+    there = [int(label) for label in np.unique(labels.voxels) if label]
+    if not there or (structure is not None and structure not in there):
+        raise HTTPException(404, "The volume holds no such structure.")
     free = next((n for n in range(1, MOST_OBJECTS + 1) if n not in opened.session.prompts), None)
     if free is None:
         raise InputError(f"there are {MOST_OBJECTS} objects: remove one first.")
-    mask = labels.voxels == wanted
-    z = largest_slice(mask)
-    r, a, s = (float(mm) for mm in labels.grid.to_mm(np.array([z, *innermost_point(mask[z])])))
+    asked = there if structure is None else [structure]
+    found = await asyncio.to_thread(lambda: [_innermost(labels.voxels == label) for label in asked])
+    best = max(range(len(asked)), key=lambda n: found[n][1])
+    r, a, s = (float(mm) for mm in labels.grid.to_mm(found[best][0]))
     await changed(desk, opened, lambda: opened.session.add(Point(position_mm=(r, a, s)), free))
-    opened.names[free] = _drawn(opened).scene.label_names()[wanted]
+    opened.names[free] = _drawn(opened).scene.label_names()[asked[best]]
     return await read_out(opened, lambda: state_of(opened))
+
+
+def _innermost(mask: Array) -> tuple[Array, float]:
+    """(z, y, x) of the innermost voxel of a mask's largest slice, and its distance to the outside in pixels."""
+    z = largest_slice(mask)
+    y, x = innermost_point(mask[z])
+    outside = np.argwhere(~mask[z])
+    room = np.linalg.norm(outside - [y, x], axis=1).min() if len(outside) else np.inf
+    return np.array([z, y, x]), float(room)
 
 
 def _drawn(opened: OpenScan) -> LabelledVolume:

@@ -69,10 +69,10 @@ class Guard:
         else:
             await self._answer(scope, self._limited(scope, receive), send_guarded, answered)
         # The route, not the path: identifiers are secrets, and names of files may be names of patients.
-        route = getattr(scope.get("route"), "path", "(no route)")
-        log.info(
-            "%s %s %s %.0f ms", scope["method"], route, answered[:1], 1000 * (time.perf_counter() - start)
-        )
+        route = getattr(scope.get("route"), "path", None)
+        milliseconds = 1000 * (time.perf_counter() - start)
+        level = logging.DEBUG if route is None else logging.INFO  # files of the page have no route
+        log.log(level, "%s %s %s %.0f ms", scope["method"], route, answered[:1], milliseconds)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, answered: list[int]) -> None:
         try:
