@@ -84,7 +84,7 @@ async def simulate_click(opened: ThisScan, desk: AtDesk, structure: int | None =
 
 
 def _innermost(mask: Array) -> tuple[Array, float]:
-    """(z, y, x) of the innermost voxel of a mask's largest slice, and its distance to the outside in pixels."""
+    """(z, y, x) of the innermost voxel of a mask's largest slice, and its distance to the edge in pixels."""
     z = largest_slice(mask)
     y, x = innermost_point(mask[z])
     outside = np.argwhere(~mask[z])

@@ -11,7 +11,7 @@ const ACROSS = [[0, 1], [0, 2], [1, 2]]; // axes to the right and up in each pla
 export class Viewer {
   /** onDrawn: called after every drawing. onMoved({mm, value}): called when the crosshair moves. */
   constructor(onDrawn, onMoved) {
-    const { Niivue, SHOW_RENDER, MULTIPLANAR_TYPE } = globalThis.niivue;
+    const { Niivue, SHOW_RENDER } = globalThis.niivue;
     this.nv = new Niivue({
       backColor: [0, 0, 0, 1],
       crosshairColor: [0.35, 0.8, 1, 0.7],
@@ -22,7 +22,6 @@ export class Viewer {
       isRadiologicalConvention: true,
       loadingText: "",
       logLevel: "error",
-      multiplanarLayout: MULTIPLANAR_TYPE.AUTO,
       multiplanarShowRender: SHOW_RENDER.ALWAYS,
       show3Dcrosshair: true,
       fontColor: [0.95, 0.85, 0.45, 1],
@@ -40,7 +39,21 @@ export class Viewer {
   async attach(canvas) {
     await this.nv.attachToCanvas(canvas);
     this.canvas = canvas;
+    canvas.tabIndex = -1; // the keyboard belongs to the marks above it
     this.setLayout("all");
+    new ResizeObserver(() => this.#arrange()).observe(canvas);
+  }
+
+  /** Four views in a square or in a row, whichever draws them larger: a tall stack wants the row. */
+  #arrange() {
+    if (this.isEmpty) return;
+    const { GRID, ROW } = globalThis.niivue.MULTIPLANAR_TYPE;
+    const { pixDimsRAS } = this.nv.volumes[0];
+    const [x, y, z] = this.dimensions.map((n, axis) => n * pixDimsRAS[axis + 1]);
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const inSquare = Math.min(width / (x + y), height / (z + y));
+    const inRow = Math.min(width / (2 * x + y + Math.max(x, y, z)), height / Math.max(y, z));
+    this.nv.setMultiplanarLayout(inRow > 1.1 * inSquare ? ROW : GRID);
   }
 
   get isEmpty() {
@@ -58,6 +71,7 @@ export class Viewer {
     const image = await decoded(bytes, { cal_min: low, cal_max: high, colormap: "gray" });
     this.nv.addVolume(image);
     this.setWindow(low, high);
+    this.#arrange();
     this.resetView();
     this.nv.scene.crosshairPos = [0.5, 0.5, 0.5];
     this.redraw();
