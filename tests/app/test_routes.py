@@ -2,11 +2,15 @@
 
 import gzip
 from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 from urllib.parse import quote
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 
 from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.segmentation.predictor import Segmenter
@@ -298,3 +302,26 @@ def test_a_call_that_crashes_answers_500_tells_no_secrets_and_the_session_lives_
     model.fails = False
     assert np.array_equal(labels_of(client, scan)[0], before)
     assert add(client, scan, [point(phantom.centres_mm[1])], label=2).status_code == 200
+
+
+# ---------------------------------------------------------------- DICOM
+
+
+def test_an_uploaded_dicom_file_gives_a_dicom_segmentation_without_the_patient(client):
+    path = get_testdata_file("CT_small.dcm")
+    source = pydicom.dcmread(path)
+    content = Path(path).read_bytes()
+    scan = client.post("/api/uploads", content=content, headers={"X-File-Name": "CT_small.dcm"}).json()
+    assert scan["dicom"]
+    assert scan["modality"] == "ct"
+    mm = np.array(scan["affine"]) @ [0, 64, 64, 1]
+    assert add(client, scan, [point(mm[:3])]).status_code == 200
+    client.patch(f"/api/scans/{scan['id']}/objects/1", json={"name": "spleen"})
+    answer = client.get(f"/api/scans/{scan['id']}/labels.dcm")
+    assert answer.status_code == 200, answer.text
+    segmentation = pydicom.dcmread(BytesIO(answer.content))
+    assert segmentation.Modality == "SEG"
+    assert segmentation.StudyInstanceUID == source.StudyInstanceUID
+    assert segmentation.SegmentSequence[0].SegmentLabel == "spleen"
+    assert str(segmentation.PatientName) == ""
+    assert str(source.PatientName).encode() not in answer.content

@@ -1,6 +1,7 @@
 """Objects of a scan: prompt, segment, correct, take back, take away the result."""
 
 import tempfile
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -135,7 +136,8 @@ def _encoded(opened: OpenScan, stack: bool) -> bytes:
 def _dicom(opened: OpenScan) -> bytes:
     assert opened.origin is not None
     names = {label: name for label, name in opened.names.items() if label in opened.session.prompts}
-    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder:
+    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # told when the scan was opened; they quote its path
         path = Path(folder) / "labels.dcm"
         try:
             write(opened.session.label_map(), path, replace(opened.origin, names=names))
@@ -145,7 +147,12 @@ def _dicom(opened: OpenScan) -> bytes:
 
 
 def _read_mask(content: bytes, most_bytes: int) -> Volume:
-    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, reading_at_most(most_bytes):
+    with (
+        tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
+        reading_at_most(most_bytes),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", UserWarning)
         path = Path(folder) / "mask"
         path.write_bytes(content)
         try:
