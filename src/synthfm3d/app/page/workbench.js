@@ -162,7 +162,8 @@ export class Workbench extends EventTarget {
         if (this.scan?.id !== id) return;
         Object.assign(this.scan, state);
         after(state);
-        if (newMask) await this.#showLabels();
+        if (!newMask) return;
+        await this.#showLabels();
         this.#tell(performance.now() - start);
       } finally {
         if (!state) after();
