@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.nifti import read_label_names, read_labels, read_nifti, write_nifti
+from synthfm3d.io.nifti import load_nifti, read_label_names, read_labels, read_nifti, write_nifti
 from synthfm3d.io.values import reading_at_most
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume
@@ -271,6 +271,15 @@ def test_2d_colour_and_complex_images_are_refused(tmp_path):
     colour = np.zeros(SHAPE, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
     assert "RGB" in refusal(save(tmp_path / "colour.nii", colour))
     assert "complex" in refusal(save(tmp_path / "complex.nii", np.zeros(SHAPE, np.complex64)))
+
+
+def test_a_2d_image_is_one_frame_of_a_sequence_if_it_is_said_to_be_one(tmp_path):
+    stored = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    nib.save(nib.Nifti1Image(stored, np.diag([0.3, 0.15, 1.0, 1.0])), tmp_path / "flat.nii")
+    volume = load_nifti(tmp_path / "flat.nii", cine=True)
+    assert volume.third_axis == "time"
+    assert np.array_equal(volume.voxels, stored.T[None])
+    np.testing.assert_allclose(volume.spacing_mm[1:], (0.15, 0.3), rtol=1e-6)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
             "synthfm3d evaluate --image scan.nii.gz --labels labels.nii.gz --names labels.json "
             "--structure liver -o report",
             "synthfm3d evaluate --samples samples --model default,random-walker -o report",
+            "synthfm3d evaluate --dataset camus=/data/CAMUS_public --split test -o report",
+            "synthfm3d evaluate --dataset acdc=/data/ACDC --dataset amos-mr=/data/amos22 --cases 10 -o out",
         )
     )(evaluate)
 
@@ -38,6 +40,17 @@ def evaluate(
     ] = None,
     samples: Annotated[
         Path | None, typer.Option(help="Folder of the six sample scans: score their frozen targets.")
+    ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="A public dataset (see `synthfm3d datasets`); repeatable."),
+    ] = None,
+    split: Annotated[
+        Literal["training", "validation", "test"] | None,
+        typer.Option(help="This part of the datasets only."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--cases", min=1, help="The first so many cases of each dataset only.")
     ] = None,
     prompt: Annotated[
         list[str] | None,
@@ -72,6 +85,7 @@ def evaluate(
     """
     import warnings
 
+    from synthfm3d.cli.dataset_options import dataset_cases
     from synthfm3d.evaluation.method import PROMPT_KINDS
     from synthfm3d.evaluation.report import PAGE_NAME, check_report_folder, report_data, write_report
     from synthfm3d.evaluation.run import run_evaluation
@@ -83,7 +97,20 @@ def evaluate(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         cases: Sequence[PendingCase]
-        if samples is not None:
+        if not dataset and (split is not None or limit is not None):
+            raise InputError("--split and --cases are for --dataset: leave them out, or name a dataset.")
+        if dataset:
+            if any(option is not None for option in (image, labels, names, samples, frame)):
+                raise InputError("--dataset brings its scans and labels: leave out the options for others.")
+            cases = dataset_cases(
+                dataset,
+                split=split,
+                limit=limit,
+                structures=_words(structure),
+                modality=modality,
+                label_source=label_source,
+            )
+        elif samples is not None:
             if any(
                 option is not None
                 for option in (image, labels, names, structure, modality, label_source, frame)
@@ -97,7 +124,7 @@ def evaluate(
                 _one_case(image, labels, names, _words(structure), modality, label_source or "unknown", frame)
             ]
         else:
-            raise InputError("nothing to score: give --image and --labels, or --samples.")
+            raise InputError("nothing to score: give --image and --labels, or --samples, or --dataset.")
         methods = _methods(_words(model) or ["default"], baselines, device)
         takers = sum(kind in method.accepts for kind in kinds for method in methods)
         masks = takers * sum(len(case.targets) for case in cases)
