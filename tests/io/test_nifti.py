@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.nifti import load_nifti, read_label_names, read_labels, read_nifti, write_nifti
+from synthfm3d.io.values import reading_at_most
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume
 
@@ -370,3 +371,13 @@ def test_every_sample_survives_reading_and_writing(samples, tmp_path):
         copy = read_nifti(tmp_path / "copy.nii.gz")
         assert np.array_equal(copy.voxels, volume.voxels)
         assert copy.grid.same_as(volume.grid)
+
+
+def test_a_reader_of_strangers_files_may_set_a_lower_limit(tmp_path):
+    path = tmp_path / "scan.nii.gz"
+    save(path, stored_values(np.int16))
+    size = 2 * 6 * 5 * 4
+    with reading_at_most(size - 1), pytest.raises(InputError, match="6x5x4"):
+        read_nifti(path)
+    with reading_at_most(size):
+        assert read_nifti(path).voxels.shape == (4, 5, 6)

@@ -25,6 +25,7 @@ def application() -> typer.Typer:
         inspect,
         reproduce,
         segment,
+        serve,
         show,
         statistics,
         train,
@@ -39,7 +40,7 @@ def application() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_without_a_command)
     making = (generate, verify, inspect, export, show, gallery, statistics)
-    for command in (*making, train, segment, evaluate, datasets, reproduce, demo):
+    for command in (*making, train, segment, serve, evaluate, datasets, reproduce, demo):
         command.register(app)
     return app
 

@@ -94,11 +94,18 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     """
     path = Path(path)
     check_nifti_name(path)
-    content: bytes | bytearray = _encoded(volume)
-    if path.name.lower().endswith(".gz"):
-        content = bytearray(gzip.compress(content, compresslevel=_GZIP_LEVEL, mtime=0))
-        content[9] = 255  # operating system: unknown; Python versions write different ones
-    write_atomically(path, bytes(content))
+    packed = path.name.lower().endswith(".gz")
+    write_atomically(path, nifti_bytes(volume, _GZIP_LEVEL if packed else 0))
+
+
+def nifti_bytes(volume: Volume, gzip_level: int) -> bytes:
+    """The file that ``write_nifti`` writes, gzip-compressed unless the level is 0."""
+    content = _encoded(volume)
+    if gzip_level == 0:
+        return content
+    packed = bytearray(gzip.compress(content, compresslevel=gzip_level, mtime=0))
+    packed[9] = 255  # operating system: unknown; Python versions write different ones
+    return bytes(packed)
 
 
 def check_nifti_name(path: str | Path) -> None:
