@@ -169,7 +169,7 @@ def test_a_model_that_always_fails_is_exit_code_1_with_a_report(
     [
         (["--structure", "spleen"], ["labels.nii.gz", "'spleen'", "ball (1), box (2), ghost (3)"]),
         (["--structure", "ghost"], ["'ghost' has no voxel"]),
-        (["--prompt", "scribble"], ["--prompt scribble", "point, box, mask"]),
+        (["--prompt", "scribble"], ["--prompt scribble", "point, 3-points", "mask, all"]),
         (["--image", "missing.nii.gz"], ["missing.nii.gz"]),
         (["--labels", "missing.nii.gz"], ["missing.nii.gz"]),
         (["--names", "missing.json"], ["missing.json"]),

@@ -13,7 +13,7 @@ from synthfm3d.evaluation.overlays import (
     outcome_picture,
     prompt_marks,
 )
-from synthfm3d.evaluation.protocol import Outcome, evaluate_case
+from synthfm3d.evaluation.scoring import Outcome, evaluate_case
 from synthfm3d.pictures import Cross, Frame
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.volume import Array, Volume
