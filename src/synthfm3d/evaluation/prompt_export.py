@@ -60,7 +60,7 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
     manifest = {
         "questions": questions,
         "unusable": unusable,
-        "protocol": protocol.words(),
+        "protocol": list(protocol.words()),
         "how": "Answer each question by a mask on the grid of its scan, non-zero inside, under the name that "
         "its 'mask' gives, in a folder of your own; then: synthfm3d evaluate --predictions NAME=FOLDER",
     }

@@ -83,8 +83,8 @@ def report_data(report: Report) -> dict[str, Any]:
         "unusable": [{"case": case, "reason": reason} for case, reason in report.unusable],
         "notes": [{"case": case, "note": note} for case, note in report.notes],
         "methods": {name: dict(facts) for name, facts in report.methods.items()},
-        "protocol": {**asdict(report.protocol), "words": report.protocol.words()},
-        "statistics": STATISTICS,
+        "protocol": {**asdict(report.protocol), "words": list(report.protocol.words())},
+        "statistics": list(STATISTICS),
         "versions": versions(),
     }
 

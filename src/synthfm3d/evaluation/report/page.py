@@ -140,7 +140,7 @@ def _plots(
     }
     way, after = "way from the prompt slice (0) to the structure's last (1)", "correcting clicks"
     return {
-        "boxes": box_plot(values, colours, "Dice of each structure of a case"),
+        "boxes": box_plot(values, colours, "Dice"),
         "retention": curves(retention, colours, way, "Dice of a slice") if retention else "",
         "clicks": curves(clicks, colours, after, "Dice") if clicks else "",
         "click_areas": [
