@@ -88,6 +88,20 @@ def test_datasets_are_scored_together_with_their_exclusions_told(tmp_path, capsy
     }
 
 
+def test_echo_is_scored_from_ed_to_es_on_named_and_on_all_frames(tmp_path):
+    camus = BUILDERS["camus"](tmp_path)
+    command = ["evaluate", "--dataset", f"camus={camus}", "--split", "test", "--cases", "1", "-q"]
+    command += ["--structure", "left_atrium", "--model", "random-walker", "--prompt", "mask"]
+    assert main([*command, "-o", str(tmp_path / "report")]) == 0
+    scores = json.loads((tmp_path / "report" / "report.json").read_text())["scores"]
+    copied = next(score for score in scores if score["method"] == "shrinking mask")
+    assert copied["prompt_slice"] == 4  # this patient's sequence ends with ED
+    # The outline of one frame, which never reaches the others: all of ED, nothing of the four like it.
+    assert copied["frame_dice"] == {"ED": 1.0, "ES": 0.0}
+    assert copied["dice"] == pytest.approx(1 / 5)
+    assert copied["reference_ml"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -10,6 +10,7 @@ import pytest
 from miniatures import BUILDERS
 
 from synthfm3d.errors import InputError
+from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.loading.clips import ClipSettings, volume_scene
 from synthfm3d.model.checkpoint import load_model
 from synthfm3d.model.sam2_initial import fresh_network
@@ -41,7 +42,9 @@ def experiment(folder: Path) -> ReproductionConfig:
         "camus": DatasetChoice(split="test"),
     }
     choice = EvaluationChoice(
-        datasets=datasets, structures=("left_atrium", "left_ventricle_cavity"), prompts=("box", "mask")
+        datasets=datasets,
+        structures=("left_atrium", "left_ventricle_cavity"),
+        protocol=Protocol(prompts=("box", "mask")),
     )
     return ReproductionConfig(pictured=1, training=TINY, evaluation=choice)
 
@@ -156,7 +159,7 @@ def test_only_what_changes_a_result_changes_its_folder(tmp_path):
     assert folders(replace(config, training=replace(TINY, workers=2, checkpoint_steps=9))) == usual
     longer = folders(replace(config, training=replace(TINY, steps=5)))
     assert [a == b for a, b in zip(usual, longer, strict=True)] == [True, True, False, False]
-    prompts = replace(config.evaluation, prompts=("point",))
+    prompts = replace(config.evaluation, protocol=Protocol(prompts=("point",)))
     assert folders(replace(config, evaluation=prompts))[:3] == usual[:3]
 
 

@@ -1,6 +1,6 @@
 """``synthfm3d evaluate``: how good models are on scans with known labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,13 +9,12 @@ import typer
 
 from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, say
 from synthfm3d.cli.dataset_options import dataset_cases
-from synthfm3d.cli.evaluate_inputs import OneScan, chosen_methods, one_scan, sample_scans
+from synthfm3d.cli.evaluate_inputs import Cases, OneScan, chosen_methods, one_scan, sample_scans
 from synthfm3d.cli.evaluate_run import CASES_NAME, check_names, export, masks_of, run_with_progress
 from synthfm3d.cli.evaluate_tables import print_tables, tell_what_went_wrong
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.evaluation.cases import PendingCase
     from synthfm3d.evaluation.protocol import Protocol
 
 
@@ -29,8 +28,8 @@ def register(app: typer.Typer) -> None:
             "--jobs 2 -o report",
             "synthfm3d evaluate --samples samples --export-prompts asked -o report",
             "synthfm3d evaluate --samples samples --predictions nnInteractive=masks -o report",
-            "synthfm3d evaluate --dataset camus=/data/CAMUS_public --split test -o report",
-            "synthfm3d evaluate --dataset acdc=/data/ACDC --dataset amos-mr=/data/amos22 --cases 10 -o out",
+            "synthfm3d evaluate --dataset camus=/data/CAMUS_public --split test --jobs 4 -o report",
+            "synthfm3d evaluate --dataset acdc=/data/ACDC --dataset chaos-mr=/data/CHAOS --cases 10 -o out",
         )
     )(evaluate)
 
@@ -137,9 +136,9 @@ def evaluate(
     scan = (image, labels, names, structure, modality, label_source, frame)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        cases: Callable[[], Sequence[PendingCase]]
         if not dataset and (split is not None or limit is not None):
             raise InputError("--split and --cases are for --dataset: leave them out, or name a dataset.")
+        cases: Cases
         if dataset:
             if any(option is not None for option in (image, labels, names, samples, frame)):
                 raise InputError("--dataset brings its scans and labels: leave out the options for others.")

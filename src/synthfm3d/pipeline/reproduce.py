@@ -20,9 +20,8 @@ from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import PendingCase
 from synthfm3d.evaluation.datasets.choice import chosen_cases
 from synthfm3d.evaluation.datasets.registry import dataset_named
-from synthfm3d.evaluation.method import Method
+from synthfm3d.evaluation.method import Scored
 from synthfm3d.evaluation.models import model_method
-from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
 from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.generate import realise
@@ -37,7 +36,7 @@ from synthfm3d.training.sam2_config import Sam2TrainingConfig
 
 BEFORE, AFTER = "before", "after"
 """Names of the two models in every table."""
-SCENES_FILE = "scenes.jsonl.gz"
+SCENES_FILE, CASES_FOLDER = "scenes.jsonl.gz", "cases"
 Say = Callable[[str], None]
 
 
@@ -200,10 +199,13 @@ def _train(training: Sam2TrainingConfig, folder: Path, device: str, say: Say) ->
 def _evaluate(
     config: ReproductionConfig, cases: Sequence[PendingCase], folders: Folders, device: str, say: Say
 ) -> Facts:
-    """Score both models, and the baselines, on every case; the report of it lies in the stage's folder."""
+    """Score both models, and the baselines, on every case; the report of it lies in the stage's folder.
+
+    The result of each case is kept, so that a run that was stopped goes on with the next.
+    """
     size = config.training.model.image_size
     start = config.training.start or str(folders["start"])
-    methods: list[Method] = [
+    methods: list[Scored] = [
         replace(model_method(f"{start}@{size}", device), name=BEFORE),
         replace(model_method(f"{folders['train']}@{size}", device), name=AFTER),
     ]
@@ -219,8 +221,8 @@ def _evaluate(
     report = run_evaluation(
         cases,
         methods,
-        Protocol(prompts=config.evaluation.prompts),
-        folder=folders["evaluate"] / "cases",
+        config.evaluation.protocol,
+        folder=folders["evaluate"] / CASES_FOLDER,
         resume=True,
         against=BEFORE,
         on_score=on_score,

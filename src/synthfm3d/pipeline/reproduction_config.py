@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from synthfm3d.evaluation.cases import Split
-from synthfm3d.evaluation.method import PROMPT_KINDS, PromptKind
+from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
 
 
@@ -27,6 +27,8 @@ class EvaluationChoice:
         By name of the registry.
     structures
         Only these are scored; all, if empty.
+    protocol
+        Prompts, slices, directions and rounds.
     share
         Share of the cases of each dataset, the first ones, at least one.
     baselines
@@ -35,7 +37,7 @@ class EvaluationChoice:
 
     datasets: Mapping[str, DatasetChoice] = field(default_factory=dict)
     structures: tuple[str, ...] = ()
-    prompts: tuple[PromptKind, ...] = PROMPT_KINDS
+    protocol: Protocol = Protocol()
     share: float = 1.0
     baselines: bool = True
 

@@ -8,7 +8,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.checking import check
 from synthfm3d.evaluation.datasets.choice import chosen_cases, described_by_user
 from synthfm3d.evaluation.datasets.registry import DATASETS
-from synthfm3d.evaluation.method import Method
+from synthfm3d.evaluation.method import Scored
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.run import run_evaluation
 
@@ -52,10 +52,9 @@ def test_a_split_without_cases_is_an_error_that_says_why(copy):
 def test_what_is_excluded_stands_in_the_report_and_the_run_goes_on(copy):
     path = copy("amos-ct")
     (path / "labelsTr" / "amos_0004.nii.gz").unlink()
-    methods: list[Method] = [Nothing()]
-    report = run_evaluation(
-        chosen_cases(DATASETS["amos-ct"], path), methods, Protocol(prompts=("box",)), with_pictures=False
-    )
+    methods: list[Scored] = [Nothing()]
+    cases = chosen_cases(DATASETS["amos-ct"], path)
+    report = run_evaluation(cases, methods, Protocol(prompts=("box",)), with_pictures=False)
     assert {score.case for score in report.scores} == {"amos-ct/amos_0001", "amos-ct/amos_0008"}
     assert [name for name, _ in report.unusable] == ["amos-ct/amos_0500", "amos-ct/amos_0004"]
     assert dict(report.unusable)["amos-ct/amos_0004"] == "has no labels."
@@ -67,9 +66,7 @@ def test_an_evaluation_without_a_usable_case_is_an_error(copy):
     for file in path.rglob("label0*.nii.gz"):
         file.write_bytes(b"")
     with pytest.raises(InputError, match="nothing was scored, 2 cases cannot be used"):
-        run_evaluation(
-            chosen_cases(DATASETS["btcv"], path), [Nothing()], Protocol(prompts=("box",)), with_pictures=False
-        )
+        run_evaluation(chosen_cases(DATASETS["btcv"], path), [Nothing()], with_pictures=False)
 
 
 def test_only_what_a_dataset_leaves_open_can_be_said_of_it(copy):
