@@ -295,6 +295,7 @@ def test_masks_of_another_tool_are_scored_from_exported_prompts(
     ("arguments", "told"),
     [
         (["--against", "nobody"], "--against nobody: is none of default"),
+        (["--against", "shrinking mask", "--prompt", "point"], "takes none of the prompts point"),
         (["--predictions", "masks"], "NAME=FOLDER"),
         (["--predictions", "tool=nowhere"], "no such folder"),
         (["--predictions", "default=."], "expected as CASE/STRUCTURE/PROMPT"),

@@ -277,6 +277,12 @@ def test_what_a_model_saw_in_training_is_told(trial: Report) -> None:
     assert "its README" in page
 
 
+def test_datasets_are_named_beside_what_models_saw(trial: Report) -> None:
+    assert "Datasets scored here" not in report_page(trial)
+    scores = tuple(replace(score, case=f"camus/{score.case}") for score in trial.scores)
+    assert "Datasets scored here: camus." in report_page(replace(trial, scores=scores))
+
+
 def test_the_best_and_the_worst_case_are_shown_of_a_large_evaluation(score: Score) -> None:
     scores = [
         replace(score, case=f"c{n}", method=method, dice=n / 40) for n in range(40) for method in ("a", "b")

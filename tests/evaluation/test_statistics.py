@@ -75,6 +75,13 @@ def test_a_patient_with_more_cases_weighs_more_as_the_mean_over_cases_says() -> 
     assert low < 0.5 < high
 
 
+def test_patients_are_drawn_with_all_their_cases() -> None:
+    # Whoever is drawn, the mean lies between the least and the greatest value; not so if sums and numbers of
+    # cases came from different patients.
+    low, high = mean_interval([[0.7 + n / 100] * (1 + 5 * n) for n in range(10)]) or (0.0, 1.0)
+    assert 0.7 < low < high < 0.79
+
+
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     draw = np.random.default_rng(0)
     covered = 0

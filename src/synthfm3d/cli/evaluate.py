@@ -186,7 +186,7 @@ def evaluate(
         )
         if dry_run:
             pending, methods = plan.cases(), plan.methods()
-            check_names(methods, against)
+            check_names(methods, protocol, against)
             masks = masks_of(pending, methods, protocol)
             say(f"Would make and score {masks} masks in {len(pending)} cases and write {output / PAGE_NAME}.")
             return

@@ -26,7 +26,7 @@ def run_with_progress(plan: "Plan", *, quiet: bool) -> "Report":
 
     # Made here once, so that what is wrong with them is told before a process starts.
     cases, methods = plan.cases(), plan.methods()
-    check_names(methods, plan.against)
+    check_names(methods, plan.protocol, plan.against)
     with progress("Scoring", masks_of(cases, methods, plan.protocol), quiet=quiet) as advance:
         if plan.jobs > 1:
             return run_in_processes(
@@ -55,14 +55,19 @@ def masks_of(cases: "Sequence[PendingCase]", methods: "Sequence[Scored]", protoc
     return answers * sum(len(case.targets) for case in cases)
 
 
-def check_names(methods: "Sequence[Scored]", against: str | None) -> None:
-    """Raise InputError if two methods share a name, or there is none to compare with."""
+def check_names(methods: "Sequence[Scored]", protocol: "Protocol", against: str | None) -> None:
+    """Raise InputError if two methods share a name, or the one to compare with will not be scored."""
+    from synthfm3d.evaluation.scoring import takes
+
     names = [method.name for method in methods]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{name}: is the name of two methods: give each its own.")
     if against is not None and against not in names:
         raise InputError(f"--against {against}: is none of {', '.join(names)}.")
+    for method in methods:
+        if method.name == against and not any(takes(method, prompt) for prompt in protocol.prompts):
+            raise InputError(f"--against {against}: takes none of the prompts {', '.join(protocol.prompts)}.")
 
 
 def export(folder: Path, cases: "Cases", protocol: "Protocol", *, quiet: bool, as_json: bool) -> None:

@@ -40,6 +40,7 @@ def report_page(report: Report) -> str:
         unusable=report.unusable,
         notes=report.notes,
         facts=report.methods,
+        datasets=_datasets(scores),
         protocol=report.protocol.words(),
         statistics=STATISTICS,
         versions=versions(),
@@ -47,6 +48,11 @@ def report_page(report: Report) -> str:
         cases=len({score.case for score in scores}),
         structures=len({(score.case, score.structure) for score in scores}),
     )
+
+
+def _datasets(scores: Sequence[Score]) -> list[str]:
+    """Datasets by the names of their cases, ``dataset/case``; a single scan is of none."""
+    return list(dict.fromkeys(score.case.partition("/")[0] for score in scores if "/" in score.case))
 
 
 def _methods(scores: Sequence[Score]) -> list[str]:
