@@ -104,7 +104,7 @@ def test_a_drag_draws_a_box_on_the_slice(visitor, phantom):
 
 def test_the_brush_paints_a_scribble(visitor, phantom):
     grid = phantom.scan.grid
-    visitor.page.get_by_text("Brush", exact=True).click()
+    visitor.page.locator("label", has_text="Brush").click()
     places = [visitor.place(grid.to_mm(np.array([10, 20, x]))) for x in (29, 33, 37)]
     visitor.page.mouse.move(*places[0])
     visitor.page.mouse.down()
