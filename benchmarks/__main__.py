@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import network, processes, sam2, segmentation, shards, synthesis
+from benchmarks import metrics, network, processes, sam2, segmentation, shards, synthesis
 from benchmarks.measure import Results
 
 
@@ -14,6 +14,7 @@ def main() -> None:
     network.measure(results)
     sam2.measure(results)
     segmentation.measure(results)
+    metrics.measure(results)
     results.show()
     results.write(Path(__file__).parent / "latest.json")
 

@@ -3,8 +3,11 @@
 import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from synthfm3d.cli import main
@@ -45,7 +48,7 @@ def test_the_two_commands_of_the_first_screen_are_targets_of_the_makefile():
 
 @pytest.mark.slow
 def test_every_command_runs(workplace, capsys):
-    commands = [words[1:] for words in _commands() if words[0] == "synthfm3d"]
+    commands = [words[1:] for words in _commands() if words[0] == "synthfm3d" and words[1] != "serve"]
     assert {words[0] for words in commands} == {
         "generate", "verify", "inspect", "export", "show", "gallery", "statistics",
         "segment", "evaluate", "train",
@@ -57,6 +60,18 @@ def test_every_command_runs(workplace, capsys):
     assert (workplace / "out" / "contact_sheet.png").is_file()
     assert (workplace / "mask.nii.gz").is_file()
     assert (workplace / "report" / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_server_of_the_readme_starts_and_shows_the_scan(workplace):
+    (words,) = [words for words in _commands() if words[:2] == ["synthfm3d", "serve"]]
+    command = [sys.executable, "-m", *words, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = server.stdout.readline().split()[1]
+            assert httpx.get(f"{address}api/files").json()["scans"][0]["name"] == "scan.nii.gz"
+        finally:
+            server.terminate()
 
 
 @pytest.mark.slow

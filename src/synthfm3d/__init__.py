@@ -12,6 +12,7 @@ In a notebook::
 
 TYPE_CHECKING = False  # not from typing: importing the package imports nothing else
 if TYPE_CHECKING:
+    from synthfm3d.app.notebook import show
     from synthfm3d.io.read import ReadOptions, read
     from synthfm3d.io.write import Origin, write
     from synthfm3d.prompts.prompt import Box, Mask, Point
@@ -32,6 +33,7 @@ _HOMES = {
     "Session": "synthfm3d.segmentation.session",
     "Volume": "synthfm3d.volume",
     "read": "synthfm3d.io.read",
+    "show": "synthfm3d.app.notebook",
     "write": "synthfm3d.io.write",
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "Volume",
     "__version__",
     "read",
+    "show",
     "write",
 ]
 

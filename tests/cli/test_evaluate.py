@@ -169,7 +169,7 @@ def test_a_model_that_always_fails_is_exit_code_1_with_a_report(
     [
         (["--structure", "spleen"], ["labels.nii.gz", "'spleen'", "ball (1), box (2), ghost (3)"]),
         (["--structure", "ghost"], ["'ghost' has no voxel"]),
-        (["--prompt", "scribble"], ["--prompt scribble", "point, box, mask"]),
+        (["--prompt", "scribble"], ["--prompt scribble", "point, 3-points", "mask, all"]),
         (["--image", "missing.nii.gz"], ["missing.nii.gz"]),
         (["--labels", "missing.nii.gz"], ["missing.nii.gz"]),
         (["--names", "missing.json"], ["missing.json"]),
@@ -242,3 +242,87 @@ def test_the_random_walker_is_scored_end_to_end(files: Path) -> None:
     walker, ellipsoid = rows(files / "report")
     assert (walker["method"], walker["error"]) == ("random-walker", "")
     assert ellipsoid["dice"] == "1.000000"
+
+
+@pytest.mark.usefixtures("model")
+def test_the_choices_of_the_protocol_are_options_and_stand_in_the_report(files: Path) -> None:
+    options = ("--prompt", "all", "--prompt-slice", "middle", "--direction", "forward", "--prompt-seeds", "2")
+    assert run_on(files, *options, "--rounds", "1", "--seed", "3", "--no-pictures") == 0
+    data = json.loads((files / "report" / "report.json").read_text())
+    chosen = data["protocol"]
+    assert (chosen["prompt_slice"], chosen["direction"], chosen["prompt_seeds"]) == ("middle", "forward", 2)
+    assert (chosen["rounds"], chosen["seed"], len(chosen["prompts"])) == (1, 3, 7)
+    assert len(data["scores"]) == 2 * (4 + 2 * 3 + 3 + 1)  # the model; box and its draws; mask
+    assert "<img" not in (files / "report" / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("model")
+def test_a_finished_case_is_not_scored_again_when_resumed(files: Path, model: OneVoxel) -> None:
+    assert run_on(files) == 0
+    before = (files / "report" / "scores.csv").read_bytes()
+    model.fails = True
+    assert run_on(files, "--resume") == 0
+    assert (files / "report" / "scores.csv").read_bytes() == before
+    assert run_on(files, "--resume", "--prompt", "box") == 0  # another protocol: scored anew, and it fails
+    assert {row["error"] for row in rows(files / "report") if row["method"] == "default"} == {
+        "RuntimeError: no memory"
+    }
+
+
+def test_masks_of_another_tool_are_scored_from_exported_prompts(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_on(files, "--prompt", "box", "--export-prompts", files / "asked") == 0
+    assert "2 prompts" in capsys.readouterr().err
+    assert not (files / "report").exists()
+    manifest = json.loads((files / "asked" / "manifest.json").read_text())
+    for question in manifest["questions"]:
+        mask = files / "masks" / question["mask"]
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        write_nifti(mask, Volume(voxels=np.ones(GRID.shape, np.uint8), affine=GRID.affine))
+    tool = f"my tool={files / 'masks'}"
+    assert run_on(files, "--predictions", tool, "--against", "my tool") == 0
+    assert [(row["method"], row["prompt"]) for row in rows(files / "report")] == [
+        ("my tool", "box"),
+        ("ellipsoid from box", "box"),
+        ("shrinking mask", "mask"),
+    ] * 2
+    assert all(row["error"] == "" for row in rows(files / "report"))
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--against", "nobody"], "--against nobody: is none of default"),
+        (["--against", "shrinking mask", "--prompt", "point"], "takes none of the prompts point"),
+        (["--predictions", "masks"], "NAME=FOLDER"),
+        (["--predictions", "tool=nowhere"], "no such folder"),
+        (["--predictions", "default=."], "expected as CASE/STRUCTURE/PROMPT"),
+        (["--direction", "forward", "--export-prompts", "asked"], "whole scans only"),
+    ],
+)
+def test_wrong_choices_are_told_in_one_line(
+    files: Path,
+    arguments: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (files / "empty").mkdir()
+    monkeypatch.chdir(files / "empty")
+    assert run_on(files, *arguments) == 2
+    message = capsys.readouterr().err
+    assert told in message
+    assert message.count("\n") == 1
+    assert not (files / "report").exists()
+    assert not list((files / "empty").iterdir())
+
+
+@pytest.mark.slow
+def test_several_processes_write_the_files_of_one(files: Path) -> None:
+    pytest.importorskip("torch")
+    options = ("--model", "random-walker,grow-cut", "--structure", "ball", "--prompt", "box,point")
+    assert run_on(files, *options, out="one") == run_on(files, *options, "--jobs", "2", out="two") == 0
+    for name in ("scores.csv", "means.csv", "table.tex"):
+        assert (files / "one" / name).read_bytes() == (files / "two" / name).read_bytes()

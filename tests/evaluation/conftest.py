@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from synthfm3d.evaluation.cases import Case, Target, make_case
+from synthfm3d.evaluation.score import Score
 from synthfm3d.volume import Array, Grid, Volume
 
 SHAPE = (24, 60, 70)
@@ -44,3 +45,32 @@ def case(scan: Volume, label_map: Volume) -> Case:
         Target(structure="ball", labels=(2,), label_source="expert"),
     ]
     return make_case("phantom", scan, label_map, targets)
+
+
+@pytest.fixture(scope="session")
+def score() -> Score:
+    """A score without a flaw, for tests that change what they are about."""
+    return Score(
+        case="a",
+        patient="a",
+        structure="liver",
+        label_source="expert",
+        modality="ct",
+        prompt="box",
+        method="m",
+        dice=1.0,
+        nsd=1.0,
+        tolerance_mm=5.0,
+        hd95_mm=0.0,
+        average_surface_mm=0.0,
+        volume_error=0.0,
+        prompt_slice_dice=1.0,
+        prompt_slice_excess=0.0,
+        slices_beyond=0,
+        ml_beyond=0.0,
+        reference_ml=10.0,
+        prediction_ml=10.0,
+        prompt_slice=3,
+        seconds=0.5,
+        peak_mb=300.0,
+    )

@@ -1,5 +1,7 @@
 """Cases: which structures of a label map are scored."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,32 @@ def test_a_cine_sequence_is_an_error(scan: Volume, label_map: Volume) -> None:
     cine = Volume(voxels=scan.voxels, affine=scan.affine, third_axis="time")
     with pytest.raises(InputError, match="cine"):
         make_case("cine", cine, label_map, [])
+
+
+def test_the_patient_of_a_case_is_its_name_if_nobody_says_more(scan: Volume, label_map: Volume) -> None:
+    targets = choose_targets(label_map, NAMES)
+    assert make_case("phantom", scan, label_map, targets).patient == "phantom"
+    assert make_case("phantom", scan, label_map, targets, patient="nobody").patient == "nobody"
+
+
+def test_a_sequence_is_a_case_only_where_that_is_meant(scan: Volume, label_map: Volume) -> None:
+    frames = replace(scan, third_axis="time")
+    targets = choose_targets(label_map, NAMES)
+    with pytest.raises(InputError, match="phantom: is a cine sequence: take one frame of it"):
+        make_case("phantom", frames, label_map, targets)
+    # What the files say of the distance between frames is no geometry, and need not be the same.
+    affine = label_map.affine.copy()
+    affine[:, 0] *= 7
+    case = make_case(
+        "phantom",
+        frames,
+        replace(label_map, affine=affine),
+        targets,
+        cine=True,
+        key_frames={"ED": 0, "ES": 9},
+    )
+    assert case.label_map.third_axis == case.reference(case.targets[0]).third_axis == "time"
+    assert case.key_frames == {"ED": 0, "ES": 9}
+    affine[:3, 1] *= 2
+    with pytest.raises(InputError, match="different grids"):
+        make_case("phantom", frames, replace(label_map, affine=affine), targets, cine=True)

@@ -1,5 +1,7 @@
 """What a picture of an outcome shows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from synthfm3d.evaluation.overlays import (
     outcome_picture,
     prompt_marks,
 )
-from synthfm3d.evaluation.protocol import Outcome, evaluate_case
+from synthfm3d.evaluation.scoring import Outcome, evaluate_case
 from synthfm3d.pictures import Cross, Frame
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.volume import Array, Volume
@@ -54,6 +56,20 @@ def test_a_failure_is_shown_without_a_prediction(case: Case) -> None:
     picture = outcome_picture(wrong(outcome, None), WINDOW)
     assert holds(picture, REFERENCE_COLOUR)
     assert not holds(picture, PREDICTION_COLOUR)
+
+
+def test_a_sequence_is_shown_by_its_frames(case: Case) -> None:
+    frames = replace(
+        case,
+        image=replace(case.image, third_axis="time"),
+        label_map=replace(case.label_map, third_axis="time"),
+    )
+    outcome = next(evaluate_case(frames, [ShrinkingMask()]))
+    moved = outcome.reference.with_voxels(np.roll(outcome.reference.voxels, 6, axis=1))
+    picture = outcome_picture(wrong(outcome, moved), WINDOW, height_px=120)
+    assert picture.shape[0] == 120
+    for colour in (REFERENCE_COLOUR, PREDICTION_COLOUR):
+        assert holds(picture, colour)
 
 
 def test_clicks_become_crosses_and_boxes_frames() -> None:

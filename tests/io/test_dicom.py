@@ -71,6 +71,14 @@ def test_slices_are_sorted_by_position_not_by_number(series):
     assert np.array_equal(read(series.write()).voxels, series.hounsfield())
 
 
+def test_slices_that_name_a_series_each_are_one_if_it_is_said_that_they_are(series, refused):
+    for dataset in series.datasets:
+        dataset.SeriesInstanceUID = generate_uid()
+    folder = series.write()
+    refused(folder, "10 stacks of images")
+    assert np.array_equal(read(folder, ReadOptions(one_series=True)).voxels, series.hounsfield())
+
+
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
 def test_compressed_pixels_are_decoded(series, syntax):
     for dataset in series.datasets:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.nifti import read_label_names, read_labels, read_nifti, write_nifti
+from synthfm3d.io.nifti import load_nifti, read_label_names, read_labels, read_nifti, write_nifti
+from synthfm3d.io.values import reading_at_most
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume
 
@@ -272,6 +273,15 @@ def test_2d_colour_and_complex_images_are_refused(tmp_path):
     assert "complex" in refusal(save(tmp_path / "complex.nii", np.zeros(SHAPE, np.complex64)))
 
 
+def test_a_2d_image_is_one_frame_of_a_sequence_if_it_is_said_to_be_one(tmp_path):
+    stored = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    nib.save(nib.Nifti1Image(stored, np.diag([0.3, 0.15, 1.0, 1.0])), tmp_path / "flat.nii")
+    volume = load_nifti(tmp_path / "flat.nii", cine=True)
+    assert volume.third_axis == "time"
+    assert np.array_equal(volume.voxels, stored.T[None])
+    np.testing.assert_allclose(volume.spacing_mm[1:], (0.15, 0.3), rtol=1e-6)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_byte_of_the_header_is_wrong_it_is_read_or_refused(tmp_path, data):
@@ -361,3 +371,13 @@ def test_every_sample_survives_reading_and_writing(samples, tmp_path):
         copy = read_nifti(tmp_path / "copy.nii.gz")
         assert np.array_equal(copy.voxels, volume.voxels)
         assert copy.grid.same_as(volume.grid)
+
+
+def test_a_reader_of_strangers_files_may_set_a_lower_limit(tmp_path):
+    path = tmp_path / "scan.nii.gz"
+    save(path, stored_values(np.int16))
+    size = 2 * 6 * 5 * 4
+    with reading_at_most(size - 1), pytest.raises(InputError, match="6x5x4"):
+        read_nifti(path)
+    with reading_at_most(size):
+        assert read_nifti(path).voxels.shape == (4, 5, 6)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from synthfm3d.metrics.overlap import dice, volume_ml
+from synthfm3d.metrics.overlap import dice, volume_dice, volume_error, volume_ml
 from synthfm3d.volume import Grid, Volume
 
 EMPTY = np.zeros((3, 4, 5), np.uint8)
@@ -65,3 +65,24 @@ def test_ml_is_the_number_of_voxels_times_their_volume(count: int) -> None:
 def test_a_cine_sequence_has_no_volume() -> None:
     with pytest.raises(ValueError, match="time"):
         volume_ml(Volume(voxels=FULL, affine=np.eye(4), third_axis="time"))
+
+
+def test_volumes_are_compared_with_their_sign() -> None:
+    half = FULL.copy()
+    half[:, :2] = 0
+    assert volume_error(half, FULL) == -0.5
+    assert volume_error(FULL, half) == 1.0
+    assert volume_error(EMPTY, FULL) == -1.0
+    assert (volume_error(EMPTY, EMPTY), volume_error(FULL, EMPTY)) == (0.0, 1.0)
+
+
+def test_along_time_each_frame_counts_alike_however_large_the_object_is_in_it() -> None:
+    reference, prediction = np.zeros((3, 10, 10), np.uint8), np.zeros((3, 10, 10), np.uint8)
+    reference[0], prediction[0] = 1, 1  # right on a frame of 100 pixels, wrong on one of 1, both empty on one
+    reference[1, 0, 0] = 1
+    in_time, in_space = (
+        [Volume(voxels=v, affine=np.eye(4), third_axis=axis) for v in (prediction, reference)]
+        for axis in ("time", "space")
+    )
+    assert volume_dice(*in_time) == pytest.approx((1 + 0 + 1) / 3)
+    assert volume_dice(*in_space) == pytest.approx(200 / 201)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from synthfm3d.model.random_walker import RandomWalker, _seeds
+from synthfm3d.model.random_walker import RandomWalker
+from synthfm3d.model.seeds import seeds_of
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 
@@ -91,7 +92,7 @@ def test_odd_prompts_give_finite_logits(scene, prompts, constant):
 
 @pytest.mark.parametrize("axis", [1, 2])
 @pytest.mark.parametrize("kind", ["click", "box", "mask"])
-def test_mirrored_prompts_give_mirrored_seeds(scene, axis, kind):
+def test_mirrored_prompts_give_mirroredseeds_of(scene, axis, kind):
     def mirrored(position):
         position = np.array(position, float)
         position[..., axis] = SHAPE[axis] - 1 - position[..., axis]
@@ -104,11 +105,11 @@ def test_mirrored_prompts_give_mirrored_seeds(scene, axis, kind):
         "mask": (GridPrompts(mask=mask), GridPrompts(mask=np.flip(mask, axis))),
     }[kind]
     reduced = (8, 32, 32)
-    assert np.array_equal(_seeds(mirror, reduced), np.flip(_seeds(prompts, reduced), axis))
+    assert np.array_equal(seeds_of(mirror, reduced), np.flip(seeds_of(prompts, reduced), axis))
 
 
 def test_a_box_in_the_corner_of_the_region_says_nothing_about_its_own_inside():
-    seeds = _seeds(GridPrompts(boxes=np.array([[[4, 0, 0], [4, 31, 31]]])), (8, 32, 32))
+    seeds = seeds_of(GridPrompts(boxes=np.array([[[4, 0, 0], [4, 31, 31]]])), (8, 32, 32))
     inside = seeds[4, 1:16, 1:16]  # without the border of the region, which is always background
     assert (inside != 2).all()
     assert (inside == 1).any()

@@ -152,6 +152,57 @@ def test_a_box_segments_the_object_anew(session, pair):
     assert session.segmentations[1].mask.voxels[16, 40, 68]
 
 
+def test_several_prompts_at_once_are_one_step(session, pair):
+    session.add([click(pair.scan, 16, 40, 28), click(pair.scan, 16, 44, 28)])
+    assert len(session.prompts[1]) == 2
+    assert dice(session.segmentations[1].mask.voxels, pair.truth & (np.arange(96) < 48)) > 0.85
+    looks = session.segmenter.model.looks
+    session.add([click(pair.scan, 16, 40, 68), click(pair.scan, 16, 10, 10, positive=False)])
+    assert session.segmenter.model.looks > looks
+    assert session.undo()
+    assert len(session.prompts[1]) == 2
+    assert session.undo()
+    assert session.prompts == {}
+    assert not session.can_undo
+    assert session.can_redo
+
+
+def test_a_discarded_object_comes_back_with_undo(session, pair):
+    found = session.add(click(pair.scan, 16, 40, 28), label=1)
+    session.add(click(pair.scan, 16, 40, 68), label=2)
+    session.discard(1)
+    assert set(session.prompts) == {2}
+    session.clear()
+    assert session.prompts == {}
+    session.undo()
+    session.undo()
+    assert session.segmentations[1] is found
+    with pytest.raises(KeyError):
+        session.discard(3)
+
+
+def test_all_objects_at_once_replace_the_others_as_one_step(session, pair):
+    session.add(click(pair.scan, 16, 40, 28), label=5)
+    left, right = click(pair.scan, 16, 40, 28), click(pair.scan, 16, 40, 68)
+    with pytest.raises(InputError, match="outside"):
+        session.segment({1: [left], 2: [Point(position_mm=(1e4, 0, 0))]})
+    assert set(session.prompts) == {5}
+    session.segment({1: [left], 2: [right]})
+    assert set(np.unique(session.label_map().voxels)) == {0, 1, 2}
+    session.undo()
+    assert set(session.prompts) == {5}
+
+
+def test_what_can_no_longer_be_reached_is_forgotten(pair, region_growing):
+    session = Session(Segmenter(region_growing()), pair.scan, most_steps=2)
+    for x in (24, 26, 28, 30):
+        session.add(click(pair.scan, 16, 40, x))
+    assert [session.undo() for _ in range(3)] == [True, True, False]
+    assert len(session.prompts[1]) == 2
+    assert set(session._known) >= {session.prompts[1]}
+    assert len(session._known) == 3
+
+
 # ---------------------------------------------------------------- overlapping objects
 
 

@@ -16,13 +16,16 @@ def application() -> typer.Typer:
     """The whole command line with all its sub-commands."""
     # Imported here, so that reading a recipe (cli.settings) does not load every command.
     from synthfm3d.cli import (
+        datasets,
         demo,
         evaluate,
         export,
         gallery,
         generate,
         inspect,
+        reproduce,
         segment,
+        serve,
         show,
         statistics,
         train,
@@ -37,7 +40,7 @@ def application() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_without_a_command)
     making = (generate, verify, inspect, export, show, gallery, statistics)
-    for command in (*making, train, segment, evaluate, demo):
+    for command in (*making, train, segment, serve, evaluate, datasets, reproduce, demo):
         command.register(app)
     return app
 

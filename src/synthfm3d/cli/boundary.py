@@ -27,6 +27,10 @@ EXTRA_OF_MODULE = {
     "zarr": "zarr",
     "ray": "ray",
     "fsspec": "remote",
+    "fastapi": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "ipyniivue": "notebook",
 }
 """Which extra installs a module that the core package does without."""
 

@@ -1,19 +1,21 @@
 """``synthfm3d evaluate``: how good models are on scans with known labels."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, examples, print_json, progress, say
+from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, say
+from synthfm3d.cli.dataset_options import dataset_cases
+from synthfm3d.cli.evaluate_inputs import Cases, OneScan, chosen_methods, one_scan, sample_scans
+from synthfm3d.cli.evaluate_run import CASES_NAME, check_names, export, masks_of, run_with_progress
+from synthfm3d.cli.evaluate_tables import print_tables, tell_what_went_wrong
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.evaluation.cases import LabelSource, PendingCase
-    from synthfm3d.evaluation.method import Method
-    from synthfm3d.evaluation.report import Report
-    from synthfm3d.volume import Modality
+    from synthfm3d.evaluation.protocol import Protocol
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +24,12 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "synthfm3d evaluate --image scan.nii.gz --labels labels.nii.gz --names labels.json "
             "--structure liver -o report",
-            "synthfm3d evaluate --samples samples --model default,random-walker -o report",
+            "synthfm3d evaluate --samples samples --model default,random-walker,grow-cut --prompt all "
+            "--jobs 2 -o report",
+            "synthfm3d evaluate --samples samples --export-prompts asked -o report",
+            "synthfm3d evaluate --samples samples --predictions nnInteractive=masks -o report",
+            "synthfm3d evaluate --dataset camus=/data/CAMUS_public --split test --jobs 4 -o report",
+            "synthfm3d evaluate --dataset acdc=/data/ACDC --dataset chaos-mr=/data/CHAOS --cases 10 -o out",
         )
     )(evaluate)
 
@@ -39,20 +46,17 @@ def evaluate(
     samples: Annotated[
         Path | None, typer.Option(help="Folder of the six sample scans: score their frozen targets.")
     ] = None,
-    prompt: Annotated[
+    dataset: Annotated[
         list[str] | None,
-        typer.Option(metavar="point,box,mask", help="Prompts, simulated from the labels. All, if not given."),
+        typer.Option(metavar="NAME=PATH", help="A public dataset (see `synthfm3d datasets`); repeatable."),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODEL",
-            help="default, random-walker, a run folder, a .safetensors file, or SAM 2 (a .pt file, a "
-            "folder or name of the Hugging Face hub, such as facebook/sam2.1-hiera-tiny@512); several "
-            "with commas. The default model, if not given.",
-        ),
+    split: Annotated[
+        Literal["training", "validation", "test"] | None,
+        typer.Option(help="This part of the datasets only."),
     ] = None,
-    baselines: Annotated[bool, typer.Option(help="Score the two trivial baselines, too.")] = True,
+    limit: Annotated[
+        int | None, typer.Option("--cases", min=1, help="The first so many cases of each dataset only.")
+    ] = None,
     modality: Annotated[
         Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan's values, if not given.")
     ] = None,
@@ -61,156 +65,158 @@ def evaluate(
         typer.Option(help="Who made the labels; unknown, if not given."),
     ] = None,
     frame: Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D scan, from 0.")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="default, random-walker, grow-cut, a run folder, a .safetensors file, or SAM 2 (a .pt file, "
+            "a folder or name of the Hugging Face hub, such as facebook/sam2.1-hiera-tiny@512); several "
+            "with commas. The default model, if neither this nor --predictions is given.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FOLDER", help="Masks of another tool; see --export-prompts. Repeatable."),
+    ] = None,
+    baselines: Annotated[bool, typer.Option(help="Score the two trivial baselines, too.")] = True,
+    against: Annotated[
+        str | None, typer.Option(help="Method that the others are compared with; the first, if not given.")
+    ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PROMPT",
+            help="point, 3-points, 5-points, point-negative, box, jittered-box, mask, or all; several with "
+            "commas. Simulated from the labels. Point, box and mask, if not given.",
+        ),
+    ] = None,
+    prompt_slice: Annotated[
+        Literal["largest", "middle", "first"], typer.Option(help="Which slice of a structure is prompted.")
+    ] = "largest",
+    direction: Annotated[
+        Literal["both", "forward"],
+        typer.Option(help="Give the whole scan, or the prompted slice and those behind it."),
+    ] = "both",
+    prompt_seeds: Annotated[
+        int | None, typer.Option(min=1, help="Draws of prompts that hold chance; 5, if not given.")
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=0, help="Clicks after each prompt, into the largest error that is left.")
+    ] = 0,
+    export_prompts: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Score nothing: write scans and prompts for another tool."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; each holds a model and a scan.")] = 1,
+    resume: Annotated[
+        bool, typer.Option(help="Go on: take cases that were scored with the same choices and methods.")
+    ] = False,
+    pictures: Annotated[bool, typer.Option(help="Show masks on the page.")] = True,
+    seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score models on scans with known labels: prompts from the truth, Dice over every voxel.
+    """Score models on scans with known labels: prompts from the truth, every voxel counted.
 
-    Writes report.html (tables and pictures), scores.csv and report.json, and prints the table.
+    Writes report.html (tables, plots, pictures), report.json, scores.csv, means.csv and table.tex, keeps the
+    result of each case in cases/, and prints the table.
     """
     import warnings
 
-    from synthfm3d.evaluation.method import PROMPT_KINDS
+    from synthfm3d.evaluation.processes import Plan
     from synthfm3d.evaluation.report import PAGE_NAME, check_report_folder, report_data, write_report
-    from synthfm3d.evaluation.run import run_evaluation
-    from synthfm3d.evaluation.samples import sample_cases
 
     # All that can be wrong with the input is found before a model is loaded.
-    kinds = [_one_of(PROMPT_KINDS, word, "--prompt") for word in _words(prompt) or PROMPT_KINDS]
+    protocol = _protocol(
+        _words(prompt), prompt_seeds, prompt_slice=prompt_slice, direction=direction, rounds=rounds, seed=seed
+    )
     check_report_folder(output)
+    scan = (image, labels, names, structure, modality, label_source, frame)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        cases: Sequence[PendingCase]
-        if samples is not None:
-            if any(
-                option is not None
-                for option in (image, labels, names, structure, modality, label_source, frame)
-            ):
+        if not dataset and (split is not None or limit is not None):
+            raise InputError("--split and --cases are for --dataset: leave them out, or name a dataset.")
+        cases: Cases
+        if dataset:
+            if any(option is not None for option in (image, labels, names, samples, frame)):
+                raise InputError("--dataset brings its scans and labels: leave out the options for others.")
+            cases = partial(
+                dataset_cases,
+                tuple(dataset),
+                split=split,
+                limit=limit,
+                structures=tuple(_words(structure)),
+                modality=modality,
+                label_source=label_source,
+            )
+        elif samples is not None:
+            if any(option is not None for option in scan):
                 raise InputError(
                     "--samples brings its scans and targets: leave out the options for one scan."
                 )
-            cases = sample_cases(samples)
+            cases = sample_scans(samples)
         elif image is not None and labels is not None:
-            cases = [
-                _one_case(image, labels, names, _words(structure), modality, label_source or "unknown", frame)
-            ]
-        else:
-            raise InputError("nothing to score: give --image and --labels, or --samples.")
-        methods = _methods(_words(model) or ["default"], baselines, device)
-        takers = sum(kind in method.accepts for kind in kinds for method in methods)
-        masks = takers * sum(len(case.targets) for case in cases)
-        if dry_run:
-            say(f"Would make and score {masks} masks in {len(cases)} cases and write {output / PAGE_NAME}.")
-            return
-        with progress("Scoring", masks, quiet=quiet) as advance:
-            report = run_evaluation(
-                cases, methods, kinds, on_score=lambda score: advance(note=f"{score.case} {score.structure}")
+            one = OneScan(
+                image=image,
+                labels=labels,
+                names=names,
+                structures=tuple(_words(structure)),
+                modality=modality,
+                label_source=label_source,
+                frame=frame,
             )
+            cases = partial(one_scan, one)
+        else:
+            raise InputError("nothing to score: give --image and --labels, or --samples, or --dataset.")
+        if export_prompts is not None:
+            export(export_prompts, cases, protocol, quiet=quiet, as_json=as_json)
+            return
+        models = _words(model) or ([] if predictions else ["default"])
+        plan = Plan(
+            cases=cases,
+            methods=partial(chosen_methods, models, tuple(predictions or ()), baselines, device),
+            protocol=protocol,
+            folder=output / CASES_NAME,
+            resume=resume,
+            with_pictures=pictures,
+            jobs=jobs,
+            against=against,
+        )
+        if dry_run:
+            pending, methods = plan.cases(), plan.methods()
+            check_names(methods, protocol, against)
+            masks = masks_of(pending, methods, protocol)
+            say(f"Would make and score {masks} masks in {len(pending)} cases and write {output / PAGE_NAME}.")
+            return
+        report = run_with_progress(plan, quiet=quiet)
     write_report(output, report)
     if as_json:
         print_json(report_data(report))
     else:
-        _print_tables(report)
+        print_tables(report)
     for doubt in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
         say(f"Warning: {doubt}", quiet=quiet)
-    _tell_what_went_wrong(report)
+    tell_what_went_wrong(report)
     say(f"Report: {output / PAGE_NAME}", quiet=quiet)
     if all(score.error is not None for score in report.scores):
         raise typer.Exit(1)
 
 
-def _one_case(
-    image: Path,
-    labels: Path,
-    names: Path | None,
-    structures: Sequence[str],
-    modality: "Modality | None",
-    label_source: "LabelSource",
-    frame: int | None,
-) -> "PendingCase":
-    from synthfm3d.evaluation.cases import PendingCase, choose_targets, make_case
-    from synthfm3d.io.nifti import read_label_names
-    from synthfm3d.io.pairs import labels_on
-    from synthfm3d.io.read import ReadOptions, read, read_labels
+def _protocol(prompts: Sequence[str], prompt_seeds: int | None, **choices: Any) -> "Protocol":
+    """The protocol of the options; raises InputError for a prompt that does not exist."""
+    from synthfm3d.evaluation.protocol import PROMPT_NAMES, Protocol
 
-    scan = read(image, ReadOptions(frame=frame, modality=modality))
-    known = {} if names is None else read_label_names(names)
-    label_map = labels_on(scan, read_labels(labels), str(labels), known)
-    targets = choose_targets(label_map, known, structures, label_source=label_source, where=str(labels))
-    case = make_case(image.name, scan, label_map, targets)
-    return PendingCase(name=case.name, targets=case.targets, read=lambda: case)
-
-
-def _methods(models: Sequence[str], baselines: bool, device: str) -> "list[Method]":
-    from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
-    from synthfm3d.evaluation.models import model_method
-
-    methods: list[Method] = [model_method(name, device) for name in dict.fromkeys(models)]
-    return [*methods, EllipsoidFromBox(), ShrinkingMask()] if baselines else methods
-
-
-def _tell_what_went_wrong(report: "Report") -> None:
-    for case, reason in report.unusable:
-        say(f"Left out: {case}: {reason}")
-    for case, structure in report.absent:
-        say(f"Skipped: {structure} has no voxel in {case}.")
-    failures = [score for score in report.scores if score.error is not None]
-    if failures:
-        say(f"{len(failures)} of {len(report.scores)} masks failed; the first: {failures[0].error}")
-
-
-def _print_tables(report: "Report") -> None:
-    """Dice of each structure and prompt by method, with the means below; one table for each label source."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from synthfm3d.evaluation.cases import labels_of
-    from synthfm3d.evaluation.summary import means
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # a file or pipe has no width to respect
-    methods = list(dict.fromkeys(score.method for score in report.scores))
-    for source in dict.fromkeys(score.label_source for score in report.scores):
-        measure = "Agreement (Dice) with" if source == "automatic" else "Dice against"
-        rows: dict[tuple[str, str, str], dict[str, str]] = {}
-        for score in report.scores:
-            if score.label_source == source:
-                row = rows.setdefault((score.case, score.structure, score.prompt), {})
-                row[score.method] = "failed" if score.error else f"{score.dice:.3f}"
-        mean_rows: dict[tuple[str, str, str], dict[str, str]] = {}
-        for mean in means(report.scores):
-            if mean.label_source == source:
-                row = mean_rows.setdefault(
-                    (f"mean of {mean.cases} case{'s' if mean.cases > 1 else ''}", "", mean.prompt), {}
-                )
-                row[mean.method] = f"{mean.dice:.3f}"
-        table = Table(title=f"{measure} {labels_of(source)}", title_justify="left", box=box.SIMPLE)
-        for heading in ("case", "structure", "prompt"):
-            table.add_column(heading, overflow="fold")
-        for method in methods:
-            table.add_column(Text(method), justify="right", overflow="fold")
-        for part in (rows, mean_rows):
-            for key, cells in part.items():
-                table.add_row(
-                    *(Text(word) for word in key), *(Text(cells.get(name, "–")) for name in methods)
-                )
-            table.add_section()
-        console.print(table)
-
-
-Word = TypeVar("Word", bound=str)
-
-
-def _one_of(known: Sequence[Word], word: str, option: str) -> Word:
-    for candidate in known:
-        if word == candidate:
-            return candidate
-    raise InputError(f"{option} {word}: is none of {', '.join(known)}.")
+    for word in prompts:
+        if word not in (*PROMPT_NAMES, "all"):
+            raise InputError(f"--prompt {word}: is none of {', '.join(PROMPT_NAMES)}, all.")
+    if prompts:
+        named = [name for word in prompts for name in (PROMPT_NAMES if word == "all" else [word])]
+        choices["prompts"] = tuple(dict.fromkeys(named))
+    if prompt_seeds is not None:
+        choices["prompt_seeds"] = prompt_seeds
+    return Protocol(**choices)
 
 
 def _words(given: Sequence[str] | None) -> list[str]:

@@ -77,8 +77,8 @@ def segment(
     model: Annotated[
         str,
         typer.Option(
-            help="default, random-walker, a run folder, a .safetensors file, or SAM 2: a .pt file, a folder "
-            "or a name of the Hugging Face hub; @512 behind it: at this size of the image."
+            help="default, random-walker, grow-cut, a run folder, a .safetensors file, or SAM 2: a .pt file, "
+            "a folder or a name of the Hugging Face hub; @512 behind it: at this size of the image."
         ),
     ] = "default",
     modality: Annotated[

@@ -1,7 +1,7 @@
 """What is scored: scans with label maps, and the structures in them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +13,9 @@ LabelSource = Literal["expert", "automatic", "non-expert", "unknown"]
 """Who drew the reference. Agreement with an automatic label is called agreement, not accuracy; what
 nobody vouched for is called unknown, not expert."""
 LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
+
+Split = Literal["training", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def labels_of(source: LabelSource) -> str:
@@ -39,6 +42,12 @@ class Case:
         Structures that the label map holds.
     absent
         Names of structures that were asked for and have no voxel; they are skipped and counted.
+    patient
+        Whose scan it is: statistics resample patients, not scans. The case's name, if not given.
+    key_frames
+        Of a sequence in time: frames that have a name, such as ``{"ED": 0, "ES": 17}``.
+    notes
+        What was repaired or assumed when it was read, one sentence each, without paths.
     """
 
     name: str
@@ -46,6 +55,12 @@ class Case:
     label_map: Volume
     targets: tuple[Target, ...]
     absent: tuple[str, ...] = ()
+    patient: str = ""
+    key_frames: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patient", self.patient or self.name)
 
     def reference(self, target: Target) -> Volume:
         """The true mask of a target, uint8."""
@@ -56,35 +71,72 @@ class Case:
 class PendingCase:
     """A case that is read when its turn comes, so that one scan at a time is in memory.
 
-    ``read`` raises InputError if the case cannot be used.
+    ``read`` raises InputError if the case cannot be used. ``patient`` is as in ``Case``; ``split`` is the
+    part of its dataset that a case belongs to, None where that is not known.
     """
 
     name: str
     targets: tuple[Target, ...]
     read: Callable[[], Case]
+    patient: str = ""
+    split: Split | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patient", self.patient or self.name)
 
 
-def make_case(name: str, image: Volume, label_map: Volume, targets: Sequence[Target]) -> Case:
+def make_case(
+    name: str,
+    image: Volume,
+    label_map: Volume,
+    targets: Sequence[Target],
+    *,
+    patient: str = "",
+    cine: bool = False,
+    key_frames: Mapping[str, int] | None = None,
+    notes: Sequence[str] = (),
+) -> Case:
     """A case of the targets that its label map holds; the others are listed as absent.
+
+    Parameters
+    ----------
+    cine
+        The third axis may be time; ``image`` and ``label_map`` then hold one frame after the other.
+    patient, key_frames, notes
+        As in ``Case``.
 
     Raises
     ------
     InputError
-        Image and label map lie on different grids, or the third axis is time.
+        Image and label map lie on different grids, or the third axis is time and ``cine`` is not set.
     """
+    if image.third_axis == "time" and cine:
+        # Along time an affine holds no distance, and files write there what they like.
+        affine = label_map.affine.copy()
+        affine[:, 0] = image.affine[:, 0]
+        label_map = replace(label_map, affine=affine, third_axis="time")
     if not image.grid.same_as(label_map.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
         raise InputError(
             f"{name}: image {_geometry(image)} and labels {_geometry(label_map)} lie on different grids: "
             "resample the labels onto the image first."
         )
-    if image.third_axis == "time":
+    if image.third_axis == "time" and not cine:
         raise InputError(f"{name}: is a cine sequence: take one frame of it.")
     found = {int(value) for value in np.unique(label_map.voxels)}
     present = tuple(target for target in targets if found & set(target.labels))
     absent = tuple(target.structure for target in targets if not found & set(target.labels))
     # Stored affines may differ in their last digits; one grid from here on.
     on_image = image.with_voxels(label_map.voxels)
-    return Case(name=name, image=image, label_map=on_image, targets=present, absent=absent)
+    return Case(
+        name=name,
+        image=image,
+        label_map=on_image,
+        targets=present,
+        absent=absent,
+        patient=patient,
+        key_frames=dict(key_frames or {}),
+        notes=tuple(notes),
+    )
 
 
 def choose_targets(

@@ -1,12 +1,14 @@
 """What the protocol can score: anything that turns a scan and prompts into a mask.
 
-A trained model, a classical tool and a trivial baseline look the same from here.
+A trained model, a classical tool, a trivial baseline and a folder of masks that another tool made look
+the same from here.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
 
-from synthfm3d.prompts.prompt import Prompt
+from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.volume import Volume
 
 PromptKind = Literal["point", "box", "mask"]
@@ -33,3 +35,60 @@ class Method(Protocol):
     def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
         """Mask (non-zero = object) on the grid of ``volume``, which is not changed."""
         ...
+
+
+class Dialogue(Protocol):
+    """An object that is being segmented, click after click."""
+
+    @property
+    def mask(self) -> Volume:
+        """The present answer (non-zero = object), on the grid of the scan."""
+        ...
+
+    def add(self, click: Point) -> None:
+        """One more click; ``mask`` is the answer to it."""
+        ...
+
+
+@runtime_checkable
+class Conversational(Method, Protocol):
+    """A method that corrects its answer where a click tells it to; others start again with all prompts."""
+
+    def converse(self, volume: Volume, prompts: Sequence[Prompt]) -> Dialogue:
+        """A dialogue whose first answer is that of ``segment``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was asked, in the names of the protocol."""
+
+    case: str
+    structure: str
+    prompt: str
+    draw: int
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """Answers that were made before, elsewhere: they are found by name, and nothing is computed."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str:
+        """Which masks these are: another set has another identity."""
+        ...
+
+    def answers(self, prompt: str) -> bool:
+        """Whether there are answers to a prompt at all; without any, it is not scored."""
+        ...
+
+    def stored_mask(self, question: Question, scan: Volume) -> Volume:
+        """The mask that answers a question, on the grid of ``scan``; raises InputError without one."""
+        ...
+
+
+Scored = Method | Stored
+"""Whatever stands in a column of a report."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthfm3d.evaluation.method import PROMPT_KINDS, PromptKind
-from synthfm3d.prompts.prompt import Prompt
+from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.volume import Volume
 
@@ -26,6 +26,30 @@ class ModelMethod:
 
     def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
         return self.segmenter.segment_with_details(volume, prompts).mask
+
+    def converse(self, volume: Volume, prompts: Sequence[Prompt]) -> "ModelDialogue":
+        """Further clicks correct the mask where they are, as in a ``Session``."""
+        return ModelDialogue(self.segmenter, volume, prompts)
+
+
+class ModelDialogue:
+    """A model that is corrected click by click."""
+
+    def __init__(self, segmenter: Segmenter, scan: Volume, prompts: Sequence[Prompt]) -> None:
+        self._segmenter, self._scan, self._prompts = segmenter, scan, tuple(prompts)
+        self._found = segmenter.segment_with_details(scan, prompts)
+
+    @property
+    def mask(self) -> Volume:
+        return self._found.mask
+
+    def add(self, click: Point) -> None:
+        """Correct the mask; an empty one holds nothing to correct, so all prompts are tried anew."""
+        self._prompts = (*self._prompts, click)
+        if self.mask.voxels.any():
+            self._found = self._segmenter.correct(self._scan, self._found, self._prompts, new=1)
+        else:
+            self._found = self._segmenter.segment_with_details(self._scan, self._prompts)
 
 
 def model_method(name: str, device: str = "auto") -> ModelMethod:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from synthfm3d.evaluation.protocol import Outcome
-from synthfm3d.pictures import MARK_COLOUR, PALETTE, Cross, Frame, Layer, Mark, three_planes
+from synthfm3d.evaluation.scoring import Outcome
+from synthfm3d.pictures import MARK_COLOUR, PALETTE, Cross, Frame, Layer, Mark, frames_in_time, three_planes
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.volume import Array, Volume
@@ -16,12 +16,14 @@ PROMPT_COLOUR = MARK_COLOUR
 NEGATIVE_COLOUR = (255, 64, 64)
 _FIELD_OVER_EXTENT = 2.0
 _SMALLEST_FIELD_MM = 60.0
+_FRAMES = 3
 
 
 def outcome_picture(outcome: Outcome, window: tuple[float, float], *, height_px: int = 200) -> Array:
     """Three planes through the innermost point of the prompt slice, zoomed to the true structure.
 
-    Every method and prompt of one structure is shown on the same planes at the same scale.
+    Every method and prompt of one structure is shown on the same planes at the same scale. Of a sequence
+    some frames are shown, and how the middle column moves; clicks and boxes, which lie on one frame, are not.
     """
     layers = (
         []
@@ -30,6 +32,9 @@ def outcome_picture(outcome: Outcome, window: tuple[float, float], *, height_px:
     )
     layers.append(Layer(labels=outcome.reference, colour=REFERENCE_COLOUR, fill=0, outline_px=2))
     layers += [outline_layer(prompt) for prompt in outcome.prompts if isinstance(prompt, Mask)]
+    if outcome.image.third_axis == "time":
+        count = min(_FRAMES, len(outcome.image.voxels))
+        return frames_in_time(outcome.image, window, layers=layers, count=count, height_px=height_px)
     return three_planes(
         outcome.image,
         outcome.centre_mm,

@@ -1,212 +1,158 @@
-"""The protocol: prompts are simulated from the truth, methods answer, every voxel is scored.
+"""The protocol: every choice of an evaluation in one place, and the words in which reports print them."""
 
-The story of an evaluation on one page. The truth reaches a method through its prompt and in no
-other way: ``segment`` gets the scan and the prompts, and the prompts hold one slice's worth of truth.
-"""
+from dataclasses import dataclass
+from typing import Literal, get_args
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from time import perf_counter
+from synthfm3d.evaluation.method import PromptKind
+from synthfm3d.prompts.simulation import SliceRule
 
-import numpy as np
+PromptName = Literal["point", "3-points", "5-points", "point-negative", "box", "jittered-box", "mask"]
+PROMPT_NAMES: tuple[PromptName, ...] = get_args(PromptName)
+PROMPT_NAMES_BY_DEFAULT: tuple[PromptName, ...] = ("point", "box", "mask")
+KIND_OF: dict[PromptName, PromptKind] = {
+    "point": "point",
+    "3-points": "point",
+    "5-points": "point",
+    "point-negative": "point",
+    "box": "box",
+    "jittered-box": "box",
+    "mask": "mask",
+}
+"""What a method must take to be given a prompt."""
+DRAWN: frozenset[PromptName] = frozenset({"3-points", "5-points", "jittered-box"})
+"""Prompts that hold chance: they are drawn anew for each prompt seed."""
 
-from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, LabelSource, Target
-from synthfm3d.evaluation.method import PROMPT_KINDS, Method, PromptKind
-from synthfm3d.metrics.overlap import dice, volume_ml
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
-from synthfm3d.prompts.simulation import innermost_point, largest_slice, tight_box, without_stray_components
-from synthfm3d.segmentation.slices import foreground_corners, on_grid_of, working_form
-from synthfm3d.volume import Array, Grid, Modality, Position, Volume
+SLICE_RULES: tuple[SliceRule, ...] = get_args(SliceRule)
+Direction = Literal["both", "forward"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
-PROTOCOL: tuple[str, ...] = (
-    "Slices lie across the axis of clearly largest spacing, else they are axial.",
-    "The prompt slice is the one where the structure has its largest area; the first of equals.",
-    "Prompts are simulated from the true mask: point = one click on the pixel farthest from the border "
-    "(distance transform; the first of equals); box = the tight box on the prompt slice, both corners "
-    "inside; mask = the true mask of the prompt slice.",
-    "Stray components, smaller than 1 % of the structure's largest one, are ignored for choosing "
-    "prompts and never for scoring.",
-    "A method gets the scan and its prompts, nothing else.",
-    "Dice counts every voxel of the scan on its native grid, on all slices, so a mask that runs on "
-    "beyond the structure pays for it. Two empty masks: 1; one empty mask: 0. The Dice of the prompt "
-    "slice alone is given apart.",
-    "A method that fails, or returns a mask on another grid, scores 0; its error is listed.",
-    "Two trivial baselines never look at the image: an ellipsoid grown from the box, and the true mask "
-    "of the prompt slice shrinking through the plane. A model that does not beat them gains nothing from "
-    "the image.",
-    "Means are taken over the structures of each case, then over cases. Expert, automatic and "
-    "non-expert labels and those of unknown origin are never averaged together.",
-    "Seconds are wall-clock time of one call, mask included and loading of the model excluded.",
-)
-"""Every choice, in the words that reports print."""
+BOX_JITTER = 0.1
+"""Farthest that a side of a jittered box moves, over the box's size along the same axis."""
+NEGATIVE_CLICKS = 2
+NEGATIVE_MARGIN = 0.25
+"""How far beyond the tight box negative clicks lie at most, over its size along the same axis."""
+STRAY_SHARE = 0.01
+"""Components smaller than this share of the largest one are not prompted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """One row of a result: a structure of a case, a prompt, a method.
+class Protocol:
+    """What is asked of methods, and how.
 
     Parameters
     ----------
-    dice, prompt_slice_dice
-        On all slices and on the prompted slice alone, 0 ... 1; 0 where the method failed.
-    reference_ml, prediction_ml
-        Volumes; the latter is None where the method failed.
+    prompts
+        In the order of the report.
     prompt_slice
-        Index of the prompted slice in the scan's working form (``segmentation.slices``).
-    seconds
-        Wall-clock time of the call.
-    error
-        Why the method failed, else None.
+        Which slice is prompted. A sequence in time is prompted on the frame called ED, if there is one.
+    direction
+        ``"both"``: the whole scan is given; ``"forward"``: the prompted slice and those behind it.
+    prompt_seeds
+        How often prompts that hold chance are drawn.
+    rounds
+        Clicks after each first prompt, each into the largest error that the answer before left.
+    seed
+        Of the drawn prompts.
     """
 
-    case: str
-    structure: str
-    label_source: LabelSource
-    modality: Modality | None
-    prompt: PromptKind
-    method: str
-    dice: float
-    prompt_slice_dice: float
-    reference_ml: float
-    prediction_ml: float | None
-    prompt_slice: int
-    seconds: float
-    error: str | None = None
+    prompts: tuple[PromptName, ...] = PROMPT_NAMES_BY_DEFAULT
+    prompt_slice: SliceRule = "largest"
+    direction: Direction = "both"
+    prompt_seeds: int = 5
+    rounds: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.prompts or len(set(self.prompts)) < len(self.prompts):
+            raise ValueError(f"prompts must be named, each once, got {self.prompts}.")
+        for value, known in (
+            *((prompt, PROMPT_NAMES) for prompt in self.prompts),
+            (self.prompt_slice, SLICE_RULES),
+            (self.direction, DIRECTIONS),
+        ):
+            if value not in known:
+                raise ValueError(f"{value!r} is none of {', '.join(known)}.")
+        if self.prompt_seeds < 1 or self.rounds < 0:
+            raise ValueError(f"prompt_seeds must be 1 or more, rounds 0 or more, got {self}.")
+
+    def seeds(self, prompt: PromptName) -> range:
+        """Numbers of the draws of a prompt: one alone, if it holds no chance."""
+        return range(self.prompt_seeds if prompt in DRAWN else 1)
+
+    def words(self) -> tuple[str, ...]:
+        """Every choice, in the sentences that reports print."""
+        drawn = [prompt for prompt in self.prompts if prompt in DRAWN]
+        return (
+            "Slices lie across the axis of clearly largest spacing, else they are axial. Frames of a "
+            "sequence are its slices.",
+            f"The prompt slice is {_SLICE_WORDS[self.prompt_slice]}. A sequence is prompted on the frame of "
+            "end diastole (ED), where that is known and shows the structure.",
+            _DIRECTION_WORDS[self.direction],
+            "Prompts are simulated from the true mask of the prompt slice; its innermost click is on the "
+            "pixel farthest from the border (distance transform; the first of equals). "
+            + "; ".join(f"{prompt} = {_PROMPT_WORDS[prompt]}" for prompt in self.prompts)
+            + ".",
+            *(
+                [
+                    f"{' and '.join(drawn)}: drawn {self.prompt_seeds} times (seed {self.seed}); a "
+                    "structure's score is the mean over the draws."
+                ]
+                if drawn and self.prompt_seeds > 1
+                else []
+            ),
+            *(_rounds_words(self.rounds) if self.rounds else ()),
+            *_ALWAYS,
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome:
-    """A score with what it was made of, for pictures; let go of it soon, it holds whole volumes."""
+_SLICE_WORDS: dict[SliceRule, str] = {
+    "largest": "the one where the structure has its largest area; the first of equals",
+    "middle": "the middle one of those that show the structure; the farther of two",
+    "first": "the first that shows the structure",
+}
+_DIRECTION_WORDS: dict[Direction, str] = {
+    "both": "A method gets the whole scan and follows the structure both ways.",
+    "forward": "Forward only: a method gets the prompt slice and those behind it, and these alone are "
+    "scored.",
+}
+_PROMPT_WORDS: dict[PromptName, str] = {
+    "point": "the innermost click",
+    "3-points": "the innermost click and two drawn from the structure's other pixels",
+    "5-points": "the innermost click and four drawn from the structure's other pixels",
+    "point-negative": f"the innermost click and {NEGATIVE_CLICKS} clicks outside, one after the other as far "
+    f"as possible from it and from each other in the tight box widened by {NEGATIVE_MARGIN:.0%} of its sides",
+    "box": "the tight box, both corners inside",
+    "jittered-box": f"the tight box, each side moved by a number of pixels uniform within ± {BOX_JITTER:.0%} "
+    "of the box's size",
+    "mask": "the true mask of the slice",
+}
+_ALWAYS = (
+    f"Stray components, smaller than {STRAY_SHARE:.0%} of the structure's largest one, are ignored for "
+    "choosing prompts and never for scoring.",
+    "A method gets the scan and its prompts, nothing else.",
+    "Every voxel of the scan counts, on its native grid and on all slices, so a mask that runs on beyond the "
+    "structure pays for it. Of a sequence each frame is measured by itself, and the mean is given.",
+    "Dice: two empty masks 1, one empty mask 0. NSD and HD95 as surface-distance defines them (surfels; HD95 "
+    "is the larger of the directed percentiles); one empty mask: NSD 0 and HD95 the diagonal of the scan. "
+    "Tolerances of NSD stand beside each structure.",
+    "Failure modes: area beside the structure on the prompt slice, over its area there; slices and ml marked "
+    "before its first or after its last slice; Dice of its slices from the prompt slice to its ends.",
+    "A method that fails, or returns a mask on another grid, scores as an empty mask; its error is listed.",
+    "Trivial baselines never look at the image: an ellipsoid grown from the box, and the true mask of the "
+    "prompt slice shrinking through the plane. A model that does not beat them gains nothing from the image.",
+    "Means are taken over draws, then over the structures of each case, then over cases. Expert, automatic "
+    "and non-expert labels and those of unknown origin are never averaged together.",
+    "Seconds are wall-clock time of one call, mask included and loading of the model excluded; memory is the "
+    "peak of the process (or of the GPU, where one is used) during the call. Processes that run side by side "
+    "slow each other down.",
+)
 
-    score: Score
-    image: Volume
-    reference: Volume
-    prediction: Volume | None
-    prompts: tuple[Prompt, ...]
-    centre_mm: Position
-    """The innermost point of the prompted slice, in RAS mm, whatever the prompt."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PromptSlice:
-    """The slice on which prompts are simulated: its index and outline (y, x) in the working form."""
-
-    native: Grid
-    working: Grid
-    index: int
-    outline: Array
-
-
-def evaluate_case(
-    case: Case, methods: Sequence[Method], kinds: Sequence[PromptKind] = PROMPT_KINDS
-) -> Iterator[Outcome]:
-    """Score every structure of a case with every prompt and every method that accepts it.
-
-    The order is that of the arguments: structure, prompt, method. Raises InputError if two methods
-    share a name.
-    """
-    names = [method.name for method in methods]
-    if len(set(names)) < len(names):
-        raise InputError(f"two methods share a name ({', '.join(names)}): name each method once.")
-    for target in case.targets:
-        reference = case.reference(target)
-        prompted = prompt_slice(reference)
-        for kind in kinds:
-            for method in methods:
-                if kind in method.accepts:
-                    yield _outcome(case, target, reference, prompted, kind, method)
-
-
-def _outcome(
-    case: Case, target: Target, reference: Volume, prompted: PromptSlice, kind: PromptKind, method: Method
-) -> Outcome:
-    # Prompts are made anew and the scan is read-only: no method can leave marks for the next.
-    prompts = (simulated_prompt(kind, prompted),)
-    prediction, seconds, error = _answer(method, _read_only(case.image), prompts)
-    overlap = slice_overlap = 0.0
-    if prediction is not None:
-        overlap = dice(prediction.voxels, reference.voxels)
-        on_slice = working_form(prediction).voxels[prompted.index]
-        slice_overlap = dice(on_slice, working_form(reference).voxels[prompted.index])
-    score = Score(
-        case=case.name,
-        structure=target.structure,
-        label_source=target.label_source,
-        modality=case.image.modality,
-        prompt=kind,
-        method=method.name,
-        dice=overlap,
-        prompt_slice_dice=slice_overlap,
-        reference_ml=volume_ml(reference),
-        prediction_ml=None if prediction is None else volume_ml(prediction),
-        prompt_slice=prompted.index,
-        seconds=seconds,
-        error=error,
+def _rounds_words(rounds: int) -> tuple[str, ...]:
+    return (
+        f"Interactive: after its first answer a method gets {rounds} clicks, one after the other. Each goes "
+        "into the largest connected piece of the error (missing: positive, too much: negative), to the voxel "
+        "farthest from its border in mm; of a sequence, to the frame with the most wrong pixels. A method "
+        "that cannot correct gets all prompts so far at once. The area under Dice against clicks is divided "
+        "by the number of clicks: 0 ... 1. The clicks are the only way in which the error is told.",
     )
-    return Outcome(
-        score=score,
-        image=case.image,
-        reference=reference,
-        prediction=prediction,
-        prompts=prompts,
-        centre_mm=_innermost_mm(prompted),
-    )
-
-
-def _answer(
-    method: Method, scan: Volume, prompts: tuple[Prompt, ...]
-) -> tuple[Volume | None, float, str | None]:
-    """The method's mask on the grid of the scan, seconds, and the error if there is no mask."""
-    start = perf_counter()
-    try:
-        mask = on_grid_of(method.segment(scan, prompts), scan.grid)
-    except Exception as error:  # one failing case must not cost a night's run; the row tells it
-        return None, perf_counter() - start, f"{type(error).__name__}: {error}"
-    return mask.with_voxels((mask.voxels != 0).astype(np.uint8)), perf_counter() - start, None
-
-
-# --- prompts from the truth -----------------------------------------------------------------------
-
-
-def prompt_slice(reference: Volume) -> PromptSlice:
-    """The slice of largest area of a true mask, without stray components; ValueError if empty."""
-    working = working_form(reference)
-    low, high = foreground_corners(working.voxels)  # a small part of most scans: cheaper to clean
-    part = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
-    cleaned = without_stray_components(working.voxels[part])
-    index = largest_slice(cleaned)
-    outline = np.zeros(working.voxels.shape[1:], bool)
-    outline[part[1:]] = cleaned[index]
-    return PromptSlice(
-        native=reference.grid, working=working.grid, index=int(low[0]) + index, outline=outline
-    )
-
-
-def simulated_prompt(kind: PromptKind, prompted: PromptSlice) -> Prompt:
-    """The prompt of one kind that ``PROTOCOL`` describes."""
-    if kind == "point":
-        return Point(position_mm=_innermost_mm(prompted))
-    if kind == "box":
-        corner, opposite = tight_box(prompted.outline)
-        return Box(corner_mm=_position_mm(prompted, corner), opposite_mm=_position_mm(prompted, opposite))
-    voxels = np.zeros(prompted.working.shape, np.uint8)
-    voxels[prompted.index] = prompted.outline
-    outlined = Volume(voxels=voxels, affine=prompted.working.affine)
-    return Mask(volume=on_grid_of(outlined, prompted.native))
-
-
-def _innermost_mm(prompted: PromptSlice) -> Position:
-    return _position_mm(prompted, np.array(innermost_point(prompted.outline)))
-
-
-def _position_mm(prompted: PromptSlice, pixel: Array) -> Position:
-    """RAS mm of a pixel (y, x) of the prompted slice."""
-    r, a, s = prompted.working.to_mm(np.array([prompted.index, *pixel]))
-    return float(r), float(a), float(s)
-
-
-def _read_only(volume: Volume) -> Volume:
-    voxels = volume.voxels.view()
-    voxels.setflags(write=False)
-    return replace(volume, voxels=voxels)

@@ -23,6 +23,7 @@ def load_dicom(
     frame: int | None = None,
     modality: Modality | None = None,
     allow_gaps: bool = False,
+    one_series: bool = False,
 ) -> Volume:
     """A series of slices, an enhanced multi-frame image, or a cine loop.
 
@@ -36,13 +37,15 @@ def load_dicom(
         Which of several images of the same places (phases, echoes), from 0.
     allow_gaps
         Interpolate over missing and uneven slices instead of refusing them.
+    one_series
+        All images are one series, whatever they say.
 
     Returns
     -------
     Volume with voxels (z, y, x) sorted along the slice normal. CT is in Hounsfield units: rescaled
     slice by slice, never inverted. Other modalities are inverted where MONOCHROME1 asks for it.
     """
-    stack = choose_stack(path, find_stacks(path), series)
+    stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     known = modality or _MODALITIES.get(stack.modality)
     placed = place(path, stack, frame=frame, allow_gaps=allow_gaps, pixels_of=stored_bytes)
     _doubt_header(path, stack, known)
@@ -55,10 +58,18 @@ def load_dicom(
     return Volume(voxels=voxels, affine=placed.affine, modality=known, third_axis=placed.third_axis)
 
 
-def placed_frames(path: Path, series: str | None, frame: int | None) -> tuple[Placed, Stack]:
+def placed_frames(
+    path: Path, series: str | None, frame: int | None, *, one_series: bool = False
+) -> tuple[Placed, Stack]:
     """The frames of a series in the order of the volume that ``load_dicom`` makes of them."""
-    stack = choose_stack(path, find_stacks(path), series)
+    stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     return place(path, stack, frame=frame, allow_gaps=False, pixels_of=stored_bytes), stack
+
+
+def slice_files(path: Path, *, one_series: bool = False) -> tuple[Path, ...]:
+    """The file of each slice of the only series in a folder, in the order of ``load_dicom``."""
+    placed, _ = placed_frames(path, None, None, one_series=one_series)
+    return tuple(frame.path for frame in placed.frames)
 
 
 def _doubt_header(path: Path, stack: Stack, modality: Modality | None) -> None:

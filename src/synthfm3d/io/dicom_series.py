@@ -134,8 +134,11 @@ _TAGS: list[str] = [
 """All that is looked at; nothing that names the patient is even read."""
 
 
-def find_stacks(path: Path) -> list[Stack]:
+def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
     """All stacks of images under a folder or in a file, in a fixed order.
+
+    With ``one_series`` all images belong to one series, whatever they say: some programs that take names
+    away give each slice a series of its own.
 
     Raises
     ------
@@ -158,7 +161,7 @@ def find_stacks(path: Path) -> list[Stack]:
             localisers += 1
             continue
         for frame in _frames(file, header):
-            groups[_kind(frame)].append(frame)
+            groups[_kind(frame, one_series)].append(frame)
     if not groups:
         what = "no DICOM image but localisers" if localisers else "no DICOM image with voxels"
         raise InputError(f"{path}: holds {what}: name the folder of a series of slices.")
@@ -348,15 +351,14 @@ def _region_spacing(header: Dataset) -> list[float] | None:
     return None
 
 
-def _kind(frame: Frame) -> tuple[object, ...]:
+def _kind(frame: Frame, one_series: bool) -> tuple[object, ...]:
     """What the frames of one stack share. Rounded: scanners write the last digits as they like."""
     turned = None if frame.orientation is None else tuple(frame.orientation.ravel().round(2) + 0.0)
     spacing = None if frame.spacing_mm is None else tuple(np.round(frame.spacing_mm, 3))
     header = frame.header
     several = frame.path if int(header.get("NumberOfFrames") or 1) > 1 else None
-    return (
-        str(header.get("SeriesInstanceUID", "")), header.Rows, header.Columns, turned, spacing, several,
-    )  # fmt: skip
+    series = "" if one_series else str(header.get("SeriesInstanceUID", ""))
+    return series, header.Rows, header.Columns, turned, spacing, several
 
 
 def _stack(frames: Sequence[Frame]) -> Stack:

@@ -94,11 +94,18 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     """
     path = Path(path)
     check_nifti_name(path)
-    content: bytes | bytearray = _encoded(volume)
-    if path.name.lower().endswith(".gz"):
-        content = bytearray(gzip.compress(content, compresslevel=_GZIP_LEVEL, mtime=0))
-        content[9] = 255  # operating system: unknown; Python versions write different ones
-    write_atomically(path, bytes(content))
+    packed = path.name.lower().endswith(".gz")
+    write_atomically(path, nifti_bytes(volume, _GZIP_LEVEL if packed else 0))
+
+
+def nifti_bytes(volume: Volume, gzip_level: int) -> bytes:
+    """The file that ``write_nifti`` writes, gzip-compressed unless the level is 0."""
+    content = _encoded(volume)
+    if gzip_level == 0:
+        return content
+    packed = bytearray(gzip.compress(content, compresslevel=gzip_level, mtime=0))
+    packed[9] = 255  # operating system: unknown; Python versions write different ones
+    return bytes(packed)
 
 
 def check_nifti_name(path: str | Path) -> None:
@@ -108,8 +115,13 @@ def check_nifti_name(path: str | Path) -> None:
         raise InputError(f"{path}: the name must end in .nii or .nii.gz: rename it.")
 
 
-def load_nifti(path: Path, *, frame: int | None = None, modality: Modality | None = None) -> Volume:
-    """The volume of a sound file with its values as they are stored: NaN stays NaN."""
+def load_nifti(
+    path: Path, *, frame: int | None = None, modality: Modality | None = None, cine: bool = False
+) -> Volume:
+    """The volume of a sound file with its values as they are stored: NaN stays NaN.
+
+    With ``cine`` the third axis of a 3-D file is time, and a 2-D image is a sequence of one frame.
+    """
     header, content = checked_file(path)
     voxel_type = header.get_data_dtype()
     if voxel_type.fields is not None and modality != "us":
@@ -120,7 +132,7 @@ def load_nifti(path: Path, *, frame: int | None = None, modality: Modality | Non
     if voxel_type.kind == "c":
         raise InputError(f"{path}: holds complex numbers: convert it to magnitudes first.")
     affine = checked_affine(path, header)[:, _STORED_TO_OURS]
-    first, count, third_axis = _chosen_frames(path, header, frame)
+    first, count, third_axis = _chosen_frames(path, header, frame, cine)
     if third_axis == "time":
         shape = [count, int(header["dim"][2]), int(header["dim"][1])]
     else:
@@ -173,12 +185,14 @@ def _scale_factors(path: Path, header: Header) -> tuple[float, float]:
     return slope, intercept
 
 
-def _chosen_frames(path: Path, header: Header, frame: int | None) -> tuple[int, int, ThirdAxis]:
+def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) -> tuple[int, int, ThirdAxis]:
     """First frame to take, their number, and what they are together.
 
     Axes of length one behind the third do not count.
     """
     shape = [int(n) for n in header["dim"][1 : int(header["dim"][0]) + 1]]
+    if cine and len(shape) in (2, 3) and frame is None:
+        return 0, [*shape, 1][2], "time"
     if len(shape) < 3:
         raise InputError(f"{path}: is a {len(shape)}-D image, a 3-D scan is needed.")
     frames = math.prod(shape[3:])

@@ -37,8 +37,10 @@ class ReadOptions:
         Voxel spacing along (z, y, x), for pictures and arrays, which have none.
     allow_gaps
         Interpolate over missing and uneven DICOM slices instead of refusing them.
+    one_series
+        All DICOM images of a folder are one series, whatever they say.
     cine
-        The third axis of a 3-D file is time.
+        The third axis of a 3-D file is time. A 2-D NIfTI image is then a sequence of one frame.
     """
 
     frame: int | None = None
@@ -46,6 +48,7 @@ class ReadOptions:
     modality: Modality | None = None
     spacing_mm: tuple[float, float, float] | None = None
     allow_gaps: bool = False
+    one_series: bool = False
     cine: bool = False
 
 
@@ -77,8 +80,6 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
     doubts = tuple(dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning))
     for doubt in doubts:
         warnings.warn(doubt, stacklevel=2)
-    if options.cine:
-        volume = replace(volume, third_axis="time")
     return replace(volume, doubts=doubts)
 
 
@@ -122,11 +123,15 @@ def format_of(path: Path) -> Format:
 
 
 def _load(path: Path, options: ReadOptions) -> Volume:
-    kind = format_of(path)
+    volume = _load_format(path, format_of(path), options)
+    return replace(volume, third_axis="time") if options.cine else volume
+
+
+def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
     try:
         match kind:
             case "nifti":
-                return load_nifti(path, frame=options.frame, modality=options.modality)
+                return load_nifti(path, frame=options.frame, modality=options.modality, cine=options.cine)
             case "nrrd":
                 return load_nrrd(path, frame=options.frame, modality=options.modality)
             case "metaimage":
@@ -144,6 +149,7 @@ def _load(path: Path, options: ReadOptions) -> Volume:
                     frame=options.frame,
                     modality=options.modality,
                     allow_gaps=options.allow_gaps,
+                    one_series=options.one_series,
                 )
     except PermissionError as error:
         raise InputError(f"{path}: cannot be read (permission denied): check its permissions.") from error

@@ -1,6 +1,9 @@
 """What is wrong or doubtful about voxel values, whatever file they came from."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from synthfm3d.volume import Array, Volume
 
 LARGEST_BYTES = 2**33
 """Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
+_most_bytes = ContextVar("_most_bytes", default=LARGEST_BYTES)
 SMALLEST_MM = 1e-4
 """A tenth of a micrometre: smaller voxels are damage, or another unit."""
 SLOPES = (1e-20, 1e20)
@@ -23,15 +27,29 @@ _COLOURED = 40
 _SAMPLES = 500_000
 
 
+@contextmanager
+def reading_at_most(voxel_bytes: int) -> Iterator[None]:
+    """Within it (in this thread) scans with more bytes of voxels are refused by their header alone.
+
+    For those who read files of strangers: a small compressed file may claim gigabytes.
+    """
+    token = _most_bytes.set(min(voxel_bytes, LARGEST_BYTES))
+    try:
+        yield
+    finally:
+        _most_bytes.reset(token)
+
+
 def check_size(path: Path, shape: tuple[int, ...], bytes_each: int) -> int:
     """Bytes of an array that a header claims; InputError before memory is asked for if it is too large."""
     claimed = bytes_each
     for n in shape:
         claimed *= int(n)
-    if claimed > LARGEST_BYTES:
+    most = _most_bytes.get()
+    if claimed > most:
         raise InputError(
-            f"{path}: its header claims {'x'.join(map(str, shape))} voxels, {claimed / 2**30:,.0f} GiB, "
-            f"more than the {LARGEST_BYTES / 2**30:.0f} GiB that are read: crop it, or export it again."
+            f"{path}: its header claims {'x'.join(map(str, shape))} voxels, {claimed / 2**30:,.3g} GiB, "
+            f"more than the {most / 2**30:.3g} GiB that are read: crop it, or export it again."
         )
     return claimed
 

@@ -157,6 +157,13 @@ def clip_volumes(number: int) -> range:
     return range(number * _MOST_VOLUMES, (number + 1) * _MOST_VOLUMES)
 
 
+def volume_scene(seed: int, volume: int, image_size: int, settings: ClipSettings) -> Scene:
+    """The scene of a volume that clips come from: the same whichever clip shows it."""
+    low, high = settings.depth
+    depth = int(stream(seed, "depth", volume).integers(low, high + 1))
+    return draw_scene(seed, volume, settings.synthesis(depth, image_size))
+
+
 def make_clip(seed: int, number: int, first: int, image_size: int, settings: ClipSettings) -> Clip:
     """Clip ``number`` of a seed, in which all objects are visible on slice ``first``.
 
@@ -169,11 +176,7 @@ def make_clip(seed: int, number: int, first: int, image_size: int, settings: Cli
             volume = int(draw.integers(settings.volumes))
         else:
             volume = clip_volumes(number)[attempt]
-        low, high = settings.depth
-        # From a stream of the volume's own, so that it is the same whichever clip shows it.
-        depth = int(stream(seed, "depth", volume).integers(low, high + 1))
-        scene = draw_scene(seed, volume, settings.synthesis(depth, image_size))
-        clip = _clip_of(scene, first, settings, draw)
+        clip = _clip_of(volume_scene(seed, volume, image_size, settings), first, settings, draw)
         if clip is not None:
             return clip
     raise RuntimeError(f"no object in {_MOST_VOLUMES} volumes satisfies {settings}.")

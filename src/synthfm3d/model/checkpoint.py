@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from synthfm3d.errors import InputError
+from synthfm3d.model.grow_cut import GrowCut
 from synthfm3d.model.interface import PromptableModel
 from synthfm3d.model.random_walker import RandomWalker
 from synthfm3d.model.sam2_checkpoint import (
@@ -26,6 +28,11 @@ from synthfm3d.model.sam2_checkpoint import (
 from synthfm3d.model.sam2_model import Sam2Model
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricModel, VolumetricNetwork
 
+WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
+    "random-walker": RandomWalker,
+    "grow-cut": GrowCut,
+}
+"""Classical tools behind the interface of a model, by name."""
 _FORMAT = "synthfm3d-volumetric-2"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -50,8 +57,8 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
     Parameters
     ----------
     name
-        ``"default"`` (ships with the package), ``"random-walker"`` (no weights), a run folder of
-        ``synthfm3d train``, or a ``.safetensors`` file of one. SAM 2: a folder in the layout of
+        ``"default"`` (ships with the package), ``"random-walker"`` or ``"grow-cut"`` (no weights), a run
+        folder of ``synthfm3d train``, or a ``.safetensors`` file of one. SAM 2: a folder in the layout of
         transformers, a name of the Hugging Face hub such as ``"facebook/sam2.1-hiera-tiny"``, a ``.pt`` file
         of Meta (2.0 or 2.1) or of MedSAM2; followed by ``"@512"``, at this size of the image.
     device
@@ -69,7 +76,7 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
         if image_size is not None:
             raise InputError(f"{name}: only SAM 2 runs at another size: leave out @{image_size}.")
         if path is None:
-            return RandomWalker()
+            return WITHOUT_WEIGHTS[plain]()
         network, _ = read_network(path)
         return VolumetricModel(network, Path(plain).name, place)
     try:
@@ -85,7 +92,7 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
 def weights_path(name: str) -> Path | None:
     """The weights file of a model by name (see ``load_model``), None for one without weights."""
     plain, _ = split_image_size(name)
-    if plain == "random-walker":
+    if plain in WITHOUT_WEIGHTS:
         return None
     if plain == "default":
         return Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
@@ -96,8 +103,8 @@ def weights_path(name: str) -> Path | None:
         path = hub_files(str(path)) / WEIGHTS_FILE
     if not path.is_file() or path.suffix not in (".safetensors", ".pt", ".pth"):
         raise InputError(
-            f"{name}: no such model; give default, random-walker, a run folder with {WEIGHTS_FILE}, "
-            "a .safetensors or .pt file, or a name of the Hugging Face hub such as "
+            f"{name}: no such model; give default, {', '.join(WITHOUT_WEIGHTS)}, a run folder with "
+            f"{WEIGHTS_FILE}, a .safetensors or .pt file, or a name of the Hugging Face hub such as "
             "facebook/sam2.1-hiera-tiny."
         )
     return path

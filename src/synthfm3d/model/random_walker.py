@@ -7,12 +7,11 @@ baseline: whatever was trained must beat it.
 """
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 from skimage.segmentation import random_walker
 
+from synthfm3d.model.seeds import OBJECT, SeededFeatures, on_full_region, seeded_features, seeds_of
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
@@ -20,62 +19,35 @@ BETA = 1500.0
 """How strongly a step in intensity holds a walker back. At 130, the default of scikit-image, walkers leak
 through edges that resampling has spread over several voxels. Chosen on synthetic ellipsoids, where every
 value from 500 to 4000 gave Dice above 0.9 (but for one click at 500)."""
-REDUCTION = 2
-"""In-plane pixels are averaged in blocks of this size: a quarter of the unknowns, some 0.7 s instead
-of 7 s, and the averaging takes out noise that would hold walkers back everywhere."""
-CLICK_RADIUS = 1.0
-"""Radius in reduced voxels of the ball of seeds around a click."""
-BOX_CORE = 1 / 2
-"""Diameters of the ellipse of object seeds in a box, over the box's own sides."""
 TOLERANCE = 1e-3
 """Of the conjugate gradients. The mask does not change below it."""
 CLOSEST_TO_CERTAIN = 1e-4
 """Probabilities are kept this far from 0 and 1, so that log-odds stay finite."""
-_OBJECT, _BACKGROUND = 1, 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WalkerFeatures:
-    """What the walk needs besides seeds: channels (z, y, x, 3), reduced, and their spacing in mm."""
-
-    channels: Array
-    spacing_mm: tuple[float, float, float]
 
 
 class RandomWalker:
-    """``PromptableModel`` by random walks.
-
-    Seeds
-    -----
-    - a positive or negative click: a small ball;
-    - a box: an ellipse of object in its middle (an ellipsoid, if it is 3-D), background outside it on
-      the slices that it covers;
-    - a mask: the outlined slices as they are;
-    - always: background on the region's in-plane border, since a region is wider than its object.
-    """
+    """``PromptableModel`` by random walks from the seeds of ``model.seeds``."""
 
     name = "random-walker"
     grid_shape = (32, 128, 128)
 
-    def prepare(self, channels: Array, spacing_mm: tuple[float, float, float]) -> WalkerFeatures:
+    def prepare(self, channels: Array, spacing_mm: tuple[float, float, float]) -> SeededFeatures:
         """Channels (3, z, y, x) averaged in blocks in the plane; see ``PromptableModel``."""
-        reduced = np.moveaxis(_block_means(channels), 0, -1)
-        return WalkerFeatures(reduced, (spacing_mm[0], spacing_mm[1] * REDUCTION, spacing_mm[2] * REDUCTION))
+        return seeded_features(channels, spacing_mm)
 
-    def logits(self, features: WalkerFeatures, prompts: GridPrompts, previous: Array | None = None) -> Array:
+    def logits(self, features: SeededFeatures, prompts: GridPrompts, previous: Array | None = None) -> Array:
         """Log-odds (z, y, x) of the full region. ``previous`` is ignored: a walk has no memory."""
-        seeds = _seeds(prompts, features.channels.shape[:3])
+        seeds = seeds_of(prompts, features.channels.shape[:3])
         probability = _object_probability(features, seeds)
         bounded = np.clip(probability, CLOSEST_TO_CERTAIN, 1 - CLOSEST_TO_CERTAIN)
         logits = np.log(bounded / (1 - bounded)).astype(np.float32)
-        zoom = (1, REDUCTION, REDUCTION)
-        return np.asarray(ndimage.zoom(logits, zoom, order=1, mode="nearest", grid_mode=True))
+        return on_full_region(logits)
 
 
-def _object_probability(features: WalkerFeatures, seeds: Array) -> Array:
+def _object_probability(features: SeededFeatures, seeds: Array) -> Array:
     if seeds.all() or np.ptp(features.channels) == 0:
         # Nothing to find; or nothing to see, and a division by the standard deviation in scikit-image.
-        return np.asarray(seeds == _OBJECT, np.float64)
+        return np.asarray(seeds == OBJECT, np.float64)
     with warnings.catch_warnings():
         # Conjugate gradients overshoot 0 and 1 by up to the tolerance; the clipping above mends it.
         warnings.filterwarnings("ignore", message="The probability range is outside")
@@ -90,73 +62,3 @@ def _object_probability(features: WalkerFeatures, seeds: Array) -> Array:
             channel_axis=-1,
         )
     return np.asarray(probabilities[0])
-
-
-def _seeds(prompts: GridPrompts, shape: tuple[int, ...]) -> Array:
-    """int32 (z, y, x) on the reduced grid: 1 object, 2 background, 0 to be found.
-
-    Later seeds overwrite earlier ones: the border, boxes, masks, then clicks, the most deliberate;
-    positive ones last, so that an object seed always remains.
-    """
-    seeds = np.zeros(shape, np.int32)
-    seeds[:, [0, -1], :] = _BACKGROUND
-    seeds[:, :, [0, -1]] = _BACKGROUND
-    for lower, upper in prompts.boxes:
-        _seed_box(seeds, _reduced(lower), _reduced(upper))
-    if prompts.mask is not None:
-        # A block is what most of it is; one that is half and half is to be found.
-        reduced = _block_means(prompts.mask)
-        seeds[reduced > 0] = _OBJECT
-        seeds[reduced < 0] = _BACKGROUND
-    for points, label in ((prompts.negative, _BACKGROUND), (prompts.positive, _OBJECT)):
-        for point in points:
-            seeds[_ellipsoid(shape, _reduced(point), np.full(3, CLICK_RADIUS))] = label
-    if not (seeds == _OBJECT).any():
-        # A mask thinner than a block may fill none of them by half.
-        seeds[tuple(_deepest(prompts))] = _OBJECT
-    return seeds
-
-
-def _seed_box(seeds: Array, lower: Array, upper: Array) -> None:
-    first = np.maximum(np.floor(lower), 0).astype(int)  # a corner at 0 is at -1/4 of the reduced grid
-    last = np.ceil(upper).astype(int)
-    outside = np.ones(seeds.shape[1:], bool)
-    outside[first[1] : last[1] + 1, first[2] : last[2] + 1] = False
-    seeds[first[0] : last[0] + 1, outside] = _BACKGROUND
-    radii = np.maximum(BOX_CORE * (upper - lower) / 2, CLICK_RADIUS)
-    core = _ellipsoid(seeds.shape, (lower + upper) / 2, radii)
-    core[: first[0]] = False
-    core[last[0] + 1 :] = False
-    seeds[core] = _OBJECT
-
-
-def _block_means(voxels: Array) -> Array:
-    """Means (..., z, y, x) over blocks of REDUCTION x REDUCTION pixels in the plane."""
-    *others, y, x = voxels.shape
-    blocks = voxels.reshape(*others, y // REDUCTION, REDUCTION, x // REDUCTION, REDUCTION)
-    return np.asarray(blocks.mean(axis=(-3, -1)))
-
-
-def _reduced(position: Array) -> Array:
-    """A position (z, y, x) in voxels of the region, in voxels of the reduced grid."""
-    scale = np.array([1, REDUCTION, REDUCTION])
-    reduced: Array = (np.asarray(position, float) + 0.5) / scale - 0.5
-    return reduced
-
-
-def _ellipsoid(shape: tuple[int, ...], centre: Array, radii: Array) -> Array:
-    """Voxels of a grid within an ellipsoid, at least the one that is nearest to its centre."""
-    z, y, x = np.ogrid[tuple(slice(n) for n in shape)]
-    distance = sum(((axis - c) / r) ** 2 for axis, c, r in zip((z, y, x), centre, radii, strict=True))
-    inside: Array = np.asarray(np.less_equal(distance, 1))
-    nearest = np.clip(np.rint(centre), 0, np.array(shape) - 1).astype(int)
-    inside[tuple(nearest)] = True
-    return inside
-
-
-def _deepest(prompts: GridPrompts) -> Array:
-    """A voxel of the reduced grid in the middle of the foreground of a mask prompt."""
-    assert prompts.mask is not None  # boxes and clicks always leave object seeds
-    voxels = np.argwhere(prompts.mask > 0)
-    deepest: Array = voxels[len(voxels) // 2] // np.array([1, REDUCTION, REDUCTION])
-    return deepest

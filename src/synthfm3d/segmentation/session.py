@@ -3,7 +3,7 @@
 Knows nothing of HTTP or of notebooks; both sit on top of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from synthfm3d.prompts.prompt import Point, Prompt
@@ -14,6 +14,8 @@ from synthfm3d.volume import Volume
 
 MOST_LOGITS = 8
 """States of which the logits are kept: they are twice as large as a mask."""
+MOST_STEPS = 100
+"""Changes that can be taken back."""
 _State = dict[int, tuple[Prompt, ...]]
 
 
@@ -24,6 +26,11 @@ class Session:
     object anew from all its prompts. Masks of former states are kept, so undo and redo cost nothing;
     the last few keep their logits, too, without which a click segments the object anew.
 
+    Parameters
+    ----------
+    most_steps
+        How many changes can be taken back; each may hold a mask of the scan's size.
+
     Examples
     --------
     >>> session = Session(segmenter, scan)  # doctest: +SKIP
@@ -33,32 +40,52 @@ class Session:
     >>> labels = session.label_map()  # doctest: +SKIP
     """
 
-    def __init__(self, segmenter: Segmenter, scan: Volume) -> None:
+    def __init__(self, segmenter: Segmenter, scan: Volume, most_steps: int = MOST_STEPS) -> None:
         self.segmenter = segmenter
         self.scan = scan
+        self.most_steps = most_steps
         self._state: _State = {}
         self._past: list[_State] = []
         self._future: list[_State] = []
         self._known: dict[tuple[Prompt, ...], Segmentation] = {}
 
-    def add(self, prompt: Prompt, label: int = 1) -> Segmentation:
-        """Add a prompt to an object, and its segmentation with it.
+    def add(self, prompt: Prompt | Sequence[Prompt], label: int = 1) -> Segmentation:
+        """Add a prompt to an object, or several as one step, and its segmentation with them.
 
         Raises
         ------
         InputError
-            The prompt cannot be used, see ``placement.checked_prompts``; the session stays as it was.
+            A prompt cannot be used, see ``placement.checked_prompts``; the session stays as it was.
         """
         if label < 1:
             raise ValueError(f"label must be 1 or higher, got {label}.")
+        new = tuple(prompt) if isinstance(prompt, Sequence) else (prompt,)
         before = self._state.get(label, ())
-        prompts = (*before, prompt)
+        prompts = (*before, *new)
         checked_prompts(prompts, self.scan.grid)
         known = self._known.get(before)
-        if isinstance(prompt, Point) and known is not None and known.mask.voxels.any():
-            self._remember(prompts, self.segmenter.correct(self.scan, known, prompts, new=1))
+        clicks_only = all(isinstance(one, Point) for one in new)
+        if clicks_only and known is not None and known.mask.voxels.any():
+            self._remember(prompts, self.segmenter.correct(self.scan, known, prompts, new=len(new)))
         found = self._segmented(prompts)
         self._go({**self._state, label: prompts})
+        return found
+
+    def segment(self, objects: Mapping[int, Sequence[Prompt]]) -> Mapping[int, Segmentation]:
+        """All objects anew from their prompts, by label; they replace what was there, as one step.
+
+        Raises
+        ------
+        InputError
+            A prompt cannot be used; the session stays as it was.
+        """
+        if min(objects, default=1) < 1:
+            raise ValueError(f"labels must be 1 or higher, got {sorted(objects)}.")
+        state = {label: tuple(prompts) for label, prompts in objects.items()}
+        for prompts in state.values():
+            checked_prompts(prompts, self.scan.grid)
+        found = {label: self._segmented(prompts) for label, prompts in state.items()}
+        self._go(state)
         return found
 
     def remove(self, position: int, label: int = 1) -> Segmentation | None:
@@ -73,11 +100,21 @@ class Session:
         del prompts[position]
         left = tuple(prompts)
         if not left:
-            self._go({key: value for key, value in self._state.items() if key != label})
+            self.discard(label)
             return None
         found = self._segmented(left)
         self._go({**self._state, label: left})
         return found
+
+    def discard(self, label: int) -> None:
+        """Remove an object with all its prompts; KeyError if there is none of this label."""
+        if label not in self._state:
+            raise KeyError(label)
+        self._go({key: value for key, value in self._state.items() if key != label})
+
+    def clear(self) -> None:
+        """Remove all objects, as one step that can be taken back."""
+        self._go({})
 
     def undo(self) -> bool:
         """Take back the last change; False if there is none."""
@@ -94,6 +131,14 @@ class Session:
         self._past.append(self._state)
         self._state = self._future.pop()
         return True
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._future)
 
     @property
     def prompts(self) -> Mapping[int, tuple[Prompt, ...]]:
@@ -120,6 +165,8 @@ class Session:
             self._known[old] = replace(self._known[old], logits=None)
 
     def _go(self, state: _State) -> None:
-        self._past.append(self._state)
+        self._past = [*self._past, self._state][-self.most_steps :]
         self._state = state
         self._future.clear()
+        reachable = {prompts for one in (*self._past, state) for prompts in one.values()}
+        self._known = {prompts: found for prompts, found in self._known.items() if prompts in reachable}

@@ -89,8 +89,8 @@ class TrainingState:
         self.best, self.metrics = saved["best"], saved["metrics"]
 
 
-# How often a run logs or saves, where to, or with how many processes, does not change what it computes.
-_INCIDENTAL = {"workers", "log_steps", "checkpoint_steps", "trackers"}
+INCIDENTAL = frozenset({"workers", "log_steps", "checkpoint_steps", "trackers"})
+"""How often a run logs or saves, where to, or with how many processes, does not change what it computes."""
 
 
 def _differences(saved: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:
@@ -100,6 +100,6 @@ def _differences(saved: dict[str, Any], wanted: dict[str, Any], prefix: str = ""
         before, after = saved.get(name), wanted.get(name)
         if isinstance(before, dict) and isinstance(after, dict):
             found += _differences(before, after, f"{prefix}{name}.")
-        elif before != after and not (not prefix and name in _INCIDENTAL):
+        elif before != after and not (not prefix and name in INCIDENTAL):
             found.append(f"{prefix}{name}: {before} -> {after}")
     return found

@@ -1,0 +1,91 @@
+"""What is told of an open scan: its objects, their sizes and doubts, and the agreement with a drawn truth."""
+
+import math
+
+import numpy as np
+
+from synthfm3d.app.messages import ScanDetails, ScanObject, ScanState, shown
+from synthfm3d.app.store import OpenScan
+from synthfm3d.intensity import assumed_modality, windows_of
+from synthfm3d.metrics.overlap import dice
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.segmentation.predictor import Segmentation
+
+COLOURS = ("#e53935", "#1e9bff", "#2fbf71", "#f4c430", "#b362d9", "#ff8a3d", "#19c2c2", "#f06ca8")
+"""Of objects by label; the first is red, as masks are shown in the field."""
+
+
+def state_of(opened: OpenScan) -> ScanState:
+    """Objects of an open scan; the caller holds its lock."""
+    found = opened.session.segmentations
+    return ScanState(
+        id=opened.id,
+        name=opened.name,
+        revision=opened.revision,
+        can_undo=opened.session.can_undo,
+        can_redo=opened.session.can_redo,
+        objects=[_object(opened, label, found[label]) for label in sorted(found)],
+    )
+
+
+def details_of(opened: OpenScan) -> ScanDetails:
+    """As ``state_of``, with what does not change; the caller holds the lock."""
+    scan = opened.scan
+    structures = {} if opened.drawn is None else opened.drawn.scene.label_names()
+    return ScanDetails(
+        **dict(state_of(opened)),
+        shape=scan.grid.shape,
+        spacing_mm=scan.spacing_mm,
+        affine=scan.affine.tolist(),
+        third_axis=scan.third_axis,
+        modality=assumed_modality(scan),
+        display=windows_of(scan).bounds[0],
+        value_range=(float(scan.voxels.min()), float(scan.voxels.max())),
+        warnings=list(scan.doubts),
+        structures=structures,
+        dicom=opened.origin is not None,
+        palette=list(COLOURS),
+    )
+
+
+def _object(opened: OpenScan, label: int, found: Segmentation) -> ScanObject:
+    prompts = opened.session.prompts[label]
+    structure = _structure_under(opened, prompts)
+    return ScanObject(
+        label=label,
+        name=opened.names.get(label, f"Object {label}"),
+        colour=COLOURS[(label - 1) % len(COLOURS)],
+        prompts=[shown(prompt) for prompt in prompts],
+        voxels=int(np.count_nonzero(found.mask.voxels)),
+        volume_ml=None if math.isnan(found.volume_ml) else found.volume_ml,
+        warnings=[sentence for sentence in found.warnings if sentence not in opened.scan.doubts],
+        structure=None if structure is None else structure[0],
+        dice=None if structure is None else _agreement(opened, structure[1], found),
+    )
+
+
+def _structure_under(opened: OpenScan, prompts: tuple[Prompt, ...]) -> tuple[str, int] | None:
+    """Name and label of the drawn structure that the first positive prompt means, if there is one."""
+    if opened.drawn is None:
+        return None
+    labels = opened.drawn.labels
+    for prompt in prompts:
+        match prompt:
+            case Point(positive=True):
+                place = np.array(prompt.position_mm)
+            case Box():
+                place = (np.array(prompt.corner_mm) + np.array(prompt.opposite_mm)) / 2
+            case Mask():
+                drawn = np.argwhere(prompt.volume.voxels)
+                place = prompt.volume.grid.to_mm(drawn[len(drawn) // 2])
+            case _:
+                continue
+        index = np.clip(np.rint(labels.grid.to_index(place)).astype(int), 0, np.array(labels.grid.shape) - 1)
+        label = int(labels.voxels[tuple(index)])
+        return (opened.drawn.scene.label_names()[label], label) if label else None
+    return None
+
+
+def _agreement(opened: OpenScan, label: int, found: Segmentation) -> float:
+    assert opened.drawn is not None
+    return dice(found.mask.voxels, opened.drawn.labels.voxels == label)

@@ -1,0 +1,95 @@
+"""What all routes share: the model, the open scans, the files that may be opened, and who is asking."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from secrets import token_urlsafe
+from typing import Annotated, TypeVar
+
+from fastapi import Cookie, Depends, HTTPException, Request, Response
+
+from synthfm3d.app.files import Files
+from synthfm3d.app.settings import ServeSettings
+from synthfm3d.app.store import OpenScan, Store
+from synthfm3d.app.work import Line
+from synthfm3d.segmentation.predictor import Segmenter
+
+_VISITOR_COOKIE = "synthfm3d_visitor"
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Desk:
+    """One server's belongings.
+
+    Parameters
+    ----------
+    model, reader, painter
+        Threads for the model, for reading and writing scans, and for drawing synthetic ones.
+    """
+
+    settings: ServeSettings
+    segmenter: Segmenter
+    files: Files
+    store: Store
+    model: Line
+    reader: Line
+    painter: Line
+
+    def close(self) -> None:
+        """Stop the threads and close all scans."""
+        for line in (self.model, self.reader, self.painter):
+            line.close()
+        self.store.close_all()
+
+
+def _desk(request: Request) -> Desk:
+    desk = request.app.state.desk
+    assert isinstance(desk, Desk)
+    return desk
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+
+
+def _visitor(
+    request: Request, response: Response, known: Annotated[str | None, Cookie(alias=_VISITOR_COOKIE)] = None
+) -> str:
+    """Who is asking, for the list of scans: a browser keeps its cookie, a program may leave it alone."""
+    if known is not None and 16 <= len(known) <= 64:
+        return known
+    new = token_urlsafe(24)
+    set_cookie(request, response, _VISITOR_COOKIE, new)
+    return new
+
+
+Visitor = Annotated[str, Depends(_visitor)]
+
+
+def set_cookie(request: Request, response: Response, name: str, value: str) -> None:
+    """A cookie that scripts cannot read and other sites' pages do not send."""
+    response.set_cookie(name, value, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+
+
+def _open_scan(identifier: str, desk: AtDesk) -> OpenScan:
+    try:
+        return desk.store.get(identifier)
+    except KeyError:
+        raise HTTPException(404, "This scan is not open (any more): open it again.") from None
+
+
+ThisScan = Annotated[OpenScan, Depends(_open_scan)]
+
+
+async def changed(desk: Desk, opened: OpenScan, call: Callable[[], Result]) -> Result:
+    """The result of a call that changes a session, made by the model's thread; one at a time for a scan."""
+    async with opened.lock:
+        result = await desk.model.do(call)
+        opened.revision += 1
+        return result
+
+
+async def read_out(opened: OpenScan, call: Callable[[], Result]) -> Result:
+    """The result of a call that reads a session as a whole, beside the event loop and between changes."""
+    async with opened.lock:
+        return await asyncio.to_thread(call)

@@ -1,0 +1,240 @@
+"""What goes over the wire: every request and every answer, as OpenAPI shows them. Positions are RAS mm."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.scribble import clicks_along
+from synthfm3d.volume import Modality
+
+MOST_PROMPTS = 64
+MOST_OBJECTS = 255
+Place = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+Label = Annotated[int, Field(ge=1, le=MOST_OBJECTS)]
+Name = Annotated[str, Field(max_length=64)]
+
+
+class Message(BaseModel):
+    """A message that takes no field it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# ---------------------------------------------------------------- prompts
+
+
+class PointPrompt(Message):
+    """A click inside the object (positive) or outside of it."""
+
+    type: Literal["point"] = "point"
+    position_mm: Place
+    positive: bool = True
+
+
+class BoxPrompt(Message):
+    """Two opposite corner voxels, both inside the box; corners on one slice make a box on that slice."""
+
+    type: Literal["box"] = "box"
+    corner_mm: Place
+    opposite_mm: Place
+
+
+class ScribblePrompt(Message):
+    """A stroke inside the object (positive) or outside of it, by the places it went through."""
+
+    type: Literal["scribble"] = "scribble"
+    positions_mm: Annotated[list[Place], Field(min_length=1, max_length=5000)]
+    positive: bool = True
+
+
+class MaskPrompt(Message):
+    """An outlined object; sent as a file, see ``/objects/{label}/mask``, and only named in answers."""
+
+    type: Literal["mask"] = "mask"
+
+
+AnyPrompt = Annotated[PointPrompt | BoxPrompt | ScribblePrompt, Field(discriminator="type")]
+ShownPrompt = Annotated[PointPrompt | BoxPrompt | MaskPrompt, Field(discriminator="type")]
+Prompts = Annotated[list[AnyPrompt], Field(min_length=1, max_length=MOST_PROMPTS)]
+
+
+def prompts_of(said: list[AnyPrompt]) -> list[Prompt]:
+    """Prompts as the session takes them; a scribble becomes clicks along it."""
+    prompts: list[Prompt] = []
+    for one in said:
+        match one:
+            case PointPrompt():
+                prompts.append(Point(position_mm=one.position_mm, positive=one.positive))
+            case BoxPrompt():
+                prompts.append(Box(corner_mm=one.corner_mm, opposite_mm=one.opposite_mm))
+            case ScribblePrompt():
+                prompts.extend(clicks_along(np.array(one.positions_mm), positive=one.positive))
+    return prompts
+
+
+def shown(prompt: Prompt) -> ShownPrompt:
+    """A prompt of the session as answers show it."""
+    match prompt:
+        case Point():
+            return PointPrompt(position_mm=prompt.position_mm, positive=prompt.positive)
+        case Box():
+            return BoxPrompt(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm)
+        case Mask():
+            return MaskPrompt()
+
+
+# ---------------------------------------------------------------- requests
+
+
+class OpenRequest(Message):
+    """Which scan to open: one that the server was started with, or a path under its root.
+
+    The other fields are for files that leave something open; see ``synthfm3d segment --help``.
+    """
+
+    scan: Annotated[int, Field(ge=0)] | None = None
+    path: Annotated[str, Field(max_length=4096)] | None = None
+    modality: Modality | None = None
+    frame: Annotated[int, Field(ge=0)] | None = None
+    series: Annotated[str, Field(max_length=128)] | None = None
+    spacing_mm: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = None
+    cine: bool = False
+    allow_gaps: bool = False
+
+
+class PromptRequest(Message):
+    """Prompts for one object, as one step."""
+
+    label: Label = 1
+    prompts: Prompts
+
+
+class ObjectRequest(Message):
+    """One object with all its prompts."""
+
+    label: Label
+    name: Name | None = None
+    prompts: Prompts
+
+
+class SegmentRequest(Message):
+    """All objects at once; they replace what was there, as steps that can be taken back."""
+
+    objects: Annotated[list[ObjectRequest], Field(min_length=1, max_length=32)]
+
+
+class NameRequest(Message):
+    """A new name of an object."""
+
+    name: Name
+
+
+class LoginRequest(Message):
+    """The token that the server was started with."""
+
+    token: Annotated[str, Field(max_length=512)]
+
+
+# ---------------------------------------------------------------- answers
+
+
+class ScanObject(Message):
+    """An object, its prompts and what was found.
+
+    Parameters
+    ----------
+    colour
+        ``#rrggbb`` in which the page shows it.
+    volume_ml
+        None over time, which has no millilitres.
+    structure, dice
+        On a synthetic volume: the drawn structure under the first positive prompt, and the Dice
+        coefficient of the mask with it.
+    """
+
+    label: int
+    name: str
+    colour: str
+    prompts: list[ShownPrompt]
+    voxels: int
+    volume_ml: float | None
+    warnings: list[str]
+    structure: str | None = None
+    dice: float | None = None
+
+
+class ScanState(Message):
+    """What a visitor did with a scan so far; ``revision`` grows with every change."""
+
+    id: str
+    name: str
+    revision: int
+    can_undo: bool
+    can_redo: bool
+    objects: list[ScanObject]
+
+
+class ScanDetails(ScanState):
+    """As ``ScanState``, with what does not change.
+
+    Parameters
+    ----------
+    shape, spacing_mm
+        Along (z, y, x).
+    affine
+        From voxel (z, y, x, 1) to RAS mm, row by row.
+    modality
+        What the scan is taken for; None: unknown.
+    display
+        Grey values shown as black and white if nothing else is chosen.
+    warnings
+        What was repaired or assumed when the file was read.
+    structures
+        Labels and names of a synthetic volume's truth.
+    dicom
+        Whether a DICOM segmentation can be written.
+    palette
+        Colours of objects by label, from 1 on, and over again.
+    """
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    affine: list[list[float]]
+    third_axis: Literal["space", "time"]
+    modality: Modality | None
+    display: tuple[float, float]
+    value_range: tuple[float, float]
+    warnings: list[str]
+    structures: dict[int, str]
+    dicom: bool
+    palette: list[str]
+
+
+class FileEntry(Message):
+    """One line of a listing; ``scan`` or ``path`` is what ``OpenRequest`` takes."""
+
+    name: str
+    scan: int | None = None
+    path: str | None = None
+    is_folder: bool = False
+
+
+class Listing(Message):
+    """What can be opened without an upload."""
+
+    scans: list[FileEntry]
+    has_root: bool
+    folder: str
+    entries: list[FileEntry]
+
+
+class Health(Message):
+    """That the server lives, and how busy it is."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    model: str
+    open_scans: int
+    waiting: int

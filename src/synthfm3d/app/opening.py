@@ -1,0 +1,77 @@
+"""From a file, an upload or a synthetic volume to an open scan."""
+
+import warnings
+from pathlib import Path
+
+from synthfm3d.app.settings import Limits
+from synthfm3d.app.store import OpenScan, new_id
+from synthfm3d.errors import InputError
+from synthfm3d.generate import LabelledVolume
+from synthfm3d.io.read import ReadOptions, format_of, read
+from synthfm3d.io.values import reading_at_most
+from synthfm3d.io.write import Origin
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.session import MOST_STEPS, Session
+from synthfm3d.volume import Volume
+
+_FEWEST_STEPS = 8
+
+
+def open_file(
+    path: Path, name: str, visitor: str, options: ReadOptions, segmenter: Segmenter, limits: Limits
+) -> OpenScan:
+    """Read a scan for a visitor.
+
+    Parameters
+    ----------
+    name
+        What the visitor calls the file; it stands for the path in every sentence that comes back.
+
+    Raises
+    ------
+    InputError
+        It is no sound scan, or its header claims more than the limits allow.
+    """
+    try:
+        with reading_at_most(limits.voxel_bytes), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # kept in the scan's doubts
+            scan = read(path, options)
+        is_dicom = format_of(path) == "dicom"
+    except InputError as error:
+        raise InputError(str(error).replace(str(path), name)) from error
+    doubts = tuple(doubt.replace(str(path), name) for doubt in scan.doubts)
+    scan = Volume(
+        voxels=scan.voxels,
+        affine=scan.affine,
+        modality=scan.modality,
+        third_axis=scan.third_axis,
+        doubts=doubts,
+    )
+    origin = Origin(path=path, series=options.series, frame=options.frame) if is_dicom else None
+    return OpenScan(
+        id=new_id(),
+        name=name,
+        visitor=visitor,
+        scan=scan,
+        session=_session(segmenter, scan, limits),
+        origin=origin,
+    )
+
+
+def open_drawn(
+    drawn: LabelledVolume, name: str, visitor: str, segmenter: Segmenter, limits: Limits
+) -> OpenScan:
+    """Open a synthetic volume, which brings its truth along."""
+    return OpenScan(
+        id=new_id(),
+        name=name,
+        visitor=visitor,
+        scan=drawn.image,
+        session=_session(segmenter, drawn.image, limits),
+        drawn=drawn,
+    )
+
+
+def _session(segmenter: Segmenter, scan: Volume, limits: Limits) -> Session:
+    steps = limits.step_bytes // scan.voxels.size  # a mask has one byte for each voxel
+    return Session(segmenter, scan, most_steps=min(MOST_STEPS, max(_FEWEST_STEPS, steps)))

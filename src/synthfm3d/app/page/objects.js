@@ -1,0 +1,57 @@
+// The list of objects: name, colour, size, hide, delete, and the agreement with a drawn truth.
+
+import { amount } from "./workbench.js";
+
+export function listObjects(list, workbench) {
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  list.replaceChildren(...workbench.objects.map((object) => row(object, workbench)));
+  if (!workbench.objects.some((one) => one.label === workbench.active)) list.append(waiting(workbench));
+  if (focused) list.querySelector(`[data-key="${focused}"]`)?.focus();
+}
+
+function row(object, workbench) {
+  const item = make("li", { className: object.label === workbench.active ? "active" : "" });
+  item.addEventListener("click", () => object.label !== workbench.active && workbench.choose(object.label));
+  const swatch = button("", `${object.hidden ? "Show" : "Hide"} ${object.name}`, () => workbench.hide(object.label));
+  swatch.className = "swatch";
+  swatch.style.background = object.colour;
+  swatch.setAttribute("aria-pressed", String(object.hidden));
+  swatch.dataset.key = `hide-${object.label}`;
+  const name = make("input", { value: object.name, maxLength: 64, ariaLabel: `Name of object ${object.label}` });
+  name.dataset.key = `name-${object.label}`;
+  name.addEventListener("change", () => workbench.rename(object.label, name.value));
+  const remove = button("✕", `Delete ${object.name}`, () => workbench.discard(object.label));
+  const line = make("div", { className: "object" });
+  line.append(swatch, name, make("span", { className: "amount", textContent: amount(object) }), remove);
+  item.append(line);
+  if (object.dice !== null) {
+    item.append(told(`Dice ${object.dice.toFixed(3)} with the drawn ${object.structure}`));
+  }
+  for (const sentence of object.warnings) item.append(told(sentence, true));
+  return item;
+}
+
+/** The place of an object that has no prompt yet. */
+function waiting(workbench) {
+  const item = make("li", { className: "active" });
+  const text = workbench.objects.length ? "New object: click on it" : "Click on an organ, or drag a box around it";
+  item.append(told(workbench.scan ? text : "Open a scan first"));
+  return item;
+}
+
+const told = (textContent, isWarning = false) =>
+  make("p", { textContent, className: isWarning ? "told warn" : "told" });
+
+export function make(tag, properties = {}) {
+  return Object.assign(document.createElement(tag), properties);
+}
+
+export function button(text, label, onClick) {
+  const made = make("button", { type: "button", textContent: text });
+  if (label) made.setAttribute("aria-label", label);
+  made.addEventListener("click", (event) => {
+    event.stopPropagation();
+    onClick();
+  });
+  return made;
+}

@@ -1,0 +1,204 @@
+// What is open and what was done with it: the page's copy of the server's session, kept in step.
+
+import { call, getBytes, getJson, patchJson, postJson, remove } from "./api.js";
+import { during, say } from "./status.js";
+import { colourTable } from "./viewer.js";
+
+export class Workbench extends EventTarget {
+  constructor(viewer) {
+    super();
+    this.viewer = viewer;
+    this.scan = null;
+    this.active = 1;
+    this.hidden = new Set();
+    this.pending = []; // prompts that the model has not answered yet
+    this.opacity = 0.5;
+    this.truthShown = true;
+    this.line = Promise.resolve();
+  }
+
+  get path() {
+    return `api/scans/${this.scan.id}`;
+  }
+
+  get objects() {
+    return (this.scan?.objects ?? []).map((one) => ({ ...one, hidden: this.hidden.has(one.label) }));
+  }
+
+  get activeColour() {
+    const { palette } = this.scan;
+    return palette[(this.active - 1) % palette.length];
+  }
+
+  // ---------------------------------------------------------------- a scan on the screen
+
+  /** Show an open scan, whose details the server gave; image first, then what was found in it. */
+  async show(scan) {
+    await during("Loading", async () => {
+      const image = await getBytes(`api/scans/${scan.id}/image.nii.gz?stack=true`);
+      this.scan = scan;
+      this.hidden.clear();
+      this.pending = [];
+      this.active = scan.objects.at(-1)?.label ?? 1;
+      await this.viewer.showImage(image, scan.display);
+      await this.#showTruth();
+      await this.#showLabels();
+      this.#changed("scan");
+      say(`${scan.name} is open. Click on what you want to segment.`);
+    });
+  }
+
+  clear() {
+    this.scan = null;
+    this.#changed("scan");
+  }
+
+  async reload(id) {
+    await this.show(await getJson(`api/scans/${id}`));
+  }
+
+  async #showTruth() {
+    if (!Object.keys(this.scan.structures).length) return;
+    const bytes = this.truthShown ? await getBytes(`${this.path}/truth.nii.gz`) : null;
+    await this.viewer.showOverlay("truth", bytes, colourTable(this.structures), 0.35);
+  }
+
+  async showTruth(shown) {
+    this.truthShown = shown;
+    if (this.scan) await during("Loading", () => this.#showTruth());
+  }
+
+  /** Structures of a synthetic volume with the colours in which its truth is shown. */
+  get structures() {
+    return Object.entries(this.scan?.structures ?? {}).map(([label, name], place) => ({
+      label: Number(label), name, colour: hueColour(place),
+    }));
+  }
+
+  async #showLabels() {
+    const bytes = this.objects.length ? await getBytes(`${this.path}/labels.nii.gz?stack=true`) : null;
+    await this.viewer.showOverlay("labels", bytes, colourTable(this.objects), this.opacity);
+  }
+
+  setOpacity(opacity) {
+    this.opacity = opacity;
+    this.viewer.setOpacity("labels", opacity);
+  }
+
+  // ---------------------------------------------------------------- changes
+
+  /** Add prompts to the active object. */
+  prompt(prompts) {
+    const label = this.active;
+    const marks = prompts.map((one) => ({ ...one, label, colour: this.activeColour }));
+    this.pending.push(...marks);
+    this.#changed("marks");
+    return this.#change("Segmenting", () => postJson(`${this.path}/prompts`, { label, prompts }), () => {
+      this.pending = this.pending.filter((one) => !marks.includes(one));
+    });
+  }
+
+  undo() {
+    return this.scan?.can_undo && this.#change("Undoing", () => postJson(`${this.path}/undo`));
+  }
+
+  redo() {
+    return this.scan?.can_redo && this.#change("Redoing", () => postJson(`${this.path}/redo`));
+  }
+
+  reset() {
+    return this.#change("Clearing", () => postJson(`${this.path}/reset`));
+  }
+
+  discard(label) {
+    return this.#change("Removing", async () => (await remove(`${this.path}/objects/${label}`)).json());
+  }
+
+  rename(label, name) {
+    return this.#change("Naming", () => patchJson(`${this.path}/objects/${label}`, { name }), undefined, false);
+  }
+
+  simulate() {
+    return this.#change("Segmenting", () => postJson(`${this.path}/simulated-click`), (state) => {
+      if (!state) return;
+      const made = state.objects.find((one) => !this.objectsBefore.has(one.label));
+      this.active = made.label;
+      this.viewer.moveToMm(made.prompts[0].position_mm);
+    });
+  }
+
+  async close(id) {
+    await call("DELETE", `api/scans/${id}`).catch(() => {}); // it may have been idle for too long
+  }
+
+  startObject() {
+    const used = new Set(this.objects.map((one) => one.label));
+    this.active = 1;
+    while (used.has(this.active)) this.active += 1;
+    this.#changed("objects");
+  }
+
+  choose(label) {
+    this.active = label;
+    this.#changed("objects");
+  }
+
+  hide(label) {
+    if (!this.hidden.delete(label)) this.hidden.add(label);
+    this.viewer.recolour("labels", colourTable(this.objects));
+    this.#changed("objects");
+  }
+
+  /** One change after the other, in the order in which they were asked for. */
+  #change(what, ask, after = () => {}, newMask = true) {
+    const { id } = this.scan;
+    const done = this.line.then(() => during(what, async () => {
+      if (this.scan?.id !== id) return;
+      let state;
+      this.objectsBefore = new Set(this.scan.objects.map((one) => one.label));
+      try {
+        const start = performance.now();
+        state = await ask();
+        if (this.scan?.id !== id) return;
+        Object.assign(this.scan, state);
+        after(state);
+        if (!newMask) return;
+        await this.#showLabels();
+        this.#tell(performance.now() - start);
+      } finally {
+        if (!state) after();
+        this.#changed("objects");
+      }
+    }));
+    this.line = done;
+    return done;
+  }
+
+  #tell(milliseconds) {
+    const active = this.objects.find((one) => one.label === this.active);
+    const size = active ? `${active.name}: ${amount(active)}. ` : "";
+    say(`${size}${(milliseconds / 1000).toFixed(2)} s`);
+  }
+
+  #changed(what) {
+    this.dispatchEvent(new CustomEvent("change", { detail: what }));
+    if (!this.viewer.isEmpty) this.viewer.redraw();
+  }
+}
+
+/** Size of an object for a person. */
+export function amount(object) {
+  if (object.volume_ml === null) return `${object.voxels} pixels`;
+  return `${object.volume_ml.toFixed(object.volume_ml < 10 ? 2 : 1)} ml`;
+}
+
+/** Colours far apart for neighbouring places, by the golden angle. */
+function hueColour(place) {
+  const hue = (40 + place * 137.508) % 360;
+  const channel = (n) => {
+    const k = (n + hue / 30) % 12;
+    const value = 0.6 - 0.36 * Math.max(-1, Math.min(k - 3, 9 - k, 1));
+    return Math.round(255 * value).toString(16).padStart(2, "0");
+  };
+  return `#${channel(0)}${channel(8)}${channel(4)}`;
+}

@@ -1,0 +1,170 @@
+"""Objects of a scan: prompt, segment, correct, take back, take away the result."""
+
+import tempfile
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import Path as InPath
+
+from synthfm3d.app.answers import state_of
+from synthfm3d.app.desk import AtDesk, ThisScan, changed, read_out
+from synthfm3d.app.messages import (
+    Label,
+    NameRequest,
+    PromptRequest,
+    ScanState,
+    SegmentRequest,
+    prompts_of,
+)
+from synthfm3d.app.routes_scans import NIFTI, QUICK_GZIP, Stack, as_stack, attachment
+from synthfm3d.app.store import OpenScan
+from synthfm3d.errors import InputError
+from synthfm3d.io.nifti import nifti_bytes
+from synthfm3d.io.read import read_labels
+from synthfm3d.io.values import reading_at_most
+from synthfm3d.io.write import write
+from synthfm3d.prompts.prompt import Mask
+from synthfm3d.volume import Volume
+
+router = APIRouter(prefix="/api/scans/{identifier}", tags=["objects"])
+ThisLabel = Annotated[Label, InPath()]
+
+
+@router.post("/prompts")
+async def add_prompts(said: PromptRequest, opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Add prompts to an object, as one step. Clicks on an object that is there correct its mask."""
+    prompts = prompts_of(said.prompts)
+    await changed(desk, opened, lambda: opened.session.add(prompts, said.label))
+    return await _state(opened)
+
+
+@router.delete("/objects/{label}/prompts/{position}")
+async def remove_prompt(label: ThisLabel, position: int, opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Remove a prompt by its place in the list; with the last one the object goes, too."""
+    if not 0 <= position < len(opened.session.prompts.get(label, ())):
+        raise HTTPException(404, f"Object {label} has no prompt {position}.")
+    await changed(desk, opened, lambda: opened.session.remove(position, label))
+    return await _state(opened)
+
+
+@router.put("/objects/{label}/mask", openapi_extra={"requestBody": {"content": {"*/*": {}}}})
+async def add_mask(label: ThisLabel, request: Request, opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Outline an object with a mask on the scan's grid, a file such as NIfTI, on one or more slices.
+
+    A slice that holds foreground is taken as outlined whole.
+    """
+    content = await request.body()
+    mask = await desk.reader.do(lambda: _read_mask(content, desk.settings.limits.voxel_bytes))
+    await changed(desk, opened, lambda: opened.session.add(Mask(volume=mask), label))
+    return await _state(opened)
+
+
+@router.patch("/objects/{label}")
+async def rename(label: ThisLabel, said: NameRequest, opened: ThisScan) -> ScanState:
+    """Name an object; a known structure becomes a coded term in DICOM."""
+    _check_there(opened, label)
+    opened.names[label] = said.name.strip() or f"Object {label}"
+    return await _state(opened)
+
+
+@router.delete("/objects/{label}")
+async def discard(label: ThisLabel, opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Remove an object with all its prompts."""
+    _check_there(opened, label)
+    await changed(desk, opened, lambda: opened.session.discard(label))
+    return await _state(opened)
+
+
+@router.post("/undo")
+async def undo(opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Take back the last step, if there is one."""
+    await changed(desk, opened, opened.session.undo)
+    return await _state(opened)
+
+
+@router.post("/redo")
+async def redo(opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Make the last step again that was taken back, if there is one."""
+    await changed(desk, opened, opened.session.redo)
+    return await _state(opened)
+
+
+@router.post("/reset")
+async def reset(opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Remove all objects; can be taken back."""
+    await changed(desk, opened, opened.session.clear)
+    return await _state(opened)
+
+
+@router.post("/segment", response_class=Response)
+async def segment(said: SegmentRequest, opened: ThisScan, desk: AtDesk) -> Response:
+    """All objects from all their prompts in one call; answers with the label map as NIfTI."""
+    labels = [one.label for one in said.objects]
+    if len(set(labels)) < len(labels):
+        raise InputError("give each object a label of its own.")
+    objects = {one.label: prompts_of(one.prompts) for one in said.objects}
+    await changed(desk, opened, lambda: opened.session.segment(objects))
+    opened.names.update({one.label: one.name for one in said.objects if one.name})
+    return await get_labels(opened)
+
+
+@router.get("/labels.nii.gz", response_class=Response)
+async def get_labels(opened: ThisScan, stack: Stack = False) -> Response:
+    """All objects as a label map on the scan's own grid, as NIfTI."""
+    content = await read_out(opened, lambda: _encoded(opened, stack))
+    return Response(content, media_type=NIFTI, headers=attachment(opened, "labels.nii.gz"))
+
+
+@router.get("/labels.dcm", response_class=Response)
+async def get_dicom_segmentation(opened: ThisScan, desk: AtDesk) -> Response:
+    """All objects as a DICOM segmentation that refers to the series, without the patient's identity."""
+    if opened.origin is None:
+        raise InputError("a DICOM segmentation needs a DICOM scan: take the label map as NIfTI.")
+    async with opened.lock:
+        content = await desk.reader.do(lambda: _dicom(opened))
+    return Response(content, media_type="application/dicom", headers=attachment(opened, "labels.dcm"))
+
+
+def _encoded(opened: OpenScan, stack: bool) -> bytes:
+    labels = opened.session.label_map()
+    return nifti_bytes(as_stack(labels) if stack else labels, QUICK_GZIP)
+
+
+def _dicom(opened: OpenScan) -> bytes:
+    assert opened.origin is not None
+    names = {label: name for label, name in opened.names.items() if label in opened.session.prompts}
+    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # told when the scan was opened; they quote its path
+        path = Path(folder) / "labels.dcm"
+        try:
+            write(opened.session.label_map(), path, replace(opened.origin, names=names))
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), "labels.dcm")) from error
+        return path.read_bytes()
+
+
+def _read_mask(content: bytes, most_bytes: int) -> Volume:
+    with (
+        tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
+        reading_at_most(most_bytes),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", UserWarning)
+        path = Path(folder) / "mask"
+        path.write_bytes(content)
+        try:
+            return read_labels(path)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), "the mask")) from error
+
+
+def _check_there(opened: OpenScan, label: int) -> None:
+    if label not in opened.session.prompts:
+        raise HTTPException(404, f"There is no object {label}.")
+
+
+async def _state(opened: OpenScan) -> ScanState:
+    return await read_out(opened, lambda: state_of(opened))

@@ -1,0 +1,150 @@
+"""Scans come and go: list, open, upload, look at, close."""
+
+import asyncio
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from synthfm3d.app.answers import details_of
+from synthfm3d.app.desk import AtDesk, Desk, ThisScan, Visitor, read_out
+from synthfm3d.app.messages import FileEntry, Listing, OpenRequest, ScanDetails
+from synthfm3d.app.opening import open_file
+from synthfm3d.app.store import OpenScan
+from synthfm3d.errors import InputError
+from synthfm3d.io.nifti import nifti_bytes
+from synthfm3d.io.read import ReadOptions
+from synthfm3d.volume import Modality, Volume
+
+router = APIRouter(prefix="/api", tags=["scans"])
+NIFTI = "application/gzip"
+QUICK_GZIP = 1
+"""Level for what is made at every click: of a label map, level 4 takes three times as long."""
+Stack = Annotated[
+    bool, Query(description="Frames of a sequence as slices of a stack, as the page shows them.")
+]
+
+
+@router.get("/files")
+async def list_files(desk: AtDesk, folder: str = "") -> Listing:
+    """What can be opened without an upload: the named scans, and a folder under the root."""
+    scans = [FileEntry(name=path.name, scan=n) for n, path in enumerate(desk.files.scans)]
+    entries = []
+    if desk.files.root is not None:
+        found = await asyncio.to_thread(desk.files.listing, folder)
+        entries = [FileEntry(name=e.name, path=e.path, is_folder=e.is_folder) for e in found]
+    return Listing(scans=scans, has_root=desk.files.root is not None, folder=folder, entries=entries)
+
+
+@router.get("/scans")
+async def list_scans(desk: AtDesk, visitor: Visitor) -> list[ScanDetails]:
+    """The visitor's own open scans, told apart by a cookie."""
+    return [await _details(opened) for opened in desk.store.of(visitor)]
+
+
+@router.post("/scans", status_code=201)
+async def open_scan(said: OpenRequest, desk: AtDesk, visitor: Visitor) -> ScanDetails:
+    """Open a named scan, or a file or DICOM folder under the root."""
+    if (said.scan is None) == (said.path is None):
+        raise InputError("say which scan to open: its number, or its path.")
+    path = desk.files.named(said.scan) if said.scan is not None else desk.files.under_root(said.path or "")
+    options = ReadOptions(
+        frame=said.frame,
+        series=said.series,
+        modality=said.modality,
+        spacing_mm=said.spacing_mm,
+        allow_gaps=said.allow_gaps,
+        cine=said.cine,
+    )
+    return await _opened(desk, path, path.name, visitor, options)
+
+
+@router.post("/uploads", status_code=201, openapi_extra={"requestBody": {"content": {"*/*": {}}}})
+async def upload(
+    request: Request,
+    desk: AtDesk,
+    visitor: Visitor,
+    x_file_name: Annotated[str, Header(description="Name of the file, percent-encoded.")] = "scan",
+    modality: Modality | None = None,
+    frame: Annotated[int | None, Query(ge=0)] = None,
+) -> ScanDetails:
+    """Open a scan from the body of the request, the file as it is: NIfTI, NRRD, MetaImage, one DICOM file."""
+    desk.store.check_room()
+    name = _plain_name(x_file_name)
+    folder = Path(tempfile.mkdtemp(prefix="synthfm3d_"))
+    kept = False
+    try:
+        path = folder / "upload"
+        with path.open("wb") as file:
+            async for chunk in request.stream():
+                file.write(chunk)
+        details = await _opened(
+            desk, path, name, visitor, ReadOptions(modality=modality, frame=frame), folder
+        )
+        kept = details.dicom
+        return details
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@router.get("/scans/{identifier}")
+async def get_scan(opened: ThisScan) -> ScanDetails:
+    """Geometry, grey values, doubts and objects of an open scan."""
+    return await _details(opened)
+
+
+@router.delete("/scans/{identifier}", status_code=204)
+async def close_scan(opened: ThisScan, desk: AtDesk) -> None:
+    """Close a scan; its masks are gone."""
+    desk.store.close(opened.id)
+
+
+@router.get("/scans/{identifier}/image.nii.gz", response_class=Response)
+async def get_image(opened: ThisScan, stack: Stack = False) -> Response:
+    """The scan as NIfTI on its own grid."""
+    content = await asyncio.to_thread(_packed, opened.scan, stack)
+    return Response(content, media_type=NIFTI)
+
+
+def attachment(opened: OpenScan, ending: str) -> dict[str, str]:
+    """Headers that make a browser save an answer under a name of ASCII letters made from the scan's."""
+    stem = opened.name.split(".")[0]
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem) or "scan"
+    return {"Content-Disposition": f'attachment; filename="{plain}_{ending}"'}
+
+
+def _packed(volume: Volume, stack: bool) -> bytes:
+    return nifti_bytes(as_stack(volume) if stack else volume, QUICK_GZIP)
+
+
+def as_stack(volume: Volume) -> Volume:
+    """The same voxels with frames as slices: a viewer of stacks shows no time."""
+    return replace(volume, third_axis="space")
+
+
+async def _opened(
+    desk: Desk, path: Path, name: str, visitor: str, options: ReadOptions, folder: Path | None = None
+) -> ScanDetails:
+    desk.store.check_room()
+    opened = await desk.reader.do(
+        lambda: open_file(path, name, visitor, options, desk.segmenter, desk.settings.limits)
+    )
+    opened = desk.store.add(opened)
+    if opened.origin is not None:
+        opened.folder = folder
+    return await _details(opened)
+
+
+async def _details(opened: OpenScan) -> ScanDetails:
+    return await read_out(opened, lambda: details_of(opened))
+
+
+def _plain_name(said: str) -> str:
+    """The last part of a name, without what could be a path or be hidden."""
+    name = PurePosixPath(unquote(said).replace("\\", "/")).name
+    return "".join(c for c in name if c.isprintable()).lstrip(".")[:120] or "scan"

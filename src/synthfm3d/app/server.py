@@ -1,0 +1,114 @@
+"""The server, put together: guard, routes, page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
+
+from synthfm3d import __version__
+from synthfm3d.app import routes_objects, routes_playground, routes_scans
+from synthfm3d.app.desk import AtDesk, Desk, set_cookie
+from synthfm3d.app.files import Files
+from synthfm3d.app.messages import Health, LoginRequest
+from synthfm3d.app.security import LOGIN_COOKIE, Guard, login_value, same_secret
+from synthfm3d.app.settings import ServeSettings
+from synthfm3d.app.store import Full, Store
+from synthfm3d.app.work import Line
+from synthfm3d.errors import InputError
+from synthfm3d.segmentation.predictor import Segmenter
+
+PAGE = Path(__file__).parent / "page"
+_SWEEP_SECONDS = 30.0
+
+
+def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
+    """The application for any ASGI server; one process of it, since open scans live in its memory.
+
+    Raises InputError for a named scan or a root that does not exist.
+    """
+    desk = Desk(
+        settings=settings,
+        segmenter=segmenter,
+        files=Files(settings.scans, settings.root),
+        store=Store(settings.limits),
+        model=Line("model"),
+        reader=Line("reader"),
+        painter=Line("painter"),
+    )
+    app = FastAPI(
+        title="SynthFM-3D",
+        version=__version__,
+        description="Promptable segmentation of 3-D scans. Research software, not a medical device.",
+        docs_url=None,  # both load their scripts from elsewhere
+        redoc_url=None,
+        lifespan=_living,
+    )
+    app.state.desk = desk
+    app.add_middleware(Guard, settings=settings)
+    app.add_exception_handler(InputError, _input_error)
+    app.add_exception_handler(Full, _full)
+    app.add_exception_handler(RequestValidationError, _wrong_request)
+    _add_general_routes(app)
+    for module in (routes_scans, routes_objects, routes_playground):
+        app.include_router(module.router)
+    app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE, html=True), minimum_size=2000, compresslevel=4))
+    return app
+
+
+@asynccontextmanager
+async def _living(app: FastAPI) -> AsyncIterator[None]:
+    desk: Desk = app.state.desk
+    sweeper = asyncio.create_task(_sweep(desk))
+    yield
+    sweeper.cancel()
+    desk.close()
+
+
+async def _sweep(desk: Desk) -> None:
+    while True:
+        await asyncio.sleep(min(_SWEEP_SECONDS, desk.settings.limits.idle_seconds))
+        desk.store.close_idle()
+
+
+def _add_general_routes(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["server"])
+    async def health(desk: AtDesk) -> Health:
+        """That the server lives, and how many calls stand in line for the model."""
+        return Health(
+            version=__version__,
+            model=desk.settings.model,
+            open_scans=len(desk.store),
+            waiting=desk.model.waiting,
+        )
+
+    @app.post("/api/login", tags=["server"], status_code=204, response_class=Response)
+    async def log_in(said: LoginRequest, request: Request, desk: AtDesk) -> Response:
+        """Exchange the token for a cookie; programs send it as ``Authorization: Bearer`` instead."""
+        token = desk.settings.token
+        if token is not None and not same_secret(said.token, token):
+            raise HTTPException(401, "That is not the token.")
+        response = Response(status_code=204)
+        if token is not None:
+            set_cookie(request, response, LOGIN_COOKIE, login_value(token))
+        return response
+
+
+async def _input_error(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": " ".join(str(error).split())}, 422)
+
+
+async def _wrong_request(request: Request, error: Exception) -> JSONResponse:
+    """Which field is wrong and why; not its value, which may be not-a-number and so no JSON."""
+    assert isinstance(error, RequestValidationError)
+    told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
+    return JSONResponse({"detail": told}, 422)
+
+
+async def _full(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 503, headers={"Retry-After": "60"})

@@ -1,0 +1,76 @@
+"""What a server is told at its start: what it may show, to whom, and how much it takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+SHORTEST_TOKEN = 16
+"""Characters; a token of 16 random letters and digits cannot be guessed over a network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a server takes from its visitors.
+
+    Parameters
+    ----------
+    upload_bytes
+        Largest uploaded file.
+    voxel_bytes
+        Largest scan by what its header claims, uncompressed.
+    scans, voxels
+        Most open scans of all visitors, and voxels in all of them.
+    body_bytes
+        Largest body of any other request.
+    idle_seconds
+        A scan that nobody used for so long is closed.
+    step_bytes
+        Memory for the masks of former states of one scan; the number of steps that can be taken back follows.
+    """
+
+    upload_bytes: int = 2**30
+    voxel_bytes: int = 2**30
+    scans: int = 64
+    voxels: int = 2**29
+    body_bytes: int = 2**20
+    idle_seconds: float = 3600.0
+    step_bytes: int = 2**28
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """What a server may show, and to whom.
+
+    Parameters
+    ----------
+    scans
+        Files or DICOM folders that visitors may open.
+    root
+        Folder of which visitors may open anything, and nothing outside of it; None: uploads only.
+    hosts
+        Names by which the server may be called; others are refused, since a foreign page could have
+        pointed its own name at this machine.
+    by_address
+        May be called by any numeric address, too.
+    token
+        What visitors must know; None: nothing.
+    model
+        Name of the model, to be shown.
+    """
+
+    scans: tuple[Path, ...] = ()
+    root: Path | None = None
+    hosts: frozenset[str] = LOOPBACK
+    by_address: bool = False
+    token: str | None = None
+    model: str = "default"
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        if self.token is not None and len(self.token) < SHORTEST_TOKEN:
+            raise ValueError(f"token must have {SHORTEST_TOKEN} characters or more.")

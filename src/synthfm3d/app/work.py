@@ -1,0 +1,33 @@
+"""Long work beside the event loop, so that the server answers while a model thinks.
+
+One thread has the model, so that calls of several visitors stand in line instead of sharing two cores.
+Another reads and writes scans: readers collect Python's warnings, which belong to the whole process, so two
+must not read at a time, or one visitor's doubts would turn up with the other's scan.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+class Line:
+    """Calls that are done one after the other in a thread of their own."""
+
+    def __init__(self, name: str) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self.waiting = 0
+
+    async def do(self, call: Callable[[], Result]) -> Result:
+        """The result of a call, or its exception."""
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        finally:
+            self.waiting -= 1
+
+    def close(self) -> None:
+        """Finish the present call and drop those that wait."""
+        self._thread.shutdown(wait=True, cancel_futures=True)

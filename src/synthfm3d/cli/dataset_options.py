@@ -1,0 +1,54 @@
+"""``--dataset NAME=PATH`` of ``synthfm3d evaluate``: words become cases."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthfm3d.errors import InputError
+
+if TYPE_CHECKING:
+    from synthfm3d.evaluation.cases import LabelSource, PendingCase, Split
+    from synthfm3d.volume import Modality
+
+
+def dataset_cases(
+    words: Sequence[str],
+    *,
+    split: "Split | None" = None,
+    limit: int | None = None,
+    structures: Sequence[str] = (),
+    modality: "Modality | None" = None,
+    label_source: "LabelSource | None" = None,
+) -> "list[PendingCase]":
+    """Cases of datasets given as ``name=path``, in the order given; see ``datasets.choice``.
+
+    Raises
+    ------
+    InputError
+        A word has another form, a dataset is unknown or given twice, or nothing of it can be scored.
+    """
+    from synthfm3d.evaluation.datasets.choice import chosen_cases, described_by_user
+    from synthfm3d.evaluation.datasets.registry import dataset_named
+
+    cases: list[PendingCase] = []
+    seen: set[str] = set()
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not equals or not path:
+            raise InputError(
+                f"--dataset {word}: write it as NAME=PATH, for example camus=/data/CAMUS_public."
+            )
+        if name in seen:
+            raise InputError(f"--dataset {name}: is given twice: its cases would share their names.")
+        seen.add(name)
+        dataset = described_by_user(dataset_named(name), modality, label_source)
+        cases += chosen_cases(dataset, Path(path), split=split, limit=limit, structures=structures)
+    return cases
+
+
+def name_and_path(word: str) -> tuple[str, str]:
+    """The two halves of ``NAME=PATH``; InputError for another form."""
+    name, equals, path = word.partition("=")
+    if not equals or not name or not path:
+        raise InputError(f"--dataset {word}: write it as NAME=PATH, for example camus=/data/CAMUS_public.")
+    return name, path

@@ -1,0 +1,106 @@
+"""``synthfm3d reproduce``: the paper's whole experiment from one file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, examples, print_json, say
+from synthfm3d.errors import InputError
+
+if TYPE_CHECKING:
+    from synthfm3d.pipeline.reproduction_config import ReproductionConfig
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "reproduce",
+        epilog=examples(
+            "synthfm3d reproduce recipes/reproduce.yaml -o runs/paper --dataset camus=/data/CAMUS_public",
+            "synthfm3d reproduce recipes/reproduce.yaml -o runs/try --dataset acdc=/data/ACDC --scale 0.001",
+            "synthfm3d reproduce recipes/reproduce.yaml -o runs/paper --dataset acdc=/data/ACDC --dry-run",
+            "accelerate launch -m synthfm3d reproduce recipes/reproduce.yaml -o runs/paper",
+        ),
+    )(reproduce)
+
+
+def reproduce(
+    recipe: Annotated[Path, typer.Argument(help="YAML file of the experiment: recipes/reproduce.yaml.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; made if missing.")],
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Where a copy of a dataset lies; repeatable."),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(help="Share of steps, volumes and cases; below 1 it is a rehearsal.")
+    ] = 1.0,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting.")
+    ] = None,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw volumes, fine-tune SAM 2 on them, score it before and after, and put the paper beside it.
+
+    Each stage is done once: if the command is stopped or killed, run it again, and it goes on. Writes
+    reproduction.html and .json beside the stages.
+    """
+    from synthfm3d.cli.settings import read_settings
+    from synthfm3d.pipeline.reproduce import planned
+    from synthfm3d.pipeline.reproduce import reproduce as run
+    from synthfm3d.pipeline.reproduction_config import ReproductionConfig
+
+    config = _with_paths(read_settings(ReproductionConfig, recipe, overrides or ()), dataset or ())
+    if not 0 < scale <= 1:
+        raise InputError(f"--scale {scale:g}: give a share above 0 and up to 1.")
+    if dry_run:
+        stages = [
+            {
+                "stage": p.stage.name,
+                "folder": str(p.folder),
+                "done": p.facts is not None,
+                **_size(p.stage.settings),
+            }
+            for p in planned(config, output, scale=scale)
+        ]
+        if as_json:
+            print_json(stages)
+        else:
+            for stage in stages:
+                typer.echo("  ".join(f"{name} {value}" for name, value in stage.items()))
+        return
+    done = run(config, output, scale=scale, device=device, say=lambda words: say(words, quiet=quiet))
+    if done is None:
+        return
+    if as_json:
+        print_json({"page": str(done.page), "rows": list(done.rows)})
+    else:
+        typer.echo(done.page)
+
+
+def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...]") -> "ReproductionConfig":
+    """The configuration with the paths of datasets; the split of a dataset that it does not name is open."""
+    from synthfm3d.cli.dataset_options import name_and_path
+    from synthfm3d.pipeline.reproduction_config import DatasetChoice
+
+    datasets = dict(config.evaluation.datasets)
+    for word in words:
+        name, path = name_and_path(word)
+        datasets[name] = replace(datasets.get(name, DatasetChoice()), path=path)
+    return replace(config, evaluation=replace(config.evaluation, datasets=datasets))
+
+
+def _size(settings: "object") -> dict[str, object]:
+    """The numbers of a stage that tell how long it takes."""
+    assert isinstance(settings, dict)
+    data = settings.get("data", {})
+    told: dict[str, object] = {name: settings[name] for name in ("start", "steps") if name in settings}
+    if "volumes" in data:
+        told["volumes"] = data["volumes"]
+    if "cases" in settings:
+        told["cases"] = len(settings["cases"])
+    return told

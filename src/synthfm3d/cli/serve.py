@@ -1,0 +1,159 @@
+"""``synthfm3d serve``: click on scans in the browser, or by REST."""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthfm3d.cli.common import Device, Quiet, examples, say
+from synthfm3d.errors import InputError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from synthfm3d.app.settings import Limits, ServeSettings
+
+_MEBI = 2**20
+RANDOM = "random"
+"""The word that stands for a token to be made."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "serve",
+        epilog=examples(
+            "synthfm3d serve scan.nii.gz",
+            "synthfm3d serve dicom/ --root /data/scans --port 9000",
+            "synthfm3d serve --host 0.0.0.0 --token random",
+            "SYNTHFM3D_TOKEN=... synthfm3d serve --host 0.0.0.0 --public-host scans.example.org",
+        ),
+    )(serve)
+
+
+def serve(
+    scans: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[SCAN]...", help="Scans to offer: files, or folders of one scan.", show_default=False
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="Folder of which visitors may open every scan.")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8765,
+    model: Annotated[str, typer.Option(help="As of synthfm3d segment.")] = "default",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="SYNTHFM3D_TOKEN",
+            help="What visitors must know; needed if others can reach the address. random: make one.",
+        ),
+    ] = None,
+    public_host: Annotated[
+        list[str] | None,
+        typer.Option("--public-host", metavar="NAME", help="Name by which a browser calls the server."),
+    ] = None,
+    upload_mib: Annotated[
+        int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
+    ] = 1024,
+    idle_minutes: Annotated[
+        float, typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans unused for so long.")
+    ] = 60.0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Serve a page on which clicks on a scan become masks, and a playground of synthetic volumes.
+
+    The page and every file it needs come with the package; nothing is fetched from elsewhere. Programs use
+    the same server by REST: its description is at /openapi.json. Stop it with Ctrl+C.
+    """
+    import uvicorn
+
+    from synthfm3d.app.files import Files
+    from synthfm3d.app.settings import Limits
+
+    chosen = _chosen_token(token)
+    limits = Limits(upload_bytes=upload_mib * _MEBI, idle_seconds=60 * idle_minutes)
+    settings = _settings(tuple(scans or ()), root, host, chosen, tuple(public_host or ()), model, limits)
+    Files(settings.scans, settings.root)  # what can be wrong is found before the model is loaded
+    if not _is_loopback(host):
+        say(
+            f"Warning: {host} can be reached by others, unencrypted: put a proxy with TLS in front.",
+            quiet=quiet,
+        )
+    say(f"Loading the model {model}.", quiet=quiet)
+
+    from synthfm3d.app.server import create_app
+    from synthfm3d.evaluation.models import model_method  # torch: seconds
+
+    app = create_app(model_method(model, device).segmenter, settings)
+    _write_log(quiet)
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
+    _run(uvicorn.Server(config), host, chosen)
+
+
+def _run(server: "uvicorn.Server", host: str, token: str | None) -> None:
+    """Listen, tell where, and serve until the process is stopped."""
+    listener = server.config.bind_socket()
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    # Behind the number sign: this part stays in the browser, and out of every log.
+    typer.echo(f"Open {address}#token={token}" if token else f"Open {address}")
+    server.run(sockets=[listener])
+
+
+def _chosen_token(token: str | None) -> str | None:
+    from secrets import token_urlsafe
+
+    return token_urlsafe(24) if token == RANDOM else token or None
+
+
+def _settings(
+    scans: tuple[Path, ...],
+    root: Path | None,
+    host: str,
+    token: str | None,
+    public_hosts: tuple[str, ...],
+    model: str,
+    limits: "Limits",
+) -> "ServeSettings":
+    from synthfm3d.app.settings import LOOPBACK, SHORTEST_TOKEN, ServeSettings
+
+    if token is None and not _is_loopback(host):
+        raise InputError(f"--host {host}: others can reach it: add --token random, or a token of your own.")
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise InputError(f"--token: is too short: take {SHORTEST_TOKEN} characters or more, or: random.")
+    return ServeSettings(
+        scans=scans,
+        root=root,
+        hosts=LOOPBACK | {host.lower(), *(name.lower() for name in public_hosts)},
+        by_address=not _is_loopback(host),
+        token=token,
+        model=model,
+        limits=limits,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _write_log(quiet: bool) -> None:
+    """Log to stderr without paths, names or identifiers; libraries that quote headers say nothing."""
+    import logging
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    level = os.environ.get("SYNTHFM3D_LOG", "WARNING" if quiet else "INFO").upper()
+    logging.getLogger("synthfm3d.app").setLevel(level)
+    for name in ("pydicom", "highdicom", "nibabel"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

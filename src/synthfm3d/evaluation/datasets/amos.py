@@ -1,0 +1,131 @@
+"""AMOS22: fifteen abdominal organs in CT and MR, told apart by the number of the scan.
+
+Ji et al., NeurIPS Datasets and Benchmarks (2022), arXiv 2206.08023.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from synthfm3d.errors import InputError
+from synthfm3d.evaluation.cases import Case, PendingCase, Split
+from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
+from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
+from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json
+from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending, read_pair
+from synthfm3d.intensity import assumed_modality
+from synthfm3d.volume import Modality
+
+_FOLDERS: dict[Split, str] = {"training": "Tr", "validation": "Va", "test": "Ts"}
+_LAST_CT, _FIRST_MR = 410, 501
+"""Sources agree on numbers up to the one and from the other on; between them the values decide."""
+
+
+def list_amos(dataset: Dataset, path: Path) -> Listing:
+    """Labelled scans of the dataset's modality."""
+    root = folder_with(path, "imagesTr", "amos22", "AMOS22", "amos22/amos22")
+    named, excluded = _named_in_json(root, dataset)
+    cases: list[PendingCase] = []
+    for split, ending in _FOLDERS.items():
+        if split == "test" and not (root / "labelsTs").is_dir():
+            continue  # published without labels
+        images, labels = (
+            {stem(p): p for p in scans(root / f"{kind}{ending}") if _may_be(dataset.modality, stem(p))}
+            for kind in ("images", "labels")
+        )
+        pairs, alone = paired(images, labels, split)
+        cases += [_pending(pair, dataset) for pair in pairs]
+        excluded += alone
+    return listed(cases, excluded, known=named)
+
+
+def _pending(pair: Pair, dataset: Dataset) -> PendingCase:
+    case = pending(pair, dataset.labels, dataset.modality)
+    if _may_be("ct", pair.name) and _may_be("mr", pair.name):
+        return replace(case, read=partial(_read_doubtful, pair, dataset.labels, dataset.modality))
+    return case
+
+
+def _read_doubtful(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
+    """A scan whose number leaves its modality open, if its values say that it is of this one."""
+    looked = read_pair(pair, labels, None)
+    found = assumed_modality(looked.image) or "mr"
+    if found != modality:
+        raise InputError(
+            f"{pair.name}: its number leaves open whether it is CT or MR, and its values say {found}: it "
+            f"belongs to amos-{found}."
+        )
+    image = replace(looked.image, modality=modality)
+    note = f"its number leaves open whether it is CT or MR; its values say {found}."
+    return replace(looked, image=image, notes=(*looked.notes, note))
+
+
+def _may_be(modality: Modality | None, name: str) -> bool:
+    match = re.search(r"(\d+)$", name)
+    if match is None:
+        return False
+    number = int(match[1])
+    return number < _FIRST_MR if modality == "ct" else number > _LAST_CT
+
+
+def _named_in_json(root: Path, dataset: Dataset) -> tuple[list[str], list[Excluded]]:
+    """Names of the labelled scans in ``dataset.json``."""
+    path = root / "dataset.json"
+    names: list[str] = []
+    with suppress(InputError):  # what cannot be read is as good as missing
+        names = named_scans(read_json(path), "training", "validation")
+    if not names:
+        reason = "is missing or lists nothing: what lies in the folders is taken for complete."
+        return [], [Excluded(name=path.name, reason=reason)]
+    return [name for name in names if _may_be(dataset.modality, name)], []
+
+
+AMOS_CT = Dataset(
+    name="amos-ct",
+    title="AMOS22, CT",
+    page="https://amos22.grand-challenge.org (files: https://zenodo.org/records/7262581)",
+    licence="CC BY 4.0 on Zenodo; the paper's page at OpenReview says CC BY-NC-SA",
+    registration="none for Zenodo",
+    modality="ct",
+    labels=Labels(
+        structures={
+            "spleen": (1,),
+            "kidney_right": (2,),
+            "kidney_left": (3,),
+            "gallbladder": (4,),
+            "esophagus": (5,),
+            "liver": (6,),
+            "stomach": (7,),
+            "aorta": (8,),
+            "inferior_vena_cava": (9,),
+            "pancreas": (10,),
+            "adrenal_gland_right": (11,),
+            "adrenal_gland_left": (12,),
+            "duodenum": (13,),
+            "urinary_bladder": (14,),
+            "prostate_or_uterus": (15,),
+        },
+        source="expert",
+    ),
+    tree=(
+        "amos22/",
+        "imagesTr/amos_0001.nii.gz",
+        "labelsTr/amos_0001.nii.gz",
+        "imagesVa/",
+        "labelsVa/",
+        "dataset.json",
+    ),
+    list_cases=list_amos,
+    cases={"training": 200, "validation": 100},
+    handled=(
+        "CT or MR by the number of the scan; from 411 to 500, where sources differ, by its values",
+        "scans that dataset.json names and the disk does not hold: named",
+        "__MACOSX and ._ files are passed over",
+        "bladder and prostate or uterus are missing in many scans: counted as absent",
+    ),
+)
+AMOS_MR = replace(
+    AMOS_CT, name="amos-mr", title="AMOS22, MR", modality="mr", cases={"training": 40, "validation": 20}
+)

@@ -1,0 +1,179 @@
+"""CHAOS: abdominal CT and MR as DICOM, with labels as numbered PNG pictures.
+
+Kavur et al., Medical Image Analysis 69:101950 (2021), doi:10.1016/j.media.2020.101950.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from synthfm3d.errors import InputError
+from synthfm3d.evaluation.cases import Case, PendingCase, make_case
+from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
+from synthfm3d.evaluation.datasets.files import folder_with, folders, natural_order, visible
+from synthfm3d.evaluation.datasets.pairs import Pair, noted
+from synthfm3d.io.read import ReadOptions, read, read_labels
+from synthfm3d.volume import Array, Modality, Volume
+
+GREY_RANGES = {1: (55, 70), 2: (110, 135), 3: (175, 200), 4: (240, 255)}
+"""MR: grey values, both ends included, that stand for liver, right kidney, left kidney and spleen."""
+LIVER_HU = (50.0, 200.0)
+"""Portal venous phase: a label map that is put the right way round lies in it, a reversed one less so."""
+_CLEARLY = 0.05
+_IMAGES_OF_SEQUENCE = {
+    "T1DUAL": {"InPhase": "DICOM_anon/InPhase", "OutPhase": "DICOM_anon/OutPhase"},
+    "T2SPIR": {"": "DICOM_anon"},
+}
+
+
+def list_ct(dataset: Dataset, path: Path) -> Listing:
+    """One case for each numbered folder below ``CT``."""
+    root = folder_with(path, "CT", "Train_Sets", "CHAOS_Train_Sets/Train_Sets")
+    pairs = [
+        Pair(name=f"CT_{folder.name}", image=folder / "DICOM_anon", labels=folder / "Ground")
+        for folder in folders(root / "CT", "[0-9]*")
+    ]
+    return _listing(dataset, pairs)
+
+
+def list_mr(dataset: Dataset, path: Path) -> Listing:
+    """Three cases for each patient: T1 in and out of phase, which share their labels, and T2."""
+    root = folder_with(path, "MR", "Train_Sets", "CHAOS_Train_Sets/Train_Sets")
+    pairs = []
+    for folder in folders(root / "MR", "[0-9]*"):
+        for sequence, images in _IMAGES_OF_SEQUENCE.items():
+            for phase, place in images.items():
+                pairs.append(
+                    Pair(
+                        name="_".join(filter(None, ("MR", folder.name, sequence, phase))),
+                        image=folder / sequence / place,
+                        labels=folder / sequence / "Ground",
+                        patient=f"MR_{folder.name}",
+                    )
+                )
+    return _listing(dataset, pairs)
+
+
+def _listing(dataset: Dataset, pairs: list[Pair]) -> Listing:
+    cases, excluded = [], []
+    for pair in pairs:
+        missing = [p.name for p in (pair.image, pair.labels) if not p.is_dir() or not any(visible(p))]
+        if missing:
+            reason = f"{' and '.join(missing)} is missing or empty."
+            excluded.append(Excluded(name=pair.name, reason=reason, split="training"))
+            continue
+        cases.append(
+            PendingCase(
+                name=pair.name,
+                targets=dataset.labels.targets,
+                read=partial(_read, pair, dataset.labels, dataset.modality),
+                patient=pair.patient,
+                split="training",
+            )
+        )
+    return listed(cases, excluded)
+
+
+def _read(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
+    """DICOM slices by position, each with the picture that has its place in the order of file names."""
+    from synthfm3d.io.dicom import slice_files  # pydicom: an extra
+
+    with noted(pair.image) as notes:
+        image = read(pair.image, ReadOptions(modality=modality, one_series=True))
+        files = slice_files(pair.image, one_series=True)
+    with noted():  # that pictures have no geometry is known: they take that of the slices
+        pictures = read_labels(pair.labels, ReadOptions(spacing_mm=image.spacing_mm)).voxels
+    if len(pictures) != len(files):
+        raise InputError(f"{pair.name}: {len(files)} slices and {len(pictures)} label pictures.")
+    if pictures.shape != image.voxels.shape:
+        raise InputError(
+            f"{pair.name}: slices of {image.voxels.shape[2]} x {image.voxels.shape[1]} pixels and label "
+            f"pictures of {pictures.shape[2]} x {pictures.shape[1]}."
+        )
+    number = {file: n for n, file in enumerate(sorted(files, key=natural_order))}
+    values = _label_values(pair.name, pictures, modality)[[number[file] for file in files]]
+    if modality == "ct":
+        values, reversed_ = _right_way_round(pair.name, image, values)
+        if reversed_:
+            notes.append("its label pictures run against the order of its slices; they are turned round.")
+    return make_case(
+        pair.name, image, image.with_voxels(values), labels.targets, patient=pair.patient, notes=notes
+    )
+
+
+def _label_values(name: str, grey: Array, modality: Modality | None) -> Array:
+    """Label values uint8 of grey values; InputError for a grey value that stands for nothing."""
+    if modality == "ct":
+        return np.asarray(grey != 0, np.uint8)  # one bit, or 255
+    values = np.zeros(grey.shape, np.uint8)
+    for value, (low, high) in GREY_RANGES.items():
+        values[(grey >= low) & (grey <= high)] = value
+    unknown = np.unique(grey[(values == 0) & (grey != 0)])
+    if len(unknown):
+        told = ", ".join(str(value) for value in unknown[:5])
+        raise InputError(f"{name}: its label pictures hold grey values that stand for nothing: {told}.")
+    return values
+
+
+def _right_way_round(name: str, image: Volume, values: Array) -> tuple[Array, bool]:
+    """The labels, and whether they were reversed along z: the order in which they cover a bright liver.
+
+    Raises InputError where both orders do so equally well.
+    """
+    bright = (image.voxels >= LIVER_HU[0]) & (image.voxels <= LIVER_HU[1])
+    if not values.any():
+        return values, False
+    share, reversed_share = (float(bright[order != 0].mean()) for order in (values, values[::-1]))
+    if abs(share - reversed_share) < _CLEARLY:
+        raise InputError(
+            f"{name}: in which order its label pictures belong to its slices cannot be told: "
+            f"{share:.0%} or, reversed, {reversed_share:.0%} of the liver has {LIVER_HU[0]:g} to "
+            f"{LIVER_HU[1]:g} HU."
+        )
+    return (values, False) if share > reversed_share else (values[::-1], True)
+
+
+CHAOS_CT = Dataset(
+    name="chaos-ct",
+    title="CHAOS, CT",
+    page="https://chaos.grand-challenge.org (files: https://zenodo.org/records/3431873)",
+    licence="CC BY-SA 4.0",
+    registration="none for Zenodo",
+    modality="ct",
+    labels=Labels(structures={"liver": (1,)}, source="expert"),
+    tree=("Train_Sets/", "CT/1/DICOM_anon/*.dcm", "CT/1/Ground/*.png"),
+    list_cases=list_ct,
+    cases={"training": 20},
+    handled=(
+        "slices by their position, pictures by their number, never by the order of a folder",
+        "slices that name a series each: one folder is taken for one series",
+        "pictures that run backwards: turned round if the liver is then clearly the brighter; else excluded",
+        "as many pictures as slices, or excluded",
+    ),
+)
+CHAOS_MR = replace(
+    CHAOS_CT,
+    name="chaos-mr",
+    title="CHAOS, MR (T1 in and out of phase, T2)",
+    modality="mr",
+    labels=Labels(
+        structures={"liver": (1,), "kidney_right": (2,), "kidney_left": (3,), "spleen": (4,)}, source="expert"
+    ),
+    tree=(
+        "Train_Sets/",
+        "MR/1/T1DUAL/DICOM_anon/{InPhase,OutPhase}/*.dcm",
+        "MR/1/T1DUAL/Ground/*.png",
+        "MR/1/T2SPIR/DICOM_anon/*.dcm",
+        "MR/1/T2SPIR/Ground/*.png",
+    ),
+    list_cases=list_mr,
+    cases={"training": 60},
+    handled=(
+        *CHAOS_CT.handled[:2],
+        "structures by ranges of grey values; a value outside of all ranges: excluded",
+        "one label map serves T1 in and out of phase; the three images of a patient are one patient",
+        CHAOS_CT.handled[3],
+    ),
+)

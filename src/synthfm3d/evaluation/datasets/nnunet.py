@@ -1,0 +1,109 @@
+"""The layouts of nnU-Net and of the Medical Segmentation Decathlon: names stand in ``dataset.json``.
+
+Antonelli et al., Nature Communications 13:4128 (2022); Isensee et al., Nature Methods 18:203 (2021).
+"""
+
+import re
+from collections.abc import Container
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from synthfm3d.evaluation.cases import Split
+from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
+from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
+from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json, structures_of
+from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending_pairs
+from synthfm3d.volume import Modality
+
+_FOLDERS: dict[Split, str] = {"training": "Tr", "validation": "Va", "test": "Ts"}
+_CHANNEL = re.compile(r"_(\d{4})$")
+_WORDS: dict[Modality, tuple[str, ...]] = {
+    "ct": ("ct", "computed tomography"),
+    "mr": (
+        "mr",
+        "mri",
+        "t1",
+        "t2",
+        "flair",
+        "adc",
+        "dwi",
+        "t1w",
+        "t2w",
+        "t1gd",
+        "lge",
+        "cmr",
+        "spir",
+        "ssfp",
+    ),
+    "us": ("us", "ultrasound", "echo"),
+}
+
+
+def list_nnunet(dataset: Dataset, path: Path) -> Listing:
+    """Scans of ``imagesTr``, ``imagesVa`` and ``imagesTs`` that have labels, each with its first channel."""
+    root = folder_with(path, "dataset.json")
+    content = read_json(root / "dataset.json")
+    labels = content.get("labels")
+    structures = structures_of(labels if isinstance(labels, dict) else {}, root / "dataset.json")
+    channels = _channels(content)
+    notes = () if len(channels) < 2 else (f"of {len(channels)} channels the first, {channels[0]}, is used.",)
+    own = replace(
+        dataset,
+        modality=dataset.modality or _modality(channels),
+        labels=replace(dataset.labels, structures=structures),
+    )
+    pairs: list[Pair] = []
+    excluded: list[Excluded] = []
+    for split, ending in _FOLDERS.items():
+        if not (root / f"labels{ending}").is_dir():
+            continue
+        label_files = {stem(p): p for p in scans(root / f"labels{ending}")}
+        images = {
+            _case_of(stem(p), label_files): p
+            for p in reversed(scans(root / f"images{ending}"))  # so that channel 0000 stays
+        }
+        found, alone = paired(dict(reversed(images.items())), label_files, split)
+        pairs += [replace(pair, notes=notes, frame=_first_of(content, channels)) for pair in found]
+        excluded += alone
+    return listed(pending_pairs(own, pairs), excluded, known=named_scans(content, "training"))
+
+
+def _case_of(name: str, labelled: Container[str]) -> str:
+    """The case of an image; the Decathlon's names may end in four digits, too, which are no channel."""
+    return name if name in labelled else _CHANNEL.sub("", name)
+
+
+def _channels(content: dict[str, Any]) -> list[str]:
+    named = content.get("channel_names", content.get("modality"))
+    return [str(name) for name in named.values()] if isinstance(named, dict) else []
+
+
+def _first_of(content: dict[str, Any], channels: list[str]) -> int | None:
+    """The frame of a 4-D image (the Decathlon's form of channels); nnU-Net has a file for each."""
+    return 0 if "modality" in content and len(channels) > 1 else None
+
+
+def _modality(channels: list[str]) -> Modality | None:
+    words = re.split(r"[^a-z0-9]+", " ".join(channels).lower())
+    found = [modality for modality, names in _WORDS.items() if any(name in words for name in names)]
+    return found[0] if len(found) == 1 else None
+
+
+NNUNET = Dataset(
+    name="nnunet",
+    title="a dataset in the layout of nnU-Net or of the Medical Segmentation Decathlon",
+    page="http://medicaldecathlon.com",
+    licence="of the dataset (the Decathlon's: CC BY-SA 4.0)",
+    registration="of the dataset",
+    modality=None,
+    labels=Labels(structures={}, source="unknown"),
+    tree=("Task09_Spleen/", "imagesTr/spleen_2.nii.gz", "labelsTr/spleen_2.nii.gz", "dataset.json"),
+    list_cases=list_nnunet,
+    handled=(
+        "._ files of macOS in the archives: passed over",
+        "4-D images and several channels: the first channel, told in the notes",
+        "regions of nnU-Net (lists of labels): unions",
+        "scans that dataset.json names and the disk does not hold: named",
+    ),
+)

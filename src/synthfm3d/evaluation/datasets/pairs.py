@@ -1,0 +1,137 @@
+"""An image and a label map of a dataset become a case: the way that nearly all adapters share."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from synthfm3d.errors import InputError
+from synthfm3d.evaluation.cases import Case, PendingCase, Split, make_case
+from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels
+from synthfm3d.io.pairs import labels_on
+from synthfm3d.io.read import ReadOptions, read, read_labels
+from synthfm3d.volume import Modality, Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Where a case lies on the disk.
+
+    Parameters
+    ----------
+    patient
+        Whose it is; the case's name, if not given.
+    frame
+        Which volume of a 4-D image belongs to the labels.
+    notes
+        What is assumed of it, for the report.
+    key_frames
+        Of a sequence, see ``Case``.
+    """
+
+    name: str
+    image: Path
+    labels: Path
+    patient: str = ""
+    split: Split | None = None
+    frame: int | None = None
+    notes: tuple[str, ...] = ()
+    key_frames: Mapping[str, int] = field(default_factory=dict)
+
+
+def pending(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bool = False) -> PendingCase:
+    """The case of a pair, which is read when its turn comes; it can be sent to another process."""
+    return PendingCase(
+        name=pair.name,
+        targets=labels.targets,
+        read=partial(read_pair, pair, labels, modality, cine=cine),
+        patient=pair.patient,
+        split=pair.split,
+    )
+
+
+def pending_pairs(dataset: Dataset, pairs: Sequence[Pair], *, cine: bool = False) -> list[PendingCase]:
+    """The cases of a dataset's pairs."""
+    return [pending(pair, dataset.labels, dataset.modality, cine=cine) for pair in pairs]
+
+
+def read_pair(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bool = False) -> Case:
+    """The case; InputError where its files are damaged, lie on different grids or hold undefined values."""
+    with noted(pair.image, pair.labels) as notes:
+        image = read(pair.image, ReadOptions(modality=modality, cine=cine, frame=pair.frame))
+        label_map = read_labels(pair.labels, ReadOptions(cine=cine))
+        label_map = defined(pair.labels.name, label_map, labels)
+        if not cine:
+            label_map = labels_on(image, label_map, pair.labels.name, labels.names)
+    return make_case(
+        pair.name,
+        image,
+        label_map,
+        labels.targets,
+        patient=pair.patient,
+        cine=cine,
+        key_frames=pair.key_frames,
+        notes=(*pair.notes, *notes),
+    )
+
+
+def defined(where: str, label_map: Volume, labels: Labels) -> Volume:
+    """The label map with known slips mended (a warning tells); InputError for values that mean nothing."""
+    voxels = label_map.voxels
+    for found, meant in labels.mended.items():
+        slips = voxels == found
+        if slips.any():
+            warnings.warn(
+                f"{where}: {np.count_nonzero(slips)} voxels have the value {found}, which stands for {meant} "
+                "by mistake; they are read as it.",
+                stacklevel=2,
+            )
+            voxels = np.where(slips, np.asarray(meant, voxels.dtype), voxels)
+    values, counts = np.unique(voxels, return_counts=True)
+    unknown = [(int(v), int(n)) for v, n in zip(values, counts, strict=True) if int(v) not in labels.values]
+    if unknown:
+        told = ", ".join(f"{value} ({count} voxels)" for value, count in unknown[:5])
+        known = ", ".join(str(value) for value in sorted(labels.values))
+        raise InputError(
+            f"{where}: holds label values that the dataset does not define: {told}; defined are {known}: "
+            "is it another version of the dataset?"
+        )
+    return label_map.with_voxels(voxels)
+
+
+@contextmanager
+def noted(*paths: Path) -> Iterator[list[str]]:
+    """Collects what reading warns of, without the paths in front: the report tells it of the case."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield notes
+    for warning in caught:
+        if warning.category is UserWarning:
+            sentence = str(warning.message)
+            for path in paths:
+                sentence = sentence.replace(f"{path}: ", "").replace(f"{path.name}: ", "")
+            if sentence not in notes:
+                notes.append(sentence)
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def paired(
+    images: Mapping[str, Path], labels: Mapping[str, Path], split: Split | None = None
+) -> tuple[list[Pair], list[Excluded]]:
+    """Images and labels with the same key, which names the case; and what has no partner."""
+    pairs = [
+        Pair(name=name, image=image, labels=labels[name], split=split)
+        for name, image in images.items()
+        if name in labels
+    ]
+    alone = [
+        *(Excluded(name=name, reason="has no labels.", split=split) for name in images if name not in labels),
+        *(Excluded(name=name, reason="has no image.", split=split) for name in labels if name not in images),
+    ]
+    return pairs, alone

@@ -1,0 +1,123 @@
+"""Box plots and curves as pieces of SVG inside the page; its style sheet colours them.
+
+Series have the classes ``c0``, ``c1``, … (colours ``--c0``, ``--c1``, … of the style sheet); ``axis`` and
+``grid`` are words and lines around them.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+
+COLOURS = 8
+"""Series beyond begin again with the first colour; boxes and lines are named as well."""
+_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_LETTER = 6.3
+
+
+def box_plot(values: Mapping[str, Sequence[float]], colours: Mapping[str, int], axis_name: str) -> str:
+    """Horizontal boxes of values from 0 to 1, one for each name: quartiles, whiskers, mean and every value.
+
+    Whiskers reach the farthest value within 1.5 times the box (Tukey); the mean is a diamond.
+    """
+    names = {name: v for name, v in values.items() if v}
+    left = 12 + _LETTER * max((len(name) for name in names), default=0)
+    width, row, top = 420, 30, 6
+    height = top + row * len(names)
+    parts = [_open(left + width + 16, height + 34, f"box plots of {axis_name}")]
+    for tick in _TICKS:
+        x = left + width * tick
+        parts.append(f'<path class="grid" d="M{x:.1f} {top}V{height}"/>')
+        parts.append(_text(x, height + 14, f"{tick:g}", "middle"))
+    parts.append(_text(left + width / 2, height + 30, axis_name, "middle"))
+    for n, (name, found) in enumerate(names.items()):
+        parts += _box(name, np.sort(np.asarray(found, float)), top + row * n, left, width, colours[name])
+    return "".join([*parts, "</svg>"])
+
+
+def _box(name: str, values: np.ndarray, top: float, left: float, width: float, colour: int) -> list[str]:
+    low, median, high = np.percentile(values, (25, 50, 75))
+    reach = 1.5 * (high - low)
+    first, last = values[values >= low - reach][0], values[values <= high + reach][-1]
+    middle = top + 15
+    title = (
+        f"{name}: {len(values)} values, mean {values.mean():.3f}, median {median:.3f}, "
+        f"quartiles {low:.3f} and {high:.3f}"
+    )
+    x = {
+        key: left + width * float(value)
+        for key, value in zip("flmhe", (first, low, median, high, last), strict=True)
+    }
+    mean = left + width * float(values.mean())
+    parts = [
+        f'<g class="series c{colour % COLOURS}"><title>{escape(title)}</title>',
+        f'<path class="line" d="M{x["f"]:.1f} {middle}H{x["l"]:.1f}M{x["h"]:.1f} {middle}H{x["e"]:.1f}"/>',
+        f'<rect class="box" x="{x["l"]:.1f}" y="{middle - 8}" width="{max(1.0, x["h"] - x["l"]):.1f}" '
+        'height="16"/>',
+    ]
+    # Values lie in three rows, in turn, so that equal ones do not hide each other.
+    parts += [
+        f'<circle class="dot" cx="{x_value:.1f}" cy="{middle + (n % 3 - 1) * 4}" r="1.8"/>'
+        for n, x_value in enumerate(left + width * values)
+    ]
+    parts += [
+        f'<path class="median" d="M{x["m"]:.1f} {middle - 8}v16"/>',
+        f'<path class="mean" d="M{mean - 4:.1f} {middle}l4 -5l4 5l-4 5z"/></g>',
+        _text(left - 8, middle + 4, name, "end"),
+    ]
+    return parts
+
+
+def curves(
+    lines: Mapping[str, Sequence[tuple[float, float]]], colours: Mapping[str, int], x_name: str, y_name: str
+) -> str:
+    """Lines through (x, y) points, y from 0 to 1, with a legend beside them."""
+    left, top, width, height = 44, 8, 300, 190
+    places = [x for points in lines.values() for x, _ in points]
+    low, high = min(places), max(places)
+    span = (high - low) or 1.0
+    legend = 34 + _LETTER * max(len(name) for name in lines)
+    parts = [_open(left + width + 14 + legend, top + height + 38, f"{y_name} against {x_name}")]
+    for tick in _TICKS:
+        y = top + height * (1 - tick)
+        parts.append(f'<path class="grid" d="M{left} {y:.1f}h{width}"/>')
+        parts.append(_text(left - 6, y + 4, f"{tick:g}", "end"))
+    for tick in _x_ticks(low, high):
+        parts.append(_text(left + width * (tick - low) / span, top + height + 16, f"{tick:g}", "middle"))
+    parts.append(_text(left + width / 2, top + height + 33, x_name, "middle"))
+    parts.append(
+        f'<text class="axis" text-anchor="middle" transform="translate(11 {top + height / 2}) rotate(-90)">'
+        f"{escape(y_name)}</text>"
+    )
+    for n, (name, points) in enumerate(lines.items()):
+        at = [(left + width * (x - low) / span, top + height * (1 - y)) for x, y in points]
+        told = escape(f"{name}: " + ", ".join(f"{y:.2f}" for _, y in points))
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+        dots = "".join(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.4"/>' for x, y in at)
+        at_row = top + 12 + 18 * n
+        at_column = left + width + 14
+        parts.append(
+            f'<g class="series c{colours[name] % COLOURS}"><title>{told}</title>'
+            f'<path class="line" d="M{path}"/>'
+            f'{dots}<path class="line" d="M{at_column} {at_row - 4}h18"/></g>'
+        )
+        parts.append(_text(at_column + 24, at_row, name, "start"))
+    return "".join([*parts, "</svg>"])
+
+
+def _x_ticks(low: float, high: float) -> list[float]:
+    if high <= 1:
+        return [0, 0.5, 1]
+    step = max(1, round((high - low) / 8))
+    return [float(tick) for tick in range(round(low), round(high) + 1, step)]
+
+
+def _open(width: float, height: float, label: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" role="img" '
+        f'aria-label="{escape(label)}">'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text class="axis" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

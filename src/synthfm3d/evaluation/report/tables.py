@@ -1,0 +1,122 @@
+"""Scores and means as CSV, and the table of a paper as LaTeX."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from synthfm3d.evaluation.cases import labels_of
+from synthfm3d.evaluation.comparison import Comparison
+from synthfm3d.evaluation.report.contents import Report
+from synthfm3d.evaluation.score import Score
+from synthfm3d.evaluation.summary import Key, Mean
+
+SIGNIFICANT = 0.05
+_COSTS = {"seconds", "peak_mb"}
+_NESTED = {"retention", "frame_dice", "rounds", "click_curve", "dice_interval"}
+_SCORE_COLUMNS = tuple(c.name for c in fields(Score) if c.name not in _COSTS | _NESTED)
+_MEAN_COLUMNS = tuple(c.name for c in fields(Mean) if c.name not in _COSTS | _NESTED)
+_COMPARISON_COLUMNS = ("difference", "difference_low", "difference_high", "p", "p_holm", "effect")
+
+
+def scores_csv(scores: Sequence[Score]) -> str:
+    """One row for each case, structure, prompt, draw and method; decimals with six digits, no timings.
+
+    Curves (retention, clicks, frames) stand in the JSON; of clicks the area is given.
+    """
+    rows = ([*(getattr(score, name) for name in _SCORE_COLUMNS), score.click_area] for score in scores)
+    return _csv([*_SCORE_COLUMNS, "click_area"], rows)
+
+
+def means_csv(report: Report) -> str:
+    """One row for each label source, structure (empty: all together), prompt and method, with comparisons."""
+    compared = {_key(comparison): comparison for comparison in report.comparisons}
+    rows = []
+    for mean in report.means:
+        low, high = mean.dice_interval or (None, None)
+        row = [*(getattr(mean, name) for name in _MEAN_COLUMNS), low, high]
+        rows.append([*row, *_comparison_values(compared.get(_key(mean)))])
+    return _csv([*_MEAN_COLUMNS, "dice_low", "dice_high", *_COMPARISON_COLUMNS], rows)
+
+
+def latex_tables(report: Report) -> str:
+    r"""For each label source and prompt a ``tabular`` of structures and methods (package booktabs).
+
+    Mean Dice in percent with its interval; bold: the best of a row; an asterisk: differs from the method
+    that others are compared with (Holm-adjusted p < 0.05).
+    """
+    means = {_key(mean): mean for mean in report.means}
+    compared = {_key(comparison): comparison for comparison in report.comparisons}
+    parts = [
+        "% Written by synthfm3d evaluate. Needs \\usepackage{booktabs}.",
+        f"% Mean Dice in percent; * Holm-adjusted p < {SIGNIFICANT} against {_one_line(report.against)}.",
+    ]
+    groups = dict.fromkeys((mean.label_source, mean.prompt) for mean in report.means)
+    for source, prompt in groups:
+        mine = [mean for mean in report.means if (mean.label_source, mean.prompt) == (source, prompt)]
+        methods = list(dict.fromkeys(mean.method for mean in mine))
+        structures = sorted(dict.fromkeys(mean.structure for mean in mine), key=lambda s: s is None)
+        parts += [
+            f"% {labels_of(source)}, prompt: {prompt}",
+            f"\\begin{{tabular}}{{l{'c' * len(methods)}}}",
+            "\\toprule",
+            " & ".join(["structure", *map(_latex, methods)]) + " \\\\",
+            "\\midrule",
+        ]
+        for structure in structures:
+            if structure is None:
+                parts.append("\\midrule")
+            keys: list[Key] = [(source, structure, prompt, method) for method in methods]
+            best = max(round(means[key].dice, 3) for key in keys if key in means)
+            cells = [_cell(means.get(key), compared.get(key), best) for key in keys]
+            parts.append(" & ".join([_latex(structure or "all structures"), *cells]) + " \\\\")
+        parts += ["\\bottomrule", "\\end{tabular}", ""]
+    return "\n".join(parts)
+
+
+def _key(row: Mean | Comparison) -> Key:
+    return row.label_source, row.structure, row.prompt, row.method
+
+
+def _comparison_values(comparison: Comparison | None) -> list[Any]:
+    if comparison is None:
+        return [None] * len(_COMPARISON_COLUMNS)
+    low, high = comparison.interval or (None, None)
+    return [comparison.difference, low, high, comparison.p, comparison.p_holm, comparison.effect]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([f"{value:.6f}" if isinstance(value, float) else value for value in row])
+    return file.getvalue()
+
+
+def _cell(mean: Mean | None, comparison: Comparison | None, best: float) -> str:
+    if mean is None:
+        return "--"
+    number = f"{100 * mean.dice:.1f}"
+    text = f"\\textbf{{{number}}}" if round(mean.dice, 3) == best else number
+    if comparison is not None and comparison.p_holm < SIGNIFICANT:
+        text += "$^{*}$"
+    if mean.dice_interval is not None:
+        text += " {{\\scriptsize [{:.1f}, {:.1f}]}}".format(*(100 * end for end in mean.dice_interval))
+    return text
+
+
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
+    sign: f"\\{sign}" for sign in "&%$#_{}"
+}
+
+
+def _latex(text: str) -> str:
+    """Text with what LaTeX would take for commands made harmless."""
+    return re.sub(r"[\\~^&%$#_{}]", lambda found: _SPECIAL[found.group()], _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,131 @@
+"""Long work in stages: each has a folder of its own, and a marker that appears when all of it is there.
+
+A stage's key is a hash of its settings and of the key of the stage before it. Its folder is named after
+the key: other settings go to another folder, and nothing that took days is ever overwritten.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.atomic import write_atomically
+
+MARKER = "stage.json"
+_POLL_SECONDS = 0.5
+Folders = Mapping[str, Path]
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of the work.
+
+    Parameters
+    ----------
+    settings
+        All that the result depends on besides the stages before, as plain JSON values.
+    run
+        Does the work. Gets the folders of this stage and of those before it by name; returns what is
+        worth knowing of the result, as plain JSON values. When it is stopped in its middle it is called
+        again with the same folder, and may go on from what lies there.
+    together
+        Under ``accelerate launch`` all processes take part; in the other stages the first one works.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    run: Callable[[Folders], Facts]
+    together: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A stage with its key and folder; ``facts`` are those of its marker, None while it is not done."""
+
+    stage: Stage
+    key: str
+    folder: Path
+    facts: Facts | None
+
+
+def place(folder: Path, stages: Sequence[Stage]) -> list[Placed]:
+    """Where the stages of a run lie below ``folder``, and which of them are done; nothing is written."""
+    placed: list[Placed] = []
+    key = ""
+    for stage in stages:
+        content = {"stage": stage.name, "settings": stage.settings, "after": key}
+        key = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        where = folder / f"{stage.name}-{key[:8]}"
+        placed.append(Placed(stage=stage, key=key, folder=where, facts=_facts(where / MARKER, key)))
+    return placed
+
+
+def run_stages(
+    folder: Path,
+    stages: Sequence[Stage],
+    report: Callable[[str], None] = lambda sentence: None,
+    *,
+    first: bool = True,
+) -> dict[str, Facts]:
+    """Do what is not done yet, in order; returns the facts of every stage by name.
+
+    ``report`` is told which stage begins or was kept. Whatever a stage raises ends the run; the stages
+    before it stay done. A process that is not the ``first`` of several waits for the others' stages, and
+    is through when no stage is left that it takes part in.
+    """
+    if not first:
+        return _help(folder, stages)
+    folders: dict[str, Path] = {}
+    facts: dict[str, Facts] = {}
+    for placed in place(folder, stages):
+        name = placed.stage.name
+        folders[name] = placed.folder
+        if placed.facts is not None:
+            report(f"{name}: done before, in {placed.folder}")
+            facts[name] = placed.facts
+            continue
+        report(f"{name}: in {placed.folder}")
+        placed.folder.mkdir(parents=True, exist_ok=True)
+        begun = time.monotonic()
+        facts[name] = placed.stage.run(dict(folders))
+        marker = {
+            "stage": name,
+            "key": placed.key,
+            "settings": placed.stage.settings,
+            "seconds": round(time.monotonic() - begun, 1),
+            "facts": facts[name],
+        }
+        text = json.dumps(marker, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(placed.folder / MARKER, text.encode())
+    return facts
+
+
+def _help(folder: Path, stages: Sequence[Stage]) -> dict[str, Facts]:
+    """What a process does that is not the first: its part of the stages that all do together."""
+    last = max((n for n, stage in enumerate(stages) if stage.together), default=-1)
+    folders: dict[str, Path] = {}
+    for placed in place(folder, stages)[: last + 1]:
+        folders[placed.stage.name] = placed.folder
+        marker = placed.folder / MARKER
+        if placed.stage.together and placed.facts is None:
+            placed.stage.run(dict(folders))
+        while not placed.stage.together and _facts(marker, placed.key) is None:
+            time.sleep(_POLL_SECONDS)
+    return {}
+
+
+def _facts(marker: Path, key: str) -> Facts | None:
+    """The facts of a finished stage, None where there is no marker of this key."""
+    try:
+        content = json.loads(marker.read_text(encoding="utf-8"))
+        facts = content["facts"] if content["key"] == key else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{marker}: is damaged: remove it, and the stage is done again.") from error
+    return facts if isinstance(facts, dict) else None
