@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.prompts.simulation import (
-    correction_click,
     innermost_point,
     largest_slice,
     tight_box,
@@ -52,18 +51,3 @@ def test_the_innermost_point_is_inside_and_the_box_is_tight(seed):
     assert mask[y0 : y1 + 1, x0 : x1 + 1].sum() == mask.sum()
     for edge in (mask[y0], mask[y1], mask[:, x0], mask[:, x1]):
         assert edge.any()
-
-
-def test_a_correction_clicks_deep_into_the_greatest_error_of_one_slice():
-    wanted = np.zeros((4, 20, 20), bool)
-    wanted[1:3, 4:14, 4:14] = True
-    found = wanted.copy()
-    found[1, 4:9] = False  # 50 pixels are missing here
-    found[2, 14:18, 4:14] = True  # 40 are too much there
-    (z, y, x), positive = correction_click(wanted, found)
-    assert (z, positive) == (1, True)
-    assert y == 6
-    assert 6 <= x <= 11
-    (z, _, _), positive = correction_click(wanted, found | wanted)
-    assert (z, positive) == (2, False)
-    assert correction_click(wanted, wanted) is None

@@ -54,21 +54,6 @@ def innermost_point(slice_mask: Array) -> tuple[int, int]:
     return int(y), int(x)
 
 
-def correction_click(wanted: Array, found: Array) -> tuple[tuple[int, int, int], bool] | None:
-    """What a user clicks next: the middle of the greatest error, (z, y, x), and whether it is positive.
-
-    Of all slices it is the one with the most wrong pixels of one kind, missing or too much; on it, the pixel
-    that lies deepest in them. None if ``found`` bool (z, y, x) is ``wanted``.
-    """
-    missing, too_much = wanted & ~found, found & ~wanted
-    areas = np.stack([missing.sum(axis=(1, 2)), too_much.sum(axis=(1, 2))])
-    if not areas.any():
-        return None
-    kind, z = np.unravel_index(int(areas.argmax()), areas.shape)
-    y, x = innermost_point((missing, too_much)[kind][z])
-    return (int(z), y, x), bool(kind == 0)
-
-
 def tight_box(slice_mask: Array) -> Array:
     """Inclusive corners [[y0, x0], [y1, x1]] of the smallest box around a 2-D mask."""
     inside = np.argwhere(slice_mask)

@@ -20,8 +20,12 @@ from synthfm3d.model.prompt_channels import (
     previous_channel,
 )
 from synthfm3d.model.volumetric import network_input
-from synthfm3d.prompts.simulation import correction_click
+from synthfm3d.prompts.simulation import correcting_click
+from synthfm3d.regions import SLICE_SPACING_RANGE
 from synthfm3d.volume import Array
+
+_SPACING = (SLICE_SPACING_RANGE[0], 1.0, 1.0)
+"""Of a region, in its pixels: slices lie at least so far apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +70,12 @@ def after_corrections(
 
 
 def _corrected(inputs: Array, wanted: Array, logits: Array) -> Array:
-    correction = correction_click(wanted, logits > 0)
+    correction = correcting_click(logits > 0, wanted, _SPACING)
     if correction is None:
         return inputs
     place, positive = correction
     image, said = inputs[:CHANNELS], inputs[CHANNELS : CHANNELS + PROMPT_CHANNELS].copy()
-    draw_click(said[POSITIVE_CLICKS if positive else NEGATIVE_CLICKS], *place)
+    z, y, x = place
+    draw_click(said[POSITIVE_CLICKS if positive else NEGATIVE_CLICKS], z, y, x)
     said[PREVIOUS] = previous_channel(logits)
     return network_input(image, said)
