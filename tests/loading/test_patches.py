@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from synthfm3d.generate import generate
 from synthfm3d.loading.datasets import PatchDataset
-from synthfm3d.loading.patches import PatchSettings, _targets, make_patch
+from synthfm3d.loading.patches import PatchSettings, make_patch, visible_targets
 from synthfm3d.loading.prompting import PromptSettings
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.model.prompt_channels import prompt_channels
@@ -58,7 +58,7 @@ def test_a_target_that_cannot_be_seen_anywhere_is_never_prompted():
     invisible = replace(volume, image=volume.image.with_voxels(noise))
 
     def prompted(volume):
-        return [mask for mask, _ in _targets(volume, SMALL, np.random.default_rng(1))]
+        return [mask for mask, _ in visible_targets(volume, SMALL, np.random.default_rng(1))]
 
     assert len(prompted(volume)) > 2
     assert prompted(invisible) == []

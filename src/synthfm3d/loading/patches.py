@@ -124,14 +124,14 @@ def make_patch(seed: int, index: int, shape: tuple[int, int, int], settings: Pat
         in_plane = int(draw.choice(settings.in_plane))
         synthesis = settings.synthesis(int(draw.choice(settings.depth)), in_plane)
         volume = generate(seed, volumes_of(index).start + attempt, synthesis)
-        for target, box in _targets(volume, settings, draw):
+        for target, box in visible_targets(volume, settings, draw):
             patch = _patch_of(volume, target, box, shape, settings, draw)
             if patch is not None:
                 return patch
     raise RuntimeError(f"no target in {_MOST_VOLUMES} volumes satisfies {settings}.")
 
 
-def _targets(
+def visible_targets(
     volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator
 ) -> Iterator[tuple[Array, tuple[slice, ...]]]:
     """Masks (z, y, x) of visible targets in random order, large ones rather first, each with its box.

@@ -57,9 +57,8 @@ def evidence_channels(image: Array, said: Array) -> Array:
 
 def _halved(channels: Array) -> Array:
     """Means over 2 x 2 pixels: the resolution at which the network works, and less noise."""
-    count, depth, height, width = channels.shape
-    squares = channels.reshape(count, depth, height // 2, 2, width // 2, 2)
-    return np.asarray(squares.mean(axis=(3, 5), dtype=np.float32))
+    rows = channels[:, :, ::2] + channels[:, :, 1::2]
+    return np.asarray(0.25 * (rows[..., ::2] + rows[..., 1::2]), np.float32)
 
 
 def _sources_of_object(says: Array) -> list[Array]:
