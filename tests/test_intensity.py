@@ -34,7 +34,7 @@ def test_ct_windows_map_their_bounds_to_zero_and_one():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.floats(0.01, 1000), st.floats(-300, 1000))
+@given(st.floats(1, 1000), st.floats(-300, 1000))  # float32 keeps 7 digits of the offset
 def test_arbitrary_units_do_not_matter_where_they_mean_nothing(gain, offset):
     scan = volume(noise(0, 1), "mr")
     other = scan.with_voxels(scan.voxels.astype(np.float64) * gain + offset)

@@ -155,7 +155,7 @@ def test_a_box_segments_the_object_anew(session, pair):
 def test_several_prompts_at_once_are_one_step(session, pair):
     session.add([click(pair.scan, 16, 40, 28), click(pair.scan, 16, 44, 28)])
     assert len(session.prompts[1]) == 2
-    assert dice(session.segmentations[1].mask.voxels, pair.truth & (np.arange(96) < 48)) > 0.85
+    assert dice(session.segmentations[1].mask.voxels, pair.truth & (np.arange(96) < 48)) > 0.8
     looks = session.segmenter.model.looks
     session.add([click(pair.scan, 16, 40, 68), click(pair.scan, 16, 10, 10, positive=False)])
     assert session.segmenter.model.looks > looks
