@@ -34,3 +34,14 @@ def test_other_prompts_leave_the_answer_to_the_model(ball, region_growing, kind)
     prompts = ball.prompts(kind)
     mask = Segmenter(region_growing()).segment(ball.scan, prompts).voxels
     assert mask.any()
+
+
+def test_a_correction_elsewhere_leaves_an_outlined_slice_and_one_on_it_counts(ball):
+    grid = ball.scan.grid
+    small = type(ball.scan)(voxels=np.zeros((4, 6, 6), np.uint8), affine=grid.affine)
+    drawn = np.zeros((4, 6, 6), np.uint8)
+    drawn[[1, 2], 2, 2] = 1
+    logits = np.full((4, 6, 6), 3.0, np.float32)
+    keep_outlined(logits, [Mask(volume=small.with_voxels(drawn))], but={2})
+    assert np.argwhere(logits[1] > 0).tolist() == [[2, 2]]
+    assert (logits[2] == 3).all()

@@ -16,6 +16,7 @@ from synthfm3d.model.volumetric import VolumetricConfig, network_input
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig, ValidationConfig
 from synthfm3d.training.loop import learning_rate, take_step, train
+from synthfm3d.training.rounds import RoundSettings
 from synthfm3d.training.state import TrainingState
 
 TINY = TrainingConfig(
@@ -43,6 +44,7 @@ def test_a_network_learns_to_give_the_object_that_the_prompt_names():
         batch_size=4,
         model=VolumetricConfig(widths=(8, 8, 16, 16, 16), grid_shape=shape),
         optimiser=OptimiserConfig(rate=5e-3, warmup_steps=10),
+        rounds=RoundSettings(shares=(1.0,)),
     )
     z, y, x = np.ogrid[:16, :32, :32]
     objects = [

@@ -46,7 +46,7 @@ def evidence_channels(image: Array, said: Array) -> Array:
     wanted = _sources_of_object(says)
     if not wanted:
         return np.zeros((EVIDENCE_CHANNELS, *image.shape[1:]), np.float32)
-    bins = np.minimum((values * _BINS).astype(np.int64), _BINS - 1)
+    bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
     ratio = _log_likelihood_ratio(bins, wanted, _sources_of_background(says, denies))
     probability = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
     seeds = np.any([source >= _SEED * source.max() for source in wanted], axis=0)

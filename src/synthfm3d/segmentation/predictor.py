@@ -14,7 +14,7 @@ import numpy as np
 
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel, SliceModel
-from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
 from synthfm3d.segmentation.correction import correct
 from synthfm3d.segmentation.follow import depth_limits, follow
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
@@ -179,6 +179,7 @@ class Segmenter:
             model = ModelOnScan(self.model, working, windows)
             corrections = prompts[len(prompts) - new :]
             ended = correct(model, logits, prompts, corrections, before.field_of_view_mm)
+            keep_outlined(logits, prompts, but=_slices_of(corrections, working))
         mask = logits > 0
         notes = [] if mask.any() else ["Nothing is left of the object: undo, or prompt it again."]
         if not ended:
@@ -196,6 +197,12 @@ class Segmenter:
 def _width_mm(scan: Volume) -> float:
     _, height, width = (n * mm for n, mm in zip(scan.grid.shape, scan.spacing_mm, strict=True))
     return float(max(height, width))
+
+
+def _slices_of(prompts: Sequence[Prompt], working: Volume) -> set[int]:
+    """Slices of the working form on which there are clicks."""
+    points = [prompt for prompt in prompts if isinstance(prompt, Point)]
+    return {round(float(working.grid.to_index(np.array(point.position_mm))[0])) for point in points}
 
 
 def _on(volume: Volume, found: Segmentation) -> Segmentation:
