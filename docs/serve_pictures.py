@@ -26,7 +26,10 @@ IMAGES = Path(__file__).parent / "images"
 SEED, ORGANS = 5, ("spleen", "stomach")
 PLAYGROUND = {"preset": "mr", "seed": "3"}
 FLAGS = ("--no-sandbox", "--ignore-gpu-blocklist", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-IDLE = "window.synthfm3d && document.documentElement?.dataset.ready === 'yes' && document.getElementById('working').hidden"
+IDLE = (
+    "window.synthfm3d && document.documentElement?.dataset.ready === 'yes' "
+    "&& document.getElementById('working').hidden"
+)
 
 
 def main() -> None:
