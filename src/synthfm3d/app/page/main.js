@@ -153,6 +153,8 @@ async function start() {
   if (scans.length) await workbench.show(scans.at(-1));
   else if (files.scans.length) await opening.openNamed(files.scans[0].scan);
   else showScan();
+  // What is asked of NiiVue about a scan that it has not drawn yet, it answers with an error.
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
   document.documentElement.dataset.ready = "yes";
 }
 
