@@ -131,7 +131,23 @@ def test_one_bit_voxels_are_refused(save, refused):
     refused(save(datatype=1, bitpix=1), "damaged")
 
 
+@pytest.mark.parametrize("code", [5, 3, 4097])
+def test_a_voxel_type_that_does_not_exist_is_refused(save, refused, code):
+    refused(save(datatype=code), "damaged")
+
+
+def test_an_empty_label_map_is_read_as_it_is(save):
+    assert not read_labels(save(np.zeros_like(VALUES))).voxels.any()
+
+
 # ---------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    "name", ["two\nlines.nii", 'it\'s "quoted".nii', "-o.nii", "*.nii", "ü" * 100 + ".nii"]
+)
+def test_a_name_may_hold_anything(save, name):
+    assert np.array_equal(doubts(save(name=name))[0].voxels, VALUES.T)
 
 
 def test_the_ending_of_a_name_decides_nothing(save, tmp_path):

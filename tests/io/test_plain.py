@@ -134,6 +134,12 @@ def test_links_in_a_folder_are_not_followed(tmp_path, refused):
     refused(folder, "no DICOM image")
 
 
+def test_a_link_that_leads_around_in_a_circle_is_refused_in_words(tmp_path, refused):
+    (tmp_path / "a.nii").symlink_to(tmp_path / "b.nii")
+    (tmp_path / "b.nii").symlink_to(tmp_path / "a.nii")
+    refused(tmp_path / "a.nii", "no such file")
+
+
 def test_a_single_picture_is_refused(tmp_path, refused):
     Image.fromarray(VOXELS[0]).save(tmp_path / "one.png")
     refused(tmp_path / "one.png", "name the folder")
