@@ -21,7 +21,7 @@ from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Volume
 
 _CHILD = """
-import json, resource, sys, time
+import json, sys, time
 start = time.perf_counter()
 import torch
 torch.set_num_threads(2)
@@ -37,7 +37,9 @@ found = segmenter.segment_with_details(scan, [prompt])
 segmented = time.perf_counter()
 cpu = time.process_time() - cpu
 sf.write(found.mask, sys.argv[1] + ".mask.nii.gz")
-peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+# Not ru_maxrss: that of a process which was started by a large one begins with the size of its parent.
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+peak_gb = int(status["VmHWM"].split()[0]) * 1024 / 1e9
 print(json.dumps([loaded - start, was_read - loaded, segmented - was_read, cpu,
                   time.perf_counter() - segmented, peak_gb]))
 """
