@@ -1,4 +1,4 @@
-"""Where to look, and how much of the scan at once: the object should fill a third of the view.
+"""Where to look, and how much of the scan at once: an object should fill nearly half of the view.
 
 A box or a mask tells the object's size. A click does not: the model looks at several scales, and the one
 is kept at which its mask ends where the image has a border. ``python -m benchmarks.zoom`` measures it.
