@@ -16,8 +16,10 @@ FIELD_OF_VIEW_PER_EXTENT = 2.25
 """Width of a region over the object's larger extent in the plane of the prompted slice, where known."""
 OUTLINE_SCALE = (1.8, 3.0)
 """The same ratio as training varies it for boxes and masks, which tell the extent."""
-FIELD_OF_VIEW_RANGE = (1.5, 6.0)
-"""And for clicks, which do not."""
+CLICK_SCALE = (0.75, 6.0)
+"""And for clicks, which do not: sometimes the object is larger than the view."""
+LEAST_FIELD_OF_VIEW_PER_EXTENT = 1.5
+"""Of what prompts span, in the narrowest view that is tried."""
 
 
 def region_grid(scan: Grid, centre_mm: Array, field_of_view_mm: float, shape: tuple[int, int, int]) -> Grid:

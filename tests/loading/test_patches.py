@@ -82,9 +82,53 @@ def test_a_mask_prompt_is_the_target_on_one_slice(patches):
     masks = [(p.prompts.mask, p.target) for p in patches if p.prompts.mask is not None]
     assert masks
     for mask, target in masks:
-        (outlined,) = np.unique(np.nonzero(mask)[0])
+        outlined = np.unique(np.nonzero(mask)[0])
+        assert len(outlined) <= 2
         assert np.array_equal(mask[outlined] > 0, target[outlined])
         assert (mask[outlined] != 0).all()
+
+
+def test_a_second_slice_is_outlined_as_often_as_asked_for():
+    outlined = PromptSettings(click=0.0, box=0.0, negative=0.0)
+    for share, slices in ((0.0, 1), (1.0, 2)):
+        settings = replace(SMALL, off_centre=0.0, prompts=replace(outlined, second_slice=share))
+        masks = [make_patch(5, index, SHAPE, settings).prompts.mask for index in range(6)]
+        assert max(np.count_nonzero(mask.any(axis=(1, 2))) for mask in masks) == slices
+
+
+def test_clicks_in_the_middle_of_the_view_come_as_often_as_asked_for():
+    """Off the prompted slice's middle only where the target's own pixel there is lost to resampling."""
+    for share, least, most in ((1.0, 7, 8), (0.0, 0, 4)):
+        prompts = PromptSettings(click=1.0, box=0.0, more_clicks=0.0, negative=0.0, central=share)
+        patches = [make_patch(6, index, SHAPE, replace(SMALL, prompts=prompts)) for index in range(8)]
+        # Turned and flipped: the middle pixel of 64 may be the 31st or the 32nd.
+        middle = [np.isin(patch.prompts.positive[0, 1:], (31, 32)).all() for patch in patches]
+        assert least <= sum(middle) <= most
+
+
+def test_elongation_stretches_patches_through_the_plane():
+    """The same targets, seen twice as long: as many voxels on the prompted slice, about twice in all."""
+    settings = replace(
+        SMALL, off_centre=0.0, prompts=PromptSettings(click=0.0, box=0.0), outline_scale=(2.0, 2.0)
+    )
+    ratios = []
+    for index in range(6):
+        short, long = (
+            make_patch(7, index, SHAPE, replace(settings, elongation=(factor, factor))).target.any(
+                axis=(1, 2)
+            )
+            for factor in (0.5, 1.0)
+        )
+        ratios.append(long.sum() / short.sum())
+    assert np.median(ratios) == pytest.approx(2.0, abs=0.5)
+
+
+def test_a_click_may_fall_into_a_view_that_the_object_fills():
+    settings = replace(
+        SMALL, least_field_pixels=8, prompts=PromptSettings(click=1.0, box=0.0), click_scale=(0.5, 0.5)
+    )
+    shares = [make_patch(8, index, SHAPE, settings).target[SHAPE[0] // 2].mean() for index in range(6)]
+    assert max(shares) > 0.5
 
 
 def test_a_box_without_jitter_is_tight():

@@ -5,9 +5,11 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from synthfm3d.model.geodesic import geodesic_distance
+from synthfm3d.model.geodesic import geodesic_distance, path_distance
+from synthfm3d.model.grow_cut import attacks, strength
 from synthfm3d.model.prompt_channels import prompt_channels
 from synthfm3d.model.prompt_evidence import evidence_channels
+from synthfm3d.model.seed_contest import seed_contest
 from synthfm3d.prompts.prompt import GridPrompts
 
 SHAPE = (8, 48, 48)
@@ -48,8 +50,49 @@ def test_paths_through_random_costs_are_those_of_dijkstra():
     assert np.isclose(found, expected, rtol=1e-4).mean() > 0.98
 
 
+def test_steps_through_random_costs_are_those_of_dijkstra():
+    steps = np.random.default_rng(0).uniform(0.1, 1.0, (3, 4, 12, 12)).astype(np.float32)
+    index = np.arange(steps[0].size).reshape(steps[0].shape)
+    ends = [np.delete(index, 0, axis).reshape(-1) for axis in range(3)]
+    starts = [np.delete(index, -1, axis).reshape(-1) for axis in range(3)]
+    costs = [along.reshape(-1)[end] for along, end in zip(steps, ends, strict=True)]
+    graph = coo_array(
+        (np.concatenate(costs), (np.concatenate(starts), np.concatenate(ends))),
+        shape=(index.size, index.size),
+    )
+    expected = dijkstra(graph.tocsr(), directed=False, indices=0).reshape(index.shape)
+    seeds = np.zeros(index.shape, bool)
+    seeds[0, 0, 0] = True
+    found = path_distance((steps[0], steps[1], steps[2]), seeds)
+    assert (found >= expected - 1e-5).all()
+    assert np.isclose(found, expected, rtol=1e-4).mean() > 0.98
+
+
 def test_without_seeds_everything_is_far():
-    assert (geodesic_distance(np.ones((2, 3, 4)), np.zeros((2, 3, 4), bool)) >= 1e6).all()
+    ones, none = np.ones((2, 3, 4), np.float32), np.zeros((2, 3, 4), bool)
+    assert (geodesic_distance(ones, none) >= 1e6).all()
+    assert (path_distance((ones, ones, ones), none) >= 1e6).all()
+
+
+def test_the_contest_is_grow_cut_between_voxels_that_share_a_face():
+    """Distances are -log of strengths: on one line of voxels there are no others, and both agree."""
+    values = np.random.default_rng(1).random((1, 1, 1, 40), np.float32)
+    inside, outside = np.zeros((2, 1, 1, 40), bool)
+    inside[..., 12], outside[..., 33] = True, True
+    attack = attacks(values[0, ..., np.newaxis].repeat(3, axis=-1))
+    expected = np.log(strength(attack, inside) / strength(attack, outside))
+    raw, _, _ = seed_contest(values, inside, outside)
+    np.testing.assert_allclose(raw, np.tanh(5 * expected), atol=1e-4)
+
+
+def test_the_former_answer_is_no_seed_of_the_contest():
+    """What it got wrong would be confirmed."""
+    image, (_, right) = _two_bright_discs()
+    click = GridPrompts(positive=np.array([[4.0, 24.0, 12.0]]))
+    before = np.where(right, 8.0, -8.0) * np.ones(SHAPE)
+    plain = evidence_channels(image, prompt_channels(click, SHAPE))
+    told = evidence_channels(image, prompt_channels(click, SHAPE, previous=before))
+    assert np.array_equal(plain[2:], told[2:])
 
 
 def _two_bright_discs():
@@ -71,7 +114,7 @@ def test_alike_values_are_likely_and_the_joined_ones_are_near(kind):
         "box": GridPrompts(boxes=np.array([[[4.0, 17, 5], [4, 31, 19]]])),
         "mask": GridPrompts(mask=mask),
     }[kind]
-    likely, near = evidence_channels(image, prompt_channels(prompts, SHAPE))
+    likely, near, raw, smooth, _ = evidence_channels(image, prompt_channels(prompts, SHAPE))
     dark = ~(left | right)
     core = (np.indices(left.shape)[0] > 20) & (np.indices(left.shape)[0] < 28)
     assert likely.shape == near.shape == SHAPE
@@ -79,6 +122,8 @@ def test_alike_values_are_likely_and_the_joined_ones_are_near(kind):
         assert likely[z][left & core].mean() > 0.5 + likely[z][dark].mean()
         # A mask of the left disc says that the right one, as bright, is none: a click does not.
         assert near[z][left & core].mean() > 2 * near[z][right & core].mean()
+        for contest in (raw, smooth):
+            assert np.median(contest[z][left & core]) > 0.5 > 0 > contest[z][:, 46:].max()
 
 
 def test_a_negative_click_and_the_former_answer_are_evidence_too():
@@ -86,18 +131,18 @@ def test_a_negative_click_and_the_former_answer_are_evidence_too():
     image[:, :, :, 24:] *= 0.7  # the right disc is between left disc and background
     click = GridPrompts(positive=np.array([[4.0, 24.0, 12.0]]))
     denied = GridPrompts(positive=click.positive, negative=np.array([[4.0, 24.0, 36.0]]))
-    plain, _ = evidence_channels(image, prompt_channels(click, SHAPE))
-    against, _ = evidence_channels(image, prompt_channels(denied, SHAPE))
+    plain, *_ = evidence_channels(image, prompt_channels(click, SHAPE))
+    against, *_ = evidence_channels(image, prompt_channels(denied, SHAPE))
     assert against[:, right].mean() < plain[:, right].mean()
     before = np.where(right, 8.0, -8.0) * np.ones(SHAPE)
-    told, _ = evidence_channels(image, prompt_channels(click, SHAPE, previous=before))
+    told, *_ = evidence_channels(image, prompt_channels(click, SHAPE, previous=before))
     assert told[:, right].mean() > plain[:, right].mean()
 
 
 def test_a_flat_image_gives_no_evidence_of_values_but_of_distance():
     image = np.full((3, *SHAPE), 0.5, np.float32)
     click = prompt_channels(GridPrompts(positive=np.array([[4.0, 24.0, 12.0]])), SHAPE)
-    likely, near = evidence_channels(image, click)
+    likely, near, *_ = evidence_channels(image, click)
     assert np.ptp(likely) < 1e-6
     assert near[4, 24, 12] == 1
     assert near[4, 24, 12] > near[4, 24, 24] > near[4, 24, 47]
@@ -108,6 +153,6 @@ def test_an_outline_of_one_pixel_is_a_seed_and_no_prompt_is_no_evidence():
     mask = np.zeros(SHAPE, np.int8)
     mask[4] = -1
     mask[4, 24, 12] = 1
-    _, near = evidence_channels(image, prompt_channels(GridPrompts(mask=mask), SHAPE))
+    _, near, *_ = evidence_channels(image, prompt_channels(GridPrompts(mask=mask), SHAPE))
     assert near[4, 24, 12] == 1
     assert not evidence_channels(image, np.zeros((5, *SHAPE), np.float32)).any()

@@ -9,7 +9,7 @@ import pytest
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.regions import (
     FIELD_OF_VIEW_PER_EXTENT,
-    FIELD_OF_VIEW_RANGE,
+    LEAST_FIELD_OF_VIEW_PER_EXTENT,
     SLICE_SPACING_RANGE,
     region_grid,
 )
@@ -59,7 +59,7 @@ def test_the_view_is_not_wider_than_the_scan_nor_finer_than_it_resolves():
 
 
 def test_a_large_object_fits_even_where_the_scan_ends():
-    needed = FIELD_OF_VIEW_RANGE[0] * 180.0
+    needed = LEAST_FIELD_OF_VIEW_PER_EXTENT * 180.0
     assert needed > 200.0  # the scan's own width
     assert field_of_view_limits(SCAN, SHAPE, 180.0)[1] == pytest.approx(needed)
 

@@ -188,3 +188,22 @@ def test_the_average_of_weights_follows_them():
 def test_impossible_settings_are_refused_by_name(change, named):
     with pytest.raises(ValueError, match=named):
         replace(TINY, **change)
+
+
+def test_a_run_can_begin_with_the_weights_of_another(tmp_path):
+    first = train(TINY, tmp_path / "first", device="cpu")
+    config = replace(TINY, start=str(tmp_path / "first"), seed=5)
+    network = TrainingState(config, torch.device("cpu")).network
+    for name, weights in read_network(first)[0].state_dict().items():
+        assert torch.equal(network.state_dict()[name], weights)
+    second = train(replace(config, steps=1), tmp_path / "second", device="cpu")
+    assert read_network(second)[1]["started_from"] == str(tmp_path / "first")
+
+
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [("grow-cut", "no weights"), ("default", "model asks for"), ("nowhere", "no such model")],
+)
+def test_weights_that_do_not_fit_are_refused(start, says):
+    with pytest.raises(InputError, match=says):
+        TrainingState(replace(TINY, start=start), torch.device("cpu"))

@@ -14,7 +14,7 @@ Sample = dict[str, Tensor]
 class PatchDataset(Dataset[Sample]):
     """Endless patches of a seed for the volumetric family, rendered when they are asked for.
 
-    Items are dictionaries: ``inputs`` float32 (10, z, y, x), as ``network_input`` makes it; ``target``
+    Items are dictionaries: ``inputs`` float32 (13, z, y, x), as ``network_input`` makes it; ``target``
     float32 (1, z, y, x); ``kind``, 0 for clicks, 1 for a box, 2 for a mask; ``number``, the patch's own.
     """
 

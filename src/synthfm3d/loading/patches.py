@@ -12,15 +12,15 @@ from scipy import ndimage
 
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import Windows, model_channels, windows_of
-from synthfm3d.loading.prompting import PromptSettings, draw_prompts
+from synthfm3d.loading.prompting import PromptSettings, draw_prompts, place_inside
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
-from synthfm3d.regions import FIELD_OF_VIEW_RANGE, OUTLINE_SCALE, region_grid, resample
+from synthfm3d.regions import CLICK_SCALE, OUTLINE_SCALE, region_grid, resample
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
-from synthfm3d.volume import Array
+from synthfm3d.volume import Array, Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ class PatchSettings:
         Range of the field of view over the target's extent where only clicks say where it is.
     outline_scale
         The same where a box or mask tells the extent.
+    elongation
+        Range of factors by which patches are stretched through the plane: many organs run along the body.
     least_field_pixels
         Smallest field of view, in pixels of the volume: smaller targets are not magnified further.
     least_voxels, least_region_voxels
@@ -61,8 +63,9 @@ class PatchSettings:
     in_plane: tuple[int, ...] = (128, 160, 192)
     pixel_mm: tuple[float, float] = (0.5, 2.0)
     anisotropy: tuple[float, float] = (1.0, 8.0)
-    click_scale: tuple[float, float] = FIELD_OF_VIEW_RANGE
+    click_scale: tuple[float, float] = CLICK_SCALE
     outline_scale: tuple[float, float] = OUTLINE_SCALE
+    elongation: tuple[float, float] = (0.7, 2.0)
     least_field_pixels: int = 32
     least_voxels: int = 150
     least_region_voxels: int = 200
@@ -78,10 +81,10 @@ class PatchSettings:
             raise ValueError("depth and in_plane need at least one size each.")
         for size in self.in_plane:
             self.synthesis(min(self.depth), size)
-        for name in ("click_scale", "outline_scale"):
+        for name in ("click_scale", "outline_scale", "elongation"):
             low, high = getattr(self, name)
-            if not 1 <= low <= high:
-                raise ValueError(f"{name} must be a range 1 <= low <= high, got ({low}, {high}).")
+            if not 0 < low <= high:
+                raise ValueError(f"{name} must be a range 0 < low <= high, got ({low}, {high}).")
         for name in ("whole_structure", "off_centre", "inversion", "windowed_ct"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
@@ -187,8 +190,9 @@ def _patch_of(
     extent = float((high - low).max()) + 1.0
     field = max(scale * extent, settings.least_field_pixels) * grid.spacing_mm[1]
     # A box or mask is looked at from its centre; clicks may fall anywhere around the centre of the view.
-    middle = (low + high) / 2 if by_outline else outline[draw.integers(len(outline))]
+    middle = (low + high) / 2 if by_outline else place_inside(target[prompt_slice], draw)
     region = region_grid(grid, grid.to_mm(np.array([prompt_slice, *middle])), field, shape)
+    region = _stretched(region, _log_uniform(draw, settings.elongation))
     prompted = shape[0] // 2
     if draw.random() < settings.off_centre:
         aside = int(draw.integers(-(shape[0] * 3 // 8), shape[0] * 3 // 8 + 1))
@@ -201,6 +205,15 @@ def _patch_of(
     channels = _altered(model_channels(image, windows), volume, settings, draw)
     prompts = draw_prompts(inside, prompted, by_outline, settings.prompts, draw)
     return _turned(channels, inside, prompts, draw)
+
+
+def _stretched(region: Grid, factor: float) -> Grid:
+    """A region that shows things longer through the plane by a factor; its middle slice stays."""
+    affine = region.affine.copy()
+    affine[:3, 0] = region.affine[:3, 0] / factor
+    middle = region.shape[0] // 2
+    affine[:3, 3] += middle * (region.affine[:3, 0] - affine[:3, 0])
+    return Grid(region.shape, affine)
 
 
 def _prompt_slice(areas: Array, draw: np.random.Generator) -> int:

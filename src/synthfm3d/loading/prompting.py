@@ -18,10 +18,14 @@ class PromptSettings:
     ----------
     click, box
         Share of patches prompted by clicks and by a box; the rest get a mask.
+    central
+        Share of click prompts whose first click is the middle of the view, as where a user's is looked at.
     more_clicks
         Share of click prompts that get one or two further positive clicks.
     negative
         Share of all prompts that get one to three negative clicks.
+    second_slice
+        Share of masks that outline the target on another slice as well.
     solid_box
         Share of box prompts that bound the target in 3-D instead of on one slice.
     box_jitter
@@ -30,15 +34,17 @@ class PromptSettings:
 
     click: float = 0.4
     box: float = 0.35
+    central: float = 0.5
     more_clicks: float = 0.25
     negative: float = 0.25
+    second_slice: float = 0.15
     solid_box: float = 0.15
     box_jitter: float = 0.05
 
     def __post_init__(self) -> None:
         if not 0 <= self.click <= 1 or not 0 <= self.box <= 1 - self.click:
             raise ValueError(f"click and box must be shares of at most 1 together, got {self}.")
-        for name in ("more_clicks", "negative", "solid_box", "box_jitter"):
+        for name in ("central", "more_clicks", "negative", "second_slice", "solid_box", "box_jitter"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
 
@@ -50,7 +56,6 @@ def draw_prompts(
 
     ``by_outline`` asks for a box or a mask, otherwise clicks are drawn.
     """
-    section = target[prompted]
     positive = np.zeros((0, 3))
     boxes = np.zeros((0, 2, 3))
     mask: Array | None = None
@@ -59,8 +64,7 @@ def draw_prompts(
     elif draw.random() < settings.box / max(1e-9, 1 - settings.click):
         boxes = _box(target, prompted, settings, draw)[None]
     else:
-        mask = np.zeros(target.shape, np.int8)
-        mask[prompted] = np.where(section, 1, -1)
+        mask = _mask(target, prompted, settings, draw)
     negative = np.zeros((0, 3))
     if draw.random() < settings.negative:
         negative = _negative_clicks(target, prompted, draw)
@@ -71,15 +75,34 @@ def _positive_clicks(
     target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator
 ) -> Array:
     """One click on the prompted slice, well inside more often than not; sometimes more, anywhere."""
-    depth = ndimage.distance_transform_edt(np.pad(target[prompted], 1))[1:-1, 1:-1]
-    weight = (depth ** draw.choice([0.0, 1.0, 3.0])) * target[prompted]
-    place = draw.choice(weight.size, p=(weight / weight.sum()).reshape(-1))
-    y, x = np.unravel_index(int(place), weight.shape)
+    section = target[prompted]
+    y, x = (n // 2 for n in section.shape)
+    if not section[y, x] or draw.random() >= settings.central:
+        y, x = place_inside(section, draw)
     clicks = [np.array([prompted, y, x], float)]
     if draw.random() < settings.more_clicks:
         inside = np.argwhere(target)
         clicks += list(inside[draw.integers(len(inside), size=draw.integers(1, 3))].astype(float))
     return np.stack(clicks)
+
+
+def place_inside(section: Array, draw: np.random.Generator) -> tuple[int, int]:
+    """A pixel (y, x) of a non-empty mask (y, x), well inside more often than not."""
+    depth = ndimage.distance_transform_edt(np.pad(section, 1))[1:-1, 1:-1]
+    weight = (depth ** draw.choice([0.0, 1.0, 3.0])) * section
+    place = draw.choice(weight.size, p=(weight / weight.sum()).reshape(-1))
+    y, x = np.unravel_index(int(place), weight.shape)
+    return int(y), int(x)
+
+
+def _mask(target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator) -> Array:
+    """The target outlined on the prompted slice, and now and then on another that shows it."""
+    mask = np.zeros(target.shape, np.int8)
+    mask[prompted] = np.where(target[prompted], 1, -1)
+    if draw.random() < settings.second_slice:
+        other = int(draw.choice(np.flatnonzero(target.any(axis=(1, 2)))))
+        mask[other] = np.where(target[other], 1, -1)
+    return mask
 
 
 def _negative_clicks(target: Array, prompted: int, draw: np.random.Generator) -> Array:

@@ -33,7 +33,7 @@ WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
     "grow-cut": GrowCut,
 }
 """Classical tools behind the interface of a model, by name."""
-_FORMAT = "synthfm3d-volumetric-2"
+_FORMAT = "synthfm3d-volumetric-3"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 

@@ -1,9 +1,10 @@
-"""What prompts say about the rest of the image, worked out before the network: two more input channels.
+"""What prompts say about the rest of the image, worked out before the network: five more input channels.
 
-Which grey values belong to the prompted object is a statistic of the whole region, and whether a place is
-joined to the prompt by such values is a question of paths through it. A network of a few million
-parameters learns both slowly and badly; they are cheap to compute (Criminisi et al., "GeoS", ECCV 2008;
-Wang et al., "DeepIGeoS", IEEE TPAMI 41:1559, 2019). The network is free to disbelieve them.
+Which grey values belong to the prompted object is a statistic of the whole region; whether a place is
+joined to the prompt by such values, and whether the object or the background gets there first without
+crossing a border, are questions of paths through it. A network of a few million parameters learns all
+three slowly and badly; they are cheap to compute (Criminisi et al., "GeoS", ECCV 2008; Wang et al.,
+"DeepIGeoS", IEEE TPAMI 41:1559, 2019). The network is free to disbelieve them.
 """
 
 import numpy as np
@@ -11,10 +12,12 @@ from scipy import ndimage
 
 from synthfm3d.model.geodesic import geodesic_distance
 from synthfm3d.model.prompt_channels import BOX, MASK, NEGATIVE_CLICKS, POSITIVE_CLICKS, PREVIOUS
+from synthfm3d.model.seed_contest import seed_contest
 from synthfm3d.volume import Array
 
-EVIDENCE_CHANNELS = 2
-"""Log-likelihood ratio of the grey values, and nearness to the prompt along paths of likely ones."""
+EVIDENCE_CHANNELS = 5
+"""Log-likelihood ratio of the grey values; nearness to the prompt along paths of likely ones; who wins the
+contest of object and background seeds, on the image as it is and smoothed; how near the object's are."""
 _BINS = 32
 _BIN_STD = 1.2
 """Standard deviation, in bins, by which histograms are smoothed: a click sees few voxels."""
@@ -31,28 +34,37 @@ _SEED = 0.5
 
 
 def evidence_channels(image: Array, said: Array) -> Array:
-    """Float32 (2, z, y, x) in [-1, 1] and [0, 1] for an image (3, z, y, x) and its prompt channels.
+    """Float32 (5, z, y, x), the second and the last in [0, 1], the others in [-1, 1].
 
     Parameters
     ----------
     image
-        As ``intensity.model_channels`` makes it, in [0, 1]; y and x even.
+        (3, z, y, x), as ``intensity.model_channels`` makes it, in [0, 1]; y and x even.
     said
         (5, z, y, x), as ``prompt_channels`` makes it.
     """
     values = _halved(image[:1] if np.array_equal(image[0], image[1]) else image)
     # Signs apart: the mean over a border of 1 and -1 would be nothing, and thin outlines vanish.
     says, denies = _halved(np.maximum(said, 0)), _halved(np.maximum(-said, 0))
-    wanted = _sources_of_object(says)
-    if not wanted:
-        return np.zeros((EVIDENCE_CHANNELS, *image.shape[1:]), np.float32)
-    bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
-    ratio = _log_likelihood_ratio(bins, wanted, _sources_of_background(says, denies))
-    probability = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
-    seeds = np.any([source >= _SEED * source.max() for source in wanted], axis=0)
-    nearness = np.exp(-geodesic_distance(_STEP + (1 - probability) ** 2, seeds) / _NEARNESS_SCALE)
-    evidence = np.stack([np.tanh(ratio / 2), nearness]).astype(np.float32)
+    prompted = _sources_of_prompts(says)
+    wanted = [*prompted, *_some(says[PREVIOUS])]
+    evidence = np.zeros((EVIDENCE_CHANNELS, *values.shape[1:]), np.float32)
+    if wanted:
+        evidence[:2] = _likelihood_and_nearness(values, wanted, _sources_of_background(says, denies))
+    if prompted:
+        # Not from the former answer: what it got wrong would be confirmed.
+        inside = _peaks(prompted)
+        evidence[2:] = seed_contest(values, inside, _seeds_of_background(says, denies) & ~inside)
     return evidence.repeat(2, axis=2).repeat(2, axis=3)
+
+
+def _likelihood_and_nearness(values: Array, wanted: list[Array], other: list[Array]) -> Array:
+    """The first two channels, (2, z, y, x), of values (channel, z, y, x)."""
+    bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
+    ratio = _log_likelihood_ratio(bins, wanted, other)
+    probability = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
+    distance = geodesic_distance(_STEP + (1 - probability) ** 2, _peaks(wanted))
+    return np.stack([np.tanh(ratio / 2), np.exp(-distance / _NEARNESS_SCALE)])
 
 
 def _halved(channels: Array) -> Array:
@@ -61,10 +73,29 @@ def _halved(channels: Array) -> Array:
     return np.asarray(0.25 * (rows[..., ::2] + rows[..., 1::2]), np.float32)
 
 
-def _sources_of_object(says: Array) -> list[Array]:
+def _some(source: Array) -> list[Array]:
+    """The source, if it points at anything."""
+    return [source] if source.any() else []
+
+
+def _sources_of_prompts(says: Array) -> list[Array]:
     """Non-negative weights (z, y, x) by which each kind of prompt points at voxels of the object."""
-    found = [says[POSITIVE_CLICKS], _box_core(says[BOX]), says[MASK], says[PREVIOUS]]
-    return [source for source in found if source.any()]
+    return [*_some(says[POSITIVE_CLICKS]), *_some(_box_core(says[BOX])), *_some(says[MASK])]
+
+
+def _peaks(sources: list[Array]) -> Array:
+    """Where some source is strong, bool (z, y, x)."""
+    return np.asarray(np.any([source >= _SEED * source.max() for source in sources], axis=0))
+
+
+def _seeds_of_background(says: Array, denies: Array) -> Array:
+    """What is not the object, bool (z, y, x): the border in the plane too, as a region is wider than that."""
+    seeds = (says[BOX].max(axis=(1, 2), keepdims=True) > 0) & (says[BOX] == 0)
+    seeds |= denies[MASK] > _SEED
+    for clicks in _some(says[NEGATIVE_CLICKS]):
+        seeds |= _peaks([clicks])
+    seeds[:, [0, -1], :] = seeds[:, :, [0, -1]] = True
+    return np.asarray(seeds)
 
 
 def _sources_of_background(says: Array, denies: Array) -> list[Array]:

@@ -66,7 +66,7 @@ class ResidualBlock(nn.Module):
 
 
 class VolumetricNetwork(nn.Module):
-    """``network_input`` (clip, 10, z, y, x) to logits (clip, 1, z, y, x)."""
+    """``network_input`` (clip, 13, z, y, x) to logits (clip, 1, z, y, x)."""
 
     def __init__(self, config: VolumetricConfig) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def _shuffle_in_plane(x: Tensor) -> Tensor:
 
 
 def network_input(image: Array, said: Array) -> Array:
-    """Float32 (10, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
+    """Float32 (13, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
     return np.concatenate([image, said, evidence_channels(image, said)])
 
 

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
-from synthfm3d.regions import FIELD_OF_VIEW_PER_EXTENT, FIELD_OF_VIEW_RANGE, SLICE_SPACING_RANGE
+from synthfm3d.regions import (
+    FIELD_OF_VIEW_PER_EXTENT,
+    LEAST_FIELD_OF_VIEW_PER_EXTENT,
+    SLICE_SPACING_RANGE,
+)
 from synthfm3d.segmentation.look import Look, ModelOnScan
 from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.volume import Array, Grid
@@ -100,7 +104,7 @@ def _further(views: Sequence[tuple[Look, Focus]], limits: tuple[float, float]) -
 def _starting_field_of_view(model: ModelOnScan, extent_mm: float, limits: tuple[float, float]) -> float:
     """The scan's own pixels, one to one: the scale at which it was acquired to show its organs."""
     own = max(model.model.grid_shape[1:]) * min(model.scan.spacing_mm[1:])
-    return float(np.clip(max(own, FIELD_OF_VIEW_RANGE[0] * extent_mm), *limits))
+    return float(np.clip(max(own, LEAST_FIELD_OF_VIEW_PER_EXTENT * extent_mm), *limits))
 
 
 def touches_border(slice_mask: Array) -> bool:
@@ -130,7 +134,7 @@ def field_of_view_limits(scan: Grid, shape: tuple[int, int, int], extent_mm: flo
     by_depth = slice_mm / (REACH * shape[0] * SLICE_SPACING_RANGE[1])
     smallest = max(shape[1:]) * max(by_pixel, by_depth)
     whole = max(n * step for n, step in zip(scan.shape[1:], plane_mm, strict=True))
-    needed = FIELD_OF_VIEW_RANGE[0] * extent_mm
+    needed = LEAST_FIELD_OF_VIEW_PER_EXTENT * extent_mm
     return max(smallest, needed), max(smallest, needed, whole)
 
 

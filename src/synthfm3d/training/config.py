@@ -95,9 +95,16 @@ class RunConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig(RunConfig):
-    """A training run of the volumetric family."""
+    """A training run of the volumetric family.
+
+    Parameters
+    ----------
+    start
+        Weights of the same size that it begins with, by name or path; None: random ones.
+    """
 
     family: Literal["volumetric"] = "volumetric"
+    start: str | None = None
     model: VolumetricConfig = VolumetricConfig()
     data: PatchSettings = PatchSettings()
     rounds: RoundSettings = RoundSettings()

@@ -7,16 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
+from synthfm3d.errors import InputError
 from synthfm3d.loading.datasets import PatchDataset
 from synthfm3d.loading.patches import volumes_of
-from synthfm3d.model.checkpoint import write_network
+from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
 from synthfm3d.model.volumetric import VolumetricNetwork
 from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.family import Sample
 from synthfm3d.training.loss import segmentation_loss
-from synthfm3d.training.rounds import after_corrections
+from synthfm3d.training.rounds import after_corrections, after_first_look
 from synthfm3d.training.validation import validate
 
 
@@ -42,7 +43,15 @@ class VolumetricFamily:
 
     def network(self, *, started: bool) -> VolumetricNetwork:
         torch.manual_seed(self.config.seed)
-        return VolumetricNetwork(self.config.model)
+        if self.config.start is None or started:
+            return VolumetricNetwork(self.config.model)
+        path = weights_path(self.config.start)
+        if path is None:
+            raise InputError(f"start: {self.config.start} has no weights to begin with.")
+        network, _ = read_network(path)
+        if network.config != self.config.model:
+            raise InputError(f"start: {path} holds {network.config}, and model asks for {self.config.model}.")
+        return network
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]]:
         decay = self.config.optimiser.weight_decay
@@ -58,6 +67,8 @@ class VolumetricFamily:
         inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
         draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
         rounds = self.config.rounds.draw(draw)
+        if draw.random() < self.config.rounds.again:
+            inputs = after_first_look(network, inputs, bf16=bf16)
         inputs = after_corrections(network, inputs, batch["target"], rounds, bf16=bf16)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
             logits = network(inputs)  # (clip, 1, z, y, x)
