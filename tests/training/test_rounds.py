@@ -10,12 +10,11 @@ from synthfm3d.model.prompt_channels import (
     NEGATIVE_CLICKS,
     POSITIVE_CLICKS,
     PREVIOUS,
-    PROMPT_CHANNELS,
     prompt_channels,
 )
 from synthfm3d.model.volumetric import network_input
 from synthfm3d.prompts.prompt import GridPrompts
-from synthfm3d.training.rounds import RoundSettings, after_corrections, after_first_look
+from synthfm3d.training.rounds import RoundSettings, after_corrections
 
 SHAPE = (8, 32, 32)
 
@@ -73,16 +72,6 @@ def test_no_round_changes_nothing_and_asks_nothing(inputs, truth):
     assert after_corrections(Answers(), inputs, target, 0, bf16=False) is inputs
 
 
-def test_a_second_look_tells_the_first_answer_and_nothing_of_the_truth(inputs, truth):
-    found = np.roll(truth, 3, axis=2)
-    after = after_first_look(Answers(found), inputs, bf16=False)
-    assert np.array_equal(np.sign(_said(after, PREVIOUS)), np.where(found, 1, -1))
-    for channel in (POSITIVE_CLICKS, NEGATIVE_CLICKS):
-        assert np.array_equal(_said(after, channel), _said(inputs, channel))
-    # The grey values of what was found are evidence now.
-    assert not np.array_equal(_said(after, PROMPT_CHANNELS), _said(inputs, PROMPT_CHANNELS))
-
-
 def test_rounds_come_as_often_as_their_shares_say():
     settings = RoundSettings(shares=(0.5, 0.3, 0.2))
     draws = [settings.draw(np.random.default_rng(n)) for n in range(2000)]
@@ -93,8 +82,3 @@ def test_rounds_come_as_often_as_their_shares_say():
 def test_shares_that_are_none_are_refused(shares):
     with pytest.raises(ValueError, match="shares"):
         RoundSettings(shares=shares)
-
-
-def test_a_share_of_second_looks_beyond_one_is_refused():
-    with pytest.raises(ValueError, match="again"):
-        RoundSettings(again=1.5)

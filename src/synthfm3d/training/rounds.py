@@ -36,19 +36,13 @@ class RoundSettings:
     ----------
     shares
         Shares of the batches with 0, 1, 2, ... corrections.
-    again
-        Share of the batches that are looked at a second time, with the first answer and no correction, before
-        anything else: what was found says more about grey values than a prompt does.
     """
 
     shares: tuple[float, ...] = (0.6, 0.16, 0.1, 0.07, 0.04, 0.03)
-    again: float = 0.5
 
     def __post_init__(self) -> None:
         if not self.shares or min(self.shares) < 0 or not np.isclose(sum(self.shares), 1):
             raise ValueError(f"shares must be shares of 1, got {self.shares}.")
-        if not 0 <= self.again <= 1:
-            raise ValueError(f"again is a share from 0 to 1, got {self.again}.")
 
     def draw(self, draw: np.random.Generator) -> int:
         """A number of corrections."""
@@ -70,25 +64,12 @@ def after_corrections(
     return inputs
 
 
-@torch.no_grad()
-def after_first_look(network: nn.Module, inputs: Tensor, *, bf16: bool) -> Tensor:
-    """Inputs (clip, 13, z, y, x) that tell the network its own answer, and nothing else that is new."""
-    asked = zip(inputs.cpu().numpy(), _answers(network, inputs, bf16), strict=True)
-    return torch.from_numpy(np.stack([_told(*one) for one in asked])).to(inputs.device)
-
-
 def _answers(network: nn.Module, inputs: Tensor, bf16: bool) -> Array:
     """Logits (clip, z, y, x), float32."""
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
         logits: Tensor = network(inputs)
     answers: Array = logits[:, 0].float().cpu().numpy()
     return answers
-
-
-def _told(inputs: Array, logits: Array) -> Array:
-    image, said = inputs[:CHANNELS], inputs[CHANNELS : CHANNELS + PROMPT_CHANNELS].copy()
-    said[PREVIOUS] = previous_channel(logits)
-    return network_input(image, said)
 
 
 def _corrected(inputs: Array, wanted: Array, logits: Array) -> Array:

@@ -9,7 +9,7 @@ from synthfm3d.loading.datasets import PatchDataset
 from synthfm3d.model.volumetric import VolumetricNetwork
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.loss import hard_dice
-from synthfm3d.training.rounds import after_corrections, after_first_look
+from synthfm3d.training.rounds import after_corrections
 
 _KINDS = ("point", "box", "mask")
 _CORRECTIONS = 4
@@ -20,8 +20,7 @@ _CORRECTIONS = 4
 def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.device) -> dict[str, float]:
     """Mean Dice by kind of prompt over the held-out patches, ``validation_dice_<kind>``, and their mean.
 
-    ``again`` are all patches at a second look, ``corrected`` those that began with clicks, after four
-    corrections.
+    ``corrected`` are the patches that began with clicks, after four corrections.
     """
     dataset = PatchDataset(config.validation.seed, config.model.grid_shape, config.data)
     bf16 = config.precision == "bf16"
@@ -37,7 +36,6 @@ def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.d
         inputs, target = sample["inputs"][None].to(device), sample["target"][None].to(device)
         kind = _KINDS[int(sample["kind"])]
         found[kind].append(score(inputs, target))
-        found["again"].append(score(after_first_look(network, inputs, bf16=bf16), target))
         if kind == "point":
             inputs = after_corrections(network, inputs, target, _CORRECTIONS, bf16=bf16)
             found["corrected"].append(score(inputs, target))

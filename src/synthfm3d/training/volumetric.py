@@ -17,7 +17,7 @@ from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.family import Sample
 from synthfm3d.training.loss import segmentation_loss
-from synthfm3d.training.rounds import after_corrections, after_first_look
+from synthfm3d.training.rounds import after_corrections
 from synthfm3d.training.validation import validate
 
 
@@ -67,8 +67,6 @@ class VolumetricFamily:
         inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
         draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
         rounds = self.config.rounds.draw(draw)
-        if draw.random() < self.config.rounds.again:
-            inputs = after_first_look(network, inputs, bf16=bf16)
         inputs = after_corrections(network, inputs, batch["target"], rounds, bf16=bf16)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
             logits = network(inputs)  # (clip, 1, z, y, x)
