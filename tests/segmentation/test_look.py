@@ -60,29 +60,10 @@ def test_a_mask_ends_with_the_scan_and_not_before(ball, region_growing):
     assert found.all()
 
 
-def a_look(mask, middle, inside=(slice(None),) * 3):
-    logits = np.where(mask, 5.0, -5.0)[None]
-    return Look(Grid.from_spacing((1, 32, 32), (1, 1, 1)), logits, inside, True, middle[None])
-
-
-def test_a_border_is_clearest_where_the_image_has_one():
-    image = np.full((32, 32), 0.2)
-    image[8:24, 8:24] = 0.8
-    contrast = []
-    for half in (4, 8, 11):
-        mask = np.zeros((32, 32), bool)
-        mask[16 - half : 16 + half, 16 - half : 16 + half] = True
-        contrast.append(a_look(mask, image).border_contrast())
-    assert contrast[1] == pytest.approx(0.6 / 0.1)  # 0.8 against 0.2, without noise
-    assert contrast[0] < 0.1
-    assert contrast[2] < 1
-
-
-def test_beyond_the_scan_there_is_no_border():
-    image = np.full((32, 32), 0.5)
-    image[:, 16:] = 0.0  # the fill
-    mask = np.zeros((32, 32), bool)
-    mask[8:24, 6:16] = True
-    assert a_look(mask, image).border_contrast() > 0.4
-    assert a_look(mask, image, (slice(None), slice(None), slice(0, 16))).border_contrast() == 0
-    assert a_look(np.zeros((32, 32), bool), image).border_contrast() == 0
+def test_certainty_is_the_mean_probability_of_the_mask_on_the_middle_slice():
+    logits = np.full((3, 8, 8), -5.0)
+    logits[1, 2:4, 2:6] = np.log([9.0, 9.0, 3.0, 3.0])  # probabilities 0.9 and 0.75
+    logits[0] = 20.0  # another slice does not count
+    region = Grid.from_spacing((3, 8, 8), (1, 1, 1))
+    assert Look(region, logits, (slice(None),) * 3, True).certainty == pytest.approx(0.825)
+    assert Look(region, np.full((3, 8, 8), -5.0), (slice(None),) * 3, False).certainty == 0

@@ -15,6 +15,7 @@ from synthfm3d.regions import (
 )
 from synthfm3d.segmentation.look import Look
 from synthfm3d.segmentation.zoom import (
+    agreement,
     field_of_view_limits,
     first_look,
     fitting,
@@ -109,10 +110,24 @@ def look_at(script):
     return look, focus
 
 
-def test_a_click_is_looked_at_at_the_scale_of_a_box():
-    look, focus = look_at(Script(lambda width: 30.0))
-    assert focus.field_of_view_mm == pytest.approx(30.0 * FIELD_OF_VIEW_PER_EXTENT, rel=0.1)
-    assert look.mask.any()
+def test_the_same_square_seen_at_any_scale_agrees_with_itself():
+    script = Script(lambda width: 30.0)
+    looks = [script.look([], at(10, 100, 80), width) for width in (128.0, 64.0, 45.0)]
+    for one in looks:
+        for other in looks:
+            assert agreement(one, other) > 0.9
+            assert agreement(one, other) == agreement(other, one)
+
+
+def test_squares_of_different_size_agree_as_their_dice_says():
+    small, large = (Script(lambda width, mm=mm: mm).look([], at(10, 100, 80), 64.0) for mm in (20.0, 40.0))
+    assert agreement(small, large) == pytest.approx(2 * 400 / (400 + 1600))
+
+
+def test_what_lies_beyond_the_narrower_view_is_not_found_by_it():
+    all_of_it = Script(lambda width: width).look([], at(10, 100, 80), 32.0)
+    large = Script(lambda width: 64.0).look([], at(10, 100, 80), 128.0)
+    assert agreement(all_of_it, large) == pytest.approx(2 * 32**2 / (32**2 + 64**2), abs=0.02)
 
 
 def test_where_views_disagree_the_answer_that_fits_is_kept():
@@ -135,19 +150,23 @@ def test_a_closer_view_that_misses_the_click_is_not_preferred():
     assert look.hits_prompts
 
 
-class ScaleBlind(Script):
-    """Finds a fifth of every view, as a weak model does; only the image knows the object, 24 mm wide."""
+def test_of_views_that_each_find_something_the_one_that_others_agree_with_is_kept():
+    # Only the closest view, 16 mm wide, sees a speck; from 32 mm on it is the same 12 mm.
+    _, focus = look_at(Script(lambda width: 12.0 if width > 20 else 4.0))
+    assert focus.field_of_view_mm > 20
 
-    def look(self, prompts, centre_mm, field_of_view_mm, previous=None):
+
+class Hesitant(Script):
+    """Finds a fifth of every view, and is sure of it at one scale only."""
+
+    def look(self, prompts, centre_mm, field_of_view_mm):
         seen = super().look(prompts, centre_mm, field_of_view_mm)
-        mm = (np.abs(np.arange(64) - 31.5)) * seen.region.spacing_mm[1]
-        inside = (mm[:, None] < 12) & (mm < 12)
-        return replace(seen, middle=np.where(inside, 0.7, 0.3)[None])
+        sure = np.isclose(field_of_view_mm, 128)
+        return replace(seen, logits=seen.logits * (1.0 if sure else 0.02))
 
 
-def test_of_views_that_each_find_something_the_one_that_ends_where_the_object_does_is_kept():
-    # A fifth of 128 mm is the object; the scan's own pixels, one to one, show 64 mm.
-    _, focus = look_at(ScaleBlind(lambda width: width / 5))
+def test_of_views_that_agree_as_little_the_one_that_the_model_is_sure_of_is_kept():
+    _, focus = look_at(Hesitant(lambda width: width / 5))
     assert focus.field_of_view_mm == pytest.approx(128)
 
 

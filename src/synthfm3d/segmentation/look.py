@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.special import expit
 
 from synthfm3d.intensity import Windows, model_channels
 from synthfm3d.model.interface import PromptableModel
@@ -16,10 +17,6 @@ from synthfm3d.volume import Array, Grid, Volume
 
 CERTAINLY_NOT = -20.0
 """Log-odds of voxels that are not the object: what no look has seen, or what no prompt touches."""
-
-
-_RIM = 3  # pixels on either side of a border that are compared
-_NOISE = 0.1  # of the window; less noise in a coarser view is no clearer border
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,15 +34,12 @@ class Look:
         The part of the region that lies in the scan.
     hits_prompts
         Whether a positive prompt lies in the mask.
-    middle
-        What the model saw of the slice that the region is centred on, (channel, y, x); None: not kept.
     """
 
     region: Grid
     logits: Array
     inside: tuple[slice, slice, slice]
     hits_prompts: bool
-    middle: Array | None = None
 
     @property
     def mask(self) -> Array:
@@ -59,23 +53,12 @@ class Look:
         """Boolean (y, x): the mask on the slice that the region is centred on."""
         return np.asarray(self.mask[self.region.shape[0] // 2])
 
-    def border_contrast(self) -> float:
-        """How well the mask's border on the middle slice follows one of the image.
-
-        The difference of the means on both sides of the border over the sum of their standard
-        deviations, of the channel where it is largest; 0 where there is no border to speak of.
-        """
-        mask = self.middle_mask
-        if self.middle is None or not mask.any():
-            return 0.0
-        within = np.zeros(mask.shape, bool)
-        within[self.inside[1:]] = True  # beyond the scan there is no tissue to differ from
-        inner = mask & ~ndimage.binary_erosion(mask, iterations=_RIM)
-        outer = ndimage.binary_dilation(mask, iterations=_RIM + 1) & ~ndimage.binary_dilation(mask) & within
-        if not outer.any():
-            return 0.0
-        sides = [(channel[inner], channel[outer]) for channel in self.middle]
-        return float(max(abs(a.mean() - b.mean()) / (a.std() + b.std() + _NOISE) for a, b in sides))
+    @property
+    def certainty(self) -> float:
+        """Mean probability of the mask's pixels on the middle slice; 0 without any."""
+        index = self.region.shape[0] // 2
+        found = self.logits[index][self.mask[index]]
+        return float(expit(found).mean()) if found.size else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +100,7 @@ class ModelOnScan:
         hits = bool(connected.any())
         if hits:
             logits[(logits > 0) & ~connected] = CERTAINLY_NOT
-        return Look(region, logits, inside, hits, channels[:, region.shape[0] // 2])
+        return Look(region, logits, inside, hits)
 
     def on_scan(self, look: Look) -> tuple[tuple[slice, slice, slice], Array]:
         """A part of the scan, and the look's logits there (float32, on the scan's voxels).

@@ -1,7 +1,7 @@
 """Where to look, and how much of the scan at once: an object should fill nearly half of the view.
 
-A box or a mask tells the object's size. A click does not: the model looks at several scales, and the one
-is kept at which its mask ends where the image has a border. ``python -m benchmarks.zoom`` measures it.
+A box or a mask tells the object's size. A click does not: the model looks at several scales, and the answer
+is kept that it is sure of and that the other views agree with. ``python -m benchmarks.held_out`` measures it.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
 from synthfm3d.regions import (
     FIELD_OF_VIEW_PER_EXTENT,
@@ -21,8 +22,6 @@ from synthfm3d.volume import Array, Grid
 
 SCALES_TRIED = (1.0, 0.5, 0.25, 2.0)
 """Widths of the views that are tried around a click, over that of the scan's own pixels."""
-AS_CLEAR = 0.8
-"""The final look, at the familiar scale, is kept if its border is at least this part as clear as the best."""
 MOST_ROUNDS = 5
 """Looks in search of a click's scale, with those beyond the scales above."""
 FINEST_PIXEL = 1 / 4
@@ -57,12 +56,12 @@ def _look_around_click(
     extent_mm: float,
     limits: tuple[float, float],
 ) -> tuple[Look, Focus]:
-    """Look at several scales, then once more at the very scale of a box or mask.
+    """Look at several scales and keep the most credible answer.
 
-    The click is put in the middle, where the view reaches equally far around it; in training it may be
-    anywhere in the object, and the middle of the view another pixel of the object. A model tends to find
-    something of a familiar size at whatever scale it looks; which of them is an object, the image knows:
-    of all views that were tried the best is kept, see ``_quality``.
+    The click is put in the middle, where the view reaches equally far around it. A model tends to find
+    something of a familiar size at whatever scale it looks; what it finds at several of them, and surely, is
+    an object. (On synthetic volumes this chose better than the clearest border, or certainty alone, and a
+    further look at the scale of what was found added nothing.)
     """
     start = _starting_field_of_view(model, extent_mm, limits)
     views: list[tuple[Look, Focus]] = []
@@ -73,30 +72,41 @@ def _look_around_click(
             views.append((model.look(prompts, centre_mm, width), Focus(centre_mm, width)))
         if not wanted:
             wanted = _further(views, limits)
-    best, focus = max(views, key=lambda view: _quality(view[0]))
-    middle = best.middle_mask
-    if not middle.any():
-        return best, focus
-    found_extent_mm = measured(middle, best.region, best.region.shape[0] // 2)[1]
-    fitted = Focus(centre_mm, fitting(found_extent_mm, limits))
-    final = model.look(prompts, centre_mm, fitted.field_of_view_mm)
-    *agreed, contrast = _quality(final)
-    *wanted_of_it, best_contrast = _quality(best)
-    as_good = agreed >= wanted_of_it and contrast >= AS_CLEAR * best_contrast
-    return (final, fitted) if as_good else (best, focus)
+    looks = [look for look, _ in views]
+    return max(views, key=lambda view: (*_quality(view[0]), _credibility(view[0], looks)))
 
 
-def _quality(look: Look) -> tuple[bool, bool, bool, float]:
-    """How good an answer is: not empty, it holds a prompt, fits into the view, ends where tissue does."""
+def _quality(look: Look) -> tuple[bool, bool, bool]:
+    """How good an answer is: not empty, it holds a prompt, it fits into the view."""
     middle = look.middle_mask
     fits = bool(middle.any()) and not touches_border(middle)
-    return bool(look.mask.any()), look.hits_prompts, fits, look.border_contrast()
+    return bool(look.mask.any()), look.hits_prompts, fits
+
+
+def _credibility(look: Look, looks: Sequence[Look]) -> float:
+    """The model's certainty times the mean Dice with the answers of the other views."""
+    others = [agreement(look, other) for other in looks if other is not look]
+    return look.certainty * (float(np.mean(others)) if others else 1.0)
+
+
+def agreement(one: Look, other: Look) -> float:
+    """Dice of what two looks around the same place found on their middle slice, as the wider one sees it."""
+    wide, narrow = sorted((one, other), key=lambda look: -look.region.spacing_mm[1])
+    magnified = wide.region.spacing_mm[1] / narrow.region.spacing_mm[1]
+    seen = np.zeros(wide.middle_mask.shape, bool)
+    places = [
+        np.rint(n // 2 + (np.arange(m) - m // 2) * magnified).astype(int)
+        for n, m in zip(narrow.middle_mask.shape, seen.shape, strict=True)
+    ]
+    shown = [(place >= 0) & (place < n) for place, n in zip(places, narrow.middle_mask.shape, strict=True)]
+    seen[np.ix_(*shown)] = narrow.middle_mask[np.ix_(*(p[s] for p, s in zip(places, shown, strict=True)))]
+    return dice(wide.middle_mask, seen)
 
 
 def _further(views: Sequence[tuple[Look, Focus]], limits: tuple[float, float]) -> list[float]:
     """A wider view if no view holds the whole object, a narrower one if none shows anything; else none."""
     widths = [focus.field_of_view_mm for _, focus in views]
-    not_empty, _, fits, _ = max(_quality(look) for look, _ in views)
+    not_empty, _, fits = max(_quality(look) for look, _ in views)
     further = float(np.clip(max(widths) * 2 if not_empty else min(widths) / 2, *limits))
     return [] if fits or any(np.isclose(further, width, rtol=0.05) for width in widths) else [further]
 
