@@ -106,8 +106,8 @@ def generate(
     from synthfm3d.cli.presets import chosen_preset
     from synthfm3d.cli.settings import settings_schema, settings_yaml
     from synthfm3d.errors import InputError
+    from synthfm3d.files import check_writable
     from synthfm3d.generate import generate as make
-    from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
     from synthfm3d.synthesis.settings import SynthesisSettings
 

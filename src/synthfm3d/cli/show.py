@@ -25,8 +25,8 @@ def show(
     labels.nii.gz, scene.json and contact_sheet.png.
     """
     from synthfm3d.cli.stored import read_scene
+    from synthfm3d.files import check_writable
     from synthfm3d.generate import realise
-    from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
     from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 

@@ -41,7 +41,7 @@ def statistics(
     from dataclasses import asdict
 
     from synthfm3d.cli.presets import chosen_presets
-    from synthfm3d.io.atomic import check_writable
+    from synthfm3d.files import check_writable
     from synthfm3d.pipeline.statistics import measure_presets
     from synthfm3d.pipeline.statistics_page import PAGE_NAME, write_statistics
 

@@ -16,7 +16,7 @@ from synthfm3d.evaluation.predictions import mask_name
 from synthfm3d.evaluation.protocol import PromptName, Protocol
 from synthfm3d.evaluation.results import safe_name
 from synthfm3d.evaluation.scoring import Task, tasks
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
-from synthfm3d.shards.files import appearing_whole
+from synthfm3d.files import appearing_whole
 from synthfm3d.shards.record import Origin
 from synthfm3d.shards.writer import shard_name
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION

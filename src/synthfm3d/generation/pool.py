@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import remove_unfinished
 from synthfm3d.generation.plan import ShardTask
 from synthfm3d.generation.work import MOST_DEATHS, Progress, Report, make_shard
-from synthfm3d.shards.files import remove_unfinished
 
 Work = Callable[[ShardTask, Report], None]
 

@@ -13,7 +13,7 @@ from pydicom.sr.codedict import codes
 
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 from synthfm3d.io.dicom import placed_frames
 from synthfm3d.io.dicom_geometry import Placed
 from synthfm3d.volume import Array, Grid, Volume

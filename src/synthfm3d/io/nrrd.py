@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 from synthfm3d.io.bounded import Packing
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from synthfm3d import __version__
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 
 PAGE, DATA = "reproduction.html", "reproduction.json"
 _SAME_IMAGES = {"camus-stills": "camus"}

@@ -6,8 +6,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from synthfm3d import __version__
+from synthfm3d.files import write_atomically
 from synthfm3d.generate import generate
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.pictures import contact_sheet, png_bytes
 from synthfm3d.pipeline.gallery import caption, tiles
 from synthfm3d.synthesis.settings import SynthesisSettings

@@ -13,9 +13,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from synthfm3d import __version__
+from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import windows_of
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.pictures import Cross, Layer, contact_sheet, data_uri, png_bytes, three_planes

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.intensity import windows_of
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.pictures import Layer, contact_sheet, frames_in_time, png_bytes, three_planes
 from synthfm3d.volume import Array

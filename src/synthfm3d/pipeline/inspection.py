@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from synthfm3d import __version__
+from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.pipeline.features import Shares
 from synthfm3d.pipeline.gallery import CONTACT_SHEET, MOST_PICTURED, caption, tiles, write_contact_sheet
 from synthfm3d.pipeline.statistics import measure_volumes, read_real_targets

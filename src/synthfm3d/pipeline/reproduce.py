@@ -24,13 +24,13 @@ from synthfm3d.evaluation.method import Scored
 from synthfm3d.evaluation.models import model_method
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
 from synthfm3d.evaluation.run import run_evaluation
+from synthfm3d.files import appearing_whole
 from synthfm3d.generate import realise
 from synthfm3d.loading.clips import volume_scene
 from synthfm3d.pipeline import gallery
 from synthfm3d.pipeline.comparison import write_comparison
 from synthfm3d.pipeline.reproduction_config import EvaluationChoice, ReproductionConfig
 from synthfm3d.pipeline.stages import Facts, Folders, Placed, Stage, place, run_stages
-from synthfm3d.shards.files import appearing_whole
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
 

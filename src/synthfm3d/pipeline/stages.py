@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 
 MARKER = "stage.json"
 _POLL_SECONDS = 0.5

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from synthfm3d import __version__
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 from synthfm3d.pictures import histogram_svg
 from synthfm3d.pipeline.statistics import (
     LEAST_VOXELS,

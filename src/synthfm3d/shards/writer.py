@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from synthfm3d.files import appearing_whole, remove_unfinished
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.shards.files import appearing_whole, remove_unfinished
 from synthfm3d.shards.record import Entry, Origin, ShardRecord
 from synthfm3d.shards.sample import encoded, key_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from synthfm3d.evaluation.report.contents import Report, report_data
 from synthfm3d.evaluation.report.page import report_page
 from synthfm3d.evaluation.report.tables import latex_tables, means_csv, scores_csv
-from synthfm3d.io.atomic import check_writable, write_atomically
+from synthfm3d.files import check_writable, write_atomically
 
 SCORES_NAME, MEANS_NAME, LATEX_NAME = "scores.csv", "means.csv", "table.tex"
 JSON_NAME, PAGE_NAME = "report.json", "report.html"

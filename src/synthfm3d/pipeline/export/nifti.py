@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.shards.sample import StoredVolume
 
