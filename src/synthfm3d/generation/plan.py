@@ -134,7 +134,7 @@ def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSe
 _NAMES = describe(Plan(settings=SynthesisSettings(), count=1)).keys()
 
 
-def found_dataset(folder: Path, plan: Plan) -> None:
+def establish_dataset(folder: Path, plan: Plan) -> None:
     """Write ``dataset.json``, or see that the folder's own says the same; a dataset may grow.
 
     Raises
