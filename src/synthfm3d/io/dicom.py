@@ -35,6 +35,8 @@ def load_dicom(
         Number in the list that the error shows, or series instance UID, where there are several.
     frame
         Which of several images of the same places (phases, echoes), from 0.
+    modality
+        What the scan is; None: as its header says.
     allow_gaps
         Interpolate over missing and uneven slices instead of refusing them.
     one_series
@@ -44,6 +46,11 @@ def load_dicom(
     -------
     Volume with voxels (z, y, x) sorted along the slice normal. CT is in Hounsfield units: rescaled
     slice by slice, never inverted. Other modalities are inverted where MONOCHROME1 asks for it.
+
+    Raises
+    ------
+    InputError
+        There is no series, or more than one and none was named; slices are missing, uneven or damaged.
     """
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     known = modality or _MODALITIES.get(stack.modality)

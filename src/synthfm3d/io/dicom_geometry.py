@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.dicom_series import Frame, Stack
 from synthfm3d.volume import Array, ThirdAxis
 
@@ -23,7 +24,6 @@ GAP = 1.5
 """A distance this many times the usual one means that a slice is missing."""
 TILT_DEGREES = 0.5
 _SAME_PLACE_MM = 1e-2
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +110,7 @@ def _sequence(path: Path, frames: Sequence[Frame]) -> Placed:
     affine = np.eye(4)
     affine[:3] = np.column_stack([np.cross(across, down), down * rows, across * columns, origin])
     ordered = sorted(frames, key=lambda f: (_number(f.moment.get("TriggerTime")), _instance(f), f.number))
-    return Placed(frames=tuple(ordered), affine=_LPS_TO_RAS @ affine, third_axis="time")
+    return Placed(frames=tuple(ordered), affine=LPS_TO_RAS @ affine, third_axis="time")
 
 
 def _one_of_each(
@@ -184,7 +184,7 @@ def _checked_stack(path: Path, frames: list[Frame], normal: Array, allow_gaps: b
     step = _step(path, positions, along, normal, usual, min(rows, columns))
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, positions[0]])
-    return Placed(frames=tuple(frames), affine=_LPS_TO_RAS @ affine, third_axis="space", at=at)
+    return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at)
 
 
 def _even_slices(path: Path, along: Array, steps: Array, usual: float, first: int, allow_gaps: bool) -> Array:

@@ -12,8 +12,9 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, PendingCase, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, folders, natural_order, visible
+from synthfm3d.evaluation.datasets.files import folder_with, folders, visible
 from synthfm3d.evaluation.datasets.pairs import Pair, noted
+from synthfm3d.io.plain import natural_order
 from synthfm3d.io.read import ReadOptions, read, read_labels
 from synthfm3d.volume import Array, Modality, Volume
 
