@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_geometry import Placed, place
 from synthfm3d.io.dicom_pixels import frame_values, stored_bytes
-from synthfm3d.io.dicom_series import Frame, Stack, choose_stack, find_stacks
+from synthfm3d.io.dicom_series import Stack, choose_stack, find_stacks
 from synthfm3d.io.values import SLOPES, check_size, luminance
 from synthfm3d.volume import Array, Modality, Volume
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.affines import LPS_TO_RAS
-from synthfm3d.io.dicom_series import Frame, Stack
+from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.dicom_series import Stack
 from synthfm3d.volume import Array, ThirdAxis
 
 UNEVEN = 0.02
