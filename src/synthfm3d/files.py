@@ -1,11 +1,12 @@
 """A file appears under its name when it is whole, and not before."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from synthfm3d.errors import InputError
 
@@ -49,6 +50,11 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """
     with appearing_whole(path) as file:
         file.write(content)
+
+
+def json_text(content: Any) -> str:
+    """Plain values as strict JSON for people and tools; ValueError for not-a-number, which JSON has not."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def check_writable(path: str | Path) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from synthfm3d import __version__
 from synthfm3d.files import write_atomically
@@ -20,6 +19,7 @@ from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.pictures import Cross, Layer, contact_sheet, data_uri, png_bytes, three_planes
 from synthfm3d.pipeline import gallery
+from synthfm3d.pipeline.pages import filled
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.segmentation.predictor import Segmentation, Segmenter
 from synthfm3d.volume import Array, Volume
@@ -120,8 +120,8 @@ def _head_picture(scan: Volume, click: Point, result: Segmentation) -> Array:
 
 
 def _page(*, gallery_picture: Array, head_picture: Array, **facts: object) -> str:
-    environment = Environment(loader=PackageLoader("synthfm3d.pipeline", "."), autoescape=select_autoescape())
-    return environment.get_template("demo.html.jinja").render(
+    return filled(
+        "demo.html.jinja",
         gallery_uri=data_uri(png_bytes(gallery_picture)),
         head_uri=data_uri(png_bytes(head_picture)),
         version=__version__,

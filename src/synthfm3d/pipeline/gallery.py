@@ -1,13 +1,12 @@
 """Synthetic volumes as folders of NIfTI files, and a picture of them."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from synthfm3d.files import write_atomically
+from synthfm3d.files import json_text, write_atomically
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.intensity import windows_of
 from synthfm3d.io.nifti import write_nifti
@@ -36,8 +35,7 @@ def write_volume(folder: Path, volume: LabelledVolume) -> None:
         unfinished.mkdir()
         write_nifti(unfinished / "image.nii.gz", volume.image)
         write_nifti(unfinished / "labels.nii.gz", volume.labels)
-        scene = json.dumps(volume.scene.to_dict(), indent=1)
-        write_atomically(unfinished / "scene.json", (scene + "\n").encode())
+        write_atomically(unfinished / "scene.json", json_text(volume.scene.to_dict()).encode())
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.replace(folder)

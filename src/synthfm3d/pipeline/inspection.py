@@ -1,18 +1,16 @@
 """A look into a folder of shards: a picture, statistics, and the card that a dataset is published with."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from synthfm3d import __version__
 from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.pipeline.features import Shares
 from synthfm3d.pipeline.gallery import CONTACT_SHEET, MOST_PICTURED, caption, tiles, write_contact_sheet
+from synthfm3d.pipeline.pages import filled
 from synthfm3d.pipeline.statistics import measure_volumes, read_real_targets
 from synthfm3d.pipeline.statistics_page import PAGE_NAME, write_statistics
 from synthfm3d.shards.reader import ShardFolder
@@ -74,9 +72,7 @@ def inspect_shards(
 
     found = measure_volumes(folder.resolve().name, volumes())
     seed = int(description["seed"])
-    plain = {"seed": seed, "presets": {found.name: asdict(found)}}
-    data = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    page = write_statistics(output, [found], seed=seed, data=data)
+    page = write_statistics(output, [found], seed=seed)
     picture = write_contact_sheet(output, rows, captions)
     size = sum(path.stat().st_size for path in stored.paths)
     card = dataset_card(
@@ -110,15 +106,9 @@ def evenly_spread(count: int, most: int) -> list[int]:
 
 def dataset_card(*, volumes: int, **known: Any) -> str:
     """A dataset card as the Hugging Face hub reads it: YAML for machines, then Markdown for people."""
-    environment = Environment(
-        loader=PackageLoader("synthfm3d.pipeline", "."),
-        autoescape=False,  # Markdown, of our own numbers and names
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     category = next((name for limit, name in _SIZES if volumes < limit), None)
-    return environment.get_template("dataset_card.md.jinja").render(
+    return filled(
+        "dataset_card.md.jinja",
         volumes=volumes,
         category=category or ("1M<n<10M" if volumes < 10_000_000 else "10M<n<100M"),
         picture=CONTACT_SHEET,

@@ -24,6 +24,7 @@ from synthfm3d.evaluation.method import Scored
 from synthfm3d.evaluation.models import model_method
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
 from synthfm3d.evaluation.run import run_evaluation
+from synthfm3d.evaluation.score import Score
 from synthfm3d.files import appearing_whole
 from synthfm3d.generate import realise
 from synthfm3d.loading.clips import volume_scene
@@ -213,7 +214,7 @@ def _evaluate(
         methods += [EllipsoidFromBox(), ShrinkingMask()]
     seen: set[str] = set()
 
-    def on_score(score: Any) -> None:
+    def on_score(score: Score) -> None:
         if score.case not in seen:
             seen.add(score.case)
             say(f"evaluate: {score.case}")
