@@ -11,9 +11,9 @@ from synthfm3d.loading.clip_prompts import (
     KINDS,
     NO_POINT,
     ClipPromptSettings,
-    correction_click,
     draw_mask,
     draw_points,
+    random_error_click,
 )
 from synthfm3d.loading.clips import ClipDataset, ClipSettings, _visible, make_clip
 from synthfm3d.randomness import stream
@@ -155,14 +155,14 @@ def test_a_correction_clicks_into_the_error_and_says_what_is_true_there(section)
     settings = ClipPromptSettings(click_from_truth=0.0)
     answer = np.roll(section, 4, axis=1)
     for _ in range(50):
-        (x, y), label = correction_click(answer, section, settings, draw)
+        (x, y), label = random_error_click(answer, section, settings, draw)
         assert answer[int(y), int(x)] != section[int(y), int(x)]
         assert label == section[int(y), int(x)]
-    (x, y), label = correction_click(section, section, settings, draw)
+    (x, y), label = random_error_click(section, section, settings, draw)
     assert label == 0
     assert not section[int(y), int(x)]
     everything = np.ones_like(section)
-    assert correction_click(everything, everything, settings, draw)[1] == 1
+    assert random_error_click(everything, everything, settings, draw)[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,7 @@ def test_a_correction_clicks_into_the_error_and_says_what_is_true_there(section)
     [
         ({"strides": ()}, "strides"),
         ({"length": 0}, "length"),
+        ({"length": 1}, "nothing to learn: set length"),
         ({"ends": 2.0}, "ends"),
         ({"depth": (9, 3)}, "depth"),
         ({"pixel_mm": (2.0, 1.0)}, "pixel_mm"),

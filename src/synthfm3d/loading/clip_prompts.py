@@ -97,11 +97,13 @@ def draw_mask(section: Array, settings: ClipPromptSettings, draw: np.random.Gene
     return np.asarray(changed if changed.any() else section)
 
 
-def correction_click(
+def random_error_click(
     answer: Array, truth: Array, settings: ClipPromptSettings, draw: np.random.Generator
 ) -> tuple[Array, int]:
-    """A click (x, y) into the error of an answer, both bool (y, x), and its label.
+    """A click (x, y) anywhere into the error of an answer, both bool (y, x), and its label.
 
+    So SAM 2 is trained; the evaluation clicks into the middle of the largest error instead, see
+    ``prompts.simulation.correcting_click``.
     Missed pixels get a positive click, wrongly taken ones a negative. Where nothing is wrong, the
     click says again what is outside.
     """

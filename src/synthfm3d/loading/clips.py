@@ -19,13 +19,15 @@ from synthfm3d.randomness import key, stream
 from synthfm3d.rendering.cpu import Renderer
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Grid, Volume
 
 ClipSample = dict[str, Tensor]
 _PROBES = 10
+"""Slices of a volume, evenly spread, that are looked at for objects."""
 _MOST_VOLUMES = 20
+"""Volumes that are looked at for a clip until one has a suitable object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,11 @@ class ClipSettings:
         for name in ("reverse", "ends", "whole_structure"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        if self.length == 1 and self.prompts.mask > 0:
+            raise ValueError(
+                "length 1 leaves clips prompted by a mask nothing to learn: set length to 2 or more, or "
+                "prompts.mask to 0."
+            )
         self.synthesis(self.depth[0], 64)
 
     def synthesis(self, depth: int, image_size: int) -> SynthesisSettings:
@@ -128,7 +135,7 @@ class ClipDataset(Dataset[ClipSample]):
             for n in range(self.clips)
         ]
         targets = np.concatenate([clip.targets for clip in made])
-        prompted = [first, *_second_slice(targets, first, settings, draw)]
+        prompted = [first, *_second_slice(targets, first, kind, settings, draw)]
         points, labels, masks = _prompts(targets, prompted, kind, settings, draw)
         return {
             "slices": torch.from_numpy(np.stack([clip.slices for clip in made])),
@@ -188,7 +195,7 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     renderer = Renderer(scene)
     looked = [renderer.render(range(z, z + 1)) for z in probes]
     labels = np.concatenate([label for _, label in looked])
-    sizes = np.stack([np.bincount(plane.reshape(-1), minlength=256) for plane in labels])[:, 1:]
+    sizes = np.stack([np.bincount(plane.reshape(-1), minlength=MOST_LABELS + 1) for plane in labels])[:, 1:]
     seen = np.flatnonzero((sizes >= settings.least_pixels).any(axis=0)) + 1
     if not len(seen):
         return None
@@ -259,7 +266,7 @@ def _objects(
     scene: Scene, plane: Array, value: int, settings: ClipSettings, draw: np.random.Generator
 ) -> list[list[int]]:
     """Labels of up to ``most_objects`` objects that are visible on a slice (y, x); ``value`` comes first."""
-    sizes = np.bincount(plane.reshape(-1), minlength=256)
+    sizes = np.bincount(plane.reshape(-1), minlength=MOST_LABELS + 1)
     families = {
         layer.label: sorted({inner.label for inner in structure.layers if inner.label})
         for structure in scene.anatomy.structures
@@ -281,10 +288,14 @@ def _windows(scene: Scene, probes: Array) -> Windows:
     return windows_of(Volume(voxels=probes, affine=grid.affine, modality=scene.modality))
 
 
-def _second_slice(targets: Array, first: int, settings: ClipSettings, draw: np.random.Generator) -> list[int]:
+def _second_slice(
+    targets: Array, first: int, kind: str, settings: ClipSettings, draw: np.random.Generator
+) -> list[int]:
     """Another slice on which all objects are visible, now and then."""
     if draw.random() >= settings.prompts.second_slice:
         return []
+    if kind == "mask" and settings.length == 2:
+        return []  # A slice's mask is its answer: with masks on both, nothing would be left to learn.
     visible = (targets.sum(axis=(2, 3)) >= settings.least_pixels).all(axis=0)
     visible[first] = False
     return [int(draw.choice(np.flatnonzero(visible)))] if visible.any() else []

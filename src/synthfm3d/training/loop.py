@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,7 @@ def train(
     if first:
         _keep_log_until(folder / LOG_FILE, state.step)
     accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": state.step + 1}})
-
-    def note(**entry: Any) -> None:
-        if not first:
-            return
-        line = {"step": state.step, "seconds": round(state.seconds, 1), **entry}
-        with (folder / LOG_FILE).open("a") as log:
-            log.write(json.dumps(line) + "\n")
-        accelerator.log(entry, step=state.step)
-        report({"step": state.step, **entry})
-
+    log = _Log(folder / LOG_FILE, state, accelerator, report)
     begun = time.monotonic()
     clock, waited = begun - state.seconds, 0.0
     with _denormals_flushed():
@@ -90,11 +81,11 @@ def train(
             if state.step % config.log_steps == 0:
                 # The share of the time that the network waited for samples.
                 waiting = waited / max(1e-9, time.monotonic() - begun)
-                note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
+                log.note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
             if config.validation.every_steps and state.step % config.validation.every_steps == 0:
                 if first:
                     state.metrics = state.family.validate(state.average, accelerator.device)
-                    note(**state.metrics)
+                    log.note(**state.metrics)
                     _keep_best(state, folder)
                 accelerator.wait_for_everyone()
             if first and state.step % config.checkpoint_steps == 0:
@@ -105,6 +96,27 @@ def train(
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return weights if first else folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What a run tells of itself, in its file, to accelerate's trackers and to ``report``."""
+
+    path: Path
+    state: TrainingState
+    accelerator: Accelerator
+    report: Callable[[dict[str, Any]], None]
+
+    def note(self, **entry: Any) -> None:
+        """One entry of the present step, from the first process only."""
+        if not self.accelerator.is_main_process:
+            return
+        step = self.state.step
+        line = {"step": step, "seconds": round(self.state.seconds, 1), **entry}
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self.accelerator.log(entry, step=step)
+        self.report({"step": step, **entry})
 
 
 def _accelerator(config: RunConfig, folder: Path, device: str) -> Accelerator:
