@@ -8,7 +8,6 @@ import torch
 
 from synthfm3d.loading.augmentation import AugmentationSettings
 from synthfm3d.loading.clip_prompts import (
-    KINDS,
     NO_POINT,
     ClipPromptSettings,
     draw_mask,
@@ -16,6 +15,7 @@ from synthfm3d.loading.clip_prompts import (
     random_error_click,
 )
 from synthfm3d.loading.clips import ClipDataset, ClipSettings, _visible, make_clip
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import stream
 from synthfm3d.rendering.cpu import render
 from synthfm3d.synthesis.sampler import draw_scene
@@ -44,7 +44,7 @@ def test_shapes_are_those_that_the_docstring_tells():
         assert sample["clip_of"].shape == (objects,)
         assert set(sample["clip_of"].tolist()) == {0, 1}
         assert sample["points"].shape == (objects, prompted, 3, 2)
-        outlined = KINDS[int(sample["kind"])] == "mask"
+        outlined = PROMPT_KINDS[int(sample["kind"])] == "mask"
         assert sample["masks"].shape == (objects, prompted, *((SIZE, SIZE) if outlined else (0, 0)))
         assert not (outlined and len(sample["corrected"]))
 

@@ -11,7 +11,6 @@ from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.synthesis.settings import SynthesisSettings
-    from synthfm3d.volume import Array
 
 MOST_AS_NIFTI = 100
 """More volumes than these go into shards, if nothing else is wished: folders of files get slow."""
@@ -185,14 +184,11 @@ def _write_folders(
     output.mkdir(parents=True, exist_ok=True)
     check_writable(output / gallery.CONTACT_SHEET)
     folders = [gallery.volume_folder(output, index) for index in indices]
-    rows: list[tuple[Array, Array]] = []
-    captions: list[str] = []
+    sheet = gallery.ContactSheet()
     with progress("Volumes", total=len(indices), quiet=quiet) as advance:
         for index, folder in zip(indices, folders, strict=True):
             volume = make(seed, index, settings, threads=threads)
             gallery.write_volume(folder, volume)
-            if len(rows) < gallery.MOST_PICTURED:
-                rows.append(gallery.tiles(volume))
-                captions.append(gallery.caption(volume))
+            sheet.add(volume)
             advance()
-    return folders, gallery.write_contact_sheet(output, rows, captions)
+    return folders, sheet.write(output)

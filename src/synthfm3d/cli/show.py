@@ -42,7 +42,9 @@ def show(
     volume = realise(scene, threads=2)
     folder = gallery.volume_folder(output, scene.index)
     gallery.write_volume(folder, volume)
-    sheet = gallery.write_contact_sheet(output, [gallery.tiles(volume)], [gallery.caption(volume)])
+    pictures = gallery.ContactSheet()
+    pictures.add(volume)
+    sheet = pictures.write(output)
     if as_json:
         print_json({"volume": str(folder), "picture": str(sheet)})
     else:

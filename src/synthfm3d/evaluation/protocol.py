@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from synthfm3d.evaluation.method import PromptKind
+from synthfm3d.prompts.prompt import PromptKind
 from synthfm3d.prompts.simulation import STRAY_SHARE, SliceRule
 
 PromptName = Literal["point", "3-points", "5-points", "point-negative", "box", "jittered-box", "mask"]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.prompts.simulation import tight_box
 from synthfm3d.volume import Array
 
-KINDS = ("point", "box", "mask")
 NO_POINT = -9
 """Label of a place in a table of points that holds none."""
 MOST_POINTS = 3
@@ -65,8 +65,8 @@ class ClipPromptSettings:
             raise ValueError(f"corrected_slices must be a range, correction_clicks 0 or more, got {self}.")
 
     def draw_kind(self, draw: np.random.Generator) -> str:
-        """One of ``KINDS``."""
-        return str(draw.choice(KINDS, p=[1 - self.mask - self.box, self.box, self.mask]))
+        """One of ``PROMPT_KINDS``."""
+        return str(draw.choice(PROMPT_KINDS, p=[1 - self.mask - self.box, self.box, self.mask]))
 
 
 def draw_points(

@@ -13,8 +13,9 @@ from torch.utils.data import Dataset
 
 from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.augmentation import AugmentationSettings, augmented
-from synthfm3d.loading.clip_prompts import KINDS, ClipPromptSettings, draw_mask, draw_points
+from synthfm3d.loading.clip_prompts import ClipPromptSettings, draw_mask, draw_points
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import key, stream
 from synthfm3d.rendering.cpu import Renderer
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
@@ -116,7 +117,7 @@ class ClipDataset(Dataset[ClipSample]):
       correction clicks; both may be in any order;
     - ``points``, ``labels``, ``masks``: (object, prompted slice, 3, 2), (…, 3) and (…, y, x), see
       ``clip_prompts``; masks are empty unless masks are the prompt;
-    - ``kind``: place in ``KINDS``; ``key``: names the randomness of everything that is drawn later.
+    - ``kind``: place in ``PROMPT_KINDS``; ``key``: names the randomness of everything that is drawn later.
     """
 
     def __init__(self, seed: int, clips: int, image_size: int, settings: ClipSettings) -> None:
@@ -146,7 +147,7 @@ class ClipDataset(Dataset[ClipSample]):
             "points": torch.from_numpy(points),
             "labels": torch.from_numpy(labels),
             "masks": torch.from_numpy(masks),
-            "kind": torch.tensor(KINDS.index(kind)),
+            "kind": torch.tensor(PROMPT_KINDS.index(kind)),
             "key": torch.tensor(key(self.seed, "clips", index, "later")),
         }
 

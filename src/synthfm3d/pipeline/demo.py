@@ -56,11 +56,11 @@ def run_demo(
     folder.mkdir(parents=True, exist_ok=True)
     report(f"Generating {volumes} synthetic volumes.")
     made, seconds = _timed_volumes(seed, volumes)
+    sheet = gallery.ContactSheet()
     for volume in made:
         gallery.write_volume(gallery.volume_folder(folder, volume.scene.index), volume)
-    rows = [gallery.tiles(volume) for volume in made]
-    captions = [gallery.caption(volume) for volume in made]
-    gallery.write_contact_sheet(folder, rows, captions)
+        sheet.add(volume)
+    sheet.write(folder)
 
     report("Segmenting a real MR scan of a head from one click.")
     scan = read_example()
@@ -74,7 +74,7 @@ def run_demo(
 
     page = folder / PAGE
     html = _page(
-        gallery_picture=contact_sheet(rows, [[text, ""] for text in captions]),
+        gallery_picture=sheet.picture(),
         head_picture=_head_picture(scan, click, result),
         click=click,
         result=result,

@@ -1,7 +1,6 @@
 """Synthetic volumes as folders of NIfTI files, and a picture of them."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ def write_volume(folder: Path, volume: LabelledVolume) -> None:
 def tiles(volume: LabelledVolume, height_px: int = 150) -> tuple[Array, Array]:
     """Three planes through the middle of a volume, or frames of a sequence, without and with its labels."""
     window = windows_of(volume.image).bounds[0]
-    layers = [Layer(labels=volume.labels, fill=0.35, outline_px=1)]
+    layers = [Layer(labels=volume.labels, outline_px=1)]
     if volume.image.third_axis == "time":
         plain = frames_in_time(volume.image, window, height_px=height_px)
         return plain, frames_in_time(volume.image, window, layers=layers, height_px=height_px)
@@ -64,9 +63,25 @@ def caption(volume: LabelledVolume) -> str:
     return f"seed {scene.seed}, index {scene.index}: {kind}, {spacing} mm"
 
 
-def write_contact_sheet(folder: Path, rows: Sequence[tuple[Array, Array]], captions: Sequence[str]) -> Path:
-    """Write the picture of all volumes: one row each, image beside image with labels."""
-    sheet = contact_sheet(rows, [[text, ""] for text in captions])
-    path = folder / CONTACT_SHEET
-    write_atomically(path, png_bytes(sheet))
-    return path
+class ContactSheet:
+    """One picture of volumes that pass by one after the other: image beside image with labels, a row each."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Array, Array]] = []
+        self._captions: list[str] = []
+
+    def add(self, volume: LabelledVolume) -> None:
+        """Picture a volume, unless the sheet is full."""
+        if len(self._rows) < MOST_PICTURED:
+            self._rows.append(tiles(volume))
+            self._captions.append(caption(volume))
+
+    def picture(self) -> Array:
+        """uint8 (row, column, 3)."""
+        return contact_sheet(self._rows, [[text, ""] for text in self._captions])
+
+    def write(self, folder: Path) -> Path:
+        """Write the picture into ``folder``; returns its path."""
+        path = folder / CONTACT_SHEET
+        write_atomically(path, png_bytes(self.picture()))
+        return path

@@ -9,14 +9,13 @@ from synthfm3d import __version__
 from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.pipeline.features import Shares
-from synthfm3d.pipeline.gallery import CONTACT_SHEET, MOST_PICTURED, caption, tiles, write_contact_sheet
+from synthfm3d.pipeline.gallery import CONTACT_SHEET, MOST_PICTURED, ContactSheet
 from synthfm3d.pipeline.pages import filled
 from synthfm3d.pipeline.statistics import measure_volumes, read_real_targets
 from synthfm3d.pipeline.statistics_page import PAGE_NAME, write_statistics
 from synthfm3d.shards.reader import ShardFolder
 from synthfm3d.shards.sample import StoredVolume
 from synthfm3d.synthesis.scene import Scene
-from synthfm3d.volume import Array
 
 CARD_NAME = "README.md"
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -56,8 +55,7 @@ def inspect_shards(
     """
     stored = ShardFolder(folder)
     places = evenly_spread(len(stored), most)
-    rows: list[tuple[Array, Array]] = []
-    captions: list[str] = []
+    sheet = ContactSheet()
     pictured = set(evenly_spread(len(places), MOST_PICTURED))
 
     def volumes() -> Iterator[LabelledVolume]:
@@ -65,21 +63,16 @@ def inspect_shards(
             volume = stored[place]
             made = LabelledVolume(scene=scene_of(volume), image=volume.image, labels=volume.labels)
             if n in pictured:
-                rows.append(tiles(made))
-                captions.append(caption(made))
+                sheet.add(made)
             yield made
             advance()
 
     found = measure_volumes(folder.resolve().name, volumes())
-    seed = int(description["seed"])
-    page = write_statistics(output, [found], seed=seed)
-    picture = write_contact_sheet(output, rows, captions)
-    size = sum(path.stat().st_size for path in stored.paths)
     card = dataset_card(
         name=found.name,
         description=description,
         volumes=len(stored),
-        size=size,
+        size=sum(path.stat().st_size for path in stored.paths),
         measured=len(places),
         shares=found.shares,
         summaries=[
@@ -91,8 +84,8 @@ def inspect_shards(
     write_atomically(output / CARD_NAME, card.encode())
     return Inspection(
         card=output / CARD_NAME,
-        statistics=page,
-        picture=picture,
+        statistics=write_statistics(output, [found], seed=int(description["seed"])),
+        picture=sheet.write(output),
         volumes=len(stored),
         measured=len(places),
         shares=found.shares,
