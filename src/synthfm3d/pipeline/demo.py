@@ -5,7 +5,7 @@ scan, which ships inside nibabel, from one click.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,11 +56,7 @@ def run_demo(
     folder.mkdir(parents=True, exist_ok=True)
     report(f"Generating {volumes} synthetic volumes.")
     made, seconds = _timed_volumes(seed, volumes)
-    sheet = gallery.ContactSheet()
-    for volume in made:
-        gallery.write_volume(gallery.volume_folder(folder, volume.scene.index), volume)
-        sheet.add(volume)
-    sheet.write(folder)
+    sheet = _write_gallery(folder, made)
 
     report("Segmenting a real MR scan of a head from one click.")
     scan = read_example()
@@ -90,6 +86,15 @@ def run_demo(
         seconds_per_volume=seconds,
         seconds_to_segment=seconds_to_segment,
     )
+
+
+def _write_gallery(folder: Path, volumes: Sequence[LabelledVolume]) -> gallery.ContactSheet:
+    sheet = gallery.ContactSheet()
+    for volume in volumes:
+        gallery.write_volume(gallery.volume_folder(folder, volume.scene.index), volume)
+        sheet.add(volume)
+    sheet.write(folder)
+    return sheet
 
 
 def _timed_volumes(seed: int, volumes: int) -> tuple[list[LabelledVolume], float]:

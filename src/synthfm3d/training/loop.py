@@ -84,9 +84,8 @@ def train(
                 log.note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
             if config.validation.every_steps and state.step % config.validation.every_steps == 0:
                 if first:
-                    state.metrics = state.family.validate(state.average, accelerator.device)
+                    _validate(state, accelerator.device, folder)
                     log.note(**state.metrics)
-                    _keep_best(state, folder)
                 accelerator.wait_for_everyone()
             if first and state.step % config.checkpoint_steps == 0:
                 state.save(folder)
@@ -219,8 +218,9 @@ def _averaged(terms: dict[str, Tensor], accelerator: Accelerator) -> dict[str, f
     return {name: float(f"{value:.5g}") for name, value in zip(names, means.tolist(), strict=True)}
 
 
-def _keep_best(state: TrainingState, folder: Path) -> None:
-    """Write the moving average to ``best/`` if it was never better."""
+def _validate(state: TrainingState, device: torch.device, folder: Path) -> None:
+    """Score the moving average, and write it to ``best/`` if it was never better."""
+    state.metrics = state.family.validate(state.average, device)
     score = state.metrics["validation_dice"]
     if state.best is None or score > state.best:
         state.best = score
