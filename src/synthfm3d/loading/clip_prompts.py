@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from synthfm3d.loading.shares import check_shares
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.prompts.simulation import tight_box
 from synthfm3d.volume import Array
@@ -54,11 +55,9 @@ class ClipPromptSettings:
     click_from_truth: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in (
-            "mask", "box", "box_jitter", "mask_jitter", "negative", "second_slice", "click_from_truth",
-        ):  # fmt: skip
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        check_shares(
+            self, "mask", "box", "box_jitter", "mask_jitter", "negative", "second_slice", "click_from_truth"
+        )
         if self.mask + self.box > 1:
             raise ValueError(f"mask and box must be shares of at most 1 together, got {self}.")
         if not 0 <= self.corrected_slices[0] <= self.corrected_slices[1] or self.correction_clicks < 0:

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.augmentation import AugmentationSettings, augmented
 from synthfm3d.loading.clip_prompts import ClipPromptSettings, draw_mask, draw_points
+from synthfm3d.loading.shares import check_shares
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import key, stream
@@ -86,9 +87,7 @@ class ClipSettings:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
         if self.volumes < 0:
             raise ValueError(f"volumes must be 0 or more, got {self.volumes}.")
-        for name in ("reverse", "ends", "whole_structure"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        check_shares(self, "reverse", "ends", "whole_structure")
         if self.length == 1 and self.prompts.mask > 0:
             raise ValueError(
                 "length 1 leaves clips prompted by a mask nothing to learn: set length to 2 or more, or "
