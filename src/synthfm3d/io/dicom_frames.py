@@ -28,6 +28,8 @@ _WITHOUT_VOXELS = (
 )
 _NOT_A_SCAN = ("Segmentation Storage", "Parametric Map", "RT Dose")
 _DAMAGED = "a DICOM file is damaged in its header: export the series again."
+_CROOKED = 1e-2
+"""How far the length of a direction may be from 1, and the cosine between two from 0."""
 _MOMENTS = (
     "TemporalPositionIdentifier",
     "TriggerTime",
@@ -225,7 +227,7 @@ def _finite(values: Sequence[object], count: int) -> Array:
 def _directions(values: Sequence[object]) -> Array:
     directions = _finite(values, 6).reshape(2, 3)
     lengths = np.sqrt((directions**2).sum(axis=1))
-    if np.abs(lengths - 1).max() > 1e-2 or abs(directions[0] @ directions[1]) > 1e-2:
+    if np.abs(lengths - 1).max() > _CROOKED or abs(directions[0] @ directions[1]) > _CROOKED:
         raise ValueError("directions are not at right angles")
     return np.asarray(directions / lengths[:, None])
 
