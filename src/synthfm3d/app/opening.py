@@ -16,6 +16,7 @@ from synthfm3d.segmentation.session import MOST_STEPS, Session
 from synthfm3d.volume import Volume
 
 _FEWEST_STEPS = 8
+"""Steps that can be undone, however large the scan is."""
 
 
 def open_file(

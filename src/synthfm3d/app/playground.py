@@ -15,6 +15,7 @@ SHAPE = (96, 96, 96)
 ANISOTROPY = (1.0, 1.5)
 """96 slices of the thickest kind would be a tower in which nothing can be seen."""
 STRONGEST = 2.0
+"""Upper end of the sliders: twice as strong as the preset."""
 Settings = TypeVar("Settings")
 
 _HIGHEST: dict[Axis, dict[str, float]] = {

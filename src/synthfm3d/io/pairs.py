@@ -12,7 +12,9 @@ from synthfm3d.volume import Volume
 
 _HOLDS_GAS = ("lung", "trachea", "colon", "bowel", "duodenum", "stomach", "esophagus", "oesophagus", "airway")
 _GAS_HU = -300.0
+"""No tissue but lung is darker."""
 _MOST_GAS = 0.5
+"""A structure that is gas for a larger share is doubted: the label map may lie elsewhere."""
 
 
 def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str] | None = None) -> Volume:

@@ -19,6 +19,7 @@ from synthfm3d.volume import Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
 _START = 4096
+"""Bytes at the start of a file in which every format has said what it is."""
 _FIRST_GROUPS = (b"\x08\x00", b"\x02\x00")
 """Groups 8 and 2 in little endian, one of which the first element of a DICOM file belongs to."""
 

@@ -23,6 +23,7 @@ GREY_RANGES = {1: (55, 70), 2: (110, 135), 3: (175, 200), 4: (240, 255)}
 LIVER_HU = (50.0, 200.0)
 """Portal venous phase: a label map that is put the right way round lies in it, a reversed one less so."""
 _CLEARLY = 0.05
+"""Least difference between the two shares that tells which way round is right."""
 _IMAGES_OF_SEQUENCE = {
     "T1DUAL": {"InPhase": "DICOM_anon/InPhase", "OutPhase": "DICOM_anon/OutPhase"},
     "T2SPIR": {"": "DICOM_anon"},
