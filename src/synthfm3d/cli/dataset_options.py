@@ -43,10 +43,13 @@ def dataset_cases(
 
 
 def name_and_path(
-    word: str, option: str = "--dataset", example: str = "camus=/data/CAMUS_public"
+    word: str,
+    option: str = "--dataset",
+    form: str = "NAME=PATH",
+    example: str = "camus=/data/CAMUS_public",
 ) -> tuple[str, str]:
-    """The two halves of ``NAME=PATH``; InputError for another form."""
+    """The two halves of an option's ``NAME=PATH``; InputError, which tells the form, for another."""
     name, equals, path = word.partition("=")
     if not equals or not name or not path:
-        raise InputError(f"{option} {word}: write it as NAME=PATH, for example {example}.")
+        raise InputError(f"{option} {word}: write it as {form}, for example {example}.")
     return name, path

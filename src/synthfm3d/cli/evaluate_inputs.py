@@ -98,7 +98,7 @@ def chosen_methods(
 
     folders = []
     for word in predictions:
-        name, folder = name_and_path(word, "--predictions", "nnInteractive=masks")
+        name, folder = name_and_path(word, "--predictions", "NAME=FOLDER", "nnInteractive=masks")
         folders.append(FolderOfMasks(name, Path(folder)))
     methods: list[Scored] = [model_method(name, device) for name in dict.fromkeys(models)]
     methods += folders
