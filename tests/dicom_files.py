@@ -1,10 +1,14 @@
 """A sound CT series, slice by slice, that a test can spoil."""
 
+import warnings
+
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from synthfm3d.io.read import ReadOptions, read
 from synthfm3d.randomness import stream
+from synthfm3d.volume import Volume
 
 ROWS, COLUMNS, SLICES = 36, 48, 10
 STEP_MM, BETWEEN_ROWS, BETWEEN_COLUMNS = 5.0, 0.8, 0.7
@@ -49,3 +53,10 @@ def set_pixels(dataset: Dataset, values: np.ndarray) -> None:
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
     dataset.PixelRepresentation = int(values.dtype.kind == "i")
     dataset.PixelData = values.tobytes()
+
+
+def quiet_read(path, **options) -> Volume:
+    """A scan, read; its doubts stay with it and are not warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(path, ReadOptions(**options))

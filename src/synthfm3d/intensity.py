@@ -17,7 +17,9 @@ CT_WINDOWS_HU = ((-160.0, 240.0), (-1350.0, 150.0), (-500.0, 1300.0))
 """Lower and upper bound of level/width 40/400, -600/1500 and 400/1800 Hounsfield units."""
 PERCENTILES = (0.5, 99.5)
 _CT_HAS_VALUES_BELOW = -500.0
+"""Hounsfield units: air has -1000. Magnitudes, as of MR and ultrasound, are not negative."""
 _PERCENTILE_SAMPLES = 1_000_000
+"""Voxels that percentiles are taken of: sorting all of a large scan would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)

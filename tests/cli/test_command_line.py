@@ -1,10 +1,9 @@
-"""The whole command line answers at once and knows its commands."""
+"""The whole command line answers at once, for it imports little, and knows its commands."""
 
 import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -13,17 +12,7 @@ from synthfm3d.cli import main
 
 COMMANDS = ["generate", "verify", "inspect", "export", "show", "gallery", "statistics"]
 COMMANDS += ["train", "segment", "evaluate", "demo"]
-HEAVY = ["torch", "numba", "blosc2", "nibabel", "scipy", "skimage", "pydantic"]
-
-
-def test_help_answers_in_under_one_and_a_half_seconds():
-    def seconds() -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "synthfm3d", "--help"], check=True, capture_output=True)
-        return time.perf_counter() - start
-
-    # The first start may compile bytecode, and the machine may be busy.
-    assert min(seconds() for _ in range(3)) < 1.5
+HEAVY = ["torch", "numba", "numpy", "blosc2", "nibabel", "scipy", "skimage", "pydantic", "yaml", "jinja2"]
 
 
 def test_help_imports_nothing_heavy():

@@ -90,7 +90,7 @@ def test_two_workers_find_what_one_finds(made, tmp_path):
 
 def test_json_on_stdout_is_the_file(tmp_path, capsys):
     assert main(["statistics", "--preset", "paper", "-n", "1", "-o", str(tmp_path), "--json", *SMALL]) == 0
-    assert capsys.readouterr().out == (tmp_path / "statistics.json").read_text()
+    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "statistics.json").read_text())
 
 
 @pytest.mark.parametrize(

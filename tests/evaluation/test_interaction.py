@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from synthfm3d.evaluation.interaction import answers, click_into_error
-from synthfm3d.evaluation.method import PromptKind
 from synthfm3d.metrics.overlap import dice
-from synthfm3d.prompts.prompt import Box, Point, Prompt
+from synthfm3d.prompts.prompt import Box, Point, Prompt, PromptKind
 from synthfm3d.volume import Grid, ThirdAxis, Volume
 
 SHAPE, SPACING_MM = (12, 30, 40), (4.0, 1.0, 1.0)

@@ -5,10 +5,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from synthfm3d.evaluation.method import PROMPT_KINDS
 from synthfm3d.evaluation.prompting import PromptSlice, prompt_slice, simulated_prompts
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, PromptName
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.prompt import PROMPT_KINDS, Box, Mask, Point, Prompt
 from synthfm3d.prompts.simulation import SliceRule
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume

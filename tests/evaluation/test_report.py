@@ -14,7 +14,6 @@ import pytest
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import Case, PendingCase
-from synthfm3d.evaluation.method import PROMPT_KINDS, PromptKind
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import (
     Report,
@@ -30,7 +29,7 @@ from synthfm3d.evaluation.report.contents import STATISTICS
 from synthfm3d.evaluation.report.selection import chosen_pictures
 from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.score import Round, Score
-from synthfm3d.prompts.prompt import Prompt
+from synthfm3d.prompts.prompt import PROMPT_KINDS, Prompt, PromptKind
 from synthfm3d.volume import Volume
 
 

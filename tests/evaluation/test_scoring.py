@@ -11,11 +11,11 @@ import pytest
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import Case, Target, make_case
-from synthfm3d.evaluation.method import PROMPT_KINDS, Method, PromptKind
+from synthfm3d.evaluation.method import Method
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Direction, Protocol
 from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.scoring import evaluate_case
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.prompt import PROMPT_KINDS, Box, Mask, Point, Prompt, PromptKind
 from synthfm3d.volume import Array, Volume
 
 

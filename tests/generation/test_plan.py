@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
-from synthfm3d.generation.plan import DATASET_FILE, Plan, found_dataset, read_dataset, settings_sha256
+from synthfm3d.generation.plan import DATASET_FILE, Plan, establish_dataset, read_dataset, settings_sha256
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 SETTINGS = SynthesisSettings(shape=(12, 48, 48))
@@ -43,15 +43,15 @@ def test_other_settings_have_another_hash_and_the_same_ones_the_same():
 
 def test_a_dataset_may_grow_but_not_change_or_shrink(tmp_path):
     plan = Plan(settings=SETTINGS, count=10, volumes_per_shard=4)
-    found_dataset(tmp_path, plan)
-    found_dataset(tmp_path, plan)
-    found_dataset(tmp_path, replace(plan, count=20))
+    establish_dataset(tmp_path, plan)
+    establish_dataset(tmp_path, plan)
+    establish_dataset(tmp_path, replace(plan, count=20))
     assert read_dataset(tmp_path)["count"] == 20
     with pytest.raises(InputError, match="holds 20 volumes"):
-        found_dataset(tmp_path, plan)
+        establish_dataset(tmp_path, plan)
     for other in (replace(plan, seed=1), replace(plan, first=4), replace(plan, volumes_per_shard=5)):
         with pytest.raises(InputError, match="other"):
-            found_dataset(tmp_path, replace(other, count=20))
+            establish_dataset(tmp_path, replace(other, count=20))
     assert [path.name for path in tmp_path.iterdir()] == [DATASET_FILE]
 
 

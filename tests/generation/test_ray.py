@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from synthfm3d.errors import InputError
-from synthfm3d.generation.plan import Plan, ShardTask, found_dataset
+from synthfm3d.generation.plan import Plan, ShardTask, establish_dataset
 from synthfm3d.generation.pool import LocalPool
 from synthfm3d.generation.ray import RayCluster
 from synthfm3d.synthesis.settings import SynthesisSettings
@@ -65,13 +65,13 @@ def wait_until(condition, seconds=120):
 def undisturbed(tmp_path_factory):
     """Digests of the dataset as processes of this machine make it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    found_dataset(folder, PLAN)
+    establish_dataset(folder, PLAN)
     LocalPool(1).run(tasks(folder), lambda _: None)
     return digests(folder)
 
 
 def test_killed_workers_cost_no_bytes(tmp_path, undisturbed):
-    found_dataset(tmp_path, PLAN)
+    establish_dataset(tmp_path, PLAN)
     killed, reports = [], []
 
     def kill():

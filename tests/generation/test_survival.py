@@ -13,7 +13,7 @@ from hashlib import sha256
 
 import pytest
 
-from synthfm3d.generation.plan import Plan, ShardTask, found_dataset
+from synthfm3d.generation.plan import Plan, ShardTask, establish_dataset
 from synthfm3d.generation.pool import LocalPool
 from synthfm3d.generation.work import MOST_DEATHS, make_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
@@ -74,7 +74,7 @@ def test_two_workers_make_the_bytes_of_one(tmp_path, undisturbed):
 
 
 def test_killed_workers_cost_their_shard_and_no_bytes(tmp_path, undisturbed):
-    found_dataset(tmp_path, PLAN)
+    establish_dataset(tmp_path, PLAN)
     killed, lost = [], []
 
     def kill_two(now):
@@ -149,7 +149,7 @@ def test_all_killed_at_once_leave_only_hidden_remains_that_the_next_run_removes(
 
 
 def test_only_what_is_harmed_missing_or_of_another_plan_is_made_again(tmp_path, undisturbed):
-    found_dataset(tmp_path, PLAN)
+    establish_dataset(tmp_path, PLAN)
     for task in tasks(tmp_path):
         make_shard(task, lambda *_: None)
     assert digests(tmp_path) == undisturbed

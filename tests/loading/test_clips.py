@@ -8,14 +8,14 @@ import torch
 
 from synthfm3d.loading.augmentation import AugmentationSettings
 from synthfm3d.loading.clip_prompts import (
-    KINDS,
     NO_POINT,
     ClipPromptSettings,
-    correction_click,
     draw_mask,
     draw_points,
+    random_error_click,
 )
 from synthfm3d.loading.clips import ClipDataset, ClipSettings, _visible, make_clip
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import stream
 from synthfm3d.rendering.cpu import render
 from synthfm3d.synthesis.sampler import draw_scene
@@ -44,7 +44,7 @@ def test_shapes_are_those_that_the_docstring_tells():
         assert sample["clip_of"].shape == (objects,)
         assert set(sample["clip_of"].tolist()) == {0, 1}
         assert sample["points"].shape == (objects, prompted, 3, 2)
-        outlined = KINDS[int(sample["kind"])] == "mask"
+        outlined = PROMPT_KINDS[int(sample["kind"])] == "mask"
         assert sample["masks"].shape == (objects, prompted, *((SIZE, SIZE) if outlined else (0, 0)))
         assert not (outlined and len(sample["corrected"]))
 
@@ -155,14 +155,14 @@ def test_a_correction_clicks_into_the_error_and_says_what_is_true_there(section)
     settings = ClipPromptSettings(click_from_truth=0.0)
     answer = np.roll(section, 4, axis=1)
     for _ in range(50):
-        (x, y), label = correction_click(answer, section, settings, draw)
+        (x, y), label = random_error_click(answer, section, settings, draw)
         assert answer[int(y), int(x)] != section[int(y), int(x)]
         assert label == section[int(y), int(x)]
-    (x, y), label = correction_click(section, section, settings, draw)
+    (x, y), label = random_error_click(section, section, settings, draw)
     assert label == 0
     assert not section[int(y), int(x)]
     everything = np.ones_like(section)
-    assert correction_click(everything, everything, settings, draw)[1] == 1
+    assert random_error_click(everything, everything, settings, draw)[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,7 @@ def test_a_correction_clicks_into_the_error_and_says_what_is_true_there(section)
     [
         ({"strides": ()}, "strides"),
         ({"length": 0}, "length"),
+        ({"length": 1}, "nothing to learn: set length"),
         ({"ends": 2.0}, "ends"),
         ({"depth": (9, 3)}, "depth"),
         ({"pixel_mm": (2.0, 1.0)}, "pixel_mm"),

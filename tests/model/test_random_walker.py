@@ -92,7 +92,7 @@ def test_odd_prompts_give_finite_logits(scene, prompts, constant):
 
 @pytest.mark.parametrize("axis", [1, 2])
 @pytest.mark.parametrize("kind", ["click", "box", "mask"])
-def test_mirrored_prompts_give_mirroredseeds_of(scene, axis, kind):
+def test_mirrored_prompts_give_mirrored_seeds(scene, axis, kind):
     def mirrored(position):
         position = np.array(position, float)
         position[..., axis] = SHAPE[axis] - 1 - position[..., axis]

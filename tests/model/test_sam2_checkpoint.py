@@ -252,8 +252,8 @@ def _metas_answers(meta, slices, prompt, way):
         yield index, answer["pred_masks"]
 
 
-def _meta_tiny(source, size):
-    """Meta's hiera-tiny with random weights, built as its configuration builds it."""
+def _stub_what_meta_imports():
+    """Modules that Meta's code imports for its command line and its files, neither of which is used here."""
     for name, content in {
         "hydra": {"initialize_config_module": lambda *a, **k: None},
         "hydra.core": {},
@@ -267,6 +267,11 @@ def _meta_tiny(source, size):
         module = types.ModuleType(name)
         module.__dict__.update(content)
         sys.modules[name] = module
+
+
+def _meta_tiny(source, size):
+    """Meta's hiera-tiny with random weights, built as its configuration builds it."""
+    _stub_what_meta_imports()
     sys.path.insert(0, source)
     from sam2.modeling.backbones.hieradet import Hiera
     from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import Sam2VideoInferenceSession
 
-from synthfm3d.model.sam2_propagation import SliceStack, propagate, propagate_objects
+from synthfm3d.model.sam2_propagation import SliceStack, propagate
 
 PROMPTED = 4
 KINDS = ["click", "box", "mask", "clicks"]
@@ -83,18 +83,6 @@ def test_objects_in_a_batch_are_what_they_are_alone(sam2, slices, said):
     for number, prompt in enumerate(said.values()):
         for index, answer in ours(sam2, slices, {PROMPTED: prompt}).items():
             torch.testing.assert_close(together[index].best[number], answer.best[0], atol=1e-5, rtol=0)
-
-
-def test_objects_prompted_on_slices_of_their_own_are_what_they_are_alone(sam2, slices, said):
-    stack = SliceStack(len(slices), lambda index: slices[index])
-    objects = [{2: said["click"]}, {6: said["box"]}, {2: said["box"]}]
-    found = {}
-    for index, members, answer in propagate_objects(sam2, stack, objects):
-        for place, number in enumerate(members):
-            found[number, index] = answer.best[place]
-    for number, prompted in enumerate(objects):
-        for index, answer in ours(sam2, slices, prompted).items():
-            torch.testing.assert_close(found[number, index], answer.best[0], atol=1e-5, rtol=0)
 
 
 def test_a_stack_turned_upside_down_gives_the_same_masks_upside_down(sam2, slices, said):

@@ -1,6 +1,7 @@
 """What an MR scanner adds has the statistics that theory gives it."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,19 @@ def _edge_slice(height=64, width=64):
     return edge
 
 
+def _disc_slice(phantom, structures, centre_mm, radius_mm, **artefact):
+    """A disc of signal 0.8 without noise, as the scanner with an artefact shows it; in units of signal."""
+    disc = Stack(
+        centre_mm=centre_mm, semi_axes_mm=(radius_mm, radius_mm), direction=(1.0, 0.0),
+        scale=((-1e4, 1.0), (1e4, 1.0)),
+    )  # fmt: skip
+    scene = phantom(
+        (structures.organ(disc), (0.8,)), modality="mr", shape=(2, 64, 64),
+        acquisition=MrAcquisition(noise=0.0, bias=0.0, **artefact),
+    )  # fmt: skip
+    return render(scene)[0][0] / MR_UNIT
+
+
 @pytest.mark.parametrize("kept", [0.5, 0.75])
 def test_truncated_k_space_overshoots_an_edge_by_nine_percent(kept):
     """Gibbs: the integral of sinc overshoots a unit step by 0.0895, whatever the bandwidth."""
@@ -29,16 +43,7 @@ def test_truncated_k_space_overshoots_an_edge_by_nine_percent(kept):
 
 def test_ghosts_are_copies_that_a_comb_in_k_space_makes(phantom, structures):
     """Scaling every fourth line of k-space by 1 + a: the same in the Fourier domain."""
-    far = ((-1e4, 1.0), (1e4, 1.0))
-    disc = Stack(centre_mm=(20.0, 32.0), semi_axes_mm=(8.0, 8.0), direction=(1.0, 0.0), scale=far)
-
-    def slice_of(**artefact):
-        scene = phantom(
-            (structures.organ(disc), (0.8,)), modality="mr", shape=(2, 64, 64),
-            acquisition=MrAcquisition(noise=0.0, bias=0.0, **artefact),
-        )  # fmt: skip
-        return render(scene)[0][0] / MR_UNIT
-
+    slice_of = partial(_disc_slice, phantom, structures, (20.0, 32.0), 8.0)
     lines = np.fft.fft(slice_of(), axis=0)
     lines[::4] *= 1.2
     expected = np.abs(np.fft.ifft(lines, axis=0))
@@ -46,16 +51,7 @@ def test_ghosts_are_copies_that_a_comb_in_k_space_makes(phantom, structures):
 
 
 def test_motion_leaves_the_slice_between_its_two_poses(phantom, structures):
-    far = ((-1e4, 1.0), (1e4, 1.0))
-    disc = Stack(centre_mm=(32.0, 32.0), semi_axes_mm=(10.0, 10.0), direction=(1.0, 0.0), scale=far)
-
-    def slice_of(**artefact):
-        scene = phantom(
-            (structures.organ(disc), (0.8,)), modality="mr", shape=(2, 64, 64),
-            acquisition=MrAcquisition(noise=0.0, bias=0.0, **artefact),
-        )  # fmt: skip
-        return render(scene)[0][0] / MR_UNIT
-
+    slice_of = partial(_disc_slice, phantom, structures, (32.0, 32.0), 10.0)
     still, moved = slice_of(), slice_of(motion_pixels=(3, 0), motion_share=0.4)
     lines = np.fft.fft(still, axis=0)
     late = np.abs(np.fft.fftfreq(64)) < 0.5 * 0.4

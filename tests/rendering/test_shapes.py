@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synthfm3d.rendering.columns import C0, CENTRE_X, CENTRE_Y, M0, RATE, V_X, V_Y
 from synthfm3d.rendering.cpu import render
-from synthfm3d.rendering.tables import C0, CENTRE_X, CENTRE_Y, M0, RATE, V_X, V_Y, tables_of
+from synthfm3d.rendering.tables import tables_of
 from synthfm3d.synthesis.anatomy.mirror import mirrored
 from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Star, Superquadric, Tube
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from synthfm3d.rendering import cpu
-from synthfm3d.rendering.tables import KIND, REACH_MM, X_HIGH, X_LOW, Y_HIGH, Y_LOW, tables_of
+from synthfm3d.rendering.columns import KIND, REACH_MM, X_HIGH, X_LOW, Y_HIGH, Y_LOW
+from synthfm3d.rendering.tables import tables_of
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 

@@ -61,6 +61,14 @@ def test_activations_that_are_computed_again_give_the_same_gradient(network, pro
         torch.testing.assert_close(gradients[1][name], gradient, atol=1e-5, rtol=1e-3)
 
 
+def test_a_mask_on_a_clip_of_two_slices_leaves_one_to_learn_from(network):
+    settings = replace(CLIPS, length=2, prompts=ClipPromptSettings(mask=1.0, box=0.0, second_slice=1.0))
+    for number in range(3):
+        sample = ClipDataset(0, 1, SIZE, settings)[number]
+        answers = ClipTracker(network, settings.prompts).train()(sample)
+        clip_loss(network, answers, sample["targets"], Sam2LossSettings())["total"].backward()
+
+
 def test_corrected_slices_are_answered_once_for_each_click_and_only_in_training(network):
     sample = _sample(mask=0.0, box=1.0, correction_clicks=3, corrected_slices=(2, 2))
     tracker = ClipTracker(network, ClipPromptSettings(correction_clicks=3))

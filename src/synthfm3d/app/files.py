@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from synthfm3d.errors import InputError
 
 MOST_ENTRIES = 2000
+"""Entries of a folder that a visitor is shown: a page with more is slow to draw and to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """From a file, an upload or a synthetic volume to an open scan."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from synthfm3d.app.settings import Limits
@@ -15,6 +16,7 @@ from synthfm3d.segmentation.session import MOST_STEPS, Session
 from synthfm3d.volume import Volume
 
 _FEWEST_STEPS = 8
+"""Steps that can be undone, however large the scan is."""
 
 
 def open_file(
@@ -39,14 +41,7 @@ def open_file(
         is_dicom = format_of(path) == "dicom"
     except InputError as error:
         raise InputError(str(error).replace(str(path), name)) from error
-    doubts = tuple(doubt.replace(str(path), name) for doubt in scan.doubts)
-    scan = Volume(
-        voxels=scan.voxels,
-        affine=scan.affine,
-        modality=scan.modality,
-        third_axis=scan.third_axis,
-        doubts=doubts,
-    )
+    scan = replace(scan, doubts=tuple(doubt.replace(str(path), name) for doubt in scan.doubts))
     origin = Origin(path=path, series=options.series, frame=options.frame) if is_dicom else None
     return OpenScan(
         id=new_id(),

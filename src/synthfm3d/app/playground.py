@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import Field
 
 from synthfm3d.app.messages import Message, ScanDetails
-from synthfm3d.synthesis.presets import PRESETS
+from synthfm3d.synthesis.presets import PRESETS, Axis
 from synthfm3d.synthesis.settings import MOST_ORGANS, SynthesisSettings
 
 SHAPE = (96, 96, 96)
 ANISOTROPY = (1.0, 1.5)
 """96 slices of the thickest kind would be a tower in which nothing can be seen."""
 STRONGEST = 2.0
-Axis = Literal["anatomy", "contrast", "boundary", "noise"]
+"""Upper end of the sliders: twice as strong as the preset."""
 Settings = TypeVar("Settings")
 
 _HIGHEST: dict[Axis, dict[str, float]] = {

@@ -25,6 +25,7 @@ from synthfm3d.segmentation.predictor import Segmenter
 
 PAGE = Path(__file__).parent / "page"
 _SWEEP_SECONDS = 30.0
+"""How often scans that nobody uses are looked for."""
 
 
 def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:

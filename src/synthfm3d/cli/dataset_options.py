@@ -1,4 +1,4 @@
-"""``--dataset NAME=PATH`` of ``synthfm3d evaluate``: words become cases."""
+"""``--dataset NAME=PATH`` and other pairs on the command line: words become cases."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,11 +33,7 @@ def dataset_cases(
     cases: list[PendingCase] = []
     seen: set[str] = set()
     for word in words:
-        name, equals, path = word.partition("=")
-        if not equals or not path:
-            raise InputError(
-                f"--dataset {word}: write it as NAME=PATH, for example camus=/data/CAMUS_public."
-            )
+        name, path = name_and_path(word)
         if name in seen:
             raise InputError(f"--dataset {name}: is given twice: its cases would share their names.")
         seen.add(name)
@@ -46,9 +42,14 @@ def dataset_cases(
     return cases
 
 
-def name_and_path(word: str) -> tuple[str, str]:
-    """The two halves of ``NAME=PATH``; InputError for another form."""
+def name_and_path(
+    word: str,
+    option: str = "--dataset",
+    form: str = "NAME=PATH",
+    example: str = "camus=/data/CAMUS_public",
+) -> tuple[str, str]:
+    """The two halves of an option's ``NAME=PATH``; InputError, which tells the form, for another."""
     name, equals, path = word.partition("=")
     if not equals or not name or not path:
-        raise InputError(f"--dataset {word}: write it as NAME=PATH, for example camus=/data/CAMUS_public.")
+        raise InputError(f"{option} {word}: write it as {form}, for example {example}.")
     return name, path

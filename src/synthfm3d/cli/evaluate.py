@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, say
-from synthfm3d.cli.dataset_options import dataset_cases
-from synthfm3d.cli.evaluate_inputs import Cases, OneScan, chosen_methods, one_scan, sample_scans
+from synthfm3d.cli.evaluate_inputs import CaseOptions, chosen_methods
 from synthfm3d.cli.evaluate_run import CASES_NAME, check_names, export, masks_of, run_with_progress
 from synthfm3d.cli.evaluate_tables import print_tables, tell_what_went_wrong
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.evaluation.protocol import Protocol
+    from synthfm3d.evaluation.report import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -126,50 +126,29 @@ def evaluate(
     import warnings
 
     from synthfm3d.evaluation.processes import Plan
-    from synthfm3d.evaluation.report import PAGE_NAME, check_report_folder, report_data, write_report
+    from synthfm3d.evaluation.report import PAGE_NAME, check_report_folder, write_report
 
     # All that can be wrong with the input is found before a model is loaded.
     protocol = _protocol(
         _words(prompt), prompt_seeds, prompt_slice=prompt_slice, direction=direction, rounds=rounds, seed=seed
     )
     check_report_folder(output)
-    scan = (image, labels, names, structure, modality, label_source, frame)
+    options = CaseOptions(
+        image=image,
+        labels=labels,
+        names=names,
+        samples=samples,
+        datasets=tuple(dataset or ()),
+        split=split,
+        limit=limit,
+        structures=tuple(_words(structure)),
+        modality=modality,
+        label_source=label_source,
+        frame=frame,
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if not dataset and (split is not None or limit is not None):
-            raise InputError("--split and --cases are for --dataset: leave them out, or name a dataset.")
-        cases: Cases
-        if dataset:
-            if any(option is not None for option in (image, labels, names, samples, frame)):
-                raise InputError("--dataset brings its scans and labels: leave out the options for others.")
-            cases = partial(
-                dataset_cases,
-                tuple(dataset),
-                split=split,
-                limit=limit,
-                structures=tuple(_words(structure)),
-                modality=modality,
-                label_source=label_source,
-            )
-        elif samples is not None:
-            if any(option is not None for option in scan):
-                raise InputError(
-                    "--samples brings its scans and targets: leave out the options for one scan."
-                )
-            cases = sample_scans(samples)
-        elif image is not None and labels is not None:
-            one = OneScan(
-                image=image,
-                labels=labels,
-                names=names,
-                structures=tuple(_words(structure)),
-                modality=modality,
-                label_source=label_source,
-                frame=frame,
-            )
-            cases = partial(one_scan, one)
-        else:
-            raise InputError("nothing to score: give --image and --labels, or --samples, or --dataset.")
+        cases = options.cases()
         if export_prompts is not None:
             export(export_prompts, cases, protocol, quiet=quiet, as_json=as_json)
             return
@@ -192,16 +171,24 @@ def evaluate(
             return
         report = run_with_progress(plan, quiet=quiet)
     write_report(output, report)
+    doubts = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    _tell(report, output / PAGE_NAME, doubts, quiet=quiet, as_json=as_json)
+    if all(score.error is not None for score in report.scores):
+        raise typer.Exit(1)
+
+
+def _tell(report: "Report", page: Path, doubts: Sequence[str], *, quiet: bool, as_json: bool) -> None:
+    """Results on stdout; what was doubted, what went wrong and where the page is on stderr."""
+    from synthfm3d.evaluation.report import report_data
+
     if as_json:
         print_json(report_data(report))
     else:
         print_tables(report)
-    for doubt in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
+    for doubt in dict.fromkeys(doubts):
         say(f"Warning: {doubt}", quiet=quiet)
     tell_what_went_wrong(report)
-    say(f"Report: {output / PAGE_NAME}", quiet=quiet)
-    if all(score.error is not None for score in report.scores):
-        raise typer.Exit(1)
+    say(f"Report: {page}", quiet=quiet)
 
 
 def _protocol(prompts: Sequence[str], prompt_seeds: int | None, **choices: Any) -> "Protocol":

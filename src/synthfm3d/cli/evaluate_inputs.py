@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synthfm3d.cli.dataset_options import dataset_cases, name_and_path
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.evaluation.cases import LabelSource, PendingCase
+    from synthfm3d.evaluation.cases import LabelSource, PendingCase, Split
     from synthfm3d.evaluation.method import Scored
     from synthfm3d.volume import Modality
 
@@ -20,41 +21,68 @@ Cases = Callable[[], "Sequence[PendingCase]"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneScan:
-    """A scan and its label map, as files."""
+class CaseOptions:
+    """Options of the command line that say what is scored, as given there."""
 
-    image: Path
-    labels: Path
-    names: Path | None
-    structures: tuple[str, ...]
-    modality: "Modality | None"
-    label_source: "LabelSource | None"
-    frame: int | None
+    image: Path | None = None
+    labels: Path | None = None
+    names: Path | None = None
+    samples: Path | None = None
+    datasets: tuple[str, ...] = ()
+    split: "Split | None" = None
+    limit: int | None = None
+    structures: tuple[str, ...] = ()
+    modality: "Modality | None" = None
+    label_source: "LabelSource | None" = None
+    frame: int | None = None
+
+    def cases(self) -> Cases:
+        """What they name; InputError if that is nothing, or one option does not go with another."""
+        if not self.datasets and (self.split is not None or self.limit is not None):
+            raise InputError("--split and --cases are for --dataset: leave them out, or name a dataset.")
+        if self.datasets:
+            of_others = (self.image, self.labels, self.names, self.samples, self.frame)
+            if any(option is not None for option in of_others):
+                raise InputError("--dataset brings its scans and labels: leave out the options for others.")
+            return partial(
+                dataset_cases,
+                self.datasets,
+                split=self.split,
+                limit=self.limit,
+                structures=self.structures,
+                modality=self.modality,
+                label_source=self.label_source,
+            )
+        if self.samples is not None:
+            of_one = (self.image, self.labels, self.names, self.modality, self.label_source, self.frame)
+            if self.structures or any(option is not None for option in of_one):
+                raise InputError(
+                    "--samples brings its scans and targets: leave out the options for one scan."
+                )
+            from synthfm3d.evaluation.samples import sample_cases
+
+            return partial(sample_cases, self.samples)
+        if self.image is None or self.labels is None:
+            raise InputError("nothing to score: give --image and --labels, or --samples, or --dataset.")
+        return partial(_one_scan, self.image, self.labels, self)
 
 
-def one_scan(scan: OneScan) -> "Sequence[PendingCase]":
+def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Sequence[PendingCase]":
     """The case of one scan, read; raises InputError if a file or a structure is wrong."""
     from synthfm3d.evaluation.cases import PendingCase, choose_targets, make_case
     from synthfm3d.io.nifti import read_label_names
     from synthfm3d.io.pairs import labels_on
     from synthfm3d.io.read import ReadOptions, read, read_labels
 
-    image = read(scan.image, ReadOptions(frame=scan.frame, modality=scan.modality))
-    known = {} if scan.names is None else read_label_names(scan.names)
-    where = str(scan.labels)
-    label_map = labels_on(image, read_labels(scan.labels), where, known)
+    image = read(image_path, ReadOptions(frame=options.frame, modality=options.modality))
+    known = {} if options.names is None else read_label_names(options.names)
+    where = str(labels_path)
+    label_map = labels_on(image, read_labels(labels_path), where, known)
     targets = choose_targets(
-        label_map, known, scan.structures, label_source=scan.label_source or "unknown", where=where
+        label_map, known, options.structures, label_source=options.label_source or "unknown", where=where
     )
-    case = make_case(scan.image.name, image, label_map, targets)
+    case = make_case(image_path.name, image, label_map, targets)
     return [PendingCase(name=case.name, targets=case.targets, read=lambda: case)]
-
-
-def sample_scans(folder: Path) -> Cases:
-    """The six sample scans."""
-    from synthfm3d.evaluation.samples import sample_cases
-
-    return partial(sample_cases, folder)
 
 
 def chosen_methods(
@@ -70,9 +98,7 @@ def chosen_methods(
 
     folders = []
     for word in predictions:
-        name, equals, folder = word.partition("=")
-        if not name or not equals or not folder:
-            raise InputError(f"--predictions {word}: write it as NAME=FOLDER, as in nnInteractive=masks.")
+        name, folder = name_and_path(word, "--predictions", "NAME=FOLDER", "nnInteractive=masks")
         folders.append(FolderOfMasks(name, Path(folder)))
     methods: list[Scored] = [model_method(name, device) for name in dict.fromkeys(models)]
     methods += folders

@@ -36,7 +36,7 @@ def gallery(
     Writes PRESET.png for each, and index.html that shows them all.
     """
     from synthfm3d.cli.presets import chosen_presets
-    from synthfm3d.io.atomic import check_writable
+    from synthfm3d.files import check_writable
     from synthfm3d.pipeline.contact_sheets import PAGE_NAME, write_contact_sheets
 
     presets = chosen_presets(preset, overrides, shape)

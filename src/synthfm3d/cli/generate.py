@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from synthfm3d.cli.common import AsJson, DryRun, Quiet, Seed, examples, print_json, progress
+from synthfm3d.cli.presets import Overrides, Shape
+from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.volume import Array
+    from synthfm3d.synthesis.settings import SynthesisSettings
 
 MOST_AS_NIFTI = 100
 """More volumes than these go into shards, if nothing else is wished: folders of files get slow."""
@@ -40,24 +42,19 @@ def generate(
     seed: Seed = 0,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first volume.")] = 0,
     preset: Annotated[
-        str, typer.Option("--preset", help="default, ct, mr, us, cine-us (a beating heart), or paper.")
+        str, typer.Option("--preset", help="default, ct, mr, us, cine-us (a beating heart), free, or paper.")
     ] = "default",
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="YAML file of settings, laid over the preset.")
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, as in --set noise.mode=off."),
-    ] = None,
+    overrides: Overrides = None,
     print_settings: Annotated[
         bool, typer.Option("--print-settings", help="Print all settings as YAML and stop.")
     ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of settings and stop.")
     ] = False,
-    shape: Annotated[
-        str | None, typer.Option("--shape", metavar="Z,Y,X", help="Voxels of each volume.")
-    ] = None,
+    shape: Shape = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="NIfTI: slices rendered at a time.")] = 2,
     format_: Annotated[
         Literal["nifti", "shards"] | None,
@@ -105,10 +102,6 @@ def generate(
     """
     from synthfm3d.cli.presets import chosen_preset
     from synthfm3d.cli.settings import settings_schema, settings_yaml
-    from synthfm3d.errors import InputError
-    from synthfm3d.generate import generate as make
-    from synthfm3d.io.atomic import check_writable
-    from synthfm3d.pipeline import gallery
     from synthfm3d.synthesis.settings import SynthesisSettings
 
     if schema:
@@ -167,27 +160,35 @@ def generate(
     if any(given.values()):
         names = ", ".join(name for name, value in given.items() if value)
         raise InputError(f"{names}: is for shards: add --format shards.")
-    folders = [gallery.volume_folder(output, index) for index in range(first, first + count)]
     if dry_run:
         voxels = settings.shape[0] * settings.shape[1] * settings.shape[2]
         plan = {"volumes": count, "voxels_each": voxels, "bytes_uncompressed": 3 * voxels * count}
         print_json(plan) if as_json else typer.echo("  ".join(f"{k} {v}" for k, v in plan.items()))
         return
-    output.mkdir(parents=True, exist_ok=True)
-    check_writable(output / gallery.CONTACT_SHEET)
-
-    rows: list[tuple[Array, Array]] = []
-    captions: list[str] = []
-    with progress("Volumes", total=count, quiet=quiet) as advance:
-        for index, folder in enumerate(folders, start=first):
-            volume = make(seed, index, settings, threads=threads)
-            gallery.write_volume(folder, volume)
-            if len(rows) < gallery.MOST_PICTURED:
-                rows.append(gallery.tiles(volume))
-                captions.append(gallery.caption(volume))
-            advance()
-    sheet = gallery.write_contact_sheet(output, rows, captions)
+    indices = range(first, first + count)
+    folders, sheet = _write_folders(output, settings, indices, seed=seed, threads=threads, quiet=quiet)
     if as_json:
         print_json({"volumes": [str(folder) for folder in folders], "contact_sheet": str(sheet)})
     else:
         typer.echo(f"{count} volumes in {output}, pictures in {sheet}")
+
+
+def _write_folders(
+    output: Path, settings: "SynthesisSettings", indices: range, *, seed: int, threads: int, quiet: bool
+) -> tuple[list[Path], Path]:
+    """A folder for each volume, and one picture of the first of them; returns the folders and the picture."""
+    from synthfm3d.files import check_writable
+    from synthfm3d.generate import generate as make
+    from synthfm3d.pipeline import gallery
+
+    output.mkdir(parents=True, exist_ok=True)
+    check_writable(output / gallery.CONTACT_SHEET)
+    folders = [gallery.volume_folder(output, index) for index in indices]
+    sheet = gallery.ContactSheet()
+    with progress("Volumes", total=len(indices), quiet=quiet) as advance:
+        for index, folder in zip(indices, folders, strict=True):
+            volume = make(seed, index, settings, threads=threads)
+            gallery.write_volume(folder, volume)
+            sheet.add(volume)
+            advance()
+    return folders, sheet.write(output)

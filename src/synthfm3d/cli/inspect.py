@@ -35,8 +35,8 @@ def inspect(
     from dataclasses import asdict
 
     from synthfm3d.cli.stored import scene_of
+    from synthfm3d.files import check_writable
     from synthfm3d.generation.plan import read_dataset
-    from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline.inspection import CARD_NAME, inspect_shards
 
     description = read_dataset(folder)

@@ -11,6 +11,7 @@ from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.pipeline.reproduction_config import ReproductionConfig
+    from synthfm3d.pipeline.stages import Placed
 
 
 def register(app: typer.Typer) -> None:
@@ -58,15 +59,7 @@ def reproduce(
     if not 0 < scale <= 1:
         raise InputError(f"--scale {scale:g}: give a share above 0 and up to 1.")
     if dry_run:
-        stages = [
-            {
-                "stage": p.stage.name,
-                "folder": str(p.folder),
-                "done": p.facts is not None,
-                **_size(p.stage.settings),
-            }
-            for p in planned(config, output, scale=scale)
-        ]
+        stages = [_told(placed) for placed in planned(config, output, scale=scale)]
         if as_json:
             print_json(stages)
         else:
@@ -92,6 +85,15 @@ def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...
         name, path = name_and_path(word)
         datasets[name] = replace(datasets.get(name, DatasetChoice()), path=path)
     return replace(config, evaluation=replace(config.evaluation, datasets=datasets))
+
+
+def _told(placed: "Placed") -> dict[str, object]:
+    return {
+        "stage": placed.stage.name,
+        "folder": str(placed.folder),
+        "done": placed.facts is not None,
+        **_size(placed.stage.settings),
+    }
 
 
 def _size(settings: "object") -> dict[str, object]:

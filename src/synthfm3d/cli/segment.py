@@ -9,6 +9,8 @@ from synthfm3d.cli.common import AsJson, Device, Quiet, examples, print_json, pr
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
+    from synthfm3d.cli.prompt_options import PromptOptions
+    from synthfm3d.cli.segment_case import Case
     from synthfm3d.cli.segment_folder import Plan
 
 
@@ -169,9 +171,8 @@ def segment(
         _segment_folder(plan, quiet, as_json)
         return
 
-    from synthfm3d.cli.segment_case import Case, read_case, run_case, summary
+    from synthfm3d.cli.segment_case import Case
 
-    # All that can be wrong with the input is found before the model is loaded.
     case = Case(
         scan=scan,
         output=output,
@@ -182,13 +183,22 @@ def segment(
         probabilities=probabilities,
         keep_identity=keep_identity,
     )
+    _segment_scan(case, said, model, device, quiet=quiet, as_json=as_json)
+
+
+def _segment_scan(
+    case: "Case", said: "PromptOptions", model: str, device: str, *, quiet: bool, as_json: bool
+) -> None:
+    from synthfm3d.cli.segment_case import read_case, run_case, summary
+
+    # All that can be wrong with the input is found before the model is loaded.
     case.check_outputs()
     volume = read_case(case)
-    objects = said.objects(scan, volume)
+    objects = said.objects(case.scan, volume)
 
     from synthfm3d.evaluation.models import model_method  # torch: seconds
 
-    say(f"Segmenting {scan} with the model {model}.", quiet=quiet)
+    say(f"Segmenting {case.scan} with the model {model}.", quiet=quiet)
     report = run_case(case, volume, objects, model_method(model, device), model)
     for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)

@@ -17,7 +17,7 @@ from synthfm3d import __version__
 from synthfm3d.cli.prompt_files import PromptedObject
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod
-from synthfm3d.io.atomic import check_writable, write_atomically
+from synthfm3d.files import check_writable, write_atomically
 from synthfm3d.io.read import ReadOptions, format_of, read, read_labels
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, write
 from synthfm3d.segmentation.objects import label_map

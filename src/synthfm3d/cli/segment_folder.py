@@ -21,6 +21,7 @@ from synthfm3d.io.read import ReadOptions
 
 SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
 _MOST_TRIES = 2
+"""A scan that takes its process down is tried once more, alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

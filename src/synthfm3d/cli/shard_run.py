@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,47 +83,66 @@ def make_shards(
 ) -> None:
     """Make the shards of a plan, or what is missing of them, and say what there is."""
     from synthfm3d.generation.delivery import deliver
-    from synthfm3d.generation.plan import DATASET_FILE, ShardTask, found_dataset
+    from synthfm3d.generation.plan import DATASET_FILE, ShardTask, establish_dataset
+    from synthfm3d.shards.record import record_path
 
     output.mkdir(parents=True, exist_ok=True)
-    found_dataset(output, plan)
+    establish_dataset(output, plan)
     if destination is not None:
         deliver(output / DATASET_FILE, destination)
     tasks = [ShardTask(folder=output, plan=plan, shard=shard, destination=destination) for shard in shards]
     if not resume:
         for task in tasks:
-            task.path.with_suffix(".json").unlink(missing_ok=True)
-    start = time.perf_counter()
-    volumes, sizes, kept = dict.fromkeys(shards, 0), dict.fromkeys(shards, 0), 0
+            record_path(task.path).unlink(missing_ok=True)
     total = sum(len(plan.indices(shard)) for shard in shards)
     with progress("Volumes", total=total, quiet=quiet) as advance:
-
-        def report(now: "Progress") -> None:
-            nonlocal kept
-            kept += now.volumes if now.kept else 0
-            steps = now.volumes - volumes[now.shard]
-            volumes[now.shard], sizes[now.shard] = now.volumes, now.size
-            rate = (sum(volumes.values()) - kept) / (time.perf_counter() - start)
-            advance(steps, f"{rate:.1f} volumes/s, {size_in_words(sum(sizes.values()))}")
-
+        tally = _Tally(advance)
         if tasks:
-            engine.run(tasks, report)
-    seconds = time.perf_counter() - start
+            engine.run(tasks, tally.count)
     done = {
         "folder": destination or str(output),
         "shards": len(tasks),
         "volumes": total,
-        "kept_volumes": kept,
-        "bytes": sum(sizes.values()),
-        "seconds": round(seconds, 2),
+        "kept_volumes": tally.kept,
+        "bytes": tally.size,
+        "seconds": round(tally.seconds, 2),
     }
     if as_json:
         print_json(done)
     else:
-        there = f" ({kept} were there)" if kept else ""
-        size = size_in_words(sum(sizes.values()))
-        where = destination or output
-        print(f"{total} volumes{there} in {len(tasks)} shards in {where}, {size}, {seconds:.0f} s")
+        there = f" ({tally.kept} were there)" if tally.kept else ""
+        print(
+            f"{total} volumes{there} in {len(tasks)} shards in {destination or output}, "
+            f"{size_in_words(tally.size)}, {tally.seconds:.0f} s"
+        )
+
+
+class _Tally:
+    """What engines report of many shards, added up and shown on a bar."""
+
+    def __init__(self, advance: Callable[..., None]) -> None:
+        self._advance = advance
+        self._start = time.perf_counter()
+        self._volumes: Counter[int] = Counter()
+        self._sizes: Counter[int] = Counter()
+        self.kept = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the shards that are whole."""
+        return self._sizes.total()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+    def count(self, now: "Progress") -> None:
+        """Take down how far a shard is; one whose worker died begins again."""
+        self.kept += now.volumes if now.kept else 0
+        steps = now.volumes - self._volumes[now.shard]
+        self._volumes[now.shard], self._sizes[now.shard] = now.volumes, now.size
+        rate = (self._volumes.total() - self.kept) / self.seconds
+        self._advance(steps, f"{rate:.1f} volumes/s, {size_in_words(self.size)}")
 
 
 def size_in_words(size: float) -> str:

@@ -25,8 +25,8 @@ def show(
     labels.nii.gz, scene.json and contact_sheet.png.
     """
     from synthfm3d.cli.stored import read_scene
+    from synthfm3d.files import check_writable
     from synthfm3d.generate import realise
-    from synthfm3d.io.atomic import check_writable
     from synthfm3d.pipeline import gallery
     from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 
@@ -42,7 +42,9 @@ def show(
     volume = realise(scene, threads=2)
     folder = gallery.volume_folder(output, scene.index)
     gallery.write_volume(folder, volume)
-    sheet = gallery.write_contact_sheet(output, [gallery.tiles(volume)], [gallery.caption(volume)])
+    pictures = gallery.ContactSheet()
+    pictures.add(volume)
+    sheet = pictures.write(output)
     if as_json:
         print_json({"volume": str(folder), "picture": str(sheet)})
     else:

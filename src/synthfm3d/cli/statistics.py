@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synthfm3d.cli.common import AsJson, Quiet, Seed, examples, progress
+from synthfm3d.cli.common import AsJson, Quiet, Seed, examples, print_json, progress
 from synthfm3d.cli.presets import Overrides, PresetNames, Shape
 
 
@@ -37,23 +37,18 @@ def statistics(
     Writes statistics.html, one page of histograms beside published numbers of real organs, and
     statistics.json with every number of every target.
     """
-    import json
-    from dataclasses import asdict
-
     from synthfm3d.cli.presets import chosen_presets
-    from synthfm3d.io.atomic import check_writable
+    from synthfm3d.files import check_writable
     from synthfm3d.pipeline.statistics import measure_presets
-    from synthfm3d.pipeline.statistics_page import PAGE_NAME, write_statistics
+    from synthfm3d.pipeline.statistics_page import PAGE_NAME, statistics_data, write_statistics
 
     presets = chosen_presets(preset, overrides, shape)
     output.mkdir(parents=True, exist_ok=True)
     check_writable(output / PAGE_NAME)
     with progress("Volumes", total=count * len(presets), quiet=quiet) as advance:
         found = measure_presets(presets, seed=seed, volumes=count, workers=workers, advance=advance)
-    plain = {each.name: asdict(each) for each in found}
-    data = json.dumps({"seed": seed, "presets": plain}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    page = write_statistics(output, found, seed=seed, data=data)
+    page = write_statistics(output, found, seed=seed)
     if as_json:
-        typer.echo(data, nl=False)
+        print_json(statistics_data(found, seed=seed))
     else:
         typer.echo(f"Open {page.resolve().as_uri()} in a browser.")

@@ -1,7 +1,7 @@
 """``synthfm3d train``: a model from synthetic volumes that are rendered while it learns."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,25 +77,34 @@ def train(
 
     first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
     with progress("Training", total=config.steps, quiet=quiet or not first) as advance:
-        seen, begun = 0, (0, 0.0)
         samples = config.batch_size * config.accumulation * int(os.environ.get("WORLD_SIZE", "1"))
-
-        def report(entry: dict[str, Any]) -> None:
-            nonlocal seen, begun
-            told = [f"{name} {entry[name]:.3f}" for name in ("loss", "soft_dice") if name in entry]
-            told += [f"{name} {value:.3f}" for name, value in entry.items() if name == "validation_dice"]
-            if seen:
-                speed = (entry["step"] - begun[0]) * samples / max(1e-9, monotonic() - begun[1])
-                told.append(f"{speed:.2f} samples/s")
-            else:
-                begun = (entry["step"], monotonic())
-            advance(entry["step"] - seen, "  ".join(told))
-            seen = entry["step"]
-
+        report = _Progress(advance, samples)
         weights = run(config, output, resume=resume, device=device, report=report)
     if first:
         say(f"trained {config.steps} steps", quiet=quiet)
         print_json({"weights": str(weights), "steps": config.steps}) if as_json else typer.echo(weights)
+
+
+class _Progress:
+    """What the progress bar shows of a run's log: its steps, its loss, and how fast it goes."""
+
+    def __init__(self, advance: Callable[..., None], samples_per_step: int) -> None:
+        self.advance = advance
+        self.samples_per_step = samples_per_step
+        self.seen = 0
+        self.begun = (0, 0.0)  # the first step that was heard of, and when
+
+    def __call__(self, entry: dict[str, Any]) -> None:
+        shown = ("loss", "soft_dice", "validation_dice")
+        told = [f"{name} {entry[name]:.3f}" for name in shown if name in entry]
+        step, (first_step, first_time) = entry["step"], self.begun
+        if self.seen:
+            speed = (step - first_step) * self.samples_per_step / max(1e-9, monotonic() - first_time)
+            told.append(f"{speed:.2f} samples/s")
+        else:
+            self.begun = (step, monotonic())
+        self.advance(step - self.seen, "  ".join(told))
+        self.seen = step
 
 
 def _kind(recipe: Path | None, overrides: Sequence[str]) -> "type[TrainingConfig] | type[Sam2TrainingConfig]":

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from synthfm3d.evaluation.method import PromptKind
-from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
+from synthfm3d.prompts.prompt import Box, Mask, Prompt, PromptKind, box_voxels
 from synthfm3d.segmentation.slices import foreground_corners, on_grid_of, working_form
 from synthfm3d.volume import Array, Volume
 

@@ -7,12 +7,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.pairs import lattice_in_words
 from synthfm3d.volume import Volume
 
 LabelSource = Literal["expert", "automatic", "non-expert", "unknown"]
 """Who drew the reference. Agreement with an automatic label is called agreement, not accuracy; what
 nobody vouched for is called unknown, not expert."""
-LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
 
 Split = Literal["training", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -117,8 +117,8 @@ def make_case(
         label_map = replace(label_map, affine=affine, third_axis="time")
     if not image.grid.same_as(label_map.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
         raise InputError(
-            f"{name}: image {_geometry(image)} and labels {_geometry(label_map)} lie on different grids: "
-            "resample the labels onto the image first."
+            f"{name}: image ({lattice_in_words(image)}) and labels ({lattice_in_words(label_map)}) lie on "
+            "different grids: resample the labels onto the image first."
         )
     if image.third_axis == "time" and not cine:
         raise InputError(f"{name}: is a cine sequence: take one frame of it.")
@@ -178,10 +178,3 @@ def choose_targets(
     return tuple(
         Target(structure=name, labels=values, label_source=label_source) for name, values in chosen.items()
     )
-
-
-def _geometry(volume: Volume) -> str:
-    """Shape and spacing in the order of the stored file, as other tools print them."""
-    shape = " × ".join(str(n) for n in volume.voxels.shape[::-1])
-    spacing = " × ".join(f"{mm:.4g}" for mm in volume.spacing_mm[::-1])
-    return f"({shape} voxels of {spacing} mm)"

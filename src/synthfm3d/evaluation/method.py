@@ -6,13 +6,10 @@ the same from here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from synthfm3d.prompts.prompt import Point, Prompt
+from synthfm3d.prompts.prompt import Point, Prompt, PromptKind
 from synthfm3d.volume import Volume
-
-PromptKind = Literal["point", "box", "mask"]
-PROMPT_KINDS: tuple[PromptKind, ...] = ("point", "box", "mask")
 
 
 class Method(Protocol):

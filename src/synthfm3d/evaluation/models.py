@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthfm3d.evaluation.method import PROMPT_KINDS, PromptKind
-from synthfm3d.prompts.prompt import Point, Prompt
+from synthfm3d.prompts.prompt import PROMPT_KINDS, Point, Prompt, PromptKind
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.volume import Volume
 

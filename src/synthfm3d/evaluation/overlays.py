@@ -15,7 +15,9 @@ PREDICTION_COLOUR = PALETTE[4]
 PROMPT_COLOUR = MARK_COLOUR
 NEGATIVE_COLOUR = (255, 64, 64)
 _FIELD_OVER_EXTENT = 2.0
+"""Side of what is shown over the extent of the structure: it and as much around it."""
 _SMALLEST_FIELD_MM = 60.0
+"""Less would show a small structure without what it lies in."""
 _FRAMES = 3
 
 

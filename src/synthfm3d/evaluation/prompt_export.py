@@ -4,7 +4,6 @@ A manifest lists what is asked; scans and prompts lie beside it. The tool writes
 that the manifest gives, and ``FolderOfMasks`` scores them.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from synthfm3d.evaluation.predictions import mask_name
 from synthfm3d.evaluation.protocol import PromptName, Protocol
 from synthfm3d.evaluation.results import safe_name
 from synthfm3d.evaluation.scoring import Task, tasks
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import json_text, write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 
@@ -64,7 +63,7 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
         "how": "Answer each question by a mask on the grid of its scan, non-zero inside, under the name that "
         "its 'mask' gives, in a folder of your own; then: synthfm3d evaluate --predictions NAME=FOLDER",
     }
-    _write_json(folder / MANIFEST_NAME, manifest)
+    write_atomically(folder / MANIFEST_NAME, json_text(manifest).encode())
     return manifest
 
 
@@ -75,7 +74,8 @@ def _question(folder: Path, task: Task, prompt: PromptName, draw: int, seed: int
     (folder / place).parent.mkdir(parents=True, exist_ok=True)
     prompts = task.prompts(prompt, draw, seed)
     entry = {"name": task.target.structure, **_entry(folder / place, prompts)}
-    _write_json(folder / place, {"unit": "mm", "objects": [entry]})
+    asked = {"unit": "mm", "objects": [entry]}
+    write_atomically(folder / place, json_text(asked).encode())
     return {
         "case": question.case,
         "structure": question.structure,
@@ -102,7 +102,3 @@ def _entry(path: Path, prompts: Sequence[Prompt]) -> dict[str, Any]:
                 write_nifti(outline, prompt.volume)
                 entry.setdefault("masks", []).append(outline.name)
     return entry
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))

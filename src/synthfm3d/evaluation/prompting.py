@@ -8,7 +8,6 @@ from synthfm3d.evaluation.protocol import (
     BOX_JITTER,
     NEGATIVE_CLICKS,
     NEGATIVE_MARGIN,
-    STRAY_SHARE,
     PromptName,
 )
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
@@ -55,7 +54,7 @@ def prompt_slice(reference: Volume, rule: SliceRule = "largest", key_frame: int 
     working = working_form(reference)
     low, high = foreground_corners(working.voxels)  # a small part of most scans: cheaper to clean
     part = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
-    cleaned = without_stray_components(working.voxels[part], STRAY_SHARE)
+    cleaned = without_stray_components(working.voxels[part])
     index = ruled_slice(cleaned, rule)
     if key_frame is not None and low[0] <= key_frame <= high[0] and cleaned[key_frame - low[0]].any():
         index = key_frame - int(low[0])

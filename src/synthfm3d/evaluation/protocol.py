@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from synthfm3d.evaluation.method import PromptKind
-from synthfm3d.prompts.simulation import SliceRule
+from synthfm3d.prompts.prompt import PromptKind
+from synthfm3d.prompts.simulation import STRAY_SHARE, SliceRule
 
 PromptName = Literal["point", "3-points", "5-points", "point-negative", "box", "jittered-box", "mask"]
 PROMPT_NAMES: tuple[PromptName, ...] = get_args(PromptName)
@@ -31,8 +31,6 @@ BOX_JITTER = 0.1
 NEGATIVE_CLICKS = 2
 NEGATIVE_MARGIN = 0.25
 """How far beyond the tight box negative clicks lie at most, over its size along the same axis."""
-STRAY_SHARE = 0.01
-"""Components smaller than this share of the largest one are not prompted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from synthfm3d import __version__
 from synthfm3d.evaluation.cases import PendingCase
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.score import Score
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)

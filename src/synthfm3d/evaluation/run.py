@@ -20,6 +20,7 @@ from synthfm3d.intensity import windows_of
 from synthfm3d.pictures import png_bytes
 
 _PICTURE_BITS = 6
+"""Bits of a channel that pictures keep, see ``png_bytes``."""
 OnScore = Callable[[Score], None]
 
 

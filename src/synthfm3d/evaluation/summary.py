@@ -13,6 +13,7 @@ from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.statistics import Interval, mean_interval
 
 ALL_STRUCTURES = None
+"""Stands for a structure in rows over all of them."""
 Measure = Callable[[Score], float | None]
 Key = tuple[LabelSource, str | None, PromptName, str]
 """Label source, structure (or all of them), prompt, method."""

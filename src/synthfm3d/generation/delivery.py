@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from synthfm3d.errors import InputError
-from synthfm3d.shards.record import ShardRecord, parse_record
+from synthfm3d.shards.record import ShardRecord, parse_record, record_path
 
 _WRITE_WHOLE_OBJECTS = {"s3", "s3a", "gs", "gcs", "abfs", "az", "hf", "memory"}
 """Stores in which an upload appears when it is complete; others get a hidden name first, then its own."""
@@ -42,7 +42,7 @@ def delivered_record(name: str, destination: str) -> ShardRecord | None:
     """The record of shard ``name`` at a place, if it is there with a shard of its size; else None."""
     try:
         store, folder = _store(destination)
-        where = f"{folder}/{Path(name).with_suffix('.json')}"
+        where = f"{folder}/{record_path(Path(name))}"
         if not store.exists(where):
             return None
         record = parse_record(store.cat_file(where).decode(), f"{destination}/{where}")

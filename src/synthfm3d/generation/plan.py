@@ -13,7 +13,7 @@ from typing import Any
 
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
-from synthfm3d.shards.files import appearing_whole
+from synthfm3d.files import appearing_whole
 from synthfm3d.shards.record import Origin
 from synthfm3d.shards.writer import shard_name
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
@@ -134,7 +134,7 @@ def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSe
 _NAMES = describe(Plan(settings=SynthesisSettings(), count=1)).keys()
 
 
-def found_dataset(folder: Path, plan: Plan) -> None:
+def establish_dataset(folder: Path, plan: Plan) -> None:
     """Write ``dataset.json``, or see that the folder's own says the same; a dataset may grow.
 
     Raises

@@ -15,9 +15,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import remove_unfinished
 from synthfm3d.generation.plan import ShardTask
 from synthfm3d.generation.work import MOST_DEATHS, Progress, Report, make_shard
-from synthfm3d.shards.files import remove_unfinished
+from synthfm3d.shards.record import record_path
 
 Work = Callable[[ShardTask, Report], None]
 
@@ -127,7 +128,7 @@ def _stop(workers: Sequence[_Worker]) -> None:
         worker.connection.close()
         if worker.task is not None:
             remove_unfinished(worker.task.path)
-            remove_unfinished(worker.task.path.with_suffix(".json"))
+            remove_unfinished(record_path(worker.task.path))
 
 
 def _serve(connection: "Connection[object, object]", work: Work) -> None:

@@ -9,7 +9,7 @@ from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.generation.delivery import deliver, delivered_record
 from synthfm3d.generation.plan import Plan, ShardTask
 from synthfm3d.shards.reader import Shard
-from synthfm3d.shards.record import ShardRecord
+from synthfm3d.shards.record import ShardRecord, record_path
 from synthfm3d.shards.writer import write_shard
 
 MOST_DEATHS = 3
@@ -48,7 +48,7 @@ def make_shard(task: ShardTask, report: Report) -> None:
         return
     record = write_shard(task.path, _volumes(task, report), task.plan.origin(task.shard))
     if task.destination is not None:
-        for path in (task.path, task.path.with_suffix(".json")):
+        for path in (task.path, record_path(task.path)):
             deliver(path, task.destination)
             path.unlink()
     report(Progress(shard=task.shard, volumes=len(record.samples), size=record.size))

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -13,6 +14,22 @@ LARGEST_DEFLATE_RATIO = 1040
 _CHUNK = 1 << 22
 
 Packing = Literal["raw", "gzip", "zlib"]
+
+
+@contextmanager
+def told_of_damage(path: Path) -> Iterator[None]:
+    """Turn what a compressed or unreadable file raises within the block into an InputError that names it."""
+    try:
+        yield
+    except EOFError as error:
+        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: the compressed file is damaged ({error}): copy or download it again."
+        ) from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{path}: cannot be read ({reason}): check its permissions.") from error
 
 
 def read_promised(path: Path, file: BinaryIO, promised: int, packing: Packing) -> bytearray:
@@ -30,17 +47,11 @@ def read_promised(path: Path, file: BinaryIO, promised: int, packing: Packing) -
     if promised > most:
         raise _truncated(path, promised, most)
     content = bytearray()
-    try:
+    with told_of_damage(path):
         for chunk in _pieces(file, packing):
             content += chunk[: promised - len(content)]
             if packing == "raw" and len(content) == promised:
                 return content
-    except EOFError as error:
-        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(
-            f"{path}: the compressed file is damaged ({error}): copy or download it again."
-        ) from error
     if len(content) < promised:
         raise _truncated(path, promised, len(content))
     return content

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_geometry import Placed, place
 from synthfm3d.io.dicom_pixels import frame_values, stored_bytes
-from synthfm3d.io.dicom_series import Frame, Stack, choose_stack, find_stacks
+from synthfm3d.io.dicom_series import Stack, choose_stack, find_stacks
 from synthfm3d.io.values import SLOPES, check_size, luminance
 from synthfm3d.volume import Array, Modality, Volume
 
@@ -35,6 +36,8 @@ def load_dicom(
         Number in the list that the error shows, or series instance UID, where there are several.
     frame
         Which of several images of the same places (phases, echoes), from 0.
+    modality
+        What the scan is; None: as its header says.
     allow_gaps
         Interpolate over missing and uneven slices instead of refusing them.
     one_series
@@ -44,6 +47,11 @@ def load_dicom(
     -------
     Volume with voxels (z, y, x) sorted along the slice normal. CT is in Hounsfield units: rescaled
     slice by slice, never inverted. Other modalities are inverted where MONOCHROME1 asks for it.
+
+    Raises
+    ------
+    InputError
+        There is no series, or more than one and none was named; slices are missing, uneven or damaged.
     """
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     known = modality or _MODALITIES.get(stack.modality)

@@ -14,16 +14,23 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_series import Frame, Stack
+from synthfm3d.io.affines import LPS_TO_RAS
+from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.dicom_series import Stack
 from synthfm3d.volume import Array, ThirdAxis
 
 UNEVEN = 0.02
-"""Distances between slices may differ by this part, or by a fiftieth of a millimetre: rounding."""
+"""Distances between slices may differ by this part, or by ``ROUNDED_MM``."""
+ROUNDED_MM = 0.02
+"""What rounding in headers does to a place: many write it with two digits."""
+ASTRAY_PIXELS = 0.1
+"""Slices may lie so far beside the line through the first and the last: nobody sees it."""
 GAP = 1.5
 """A distance this many times the usual one means that a slice is missing."""
 TILT_DEGREES = 0.5
+"""A gantry counts as tilted from here on."""
 _SAME_PLACE_MM = 1e-2
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Frames closer than this show the same slice: no scanner makes slices so thin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +117,7 @@ def _sequence(path: Path, frames: Sequence[Frame]) -> Placed:
     affine = np.eye(4)
     affine[:3] = np.column_stack([np.cross(across, down), down * rows, across * columns, origin])
     ordered = sorted(frames, key=lambda f: (_number(f.moment.get("TriggerTime")), _instance(f), f.number))
-    return Placed(frames=tuple(ordered), affine=_LPS_TO_RAS @ affine, third_axis="time")
+    return Placed(frames=tuple(ordered), affine=LPS_TO_RAS @ affine, third_axis="time")
 
 
 def _one_of_each(
@@ -174,7 +181,7 @@ def _checked_stack(path: Path, frames: list[Frame], normal: Array, allow_gaps: b
     usual = float(np.median(steps)) if len(steps) else thickness if 0 < thickness < 1e3 else 1.0
     if not len(steps):
         warnings.warn(f"{path}: is a single slice; its thickness is taken as {usual:g} mm.", stacklevel=5)
-    uneven = np.flatnonzero(np.abs(steps - usual) > max(UNEVEN * usual, 0.02))
+    uneven = np.flatnonzero(np.abs(steps - usual) > max(UNEVEN * usual, ROUNDED_MM))
     at = None
     if len(uneven):
         at = _even_slices(path, along, steps, usual, int(uneven[0]), allow_gaps)
@@ -184,7 +191,7 @@ def _checked_stack(path: Path, frames: list[Frame], normal: Array, allow_gaps: b
     step = _step(path, positions, along, normal, usual, min(rows, columns))
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, positions[0]])
-    return Placed(frames=tuple(frames), affine=_LPS_TO_RAS @ affine, third_axis="space", at=at)
+    return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at)
 
 
 def _even_slices(path: Path, along: Array, steps: Array, usual: float, first: int, allow_gaps: bool) -> Array:
@@ -211,7 +218,7 @@ def _step(path: Path, positions: Array, along: Array, normal: Array, usual: floa
     direction = (positions[-1] - positions[0]) / (along[-1] - along[0])
     straight = positions[0] + np.outer(along - along[0], direction)
     astray = float(np.sqrt(((positions - straight) ** 2).sum(axis=1)).max())
-    if astray > 0.1 * pixel_mm + 0.02:
+    if astray > ASTRAY_PIXELS * pixel_mm + ROUNDED_MM:
         raise InputError(
             f"{path}: its slices do not lie one behind the other, some are {astray:.1f} mm astray: "
             "two series are mixed; export one of them."

@@ -11,7 +11,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_series import Frame
+from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.volume import Array
 
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)

@@ -13,9 +13,10 @@ from pydicom.sr.codedict import codes
 
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 from synthfm3d.io.dicom import placed_frames
 from synthfm3d.io.dicom_geometry import Placed
+from synthfm3d.io.dicom_series import Stack
 from synthfm3d.volume import Array, Grid, Volume
 
 _TERMS = {
@@ -90,32 +91,10 @@ def write_dicom_seg(
     values = [int(v) for v in np.unique(labels.voxels) if v != 0]
     if not values:
         raise InputError(f"{path}: the mask is empty, and DICOM has no empty segmentation: write .nii.gz.")
-    sources, order = _sources(placed)
-    for header in sources:
-        _complete(header, labels.spacing_mm[0])
-    numbers = np.zeros(max(values) + 1, np.uint8 if len(values) < 256 else np.uint16)
-    numbers[values] = range(1, len(values) + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd values in the source; they may quote the patient's name
         try:
-            segmentation = hd.seg.Segmentation(
-                source_images=sources,
-                pixel_array=numbers[labels.voxels[order]],
-                segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-                segment_descriptions=[
-                    _description(n, (names or {}).get(value, f"object {value}"))
-                    for n, value in enumerate(values, start=1)
-                ],
-                series_instance_uid=hd.UID(),
-                series_number=1000 + (stack.series_number or 0) % 1000,
-                sop_instance_uid=hd.UID(),
-                instance_number=1,
-                manufacturer="SynthFM-3D",
-                manufacturer_model_name="SynthFM-3D",
-                software_versions=__version__,
-                device_serial_number="0",
-                series_description="SynthFM-3D segmentation",
-            )
+            segmentation = _segmentation(placed, stack, labels, values, names or {})
         except (AttributeError, ValueError, KeyError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(
@@ -126,6 +105,34 @@ def write_dicom_seg(
         content = io.BytesIO()
         segmentation.save_as(content)
     write_atomically(path, content.getvalue())
+
+
+def _segmentation(
+    placed: Placed, stack: Stack, labels: Volume, values: list[int], names: Mapping[int, str]
+) -> hd.seg.Segmentation:
+    """The segmentation object; segments are numbered from 1 in the order of the label ``values``."""
+    sources, order = _sources(placed)
+    for header in sources:
+        _complete(header, labels.spacing_mm[0])
+    numbers = np.zeros(max(values) + 1, np.uint8 if len(values) < 256 else np.uint16)
+    numbers[values] = range(1, len(values) + 1)
+    return hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=numbers[labels.voxels[order]],
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[
+            _description(n, names.get(value, f"object {value}")) for n, value in enumerate(values, start=1)
+        ],
+        series_instance_uid=hd.UID(),
+        series_number=1000 + (stack.series_number or 0) % 1000,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer="SynthFM-3D",
+        manufacturer_model_name="SynthFM-3D",
+        software_versions=__version__,
+        device_serial_number="0",
+        series_description="SynthFM-3D segmentation",
+    )
 
 
 def _sources(placed: Placed) -> tuple[list[Dataset], Array]:

@@ -1,22 +1,22 @@
 """MetaImage files (``.mha``, ``.mhd``), the format of ITK; itk.org/Wiki/ITK/MetaIO/Documentation."""
 
-import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
+from synthfm3d.io.affines import LPS_TO_RAS, off_right_angles
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
-    LPS_TO_RAS,
     Layout,
     check_regular,
     little_endian,
     load_voxels,
     lps_matrix,
     name_of,
+    warn_of_unknown_orientation,
     words,
 )
 from synthfm3d.io.values import stored_voxels
@@ -36,6 +36,8 @@ _META_TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+_NO_SHEAR = 1e-4
+"""Cosine between two axes: more than digits lost on the way here."""
 
 
 def load_metaimage(path: Path, *, frame: int | None = None, modality: Modality | None = None) -> Volume:
@@ -58,7 +60,7 @@ def write_metaimage(path: Path, volume: Volume) -> None:
     matrix = lps_matrix(volume)
     spacing = np.sqrt((matrix[:, :3] ** 2).sum(axis=0))
     directions = matrix[:, :3] / spacing
-    if np.abs(directions.T @ directions - np.eye(3)).max() > 1e-4:
+    if off_right_angles(matrix) > _NO_SHEAR:
         raise InputError(
             f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
         )
@@ -133,13 +135,9 @@ def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
     origin = numbers(("Offset", "Position", "Origin"), rank, np.zeros(rank))
     spacing = numbers(("ElementSpacing", "ElementSize"), rank, None)
     if not {"TransformMatrix", "Rotation", "Orientation"} & set(fields):
-        warnings.warn(
-            f"{path}: it does not say how it lies in the patient: its orientation is unknown, "
-            "left and right may be swapped.",
-            stacklevel=6,
-        )
+        warn_of_unknown_orientation(path)
     matrix = np.eye(4)
     # Row n of the stored matrix is the direction of axis n.
     directions = turn.reshape(rank, rank)[:3, :3].T * spacing[:3]
-    matrix[:3] = LPS_TO_RAS @ np.column_stack([directions, origin[:3]])
-    return matrix
+    matrix[:3] = np.column_stack([directions, origin[:3]])
+    return np.asarray(LPS_TO_RAS @ matrix)

@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file
 from synthfm3d.io.values import SLOPES, as_labels, luminance, repaired, stored_voxels
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume

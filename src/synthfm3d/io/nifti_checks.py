@@ -1,14 +1,13 @@
 """What stands in front of nibabel: a damaged NIfTI file is refused before its numbers are believed.
 
-The usual readers fail silently here: a truncated file reads as zeros, a wrong
-checksum is never looked at, a wrong data offset turns the header into voxels.
+The usual readers fail silently here: a truncated file reads as zeros, a wrong checksum is never looked at,
+a wrong data offset turns the header into voxels.
 """
 
 import gzip
 import io
 import math
 import warnings
-import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -16,12 +15,14 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.affines import is_regular, off_right_angles
+from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO, told_of_damage
 from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, check_size
 from synthfm3d.volume import Array, Grid
 
-LARGEST_GZIP_RATIO = 1040
-"""Deflate cannot shrink data by more than 1032 to 1, so a header that claims more is wrong."""
 _CHUNK = 1 << 24
+_SHEARED = 1e-2
+"""Cosine between two voxel axes, half a degree off a right angle: less is rounding."""
 _HEADER_BYTES = 544  # the longer of NIfTI-1 (348 + 4) and NIfTI-2 (540 + 4), with the extension flag
 _OTHER_FORMATS = {
     b"\x89PNG": "a PNG picture",
@@ -61,23 +62,13 @@ def checked_file(path: Path) -> tuple[Header, io.BytesIO]:
     stored_bytes = path.stat().st_size
     if stored_bytes == 0:
         raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if not compressed:
-                return _checked_stream(path, file, most_bytes=stored_bytes)
-            with gzip.GzipFile(fileobj=file) as stream:
-                return _checked_stream(path, stream, most_bytes=stored_bytes * LARGEST_GZIP_RATIO)
-    except EOFError as error:
-        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(
-            f"{path}: the compressed file is damaged ({error}): copy or download it again."
-        ) from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: cannot be read ({reason}): check its permissions.") from error
+    with told_of_damage(path), path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not compressed:
+            return _checked_stream(path, file, most_bytes=stored_bytes)
+        with gzip.GzipFile(fileobj=file) as stream:
+            return _checked_stream(path, stream, most_bytes=stored_bytes * LARGEST_DEFLATE_RATIO)
 
 
 def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> tuple[Header, io.BytesIO]:
@@ -253,12 +244,7 @@ def _usable_qform(header: Header) -> Array | None:
 def _if_regular(affine: Array) -> Array | None:
     """The affine, or None where it is not finite or flattens space."""
     affine = np.asarray(affine, np.float64)
-    if not np.isfinite(affine).all():
-        return None
-    scales = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    if scales.min() < SMALLEST_MM or abs(np.linalg.det(affine[:3, :3] / scales)) < 1e-4:
-        return None
-    return affine
+    return affine if is_regular(affine) else None
 
 
 def _agree(header: Header, sform: Array, qform: Array) -> bool:
@@ -269,8 +255,7 @@ def _agree(header: Header, sform: Array, qform: Array) -> bool:
 
 
 def _warned_of_shear(path: Path, affine: Array) -> Array:
-    directions = affine[:3, :3] / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    if np.abs(directions.T @ directions - np.eye(3)).max() > 1e-2:
+    if off_right_angles(affine) > _SHEARED:
         warnings.warn(
             f"{path}: its voxel axes are not at right angles (a tilted gantry?); it is segmented as it is.",
             stacklevel=4,

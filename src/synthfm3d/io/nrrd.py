@@ -1,31 +1,31 @@
 """NRRD files (``.nrrd``, ``.nhdr``); the format: teem.sourceforge.net/nrrd/format.html."""
 
 import gzip
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import write_atomically
+from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.bounded import Packing
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
-    LPS_TO_RAS,
     Layout,
     check_regular,
     little_endian,
     load_voxels,
     lps_matrix,
     name_of,
+    warn_of_unknown_orientation,
     words,
 )
 from synthfm3d.io.values import stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _SPACES: dict[str, Array] = {
-    "left-posterior-superior": LPS_TO_RAS,
-    "lps": LPS_TO_RAS,
+    "left-posterior-superior": LPS_TO_RAS[:3, :3],
+    "lps": LPS_TO_RAS[:3, :3],
     "right-anterior-superior": np.eye(3),
     "ras": np.eye(3),
     "left-anterior-superior": np.diag([-1.0, 1.0, 1.0]),
@@ -134,12 +134,8 @@ def _space(path: Path, fields: dict[str, str]) -> Array:
     space = fields.get("space", "").lower().removesuffix("-time")
     if space in _SPACES and "space directions" in fields:
         return _SPACES[space]
-    warnings.warn(
-        f"{path}: it does not say how it lies in the patient: its orientation is unknown, "
-        "left and right may be swapped.",
-        stacklevel=6,
-    )
-    return np.asarray(LPS_TO_RAS)
+    warn_of_unknown_orientation(path)
+    return LPS_TO_RAS[:3, :3]
 
 
 def _vector(text: str) -> tuple[float, float, float]:

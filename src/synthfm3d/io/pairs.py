@@ -12,7 +12,9 @@ from synthfm3d.volume import Volume
 
 _HOLDS_GAS = ("lung", "trachea", "colon", "bowel", "duodenum", "stomach", "esophagus", "oesophagus", "airway")
 _GAS_HU = -300.0
+"""No tissue but lung is darker."""
 _MOST_GAS = 0.5
+"""A structure that is gas for a larger share is doubted: the label map may lie elsewhere."""
 
 
 def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str] | None = None) -> Volume:
@@ -44,9 +46,8 @@ def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str
     if not labels.grid.same_as(image.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
         if not _is_placeholder(labels):
             raise InputError(
-                f"{where}: its labels ({_geometry(labels)}) lie elsewhere than the scan "
-                f"({_geometry(image)}): "
-                "resample the labels onto the scan first."
+                f"{where}: its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
+                f"({lattice_in_words(image)}): resample the labels onto the scan first."
             )
         warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=2)
         labels = replace(labels, affine=image.affine)
@@ -85,7 +86,8 @@ def _is_placeholder(labels: Volume) -> bool:
     return bool(along_axes and np.allclose(labels.affine[:3, 3], 0))
 
 
-def _geometry(volume: Volume) -> str:
+def lattice_in_words(volume: Volume) -> str:
+    """Shape, spacing and first voxel in the order of the stored file, as other tools print them."""
     spacing = " × ".join(f"{mm:.4g}" for mm in volume.spacing_mm[::-1])
     first = ", ".join(f"{mm:.4g}" for mm in volume.affine[:3, 3])
     return f"{_shape(volume)} voxels of {spacing} mm from ({first})"

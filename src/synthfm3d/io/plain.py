@@ -24,7 +24,7 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
 
     Raises InputError where a picture is damaged or of another size, or the spacing is not given.
     """
-    paths = sorted(picture_files(folder), key=_natural)
+    paths = sorted(picture_files(folder), key=natural_order)
     if len(paths) > MOST_SLICES:
         raise InputError(f"{folder}: holds more than {MOST_SLICES:,} pictures: name the folder of one scan.")
     grid_spacing = _needed(folder, spacing_mm)
@@ -101,9 +101,7 @@ def _array(path: Path, file: IO[bytes], most_bytes: int) -> Array:
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(f"{path}: has shape {shape}, three axes (z, y, x) are needed.")
     promised = check_size(path, shape, voxel_type.itemsize)
-    if promised > most_bytes:
-        raise InputError(f"{path}: is truncated: its header promises {promised:,} bytes: save it again.")
-    content = file.read(promised)
+    content = file.read(promised) if promised <= most_bytes else b""
     if len(content) < promised:
         raise InputError(f"{path}: is truncated: its header promises {promised:,} bytes: save it again.")
     array = np.frombuffer(content, voxel_type).reshape(shape, order="F" if fortran else "C")
@@ -135,6 +133,7 @@ def _grey(path: Path, picture: Image.Image) -> Array:
     return np.asarray(luminance(path, colours)[0])
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """``slice10`` behind ``slice9``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+def natural_order(path: Path) -> tuple[tuple[int, str], ...]:
+    """Key that sorts ``slice10`` behind ``slice9``."""
+    parts = re.split(r"(\d+)", path.name)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)

@@ -2,12 +2,13 @@
 
 import gzip
 import warnings
-import zlib
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.bounded import told_of_damage
 from synthfm3d.io.metaimage import load_metaimage
 from synthfm3d.io.nifti import load_nifti
 from synthfm3d.io.nifti_checks import what_it_is
@@ -18,7 +19,9 @@ from synthfm3d.volume import Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
 _START = 4096
-_FORCED_DICOM = (b"\x08\x00", b"\x02\x00")
+"""Bytes at the start of a file in which every format has said what it is."""
+_FIRST_GROUPS = (b"\x08\x00", b"\x02\x00")
+"""Groups 8 and 2 in little endian, one of which the first element of a DICOM file belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,23 +176,13 @@ def _format_of_folder(folder: Path) -> Format:
 
 def _start(path: Path) -> bytes:
     """The first bytes of a file, uncompressed where it is a gzip file."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_START)
-            if not start.startswith(b"\x1f\x8b"):
-                return start
-            file.seek(0)
-            with gzip.GzipFile(fileobj=file) as stream:
-                return stream.read(_START)
-    except EOFError as error:
-        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(
-            f"{path}: the compressed file is damaged ({error}): copy or download it again."
-        ) from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: cannot be read ({reason}): check its permissions.") from error
+    with told_of_damage(path), path.open("rb") as file:
+        start = file.read(_START)
+        if not start.startswith(b"\x1f\x8b"):
+            return start
+        file.seek(0)
+        with gzip.GzipFile(fileobj=file) as stream:
+            return stream.read(_START)
 
 
 def _is_metaimage(start: bytes) -> bool:
@@ -199,12 +192,10 @@ def _is_metaimage(start: bytes) -> bool:
 
 def _is_bare_dicom(start: bytes) -> bool:
     """DICOM without its preamble: a first element of group 2 or 8 with a plausible length."""
-    return start[:2] in _FORCED_DICOM and start[2:4] in (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x16\0")
+    return start[:2] in _FIRST_GROUPS and start[2:4] in (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x16\0")
 
 
 def _holds_arrays(path: Path) -> bool:
-    import zipfile
-
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith(".npy") for name in archive.namelist()[:1000])

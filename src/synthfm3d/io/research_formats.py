@@ -5,6 +5,7 @@ says RAS). We read them ourselves: SimpleITK, which the tests hold us to, believ
 data files anywhere and refuses sheared grids.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,13 +13,13 @@ from typing import BinaryIO
 import numpy as np
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.affines import LPS_TO_RAS, is_regular
 from synthfm3d.io.bounded import Packing, beside, read_promised
-from synthfm3d.io.values import SMALLEST_MM, check_size, luminance
+from synthfm3d.io.values import check_size, luminance
 from synthfm3d.volume import Array, Modality, Volume
 
 HEADER_BYTES = 1 << 16
 """More than the header of any sane file."""
-LPS_TO_RAS: Array = np.diag([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +48,20 @@ class Layout:
 def load_voxels(
     path: Path, file: BinaryIO, layout: Layout, frame: int | None, modality: Modality | None
 ) -> Volume:
+    """The volume that a header promises.
+
+    Parameters
+    ----------
+    file
+        The header's own file, at its first voxel; read unless the layout names a file of voxels.
+    frame
+        Which volume of several, from 0.
+
+    Raises
+    ------
+    InputError
+        There are fewer voxels than promised, or the frame is not there, or not named where it must be.
+    """
     if min(layout.sizes) < 1:
         raise InputError(f"{path}: its header is damaged (sizes {layout.sizes}): export it again.")
     promised = check_size(path, layout.sizes, layout.voxel_type.itemsize)
@@ -95,26 +110,38 @@ def _one_frame(
 
 
 def check_regular(matrix: Array) -> None:
+    """Raise ValueError, with the reason, for a matrix that is not finite or flattens space."""
     if not np.isfinite(matrix).all():
         raise ValueError("its geometry holds numbers that are not finite")
-    scales = np.sqrt((matrix[:3, :3] ** 2).sum(axis=0))
-    if scales.min() < SMALLEST_MM or abs(np.linalg.det(matrix[:3, :3] / scales)) < 1e-4:
+    if not is_regular(matrix):
         raise ValueError("two of its axes coincide, or one has no length")
+
+
+def warn_of_unknown_orientation(path: Path) -> None:
+    """Warn that a header does not say how the scan lies in the patient."""
+    warnings.warn(
+        f"{path}: it does not say how it lies in the patient: its orientation is unknown, "
+        "left and right may be swapped.",
+        stacklevel=7,
+    )
 
 
 def lps_matrix(volume: Volume) -> Array:
     """(3, 4): LPS mm of a stored index (i, j, k)."""
-    return np.asarray(LPS_TO_RAS @ volume.affine[:3, [2, 1, 0, 3]])
+    return np.asarray((LPS_TO_RAS @ volume.affine)[:3, [2, 1, 0, 3]])
 
 
 def little_endian(voxels: Array) -> bytes:
+    """Voxels (z, y, x) as stored bytes, x fastest."""
     return voxels.astype(voxels.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def name_of(voxel_type: np.dtype[np.generic], names: dict[str, str]) -> str:
+    """What a format calls a voxel type; ``names`` are its names with NumPy's codes, such as ``i2``."""
     code = f"{voxel_type.kind}{voxel_type.itemsize}"
     return next(name for name, known in names.items() if known == code)
 
 
 def words(numbers: tuple[int, ...] | Array) -> str:
+    """Numbers of a header, with all their digits."""
     return " ".join(repr(n.item() if isinstance(n, np.generic) else n) for n in numbers)

@@ -24,7 +24,9 @@ LABEL_TOLERANCE = 1e-3
 _INTEGERS = (np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _COLOURED = 40
+"""Difference between a pixel's channels, of 255, from which it is no grey value with compression noise."""
 _SAMPLES = 500_000
+"""Voxels that are looked at for an odd offset; all of a large scan would take seconds."""
 
 
 @contextmanager
@@ -118,13 +120,13 @@ def as_labels(path: Path, volume: Volume) -> Volume:
 
 
 def smallest_integers(voxels: Array) -> Array:
-    """Whole numbers in the smallest integer type that holds them all."""
+    """Whole numbers in the smallest integer type that holds them all; InputError where there is none."""
     low, high = int(voxels.min()), int(voxels.max())
     for kind in _INTEGERS:
         limits = np.iinfo(kind)
         if limits.min <= low and high <= limits.max:
             return voxels.astype(kind)
-    raise InputError(f"values from {low} to {high} fit no integer type.")
+    raise InputError(f"values from {low} to {high} fit no integer type: give the labels smaller numbers.")
 
 
 def stored_voxels(volume: Volume) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from synthfm3d.loading.shares import check_shares
 from synthfm3d.volume import Array
 
 
@@ -36,9 +37,7 @@ class AugmentationSettings:
     inversion: float = 0.15
 
     def __post_init__(self) -> None:
-        for name in ("flip", "affine", "inversion"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        check_shares(self, "flip", "affine", "inversion")
         if not 0 < self.scale[0] <= self.scale[1] or self.gamma < 0:
             raise ValueError(f"scale must be a range above 0, gamma 0 or more, got {self}.")
 

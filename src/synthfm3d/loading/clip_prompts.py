@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from synthfm3d.loading.shares import check_shares
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.prompts.simulation import tight_box
 from synthfm3d.volume import Array
 
-KINDS = ("point", "box", "mask")
 NO_POINT = -9
 """Label of a place in a table of points that holds none."""
 MOST_POINTS = 3
@@ -54,19 +55,17 @@ class ClipPromptSettings:
     click_from_truth: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in (
-            "mask", "box", "box_jitter", "mask_jitter", "negative", "second_slice", "click_from_truth",
-        ):  # fmt: skip
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        check_shares(
+            self, "mask", "box", "box_jitter", "mask_jitter", "negative", "second_slice", "click_from_truth"
+        )
         if self.mask + self.box > 1:
             raise ValueError(f"mask and box must be shares of at most 1 together, got {self}.")
         if not 0 <= self.corrected_slices[0] <= self.corrected_slices[1] or self.correction_clicks < 0:
             raise ValueError(f"corrected_slices must be a range, correction_clicks 0 or more, got {self}.")
 
     def draw_kind(self, draw: np.random.Generator) -> str:
-        """One of ``KINDS``."""
-        return str(draw.choice(KINDS, p=[1 - self.mask - self.box, self.box, self.mask]))
+        """One of ``PROMPT_KINDS``."""
+        return str(draw.choice(PROMPT_KINDS, p=[1 - self.mask - self.box, self.box, self.mask]))
 
 
 def draw_points(
@@ -97,11 +96,13 @@ def draw_mask(section: Array, settings: ClipPromptSettings, draw: np.random.Gene
     return np.asarray(changed if changed.any() else section)
 
 
-def correction_click(
+def random_error_click(
     answer: Array, truth: Array, settings: ClipPromptSettings, draw: np.random.Generator
 ) -> tuple[Array, int]:
-    """A click (x, y) into the error of an answer, both bool (y, x), and its label.
+    """A click (x, y) anywhere into the error of an answer, both bool (y, x), and its label.
 
+    So SAM 2 is trained; the evaluation clicks into the middle of the largest error instead, see
+    ``prompts.simulation.correcting_click``.
     Missed pixels get a positive click, wrongly taken ones a negative. Where nothing is wrong, the
     click says again what is outside.
     """

@@ -13,19 +13,23 @@ from torch.utils.data import Dataset
 
 from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.augmentation import AugmentationSettings, augmented
-from synthfm3d.loading.clip_prompts import KINDS, ClipPromptSettings, draw_mask, draw_points
+from synthfm3d.loading.clip_prompts import ClipPromptSettings, draw_mask, draw_points
+from synthfm3d.loading.shares import check_shares
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import key, stream
 from synthfm3d.rendering.cpu import Renderer
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Grid, Volume
 
 ClipSample = dict[str, Tensor]
 _PROBES = 10
+"""Slices of a volume, evenly spread, that are looked at for objects."""
 _MOST_VOLUMES = 20
+"""Volumes that are looked at for a clip until one has a suitable object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +87,12 @@ class ClipSettings:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
         if self.volumes < 0:
             raise ValueError(f"volumes must be 0 or more, got {self.volumes}.")
-        for name in ("reverse", "ends", "whole_structure"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        check_shares(self, "reverse", "ends", "whole_structure")
+        if self.length == 1 and self.prompts.mask > 0:
+            raise ValueError(
+                "length 1 leaves clips prompted by a mask nothing to learn: set length to 2 or more, or "
+                "prompts.mask to 0."
+            )
         self.synthesis(self.depth[0], 64)
 
     def synthesis(self, depth: int, image_size: int) -> SynthesisSettings:
@@ -109,7 +116,7 @@ class ClipDataset(Dataset[ClipSample]):
       correction clicks; both may be in any order;
     - ``points``, ``labels``, ``masks``: (object, prompted slice, 3, 2), (…, 3) and (…, y, x), see
       ``clip_prompts``; masks are empty unless masks are the prompt;
-    - ``kind``: place in ``KINDS``; ``key``: names the randomness of everything that is drawn later.
+    - ``kind``: place in ``PROMPT_KINDS``; ``key``: names the randomness of everything that is drawn later.
     """
 
     def __init__(self, seed: int, clips: int, image_size: int, settings: ClipSettings) -> None:
@@ -128,7 +135,7 @@ class ClipDataset(Dataset[ClipSample]):
             for n in range(self.clips)
         ]
         targets = np.concatenate([clip.targets for clip in made])
-        prompted = [first, *_second_slice(targets, first, settings, draw)]
+        prompted = [first, *_second_slice(targets, first, kind, settings, draw)]
         points, labels, masks = _prompts(targets, prompted, kind, settings, draw)
         return {
             "slices": torch.from_numpy(np.stack([clip.slices for clip in made])),
@@ -139,7 +146,7 @@ class ClipDataset(Dataset[ClipSample]):
             "points": torch.from_numpy(points),
             "labels": torch.from_numpy(labels),
             "masks": torch.from_numpy(masks),
-            "kind": torch.tensor(KINDS.index(kind)),
+            "kind": torch.tensor(PROMPT_KINDS.index(kind)),
             "key": torch.tensor(key(self.seed, "clips", index, "later")),
         }
 
@@ -188,7 +195,7 @@ def _clip_of(scene: Scene, first: int, settings: ClipSettings, draw: np.random.G
     renderer = Renderer(scene)
     looked = [renderer.render(range(z, z + 1)) for z in probes]
     labels = np.concatenate([label for _, label in looked])
-    sizes = np.stack([np.bincount(plane.reshape(-1), minlength=256) for plane in labels])[:, 1:]
+    sizes = np.stack([np.bincount(plane.reshape(-1), minlength=MOST_LABELS + 1) for plane in labels])[:, 1:]
     seen = np.flatnonzero((sizes >= settings.least_pixels).any(axis=0)) + 1
     if not len(seen):
         return None
@@ -259,7 +266,7 @@ def _objects(
     scene: Scene, plane: Array, value: int, settings: ClipSettings, draw: np.random.Generator
 ) -> list[list[int]]:
     """Labels of up to ``most_objects`` objects that are visible on a slice (y, x); ``value`` comes first."""
-    sizes = np.bincount(plane.reshape(-1), minlength=256)
+    sizes = np.bincount(plane.reshape(-1), minlength=MOST_LABELS + 1)
     families = {
         layer.label: sorted({inner.label for inner in structure.layers if inner.label})
         for structure in scene.anatomy.structures
@@ -281,10 +288,14 @@ def _windows(scene: Scene, probes: Array) -> Windows:
     return windows_of(Volume(voxels=probes, affine=grid.affine, modality=scene.modality))
 
 
-def _second_slice(targets: Array, first: int, settings: ClipSettings, draw: np.random.Generator) -> list[int]:
+def _second_slice(
+    targets: Array, first: int, kind: str, settings: ClipSettings, draw: np.random.Generator
+) -> list[int]:
     """Another slice on which all objects are visible, now and then."""
     if draw.random() >= settings.prompts.second_slice:
         return []
+    if kind == "mask" and settings.length == 2:
+        return []  # A slice's mask is its answer: with masks on both, nothing would be left to learn.
     visible = (targets.sum(axis=(2, 3)) >= settings.least_pixels).all(axis=0)
     visible[first] = False
     return [int(draw.choice(np.flatnonzero(visible)))] if visible.any() else []

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import write_atomically
 from synthfm3d.model.grow_cut import GrowCut
 from synthfm3d.model.interface import PromptableModel
 from synthfm3d.model.random_walker import RandomWalker
@@ -132,20 +133,17 @@ def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:
 
 
 def write_network(path: Path, network: VolumetricNetwork, training: dict[str, Any]) -> None:
-    """Weights in float16 with the configuration and a record of the training, written atomically."""
+    """Weights in float16 with the configuration and a record of the training, whole or not at all.
+
+    Raises InputError where the file cannot be written.
+    """
     weights = {key: value.detach().half().cpu().contiguous() for key, value in network.state_dict().items()}
     metadata = {
         "format": _FORMAT,
         "config": json.dumps(asdict(network.config)),
         "training": json.dumps(training, sort_keys=True),
     }
-    unfinished = path.with_suffix(".tmp")
-    try:
-        save_file(weights, unfinished, metadata)
-        unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error}): free some space.") from error
+    write_atomically(path, save(weights, metadata))
 
 
 def weights_hash(path: Path) -> str:

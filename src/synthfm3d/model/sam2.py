@@ -172,9 +172,7 @@ class Sam2Network(nn.Module):
             parts.append(answer)
         if len(parts) == 1:
             return parts[0]
-        order = (
-            torch.tensor([n for members in groups.values() for n in members]).argsort().to(conditioned.device)
-        )
+        order = torch.tensor([n for members in groups.values() for n in members]).argsort()
         return joined(parts, order.to(conditioned.device))
 
     def decode_masks(self, features: Features, masks: Tensor) -> Decoded:

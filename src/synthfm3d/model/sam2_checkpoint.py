@@ -15,12 +15,13 @@ from typing import Any
 import torch
 from huggingface_hub import HfApi
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from transformers import Sam2VideoConfig
 from transformers.utils import cached_file
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import write_atomically
 from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_configuration import configuration_of, set_image_size
 from synthfm3d.model.sam2_names import from_meta, has_meta_names, to_meta
@@ -106,22 +107,16 @@ def write_pt(path: Path, network: Sam2Network) -> None:
 def write_folder(folder: Path, network: Sam2Network, card: str) -> None:
     """A folder that ``read_folder`` and transformers read: weights, configuration, model card.
 
-    Each file is there whole or not at all, the weights last.
+    Each file is there whole or not at all, the weights last. Raises InputError where the folder cannot be
+    written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stored = network.configuration.to_dict() | {"architectures": ["Sam2VideoModel"]}
     configuration = json.dumps(stored, indent=2, sort_keys=True, default=str)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.sam.state_dict().items()}
-    unfinished = folder / "unfinished.tmp"
-    try:
-        for name, text in ((CONFIGURATION_FILE, configuration), ("README.md", card)):
-            unfinished.write_text(text + "\n", encoding="utf-8")
-            unfinished.replace(folder / name)
-        save_file(weights, unfinished, {"format": "pt"})
-        unfinished.replace(folder / WEIGHTS_FILE)
-    except (OSError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise InputError(f"{folder}: cannot be written ({error}): free some space.") from error
+    for name, text in ((CONFIGURATION_FILE, configuration), ("README.md", card)):
+        write_atomically(folder / name, f"{text}\n".encode())
+    write_atomically(folder / WEIGHTS_FILE, save(weights, {"format": "pt"}))
 
 
 def _loaded(

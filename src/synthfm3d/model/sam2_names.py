@@ -79,6 +79,7 @@ no_obj_embed_spatial                                    occlusion_spatial_embedd
 
 _PAIRS = [(pair[0], pair[1]) for line in _TABLE.strip().splitlines() if (pair := line.split())]
 _POINTS = 4
+"""Kinds of points: outside, inside, and the two corners of a box."""
 _META_POINT = "sam_prompt_encoder.point_embeddings.{}.weight"
 _META_BASIS = "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 _POINT = "prompt_encoder.point_embed.weight"

@@ -14,7 +14,7 @@ from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_memory import MemoryBank
 from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt
 
-_PREVIOUS_LIMIT = 32.0
+PREVIOUS_LIMIT = 32.0
 """Logits are kept within it before they are fed back, as SAM 2 does."""
 
 
@@ -47,7 +47,7 @@ def propagate(
     Parameters
     ----------
     prompts
-        Of n objects at once, which share their prompted slices; see ``propagate_objects``.
+        Of n objects at once, which share their prompted slices.
     previous
         Logits (n, 1, y, x) at a quarter of the resolution of slices whose prompts correct an earlier
         answer. A corrected slice looks at the prompted ones and at its own earlier answer, and
@@ -66,7 +66,7 @@ def propagate(
             # Towards the slice from where most prompts are: all of them are behind it.
             direction = 1 if index >= min(first_said) else -1
             coarse = network.condition(features, bank, index, direction, count)
-            before = previous[index].to(coarse).clamp(-_PREVIOUS_LIMIT, _PREVIOUS_LIMIT)
+            before = previous[index].to(coarse).clamp(-PREVIOUS_LIMIT, PREVIOUS_LIMIT)
             decoded = network.decode_prompts(features, coarse, prompts[index], before)
         else:
             decoded = network.decode_prompts(features, network.without_memory(features), prompts[index])
@@ -84,23 +84,6 @@ def propagate(
             memory.tracked[index] = network.remember(features, decoded, prompted=False)
             memory.forget_before(index, direction, reach)
             yield index, decoded
-
-
-def propagate_objects(
-    network: Sam2Network, stack: SliceStack, objects: Sequence[Mapping[int, SlicePrompt]]
-) -> Iterator[tuple[int, list[int], Decoded]]:
-    """``propagate`` for objects that were prompted on slices of their own.
-
-    Objects with the same prompted slices go together, the others one group after the other. Yields the index
-    of a slice, the numbers of the objects that the answer is about, and the answer.
-    """
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for number, said in enumerate(objects):
-        groups.setdefault(tuple(sorted(said)), []).append(number)
-    for slices, members in groups.items():
-        prompts = {index: [objects[number][index] for number in members] for index in slices}
-        for index, decoded in propagate(network, stack, prompts):
-            yield index, members, decoded
 
 
 def _features(network: Sam2Network, stack: SliceStack, index: int, objects: int) -> Features:

@@ -5,13 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from synthfm3d.pictures.overlay import grey, overlay
-from synthfm3d.pictures.planes import Layer
-from synthfm3d.pictures.sheet import BACKGROUND
+from synthfm3d.pictures.overlay import grey, in_colour
+from synthfm3d.pictures.planes import Layer, side_by_side
 from synthfm3d.volume import Array, Volume
-
-_GAP = 4
-"""Pixels between frames."""
 
 
 def frames_in_time(
@@ -32,8 +28,7 @@ def frames_in_time(
     uint8 (``height_px``, width, 3).
     """
     for layer in layers:
-        if not layer.labels.grid.same_as(image.grid):
-            raise ValueError("a layer must lie on the grid of the image that it is drawn over.")
+        layer.check_on(image)
     depth, height, width = image.voxels.shape
     _, pixel_y, pixel_x = image.spacing_mm
     scale = height_px / height
@@ -42,9 +37,7 @@ def frames_in_time(
     column = np.s_[:, :, width // 2]
     panes = [_pane(image, piece, size, window, layers, False) for piece, size in pieces]
     panes.append(_pane(image, column, (max(1, round(depth * scale)), height_px), window, layers, True))
-    gap = np.full((height_px, _GAP, 3), BACKGROUND, np.uint8)
-    parts = [part for pane in panes for part in (pane, gap)]
-    return np.concatenate(parts[:-1], axis=1)
+    return side_by_side(panes)
 
 
 def _pane(
@@ -64,5 +57,5 @@ def _pane(
     picture = cut(grey(image.voxels, window), Image.Resampling.BICUBIC)
     for layer in layers:
         part = cut(layer.labels.voxels.astype(np.int32), Image.Resampling.NEAREST)
-        picture = overlay(picture, part, colour=layer.colour, fill=layer.fill, outline_px=layer.outline_px)
-    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+        picture = layer.over(picture, part)
+    return in_colour(picture)

@@ -19,6 +19,10 @@ PALETTE: tuple[Colour, ...] = (
 """Colours that stay apart under colour blindness: Okabe & Ito, Color Universal Design (2008)."""
 
 MARK_COLOUR: Colour = (255, 230, 0)
+FILL = 0.35
+"""Opacity of a region, if nothing else is asked: the tissue stays visible below it."""
+OUTLINE_PX = 2
+"""Thickness of its outline in pixels."""
 
 
 def label_colour(value: int) -> Colour:
@@ -38,8 +42,18 @@ def grey(voxels: Array, window: tuple[float, float]) -> Array:
     return np.asarray(shade * 255 + 0.5, np.uint8)
 
 
+def in_colour(picture: Array) -> Array:
+    """A picture uint8 (row, column) or (row, column, 3) as (row, column, 3)."""
+    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+
+
 def overlay(
-    picture: Array, labels: Array, *, colour: Colour | None = None, fill: float = 0.35, outline_px: int = 2
+    picture: Array,
+    labels: Array,
+    *,
+    colour: Colour | None = None,
+    fill: float = FILL,
+    outline_px: int = OUTLINE_PX,
 ) -> Array:
     """A picture with the regions of a label map drawn over it: translucent inside, crisp outline.
 
@@ -56,7 +70,7 @@ def overlay(
     -------
     New uint8 array (row, column, 3).
     """
-    base = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    base = in_colour(picture)
     values, place = np.unique(labels, return_inverse=True)
     colours = np.array([colour or label_colour(int(v)) for v in values], np.float32)
     paint = colours[place.reshape(labels.shape)]

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from synthfm3d.pictures.overlay import MARK_COLOUR, Colour, grey, overlay, with_cross, with_frame
+from synthfm3d.pictures.overlay import (
+    FILL,
+    MARK_COLOUR,
+    OUTLINE_PX,
+    Colour,
+    grey,
+    in_colour,
+    overlay,
+    with_cross,
+    with_frame,
+)
 from synthfm3d.pictures.sheet import BACKGROUND, INK, font
 from synthfm3d.volume import Array, Grid, Volume
 
@@ -38,8 +48,17 @@ class Layer:
 
     labels: Volume
     colour: Colour | None = None
-    fill: float = 0.35
-    outline_px: int = 2
+    fill: float = FILL
+    outline_px: int = OUTLINE_PX
+
+    def check_on(self, image: Volume) -> None:
+        """Raise ValueError unless the layer lies on the grid of ``image``."""
+        if not self.labels.grid.same_as(image.grid):
+            raise ValueError("a layer must lie on the grid of the image that it is drawn over.")
+
+    def over(self, picture: Array, part: Array) -> Array:
+        """A picture with a part of the labels, (row, column) as the picture, drawn as the layer asks."""
+        return overlay(picture, part, colour=self.colour, fill=self.fill, outline_px=self.outline_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +137,7 @@ def three_planes(
     if image.third_axis == "time":
         raise ValueError("a cine sequence has no three planes: its third axis is time.")
     for layer in layers:
-        if not layer.labels.grid.same_as(image.grid):
-            raise ValueError("a layer must lie on the grid of the image that it is drawn over.")
+        layer.check_on(image)
     scan = image.axial()
     labels = [layer.labels.axial().voxels for layer in layers]
     shape, spacing = np.array(scan.voxels.shape), np.array(scan.spacing_mm)
@@ -135,12 +153,12 @@ def three_planes(
         pane = view.cut(grey(np.take(scan.voxels, at, axis=plane.axis), window), smooth=True)
         for layer, voxels in zip(layers, labels, strict=True):
             part = view.cut(np.take(voxels, at, axis=plane.axis), smooth=False)
-            pane = overlay(pane, part, colour=layer.colour, fill=layer.fill, outline_px=layer.outline_px)
-        pane = pane if pane.ndim == 3 else np.repeat(pane[..., None], 3, axis=2)
+            pane = layer.over(pane, part)
+        pane = in_colour(pane)
         for mark in marks:
             pane = _with_mark(pane, mark, scan.grid, view, at)
         panes.append(_with_letters(_padded(pane, height_px), plane.letters))
-    return _side_by_side(panes)
+    return side_by_side(panes)
 
 
 def _window_of_view(
@@ -225,9 +243,8 @@ def _padded(pane: Array, height: int) -> Array:
     return np.pad(pane, ((above, height - pane.shape[0] - above), (0, 0), (0, 0)))
 
 
-def _side_by_side(panes: Sequence[Array]) -> Array:
-    gap = np.zeros((panes[0].shape[0], _GAP, 3), np.uint8) + np.array(BACKGROUND, np.uint8)
-    parts = [panes[0]]
-    for pane in panes[1:]:
-        parts += [gap, pane]
-    return np.concatenate(parts, axis=1)
+def side_by_side(panes: Sequence[Array]) -> Array:
+    """Pictures uint8 (row, column, 3) of one height in a row, with gaps between them."""
+    gap = np.full((panes[0].shape[0], _GAP, 3), BACKGROUND, np.uint8)
+    parts = [part for pane in panes for part in (gap, pane)]
+    return np.concatenate(parts[1:], axis=1)

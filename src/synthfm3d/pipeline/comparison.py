@@ -6,10 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from synthfm3d import __version__
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import json_text, write_atomically
+from synthfm3d.pipeline.pages import filled
 
 PAGE, DATA = "reproduction.html", "reproduction.json"
 _SAME_IMAGES = {"camus-stills": "camus"}
@@ -50,16 +49,8 @@ def write_comparison(
         "report": report.as_posix(),
         "synthfm3d": __version__,
     }
-    environment = Environment(
-        loader=PackageLoader("synthfm3d.pipeline", "."),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("reproduction.html.jinja").render(**data, methods=methods)
-    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(folder / DATA, text.encode())
+    page = filled("reproduction.html.jinja", **data, methods=methods)
+    write_atomically(folder / DATA, json_text(data).encode())
     write_atomically(folder / PAGE, page.encode())
     return folder / PAGE, rows
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from synthfm3d import __version__
+from synthfm3d.files import write_atomically
 from synthfm3d.generate import generate
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.pictures import contact_sheet, png_bytes
 from synthfm3d.pipeline.gallery import caption, tiles
+from synthfm3d.pipeline.pages import filled
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 PAGE_NAME = "index.html"
@@ -37,13 +36,8 @@ def write_contact_sheets(
             captions.append([caption(volume), ", ".join(volume.scene.label_names().values())])
             advance()
         write_atomically(folder / f"{name}.png", png_bytes(contact_sheet(rows, captions)))
-    environment = Environment(
-        loader=PackageLoader("synthfm3d.pipeline", "."),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-    )
-    page = environment.get_template("contact_sheets.html.jinja").render(
-        presets=list(presets), seed=seed, volumes=volumes, version=__version__
+    page = filled(
+        "contact_sheets.html.jinja", presets=list(presets), seed=seed, volumes=volumes, version=__version__
     )
     write_atomically(folder / PAGE_NAME, page.encode())
     return folder / PAGE_NAME

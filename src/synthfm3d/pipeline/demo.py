@@ -5,21 +5,21 @@ scan, which ships inside nibabel, from one click.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from synthfm3d import __version__
+from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import windows_of
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.pictures import Cross, Layer, contact_sheet, data_uri, png_bytes, three_planes
 from synthfm3d.pipeline import gallery
+from synthfm3d.pipeline.pages import filled
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.segmentation.predictor import Segmentation, Segmenter
 from synthfm3d.volume import Array, Volume
@@ -56,11 +56,7 @@ def run_demo(
     folder.mkdir(parents=True, exist_ok=True)
     report(f"Generating {volumes} synthetic volumes.")
     made, seconds = _timed_volumes(seed, volumes)
-    for volume in made:
-        gallery.write_volume(gallery.volume_folder(folder, volume.scene.index), volume)
-    rows = [gallery.tiles(volume) for volume in made]
-    captions = [gallery.caption(volume) for volume in made]
-    gallery.write_contact_sheet(folder, rows, captions)
+    sheet = _write_gallery(folder, made)
 
     report("Segmenting a real MR scan of a head from one click.")
     scan = read_example()
@@ -74,7 +70,7 @@ def run_demo(
 
     page = folder / PAGE
     html = _page(
-        gallery_picture=contact_sheet(rows, [[text, ""] for text in captions]),
+        gallery_picture=sheet.picture(),
         head_picture=_head_picture(scan, click, result),
         click=click,
         result=result,
@@ -90,6 +86,15 @@ def run_demo(
         seconds_per_volume=seconds,
         seconds_to_segment=seconds_to_segment,
     )
+
+
+def _write_gallery(folder: Path, volumes: Sequence[LabelledVolume]) -> gallery.ContactSheet:
+    sheet = gallery.ContactSheet()
+    for volume in volumes:
+        gallery.write_volume(gallery.volume_folder(folder, volume.scene.index), volume)
+        sheet.add(volume)
+    sheet.write(folder)
+    return sheet
 
 
 def _timed_volumes(seed: int, volumes: int) -> tuple[list[LabelledVolume], float]:
@@ -120,8 +125,8 @@ def _head_picture(scan: Volume, click: Point, result: Segmentation) -> Array:
 
 
 def _page(*, gallery_picture: Array, head_picture: Array, **facts: object) -> str:
-    environment = Environment(loader=PackageLoader("synthfm3d.pipeline", "."), autoescape=select_autoescape())
-    return environment.get_template("demo.html.jinja").render(
+    return filled(
+        "demo.html.jinja",
         gallery_uri=data_uri(png_bytes(gallery_picture)),
         head_uri=data_uri(png_bytes(head_picture)),
         version=__version__,

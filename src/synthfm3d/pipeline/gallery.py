@@ -1,15 +1,13 @@
 """Synthetic volumes as folders of NIfTI files, and a picture of them."""
 
-import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from synthfm3d.files import json_text, write_atomically
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.intensity import windows_of
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.pictures import Layer, contact_sheet, frames_in_time, png_bytes, three_planes
 from synthfm3d.volume import Array
@@ -36,8 +34,7 @@ def write_volume(folder: Path, volume: LabelledVolume) -> None:
         unfinished.mkdir()
         write_nifti(unfinished / "image.nii.gz", volume.image)
         write_nifti(unfinished / "labels.nii.gz", volume.labels)
-        scene = json.dumps(volume.scene.to_dict(), indent=1)
-        write_atomically(unfinished / "scene.json", (scene + "\n").encode())
+        write_atomically(unfinished / "scene.json", json_text(volume.scene.to_dict()).encode())
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.replace(folder)
@@ -48,7 +45,7 @@ def write_volume(folder: Path, volume: LabelledVolume) -> None:
 def tiles(volume: LabelledVolume, height_px: int = 150) -> tuple[Array, Array]:
     """Three planes through the middle of a volume, or frames of a sequence, without and with its labels."""
     window = windows_of(volume.image).bounds[0]
-    layers = [Layer(labels=volume.labels, fill=0.35, outline_px=1)]
+    layers = [Layer(labels=volume.labels, outline_px=1)]
     if volume.image.third_axis == "time":
         plain = frames_in_time(volume.image, window, height_px=height_px)
         return plain, frames_in_time(volume.image, window, layers=layers, height_px=height_px)
@@ -66,9 +63,25 @@ def caption(volume: LabelledVolume) -> str:
     return f"seed {scene.seed}, index {scene.index}: {kind}, {spacing} mm"
 
 
-def write_contact_sheet(folder: Path, rows: Sequence[tuple[Array, Array]], captions: Sequence[str]) -> Path:
-    """Write the picture of all volumes: one row each, image beside image with labels."""
-    sheet = contact_sheet(rows, [[text, ""] for text in captions])
-    path = folder / CONTACT_SHEET
-    write_atomically(path, png_bytes(sheet))
-    return path
+class ContactSheet:
+    """One picture of volumes that pass by one after the other: image beside image with labels, a row each."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Array, Array]] = []
+        self._captions: list[str] = []
+
+    def add(self, volume: LabelledVolume) -> None:
+        """Picture a volume, unless the sheet is full."""
+        if len(self._rows) < MOST_PICTURED:
+            self._rows.append(tiles(volume))
+            self._captions.append(caption(volume))
+
+    def picture(self) -> Array:
+        """uint8 (row, column, 3)."""
+        return contact_sheet(self._rows, [[text, ""] for text in self._captions])
+
+    def write(self, folder: Path) -> Path:
+        """Write the picture into ``folder``; returns its path."""
+        path = folder / CONTACT_SHEET
+        write_atomically(path, png_bytes(self.picture()))
+        return path

@@ -1,24 +1,21 @@
 """A look into a folder of shards: a picture, statistics, and the card that a dataset is published with."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from synthfm3d import __version__
+from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.pipeline.features import Shares
-from synthfm3d.pipeline.gallery import CONTACT_SHEET, MOST_PICTURED, caption, tiles, write_contact_sheet
+from synthfm3d.pipeline.gallery import CONTACT_SHEET, MOST_PICTURED, ContactSheet
+from synthfm3d.pipeline.pages import filled
 from synthfm3d.pipeline.statistics import measure_volumes, read_real_targets
 from synthfm3d.pipeline.statistics_page import PAGE_NAME, write_statistics
 from synthfm3d.shards.reader import ShardFolder
 from synthfm3d.shards.sample import StoredVolume
 from synthfm3d.synthesis.scene import Scene
-from synthfm3d.volume import Array
 
 CARD_NAME = "README.md"
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -58,8 +55,7 @@ def inspect_shards(
     """
     stored = ShardFolder(folder)
     places = evenly_spread(len(stored), most)
-    rows: list[tuple[Array, Array]] = []
-    captions: list[str] = []
+    sheet = ContactSheet()
     pictured = set(evenly_spread(len(places), MOST_PICTURED))
 
     def volumes() -> Iterator[LabelledVolume]:
@@ -67,23 +63,16 @@ def inspect_shards(
             volume = stored[place]
             made = LabelledVolume(scene=scene_of(volume), image=volume.image, labels=volume.labels)
             if n in pictured:
-                rows.append(tiles(made))
-                captions.append(caption(made))
+                sheet.add(made)
             yield made
             advance()
 
     found = measure_volumes(folder.resolve().name, volumes())
-    seed = int(description["seed"])
-    plain = {"seed": seed, "presets": {found.name: asdict(found)}}
-    data = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    page = write_statistics(output, [found], seed=seed, data=data)
-    picture = write_contact_sheet(output, rows, captions)
-    size = sum(path.stat().st_size for path in stored.paths)
     card = dataset_card(
         name=found.name,
         description=description,
         volumes=len(stored),
-        size=size,
+        size=sum(path.stat().st_size for path in stored.paths),
         measured=len(places),
         shares=found.shares,
         summaries=[
@@ -95,8 +84,8 @@ def inspect_shards(
     write_atomically(output / CARD_NAME, card.encode())
     return Inspection(
         card=output / CARD_NAME,
-        statistics=page,
-        picture=picture,
+        statistics=write_statistics(output, [found], seed=int(description["seed"])),
+        picture=sheet.write(output),
         volumes=len(stored),
         measured=len(places),
         shares=found.shares,
@@ -110,15 +99,9 @@ def evenly_spread(count: int, most: int) -> list[int]:
 
 def dataset_card(*, volumes: int, **known: Any) -> str:
     """A dataset card as the Hugging Face hub reads it: YAML for machines, then Markdown for people."""
-    environment = Environment(
-        loader=PackageLoader("synthfm3d.pipeline", "."),
-        autoescape=False,  # Markdown, of our own numbers and names
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     category = next((name for limit, name in _SIZES if volumes < limit), None)
-    return environment.get_template("dataset_card.md.jinja").render(
+    return filled(
+        "dataset_card.md.jinja",
         volumes=volumes,
         category=category or ("1M<n<10M" if volumes < 10_000_000 else "10M<n<100M"),
         picture=CONTACT_SHEET,

@@ -24,13 +24,14 @@ from synthfm3d.evaluation.method import Scored
 from synthfm3d.evaluation.models import model_method
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
 from synthfm3d.evaluation.run import run_evaluation
+from synthfm3d.evaluation.score import Score
+from synthfm3d.files import appearing_whole
 from synthfm3d.generate import realise
 from synthfm3d.loading.clips import volume_scene
-from synthfm3d.pipeline import gallery
 from synthfm3d.pipeline.comparison import write_comparison
+from synthfm3d.pipeline.gallery import ContactSheet
 from synthfm3d.pipeline.reproduction_config import EvaluationChoice, ReproductionConfig
 from synthfm3d.pipeline.stages import Facts, Folders, Placed, Stage, place, run_stages
-from synthfm3d.shards.files import appearing_whole
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
 
@@ -159,7 +160,7 @@ def _draw_volumes(config: ReproductionConfig, folder: Path) -> Facts:
     scenes = (
         volume_scene(training.seed, index, training.model.image_size, training.data) for index in range(count)
     )
-    rows, captions = [], []
+    sheet = ContactSheet()
     with (
         appearing_whole(folder / SCENES_FILE) as file,
         gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=4, mtime=0) as stream,
@@ -168,9 +169,8 @@ def _draw_volumes(config: ReproductionConfig, folder: Path) -> Facts:
             stream.write(json.dumps(scene.to_dict()).encode() + b"\n")
             if scene.index < config.pictured:
                 volume = realise(scene, threads=2)
-                rows.append(gallery.tiles(volume))
-                captions.append(gallery.caption(volume))
-    gallery.write_contact_sheet(folder, rows, captions)
+                sheet.add(volume)
+    sheet.write(folder)
     return {"volumes": count, "seed": training.seed, "generator version": GENERATOR_VERSION}
 
 
@@ -213,7 +213,7 @@ def _evaluate(
         methods += [EllipsoidFromBox(), ShrinkingMask()]
     seen: set[str] = set()
 
-    def on_score(score: Any) -> None:
+    def on_score(score: Score) -> None:
         if score.case not in seen:
             seen.add(score.case)
             say(f"evaluate: {score.case}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import json_text, write_atomically
 
 MARKER = "stage.json"
 _POLL_SECONDS = 0.5
@@ -100,8 +100,7 @@ def run_stages(
             "seconds": round(time.monotonic() - begun, 1),
             "facts": facts[name],
         }
-        text = json.dumps(marker, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(placed.folder / MARKER, text.encode())
+        write_atomically(placed.folder / MARKER, json_text(marker).encode())
     return facts
 
 

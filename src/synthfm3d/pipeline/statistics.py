@@ -21,7 +21,7 @@ from synthfm3d.metrics.contrast import boundary_contrast
 from synthfm3d.metrics.shape import shape_of
 from synthfm3d.pipeline.features import Shares, shares_of
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 
@@ -149,7 +149,7 @@ def measure_volume(volume: LabelledVolume) -> list[dict[str, Any]]:
     """One record for each target: its name, where it comes from, and the numbers of ``real_targets.json``."""
     scene, labels = volume.scene, volume.labels.voxels
     fan = _fan(volume.image.voxels) if scene.modality == "us" else None
-    sizes = np.bincount(labels.reshape(-1), minlength=256)
+    sizes = np.bincount(labels.reshape(-1), minlength=MOST_LABELS + 1)
     slice_mm, pixel_mm, _ = scene.spacing_mm
     records = []
     for value, name in scene.label_names().items():

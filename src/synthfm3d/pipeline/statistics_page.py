@@ -1,15 +1,16 @@
 """The statistics of presets as one HTML page and as JSON."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from synthfm3d import __version__
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import json_text, write_atomically
 from synthfm3d.pictures import histogram_svg
+from synthfm3d.pipeline.pages import filled
 from synthfm3d.pipeline.statistics import (
     LEAST_VOXELS,
     Measure,
@@ -25,14 +26,8 @@ _SHARES = ("modality", "layout", "contrast", "family", "effect")
 def statistics_page(presets: Sequence[PresetStatistics], *, seed: int) -> str:
     """The whole page; nothing in it is fetched from elsewhere."""
     real = read_real_targets()
-    environment = Environment(
-        loader=PackageLoader("synthfm3d.pipeline", "."),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("statistics.html.jinja").render(
+    return filled(
+        "statistics.html.jinja",
         presets=presets,
         real=real,
         seed=seed,
@@ -47,11 +42,16 @@ def statistics_page(presets: Sequence[PresetStatistics], *, seed: int) -> str:
     )
 
 
-def write_statistics(folder: Path, presets: Sequence[PresetStatistics], *, seed: int, data: str) -> Path:
-    """Write the page and ``data`` (JSON) into ``folder``; returns the page."""
+def statistics_data(presets: Sequence[PresetStatistics], *, seed: int) -> dict[str, Any]:
+    """Every number of every target, as plain JSON values."""
+    return {"seed": seed, "presets": {preset.name: asdict(preset) for preset in presets}}
+
+
+def write_statistics(folder: Path, presets: Sequence[PresetStatistics], *, seed: int) -> Path:
+    """Write the page and its data as JSON into ``folder``; returns the page."""
     page = folder / PAGE_NAME
     write_atomically(page, statistics_page(presets, seed=seed).encode())
-    write_atomically(folder / JSON_NAME, data.encode())
+    write_atomically(folder / JSON_NAME, json_text(statistics_data(presets, seed=seed)).encode())
     return page
 
 

@@ -6,10 +6,14 @@ order. ``segmentation.placement`` puts prompts on the voxel grid that a model se
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from synthfm3d.volume import Array, Grid, Position, Volume
+
+PromptKind = Literal["point", "box", "mask"]
+PROMPT_KINDS: tuple[PromptKind, ...] = ("point", "box", "mask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

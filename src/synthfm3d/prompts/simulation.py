@@ -11,13 +11,15 @@ from scipy import ndimage
 from synthfm3d.volume import Array
 
 SliceRule = Literal["largest", "middle", "first"]
+STRAY_SHARE = 0.01
+"""Components smaller than this share of the largest one are not prompted: voxels that slipped off a brush."""
 
 
 def largest_slice(mask: Array) -> int:
     """Index of the slice with the largest area of a mask (z, y, x); the first of equals.
 
-    Components smaller than 1 % of the largest are not counted: stray voxels of a label map would
-    otherwise choose the slice. Raises ValueError for an empty mask.
+    Stray components are not counted, which would otherwise choose the slice. Raises ValueError for an empty
+    mask.
     """
     return int(without_stray_components(mask).sum(axis=(1, 2)).argmax())
 
@@ -37,14 +39,17 @@ def ruled_slice(mask: Array, rule: SliceRule) -> int:
     return int(shown[len(shown) // 2] if rule == "middle" else shown[0])
 
 
-def without_stray_components(mask: Array, smallest_fraction: float = 0.01) -> Array:
-    """The mask without components below a fraction of its largest one, for choosing prompts."""
+def without_stray_components(mask: Array) -> Array:
+    """The mask without components below ``STRAY_SHARE`` of its largest one, for choosing prompts.
+
+    Raises ValueError for an empty mask.
+    """
     components, count = ndimage.label(mask)
     if count == 0:
         raise ValueError("the mask is empty: there is nothing to prompt.")
     sizes = np.bincount(components.reshape(-1))
     sizes[0] = 0
-    return np.asarray((sizes >= smallest_fraction * sizes.max())[components])
+    return np.asarray((sizes >= STRAY_SHARE * sizes.max())[components])
 
 
 def innermost_point(slice_mask: Array) -> tuple[int, int]:

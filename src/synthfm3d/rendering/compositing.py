@@ -8,16 +8,7 @@ space between them by a power diagram of their distances; others cover what was 
 
 import numpy as np
 
-from synthfm3d.rendering.distances import (
-    unite_capsule,
-    unite_quadric,
-    unite_rounded_box,
-    unite_star,
-)
-from synthfm3d.rendering.fields import field_row
-from synthfm3d.rendering.kernels import inlined, kernel
-from synthfm3d.rendering.painting import BLOCK, paint
-from synthfm3d.rendering.tables import (
+from synthfm3d.rendering.columns import (
     BLEND_MM,
     CAPSULE,
     COARSE,
@@ -43,6 +34,15 @@ from synthfm3d.rendering.tables import (
     Y_HIGH,
     Y_LOW,
 )
+from synthfm3d.rendering.distances import (
+    unite_capsule,
+    unite_quadric,
+    unite_rounded_box,
+    unite_star,
+)
+from synthfm3d.rendering.fields import field_row
+from synthfm3d.rendering.kernels import inlined, kernel
+from synthfm3d.rendering.painting import BLOCK, paint
 from synthfm3d.rendering.tiles import tile_row
 from synthfm3d.synthesis.scene import TEXTURES, Scene
 from synthfm3d.volume import Array

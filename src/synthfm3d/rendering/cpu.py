@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from synthfm3d.rendering.columns import BIAS, FIELDS, TILED
 from synthfm3d.rendering.compositing import compose_slice, lengths_of, mean_signal
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
 from synthfm3d.rendering.scanners import Scanner, scanner_of
 from synthfm3d.rendering.slices import slices_of
-from synthfm3d.rendering.tables import BIAS, FIELDS, TILED, Tables, tables_of
+from synthfm3d.rendering.tables import Tables, tables_of
 from synthfm3d.rendering.tiles import tile_places
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array

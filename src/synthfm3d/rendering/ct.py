@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.randomness import key
 from synthfm3d.rendering.hashing import hashed_normal, mix
 from synthfm3d.rendering.kernels import kernel
+from synthfm3d.rendering.keys import field_key
 from synthfm3d.synthesis.scanner import CtAcquisition
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
@@ -19,7 +19,12 @@ TILE_UNIT = 4096
 """Stored value of one standard deviation."""
 _DIRECTIONS = 256
 """Streaks have one strength for each of so many directions."""
-METAL_HU = np.float32(3071)
+LEAST_HU, MOST_HU = np.float32(-1024), np.float32(3071)
+"""What twelve bits hold; metal has all of them."""
+AIR_HU = np.float32(-900)
+"""Streaks are not seen in what is darker."""
+STREAK_DECAY = np.float32(0.05)
+"""Per pixel of distance from the metal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,21 +46,17 @@ def ct_tables(scene: Scene, acquisition: CtAcquisition) -> CtTables:
     _, height, width = scene.shape
     edge = next((size for size in _TILE_SIZES if size >= max(height, width)), _TILE_SIZES[-1])
     pixel = scene.spacing_mm[1]
-    tile = noise_tile(edge, acquisition.noise_peak_per_mm * pixel, _key(scene, "quantum"))
+    tile = noise_tile(edge, acquisition.noise_peak_per_mm * pixel, field_key(scene, "quantum"))
     rings = np.zeros(0, np.float32)
     if acquisition.ring_hu > 0:
         rings = np.empty(math.ceil(math.sqrt(height * height + width * width)) + 2, np.float32)
-        _fill_white(rings, np.uint32(_key(scene, "rings")))
+        _fill_white(rings, np.uint32(field_key(scene, "rings")))
         rings *= _f32(acquisition.ring_hu)
     streaks = np.zeros(_DIRECTIONS, np.float32)
     if acquisition.streak_hu > 0:
-        _fill_white(streaks, np.uint32(_key(scene, "streaks")))
+        _fill_white(streaks, np.uint32(field_key(scene, "streaks")))
     repeated = np.concatenate([tile] * (1 + -(-width // edge)), axis=1)[:, : edge + width]
     return CtTables(tile=np.ascontiguousarray(repeated), rings=rings, streaks=streaks)
-
-
-def _key(scene: Scene, name: str) -> int:
-    return key(scene.seed, scene.index, "field", name)
 
 
 def noise_tile(edge: int, peak: float, tile_key: int) -> Array:
@@ -113,7 +114,7 @@ def ct_slice(signal, z, noise_key, tile, noise_hu, slice_correlation, image):
         out = image[y]
         for x in range(width):
             hu = row[x] + own * _f32(first[x]) + shared * _f32(second[x])
-            out[x] = np.int16(np.floor(min(max(hu, _f32(-1024)), _f32(3071)) + _f32(0.5)))
+            out[x] = np.int16(np.floor(min(max(hu, LEAST_HU), MOST_HU) + _f32(0.5)))
 
 
 @kernel
@@ -140,8 +141,8 @@ def add_metal(signal, streaks, metal_y, metal_x, metal_radius, streak_hu):
     """Add a piece of metal and its streaks to a slice, in place. Places and radius in pixels.
 
     Streaks are bright and dark along rays from the metal and fade with distance r as
-    1 / (1 + r / 20 pixels). A ray is told by its diamond angle, dy / (|dy| + |dx|), which needs no
-    arc tangent.
+    1 / (1 + r ``STREAK_DECAY``). A ray is told by its diamond angle, dy / (|dy| + |dx|), which needs no arc
+    tangent.
     """
     height, width = signal.shape
     quarter = _f32(streaks.size // 4)
@@ -160,6 +161,6 @@ def add_metal(signal, streaks, metal_y, metal_x, metal_radius, streak_hu):
             strength = streaks[i % n] * (_f32(1) - t) + streaks[(i + 1) % n] * t
             radius = _f32(math.sqrt(dy * dy + dx * dx))
             if radius <= metal_radius:
-                row[x] = METAL_HU
-            elif row[x] > _f32(-900):
-                row[x] += streak_hu * strength / (_f32(1) + radius * _f32(0.05))
+                row[x] = MOST_HU
+            elif row[x] > AIR_HU:
+                row[x] += streak_hu * strength / (_f32(1) + radius * STREAK_DECAY)

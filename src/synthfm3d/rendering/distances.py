@@ -11,8 +11,7 @@ import math
 
 import numpy as np
 
-from synthfm3d.rendering.kernels import inlined
-from synthfm3d.rendering.tables import (
+from synthfm3d.rendering.columns import (
     A_XX,
     A_YX,
     A_YY,
@@ -20,7 +19,6 @@ from synthfm3d.rendering.tables import (
     AXIS_Y,
     AXIS_Z,
     BEND,
-    BLUR_REACH,
     BUMP_NUMBERS,
     BUMPS,
     C0,
@@ -45,12 +43,18 @@ from synthfm3d.rendering.tables import (
     V_X,
     V_Y,
 )
+from synthfm3d.rendering.kernels import inlined
 
 _f32 = np.float32
 TINY = np.float32(1e-7)
+BLUR_REACH = 1.6
+"""How many standard deviations of the point spread a boundary's smoothstep reaches to either side."""
 SMOOTHSTEP_STDS = np.float32(0.5 / BLUR_REACH)
 """A smoothstep over 3.2 standard deviations has the slope and the tails of the normal integral."""
 LEAST_TAPER = np.float32(0.35)
+"""Where a taper would narrow a solid further it stops, and turns nothing inside out."""
+LEAST_STAR = np.float32(0.1)
+"""Share of its radius that bumps leave a star in every direction."""
 STAR_SLOPE = np.float32(0.9)
 """A star's distance is taken along the ray from its centre; on average its surface leans to that."""
 
@@ -61,7 +65,7 @@ STAR_SLOPE = np.float32(0.9)
 
 @inlined
 def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
-    """Unite a row of the distance field with an ellipse of this slice (see ``tables``)."""
+    """Unite a row of the distance field with an ellipse of this slice (see ``columns``)."""
     centre_y, centre_x = part[CENTRE_Y], part[CENTRE_X]
     a_yy, a_yx, a_xx = part[A_YY], part[A_YX], part[A_XX]
     m0, c0 = part[M0], part[C0]
@@ -180,7 +184,7 @@ def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sh
             third = c * (_f32(2.5) * c2 - _f32(1.5))
             fourth = (_f32(4.375) * c2 - _f32(3.75)) * c2 + _f32(0.375)
             series += part[k + 3] * second + part[k + 4] * third + part[k + 5] * fourth
-        d = (radius * max(_f32(1) + series, _f32(0.1)) - length) * STAR_SLOPE
+        d = (radius * max(_f32(1) + series, LEAST_STAR) - length) * STAR_SLOPE
         s = SMOOTHSTEP_STDS * length / (math.sqrt(variance_plane * plane2 + variance_z * z2) + TINY)
         before = distance[x]
         near = max(blend - abs(before - d), _f32(0)) * per_blend

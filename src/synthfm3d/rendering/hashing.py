@@ -11,6 +11,8 @@ from synthfm3d.rendering.kernels import inlined
 _u32 = np.uint32
 _i32 = np.int32
 _f32 = np.float32
+GOLDEN = 0x9E3779B9
+"""2^32 over the golden ratio: spreads keys that differ in few bits (Knuth, TAOCP 3, 6.4)."""
 INVERSE_STD = 1.0 / 37837.2
 """Inverse standard deviation of a sum of four uniform 16-bit integers, sqrt(4 (2^32 - 1) / 12)."""
 
@@ -30,7 +32,7 @@ def hashed_normal(counter, key):
     """Number with zero mean and unit variance: four uniforms summed (Irwin-Hall), |value| < 3.47."""
     # The key enters twice: alone in the first word it would only permute the counters.
     first = mix(_u32(counter ^ key))
-    second = mix(_u32(first + _u32(_u32(key * _u32(0x9E3779B9)) | _u32(1))))
+    second = mix(_u32(first + _u32(_u32(key * _u32(GOLDEN)) | _u32(1))))
     total = _i32(
         _u32(_u32(first & _u32(0xFFFF)) + _u32(first >> _u32(16)))
         + _u32(_u32(second & _u32(0xFFFF)) + _u32(second >> _u32(16)))

@@ -12,6 +12,9 @@ from synthfm3d.volume import Array
 _f32 = np.float32
 MR_UNIT = 1000.0
 """Stored value of MR signal 1."""
+OTHER_CHANNEL = 0xA5A5A5A5
+"""Turns the key of the real channel's noise into that of the imaginary one's."""
+LEAST_GAIN = np.float32(0.2)
 _TAPS = 12
 """Reach of the truncated kernels, in pixels."""
 
@@ -117,13 +120,13 @@ def mr_slice(signal, z, key, noise, bias, plane, y_first, y_weights, image):
     """
     height, width = signal.shape
     field = np.empty(width, np.float32)
-    other = np.uint32(key ^ np.uint32(0xA5A5A5A5))
+    other = np.uint32(key ^ np.uint32(OTHER_CHANNEL))
     for y in range(height):
         field_row(plane, y_first[y], y_weights[y], field)
         base = np.uint32(np.uint32(z * height + y) * np.uint32(width))
         for x in range(width):
             counter = np.uint32(base + np.uint32(x))
-            gain = max(_f32(1) + bias * field[x], _f32(0.2))
+            gain = max(_f32(1) + bias * field[x], LEAST_GAIN)
             real = signal[y, x] * gain + noise * hashed_normal(counter, key)
             imaginary = noise * hashed_normal(counter, other)
             magnitude = math.sqrt(real * real + imaginary * imaginary)

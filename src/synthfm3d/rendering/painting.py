@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from synthfm3d.rendering.columns import CLUSTER, DEPTH_MM, LABEL, MEAN, NO_END_MM, TEXTURE, THICKNESS_MM
 from synthfm3d.rendering.kernels import inlined
-from synthfm3d.rendering.tables import CLUSTER, DEPTH_MM, LABEL, MEAN, NO_END_MM, TEXTURE, THICKNESS_MM
 
 _f32 = np.float32
 BLOCK = 16

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from synthfm3d.randomness import key
 from synthfm3d.rendering.ct import add_metal, add_rings, ct_slice, ct_tables
 from synthfm3d.rendering.grey import grey_table, map_grey
+from synthfm3d.rendering.keys import noise_key
 from synthfm3d.rendering.mr import MR_UNIT, add_ghosts, lowpass_taps, mr_slice, splice_motion, truncate
 from synthfm3d.rendering.probe import fan_of
 from synthfm3d.rendering.ultrasound import scatterer_axis, scatterers_of, ultrasound_slice
@@ -34,14 +34,10 @@ def scanner_of(scene: Scene) -> Scanner:
             return _ultrasound(scene, acquisition)
 
 
-def noise_key_of(scene: Scene) -> np.uint32:
-    return np.uint32(key(scene.seed, scene.index, "noise"))
-
-
 def _ct(scene: Scene, acquisition: CtAcquisition) -> Scanner:
     """Rings and metal where the scene has them, then quantum noise."""
     tables = ct_tables(scene, acquisition)
-    noise_key = noise_key_of(scene)
+    key = noise_key(scene)
     slice_mm, pixel = scene.spacing_mm[0], scene.spacing_mm[1]
     ring_y, ring_x = (_f32(mm / pixel) for mm in acquisition.ring_centre_mm)
     metal_z = acquisition.metal_mm[0]
@@ -56,7 +52,7 @@ def _ct(scene: Scene, acquisition: CtAcquisition) -> Scanner:
                 _f32(acquisition.streak_hu),
             )  # fmt: skip
         ct_slice(
-            signal, z, noise_key, tables.tile, _f32(acquisition.noise_hu),
+            signal, z, key, tables.tile, _f32(acquisition.noise_hu),
             _f32(acquisition.slice_correlation), image,
         )  # fmt: skip
 
@@ -65,7 +61,7 @@ def _ct(scene: Scene, acquisition: CtAcquisition) -> Scanner:
 
 def _mr(scene: Scene, acquisition: MrAcquisition) -> Scanner:
     """Artefacts of k-space where the scene has them, then receive field, noise and grey curve."""
-    noise_key = noise_key_of(scene)
+    key = noise_key(scene)
     grey = grey_table(acquisition.grey, white=round(MR_UNIT))
 
     def scan(z: int, signal: Array, labels: Array, bias: Bias, image: Array) -> None:
@@ -76,7 +72,7 @@ def _mr(scene: Scene, acquisition: MrAcquisition) -> Scanner:
             add_ghosts(signal, acquisition.ghost_period, _f32(acquisition.ghost))
         if acquisition.kept < 1:
             truncate(signal, lowpass_taps(acquisition.kept))
-        mr_slice(signal, z, noise_key, _f32(acquisition.noise), _f32(acquisition.bias), *bias, image)
+        mr_slice(signal, z, key, _f32(acquisition.noise), _f32(acquisition.bias), *bias, image)
         if grey is not None:
             map_grey(image, grey)
 

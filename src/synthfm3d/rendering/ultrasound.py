@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
-from synthfm3d.randomness import key
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
-from synthfm3d.rendering.hashing import mix
+from synthfm3d.rendering.hashing import GOLDEN, mix
 from synthfm3d.rendering.kernels import inlined, kernel
+from synthfm3d.rendering.keys import field_key
 from synthfm3d.rendering.probe import REACH, Fan
 from synthfm3d.synthesis.scanner import UltrasoundAcquisition
 from synthfm3d.synthesis.scene import Scene
@@ -27,6 +27,10 @@ FLUID = 0.06
 """Echo amplitude below which a tissue takes less energy than the gain makes up for."""
 LEAST_TAP = np.float32(0.004)
 """Taps of a point spread below this share of the middle one are left out."""
+LEAST_GAIN, MOST_LEFT = np.float32(0.05), np.float32(3)
+"""A sample takes at most this share of the beam; fluid brightens it up to this much."""
+HAZE_DEPTH = np.float32(0.25)
+"""Share of the depth at which the haze before the probe ends."""
 UNIFORM_STD = 65536 / math.sqrt(12)
 
 
@@ -39,7 +43,7 @@ def scatterers_of(scene: Scene, fan: Fan, along_z: SplineAxis, slices: range) ->
     """Scatterers of the nodes that some slices need: uint32 (node, depth, beam), two numbers in each."""
     first, last = along_z.first[slices.start], along_z.first[slices.stop - 1]
     nodes = np.empty((last - first + 4, *fan.pixel_of.shape), np.uint32)
-    _scatter(np.uint32(key(scene.seed, scene.index, "field", "scatterers")), first, nodes)
+    _scatter(np.uint32(field_key(scene, "scatterers")), first, nodes)
     return nodes
 
 
@@ -79,7 +83,7 @@ def ultrasound_slice(
 @kernel
 def _scatter(key, first, nodes):
     count, depths, beams = nodes.shape
-    other = np.uint32(np.uint32(key * np.uint32(0x9E3779B9)) | np.uint32(1))
+    other = np.uint32(np.uint32(key * np.uint32(GOLDEN)) | np.uint32(1))
     for n in range(count):
         for d in range(depths):
             out = nodes[n, d]
@@ -90,9 +94,7 @@ def _scatter(key, first, nodes):
 
 
 @kernel
-def _insonify(
-    signal, pixel_of, shadow, enhancement, specular, clutter, ring, reverberation, echo, mirror
-):  # fmt: skip
+def _insonify(signal, pixel_of, shadow, enhancement, specular, clutter, ring, reverberation, echo, mirror):
     """Amplitude of scattered and of mirrored echoes for each sample, from the probe downwards."""
     depths, beams = pixel_of.shape
     left = np.ones(beams, np.float32)  # of the beam
@@ -100,7 +102,7 @@ def _insonify(
     here = np.zeros(beams, np.float32)
     before = np.zeros(beams, np.float32)
     met = np.zeros(beams, np.float32)  # 1 from the first pixel that a beam meets
-    haze_ends = _f32(0.25) * _f32(depths)
+    haze_ends = HAZE_DEPTH * _f32(depths)
     for d in range(depths):
         pixels = pixel_of[d]
         for b in range(beams):
@@ -117,7 +119,7 @@ def _insonify(
             old[b] = reverberation * (old[b] + strong * left[b])
             gain = _f32(1) - shadow * strong
             gain += enhancement * met[b] if amplitude < _f32(FLUID) else _f32(0)
-            left[b] = min(left[b] * max(gain, _f32(0.05)), _f32(3))
+            left[b] = min(left[b] * max(gain, LEAST_GAIN), MOST_LEFT)
             before[b] = amplitude
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import overload
 
 from synthfm3d.errors import InputError
-from synthfm3d.shards.record import Entry, ShardRecord, read_record
+from synthfm3d.shards.record import Entry, ShardRecord, read_record, record_path
 from synthfm3d.shards.sample import StoredVolume, decoded
 
 _MOST_OPEN = 64
@@ -21,7 +21,7 @@ class Shard(Sequence[StoredVolume]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.record: ShardRecord = read_record(path.with_suffix(".json"))
+        self.record: ShardRecord = read_record(record_path(path))
 
     def __len__(self) -> int:
         return len(self.record.samples)

@@ -65,8 +65,13 @@ class ShardRecord:
         return "{\n" + ",\n".join(lines) + ',\n "samples": [\n' + samples + "\n ]\n}\n"
 
 
+def record_path(shard: Path) -> Path:
+    """Where the record of a shard lies: beside it, ``shard-00042.json``."""
+    return shard.with_suffix(".json")
+
+
 def read_record(path: Path) -> ShardRecord:
-    """The record of a shard.
+    """The record in a file.
 
     Raises InputError if the file is missing or is none.
     """

@@ -17,7 +17,6 @@ from synthfm3d.generate import LabelledVolume
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
 
 IMAGE, LABELS, SCENE = "image.blosc2", "labels.blosc2", "scene.json"
-PARTS = (IMAGE, LABELS, SCENE)
 SLICES_PER_CHUNK = 8
 """A clip for training touches two or three chunks, whatever the depth of its volume."""
 UNITS: dict[Modality, str] = {"ct": "HU", "mr": "thousandth of the signal", "us": "grey value"}

@@ -9,33 +9,35 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from synthfm3d.files import appearing_whole, remove_unfinished
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.shards.files import appearing_whole, remove_unfinished
-from synthfm3d.shards.record import Entry, Origin, ShardRecord
+from synthfm3d.shards.record import Entry, Origin, ShardRecord, record_path
 from synthfm3d.shards.sample import encoded, key_of
 
 _BLOCK = tarfile.BLOCKSIZE
 
 
 def shard_name(number: int) -> str:
-    """``shard-00042.tar``; its record is called the same with ``.json``."""
+    """``shard-00042.tar``; for its record see ``record_path``."""
     return f"shard-{number:05d}.tar"
 
 
 def write_shard(path: Path, volumes: Iterable[LabelledVolume], origin: Origin) -> ShardRecord:
     """Write a shard and then its record; each appears whole or not at all.
 
-    Volumes are taken one by one, so the memory holds one of them, however many there are.
+    Volumes are taken one by one, so the memory holds one of them, however many there are. Raises InputError
+    where a file cannot be written, ValueError for voxels of other types (``sample.encoded``).
     """
+    beside = record_path(path)
     remove_unfinished(path)
-    remove_unfinished(path.with_suffix(".json"))
-    path.with_suffix(".json").unlink(missing_ok=True)  # of a shard that is about to be replaced
+    remove_unfinished(beside)
+    beside.unlink(missing_ok=True)  # of a shard that is about to be replaced
     with appearing_whole(path) as file:
         tar = _TarWriter(file)
         samples = tuple(_add(tar, volume) for volume in volumes)
         tar.finish()
     record = ShardRecord(size=tar.size, sha256=tar.hash.hexdigest(), origin=origin, samples=samples)
-    with appearing_whole(path.with_suffix(".json")) as file:
+    with appearing_whole(beside) as file:
         file.write(record.to_json().encode())
     return record
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scanner import (
+    ZYX,
     Acquisition,
     CtAcquisition,
     GreyMap,
@@ -12,14 +13,14 @@ from synthfm3d.synthesis.scanner import (
     UltrasoundAcquisition,
 )
 from synthfm3d.synthesis.settings import NoiseSettings
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality
 
 _HIGHEST_PEAK = 0.3
 """Highest frequency of most CT noise, in cycles per pixel."""
 
 
 def draw_acquisition(
-    draw: Draw, modality: Modality, settings: NoiseSettings, size_mm: Position, pixel_mm: float
+    draw: Draw, modality: Modality, settings: NoiseSettings, size_mm: ZYX, pixel_mm: float
 ) -> Acquisition:
     """Acquisition parameters for a field of view (z, y, x) in mm and a pixel size in mm.
 
@@ -51,7 +52,7 @@ def _calm(drawn: UltrasoundAcquisition) -> UltrasoundAcquisition:
     )
 
 
-def _ct(draw: Draw, settings: NoiseSettings, size_mm: Position, pixel_mm: float) -> CtAcquisition:
+def _ct(draw: Draw, settings: NoiseSettings, size_mm: ZYX, pixel_mm: float) -> CtAcquisition:
     depth, height, width = size_mm
     noise = draw.log_uniform(*settings.ct_noise_hu)
     # Beyond this the raster itself, not the reconstruction kernel, would bound the spectrum.
@@ -102,9 +103,7 @@ def _grey(draw: Draw, settings: NoiseSettings) -> GreyMap:
     )
 
 
-def _ultrasound(
-    draw: Draw, settings: NoiseSettings, size_mm: Position, pixel_mm: float
-) -> UltrasoundAcquisition:
+def _ultrasound(draw: Draw, settings: NoiseSettings, size_mm: ZYX, pixel_mm: float) -> UltrasoundAcquisition:
     axial = pixel_mm * draw.log_uniform(*settings.us_speckle_pixels)
     plain = replace(
         _probe(draw, draw.pick(settings.us_probes), size_mm),
@@ -140,7 +139,7 @@ def _ultrasound(
     return replace(plain, grey=_grey(draw.apart("grey"), settings))
 
 
-def _probe(draw: Draw, kind: Probe, size_mm: Position) -> UltrasoundAcquisition:
+def _probe(draw: Draw, kind: Probe, size_mm: ZYX) -> UltrasoundAcquisition:
     """A phased array (apex at the skin), a curved one (apex behind it), a linear or a circular one."""
     _, height, width = size_mm
     middle = width * draw.uniform(0.45, 0.55)

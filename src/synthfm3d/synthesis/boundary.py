@@ -1,9 +1,10 @@
 """Boundary definition: how sharp boundaries are, where they fade, what rims they have."""
 
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Boundary
 from synthfm3d.synthesis.settings import BoundarySettings
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality
 
 _BOX_STD = 0.2887
 """Standard deviation of a slice profile of unit width, 1 / sqrt(12)."""
@@ -11,12 +12,11 @@ _SHARPEST = 0.3
 """Standard deviation of the point spread in pixels, where boundaries are switched off."""
 
 _THICK, _SUB_SLICES = 2.5, 3
-"""Slices this many pixels apart may be averaged from so many thinner ones."""
+"""Slices more than this many pixels apart may be averaged from so many thinner ones."""
+_RIM_PIXELS = 1.5
 
 
-def draw_boundary(
-    draw: Draw, modality: Modality, settings: BoundarySettings, spacing_mm: Position
-) -> Boundary:
+def draw_boundary(draw: Draw, modality: Modality, settings: BoundarySettings, spacing_mm: ZYX) -> Boundary:
     """Point spread, texture shield, fading and rims for voxels of ``spacing_mm`` (z, y, x).
 
     Switched off, boundaries are as sharp as pixels allow, everywhere.
@@ -39,5 +39,5 @@ def draw_boundary(
         texture_shield_mm=0.0 if modality == "us" else rounded(pixel * shield),
         fade=fade,
         rim=rim,
-        rim_mm=rounded(1.5 * pixel),
+        rim_mm=rounded(_RIM_PIXELS * pixel),
     )

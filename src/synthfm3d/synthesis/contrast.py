@@ -29,6 +29,11 @@ _KEPT_IN_CT: frozenset[Material] = frozenset({"gas", "lung", "cortical bone", "c
 """Materials that a random mixture of CT leaves as they are: they make its windows."""
 _OUTSIDE: dict[Modality, float] = {"ct": -1000.0, "mr": 0.0, "us": 0.01}
 _TRIES = 20
+"""Draws of a signal before it is moved apart from its surroundings by force."""
+_SPECKLE_DB = 5.57
+"""Standard deviation of fully developed speckle, whatever its mean: (20 / ln 10) (pi / sqrt(24))."""
+_HALF_DECIBEL = 0.944061
+"""10^(-1/40)."""
 
 _PATCHED_SHARE = 0.3
 """Share of layers whose tissue is of two kinds, in patches."""
@@ -155,7 +160,7 @@ def _spread(modality: Modality, acquisition: Acquisition, texture: float) -> flo
         case MrAcquisition(noise=noise):
             return float((noise * noise + texture * texture) ** 0.5)
         case _:
-            return 5.57  # fully developed speckle, whatever its mean
+            return _SPECKLE_DB
 
 
 def _signals(
@@ -193,7 +198,7 @@ def _contrast(signal: float, around: float, modality: Modality) -> float:
     high, low = max(signal, around, 1e-4), max(min(signal, around), 1e-4)
     steps = 0.0
     while high > low:  # an integer count of 0.5 dB steps, the same on every machine
-        high *= 0.944061
+        high *= _HALF_DECIBEL
         steps += 0.5
     return steps
 

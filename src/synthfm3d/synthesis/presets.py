@@ -18,6 +18,8 @@ Axis = Literal["anatomy", "contrast", "boundary", "noise"]
 """The four axes of variability, as ``SynthesisSettings`` names them."""
 Preset = Literal["default", "ct", "mr", "us", "cine-us", "free", "paper"]
 
+_NO_LAYOUT = LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, free=1.0)
+
 PRESETS: dict[str, SynthesisSettings] = {
     "default": SynthesisSettings(),
     "ct": SynthesisSettings(modalities=("ct",)),
@@ -33,9 +35,7 @@ PRESETS: dict[str, SynthesisSettings] = {
     ),
     # No anatomical layout at all: what remains is owed to shapes and grey values alone.
     "free": SynthesisSettings(
-        anatomy=AnatomySettings(
-            layouts=LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, free=1.0),
-        ),
+        anatomy=AnatomySettings(layouts=_NO_LAYOUT),
     ),
     # The recipe of arXiv 2601.12297 as far as it is published: slice-recursive masks that are born,
     # grow, erode and drift; multi-scale Gaussian textures under random intensities; partial volume by
@@ -43,7 +43,7 @@ PRESETS: dict[str, SynthesisSettings] = {
     "paper": SynthesisSettings(
         modalities=("ct",),
         anatomy=AnatomySettings(
-            layouts=LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, free=1.0),
+            layouts=_NO_LAYOUT,
             families=FamilyShares(ellipsoid=0.0, stack=1.0, star=0.0, superquadric=0.0, sausage=0.0),
             neighbourhood_share=0.0,
             twin_share=0.0,

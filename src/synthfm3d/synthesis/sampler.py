@@ -14,9 +14,9 @@ from synthfm3d.synthesis.anatomy.draw import draw_anatomy, draw_cine, draw_layou
 from synthfm3d.synthesis.boundary import draw_boundary
 from synthfm3d.synthesis.contrast import draw_contrast
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Layout, Scene
 from synthfm3d.synthesis.settings import Mode, SynthesisSettings
-from synthfm3d.volume import Position
 
 GENERATOR_VERSION = 4
 """Changes whenever any seed's volume changes; the changelog says how."""
@@ -50,7 +50,7 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
         low, high = settings.pixel_mm
         pixel = rounded(min(max((least + share * (most - least)) / min(settings.shape[1:]), low), high))
     between = rounded(min(pixel * anisotropy, max(_THICKEST_MM, pixel)))
-    spacing: Position = (1.0 if timed else between, pixel, pixel)
+    spacing: ZYX = (1.0 if timed else between, pixel, pixel)
     size = (settings.shape[0] * spacing[0], settings.shape[1] * pixel, settings.shape[2] * pixel)
 
     draw = draw_cine if timed else draw_anatomy

@@ -6,8 +6,10 @@ Lengths are millimetres and positions (z, y, x), as everywhere in a scene.
 from dataclasses import dataclass
 from typing import Literal
 
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality
 
+ZYX = tuple[float, float, float]
+"""Along (z, y, x), as everything in a scene: a place, lengths, or shares of them."""
 Probe = Literal["phased", "curved", "linear", "circular"]
 
 
@@ -37,7 +39,7 @@ class CtAcquisition:
     ring_hu: float = 0.0
     ring_centre_mm: tuple[float, float] = (0.0, 0.0)
     streak_hu: float = 0.0
-    metal_mm: Position = (0.0, 0.0, 0.0)
+    metal_mm: ZYX = (0.0, 0.0, 0.0)
     metal_radius_mm: float = 0.0
     metal_length_mm: float = 0.0
 
@@ -46,8 +48,8 @@ class CtAcquisition:
 class GreyMap:
     """How values become grey where they mean nothing by themselves (MR, ultrasound).
 
-    ``white`` maps to itself; in between the curve is a power, ``gamma``; ``inverted`` swaps black and
-    white; ``levels`` are how many greys there are, 0 for all.
+    White maps to itself and black too; in between the curve is a power, ``gamma``. ``inverted`` swaps black
+    and white; ``levels`` are how many greys there are, 0 for all.
     """
 
     gamma: float = 1.0
@@ -134,7 +136,7 @@ class UltrasoundAcquisition:
     near_mm: float
     far_mm: float
     half_width: float
-    speckle_mm: Position
+    speckle_mm: ZYX
     widening: float = 0.0
     dynamic_range_db: float
     gain_db: float

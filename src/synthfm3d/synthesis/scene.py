@@ -8,8 +8,8 @@ voxel; y grows towards the back of the body, as in an axial picture.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from synthfm3d.synthesis.scanner import ACQUISITIONS, Acquisition
-from synthfm3d.volume import Modality, Position, ThirdAxis
+from synthfm3d.synthesis.scanner import ACQUISITIONS, ZYX, Acquisition
+from synthfm3d.volume import Modality, ThirdAxis
 
 MOST_LABELS = 255
 """Labels are stored in a byte, and 0 is unlabelled."""
@@ -66,8 +66,8 @@ class Ellipsoid:
     ``quaternion`` (w, i, j, k), of unit length, turns the semi-axes out of (z, y, x).
     """
 
-    centre_mm: Position
-    semi_axes_mm: Position
+    centre_mm: ZYX
+    semi_axes_mm: ZYX
     quaternion: tuple[float, float, float, float]
 
 
@@ -93,8 +93,8 @@ class Stack:
 class Tube:
     """A capsule: all points nearer to the segment than a radius that changes along it."""
 
-    start_mm: Position
-    end_mm: Position
+    start_mm: ZYX
+    end_mm: ZYX
     start_radius_mm: float
     end_radius_mm: float
 
@@ -109,8 +109,8 @@ class Superquadric:
     squareness s = 0, a box with rounded edges (exponent 4) at s = 1.
     """
 
-    centre_mm: Position
-    semi_axes_mm: Position
+    centre_mm: ZYX
+    semi_axes_mm: ZYX
     quaternion: tuple[float, float, float, float]
     squareness: float
     taper: float
@@ -125,7 +125,7 @@ class Star:
     spherical-harmonic series of degree 4. Each of up to four ``bumps`` is (m_z, m_y, m_x, a_2, a_3, a_4).
     """
 
-    centre_mm: Position
+    centre_mm: ZYX
     radius_mm: float
     bumps: tuple[tuple[float, float, float, float, float, float], ...]
 
@@ -266,7 +266,7 @@ class Scene:
     generator_version: int
     modality: Modality
     shape: tuple[int, int, int]
-    spacing_mm: Position
+    spacing_mm: ZYX
     anatomy: Anatomy
     contrast: Contrast
     boundary: Boundary

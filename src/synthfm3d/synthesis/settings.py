@@ -55,6 +55,13 @@ def _check_ranges(
             raise ValueError(f"{name} must be {most[name]:g} at most, got {value}.")
 
 
+def _check_ratios(shares: object, of: str) -> None:
+    """Refuse shares of which only the ratios matter, where one is negative or all are 0."""
+    values = [getattr(shares, field.name) for field in fields(shares)]  # type: ignore[arg-type]
+    if min(values) < 0 or not sum(values) > 0:
+        raise ValueError(f"{of} shares must be 0 or more and not all 0, got {shares}.")
+
+
 _ALL_OR_NOTHING = (
     "ct_texture_hu", "mr_texture", "us_texture", "ct_noise_hu", "mr_noise", "ct_ring_hu", "ct_streak_hu",
 )  # fmt: skip
@@ -71,9 +78,7 @@ class LayoutShares:
     free: float = 0.25
 
     def __post_init__(self) -> None:
-        shares = [getattr(self, field.name) for field in fields(self)]
-        if min(shares) < 0 or not sum(shares) > 0:
-            raise ValueError(f"layout shares must be 0 or more and not all 0, got {self}.")
+        _check_ratios(self, "layout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,7 @@ class FamilyShares:
     sausage: float = 0.25
 
     def __post_init__(self) -> None:
-        shares = [getattr(self, field.name) for field in fields(self)]
-        if min(shares) < 0 or not sum(shares) > 0:
-            raise ValueError(f"family shares must be 0 or more and not all 0, got {self}.")
+        _check_ratios(self, "family")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +233,7 @@ class BoundarySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseSettings:
-    """Fourth axis: noise and acquisition. What each means stands in ``synthesis.scene``.
+    """Fourth axis: noise and acquisition. What each means stands in ``synthesis.scanner``.
 
     Parameters
     ----------

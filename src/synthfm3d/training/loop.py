@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,7 @@ def train(
     if first:
         _keep_log_until(folder / LOG_FILE, state.step)
     accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": state.step + 1}})
-
-    def note(**entry: Any) -> None:
-        if not first:
-            return
-        line = {"step": state.step, "seconds": round(state.seconds, 1), **entry}
-        with (folder / LOG_FILE).open("a") as log:
-            log.write(json.dumps(line) + "\n")
-        accelerator.log(entry, step=state.step)
-        report({"step": state.step, **entry})
-
+    log = _Log(folder / LOG_FILE, state, accelerator, report)
     begun = time.monotonic()
     clock, waited = begun - state.seconds, 0.0
     with _denormals_flushed():
@@ -90,12 +81,11 @@ def train(
             if state.step % config.log_steps == 0:
                 # The share of the time that the network waited for samples.
                 waiting = waited / max(1e-9, time.monotonic() - begun)
-                note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
+                log.note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
             if config.validation.every_steps and state.step % config.validation.every_steps == 0:
                 if first:
-                    state.metrics = state.family.validate(state.average, accelerator.device)
-                    note(**state.metrics)
-                    _keep_best(state, folder)
+                    _validate(state, accelerator.device, folder)
+                    log.note(**state.metrics)
                 accelerator.wait_for_everyone()
             if first and state.step % config.checkpoint_steps == 0:
                 state.save(folder)
@@ -105,6 +95,27 @@ def train(
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return weights if first else folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What a run tells of itself, in its file, to accelerate's trackers and to ``report``."""
+
+    path: Path
+    state: TrainingState
+    accelerator: Accelerator
+    report: Callable[[dict[str, Any]], None]
+
+    def note(self, **entry: Any) -> None:
+        """One entry of the present step, from the first process only."""
+        if not self.accelerator.is_main_process:
+            return
+        step = self.state.step
+        line = {"step": step, "seconds": round(self.state.seconds, 1), **entry}
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self.accelerator.log(entry, step=step)
+        self.report({"step": step, **entry})
 
 
 def _accelerator(config: RunConfig, folder: Path, device: str) -> Accelerator:
@@ -207,8 +218,9 @@ def _averaged(terms: dict[str, Tensor], accelerator: Accelerator) -> dict[str, f
     return {name: float(f"{value:.5g}") for name, value in zip(names, means.tolist(), strict=True)}
 
 
-def _keep_best(state: TrainingState, folder: Path) -> None:
-    """Write the moving average to ``best/`` if it was never better."""
+def _validate(state: TrainingState, device: torch.device, folder: Path) -> None:
+    """Score the moving average, and write it to ``best/`` if it was never better."""
+    state.metrics = state.family.validate(state.average, device)
     score = state.metrics["validation_dice"]
     if state.best is None or score > state.best:
         state.best = score

@@ -1,5 +1,6 @@
 """What a run would be: sizes, samples and memory, without training anything."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -67,7 +68,7 @@ def _activations(network: nn.Module, config: RunConfig) -> int:
     return _kept_by(lambda: network(inputs), network)
 
 
-def _kept_by(step: Any, network: nn.Module) -> int:
+def _kept_by(step: Callable[[], object], network: nn.Module) -> int:
     weights = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
     kept: dict[int, Tensor] = {}
 

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from synthfm3d.loading.clip_prompts import NO_POINT, ClipPromptSettings, correction_click
+from synthfm3d.loading.clip_prompts import NO_POINT, ClipPromptSettings, random_error_click
 from synthfm3d.loading.clips import ClipSample
 from synthfm3d.model.sam2 import Sam2Network, normalised
 from synthfm3d.model.sam2_memory import Memory, MemoryBank
+from synthfm3d.model.sam2_propagation import PREVIOUS_LIMIT
 from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt
 
 
@@ -156,7 +157,7 @@ class _Corrections:
         for _ in range(self.settings.correction_clicks):
             wrong = (decoded.best_high[:, 0] > 0).cpu().numpy()
             for number, (answer, truth) in enumerate(zip(wrong, self.targets, strict=True)):
-                place, label = correction_click(answer, truth, self.settings, draw)
+                place, label = random_error_click(answer, truth, self.settings, draw)
                 before, labels = points[number]
                 points[number] = (
                     torch.cat([before, torch.from_numpy(place)[None].to(device)]),
@@ -164,7 +165,7 @@ class _Corrections:
                 )
             prompts = [SlicePrompt(xy, labels) for xy, labels in points]
             # As in SAM 2's training: the earlier answer is a prompt and gets no gradient from what follows.
-            previous = decoded.best.detach().clamp(-32.0, 32.0)
+            previous = decoded.best.detach().clamp(-PREVIOUS_LIMIT, PREVIOUS_LIMIT)
             decoded = network.decode_prompts(features, coarse, prompts, previous)
             rounds.append(decoded)
         return rounds

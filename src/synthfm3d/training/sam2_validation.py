@@ -6,8 +6,8 @@ nothing of the other; and how often propagation runs on where the object has end
 
 import torch
 
-from synthfm3d.loading.clip_prompts import KINDS
 from synthfm3d.loading.clips import ClipDataset
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.training.loss import hard_dice
 from synthfm3d.training.sam2_clip import ClipTracker
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
@@ -41,7 +41,7 @@ def validate_clips(
             there, found = truth.flatten(1).any(1), (logits > 0).flatten(1).any(1)
             place = "prompted" if answer.index in prompted else "propagated"
             scores = hard_dice(logits, truth.float())[there].tolist()
-            dice.setdefault(f"{KINDS[int(batch['kind'])]}_{place}", []).extend(scores)
+            dice.setdefault(f"{PROMPT_KINDS[int(batch['kind'])]}_{place}", []).extend(scores)
             if answer.index not in prompted:
                 over += found[~there].float().tolist()
                 under += (~found[there]).float().tolist()

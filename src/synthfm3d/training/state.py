@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import appearing_whole
 from synthfm3d.training.config import RunConfig
 from synthfm3d.training.family import family_of
 
@@ -39,8 +40,8 @@ class TrainingState:
             averaged.lerp_(current, 1 - decay)
 
     def save(self, folder: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
-        unfinished = folder / (CHECKPOINT_FILE + ".tmp")
+        """Write the checkpoint, whole or not at all; InputError where it cannot be written."""
+        path = folder / CHECKPOINT_FILE
         content = {
             "config": asdict(self.config),
             "network": self.network.state_dict(),
@@ -53,11 +54,10 @@ class TrainingState:
             "metrics": self.metrics,
         }
         try:
-            torch.save(content, unfinished)
-            unfinished.replace(folder / CHECKPOINT_FILE)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-            unfinished.unlink(missing_ok=True)
-            raise InputError(f"{unfinished}: cannot be written ({error}): free some space.") from error
+            with appearing_whole(path) as file:
+                torch.save(content, file)
+        except RuntimeError as error:  # as torch reports a full disk
+            raise InputError(f"{path}: cannot be written ({error}): free some space.") from error
 
     def load(self, folder: Path) -> None:
         """Go on from the folder's checkpoint; InputError if it belongs to another configuration."""

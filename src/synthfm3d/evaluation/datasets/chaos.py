@@ -12,8 +12,9 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, PendingCase, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, folders, natural_order, visible
+from synthfm3d.evaluation.datasets.files import folder_with, folders, visible
 from synthfm3d.evaluation.datasets.pairs import Pair, noted
+from synthfm3d.io.plain import natural_order
 from synthfm3d.io.read import ReadOptions, read, read_labels
 from synthfm3d.volume import Array, Modality, Volume
 
@@ -22,6 +23,7 @@ GREY_RANGES = {1: (55, 70), 2: (110, 135), 3: (175, 200), 4: (240, 255)}
 LIVER_HU = (50.0, 200.0)
 """Portal venous phase: a label map that is put the right way round lies in it, a reversed one less so."""
 _CLEARLY = 0.05
+"""Least difference between the two shares that tells which way round is right."""
 _IMAGES_OF_SEQUENCE = {
     "T1DUAL": {"InPhase": "DICOM_anon/InPhase", "OutPhase": "DICOM_anon/OutPhase"},
     "T2SPIR": {"": "DICOM_anon"},

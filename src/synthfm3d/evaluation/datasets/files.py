@@ -1,10 +1,10 @@
 """Finding the files of a dataset: folders that may lie one level deeper, names without their endings."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.plain import natural_order
 
 SCAN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 
@@ -48,12 +48,6 @@ def stem(path: Path) -> str:
 def scan_named(folder: Path, name: str) -> Path | None:
     """The scan of a name, whatever its ending; None where there is none."""
     return next((folder / f"{name}{s}" for s in SCAN_SUFFIXES if (folder / f"{name}{s}").is_file()), None)
-
-
-def natural_order(path: Path) -> tuple[tuple[int, str], ...]:
-    """``patient10`` behind ``patient9``."""
-    parts = re.split(r"(\d+)", path.name)
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
 
 
 def read_words(path: Path) -> list[str]:

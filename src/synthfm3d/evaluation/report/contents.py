@@ -11,11 +11,13 @@ from synthfm3d import __version__
 from synthfm3d.evaluation.comparison import Comparison, comparisons
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.score import Score
+from synthfm3d.evaluation.statistics import CONFIDENCE, FEWEST_PATIENTS, RESAMPLES
 from synthfm3d.evaluation.summary import Mean, means
 
 STATISTICS = (
-    "Intervals are 95 % bootstrap intervals (BCa, 9999 resamples) of the mean over cases; patients are "
-    "resampled, each with all cases. With fewer than 5 patients none is given.",
+    f"Intervals are {100 * CONFIDENCE:g} % bootstrap intervals (BCa, {RESAMPLES} resamples) of the mean over "
+    f"cases; patients are resampled, each with all cases. With fewer than {FEWEST_PATIENTS} patients none is "
+    "given.",
     "p: two-sided Wilcoxon signed-rank test of the patients' mean differences, zero differences left out, "
     "adjusted by Holm over all structures, prompts and methods of a label source (rows of all structures "
     "together: over their own prompts and methods). Identical results: p = 1.",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from statistics import fmean
 from typing import Any
 
 import jinja2
@@ -161,7 +160,7 @@ def _structure_values(scores: Sequence[Score]) -> list[float]:
     found = []
     for name in names:
         cases = by_patient([score for score in scores if score.structure == name], lambda score: score.dice)
-        found += [fmean([value]) for patient in cases.values() for value in patient.values()]
+        found += [value for patient in cases.values() for value in patient.values()]
     return found
 
 

@@ -13,6 +13,7 @@ COLOURS = 8
 """Series beyond begin again with the first colour; boxes and lines are named as well."""
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LETTER = 6.3
+"""Mean width of a letter of the plots' font in pixels."""
 
 
 def box_plot(values: Mapping[str, Sequence[float]], colours: Mapping[str, int], axis_name: str) -> str:

@@ -5,16 +5,13 @@ from collections.abc import Callable, Sequence
 from synthfm3d.evaluation.score import Score
 
 MOST_PICTURES_OF_ALL = 60
-"""Up to here every outcome is shown; beyond, the best and the worst of each label source, prompt and "
-"method."""
+"""More outcomes than this are shown by the best and worst of each source, prompt and method."""
 
 
 def chosen_pictures(
     scores: Sequence[Score], pictures_of: Callable[[str], Sequence[bytes | None]]
 ) -> dict[int, bytes]:
-    """PNG files by the number of their score; ``pictures_of`` a case has one or None for each of its "
-    "scores.
-    """
+    """PNG files by their score's number; ``pictures_of`` a case has one or None for each score."""
     wanted = set(_chosen(scores))
     numbers: dict[str, list[int]] = {}
     for n, score in enumerate(scores):

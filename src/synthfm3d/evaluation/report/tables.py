@@ -45,7 +45,7 @@ def latex_tables(report: Report) -> str:
     r"""For each label source and prompt a ``tabular`` of structures and methods (package booktabs).
 
     Mean Dice in percent with its interval; bold: the best of a row; an asterisk: differs from the method
-    that others are compared with (Holm-adjusted p < 0.05).
+    that others are compared with (Holm-adjusted p < ``SIGNIFICANT``).
     """
     means = {_key(mean): mean for mean in report.means}
     compared = {_key(comparison): comparison for comparison in report.comparisons}

@@ -4,13 +4,12 @@ The CSV files hold no timings, so two runs of the same evaluation give the same 
 the JSON and on the page. The page is one file: pictures are inside it and nothing is fetched.
 """
 
-import json
 from pathlib import Path
 
 from synthfm3d.evaluation.report.contents import Report, report_data
 from synthfm3d.evaluation.report.page import report_page
 from synthfm3d.evaluation.report.tables import latex_tables, means_csv, scores_csv
-from synthfm3d.io.atomic import check_writable, write_atomically
+from synthfm3d.files import check_writable, json_text, write_atomically
 
 SCORES_NAME, MEANS_NAME, LATEX_NAME = "scores.csv", "means.csv", "table.tex"
 JSON_NAME, PAGE_NAME = "report.json", "report.html"
@@ -33,7 +32,7 @@ def write_report(folder: Path, report: Report) -> None:
         SCORES_NAME: scores_csv(report.scores),
         MEANS_NAME: means_csv(report),
         LATEX_NAME: latex_tables(report),
-        JSON_NAME: json.dumps(report_data(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        JSON_NAME: json_text(report_data(report)),
         PAGE_NAME: report_page(report),
     }
     folder.mkdir(parents=True, exist_ok=True)

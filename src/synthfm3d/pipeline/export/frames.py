@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from synthfm3d.files import write_atomically
 from synthfm3d.intensity import model_channels, windows_of
-from synthfm3d.io.atomic import write_atomically
 from synthfm3d.shards.sample import StoredVolume
 from synthfm3d.volume import Array
 

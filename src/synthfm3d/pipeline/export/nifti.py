@@ -3,14 +3,12 @@
 nnU-Net v2, ``documentation/dataset_format.md``; MONAI, ``monai.data.load_decathlon_datalist``.
 """
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import write_atomically
+from synthfm3d.files import json_text, write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.shards.sample import StoredVolume
 
@@ -29,7 +27,7 @@ class NiftiWriter:
         folder.mkdir(parents=True, exist_ok=True)
         write_nifti(folder / "image.nii.gz", volume.image)
         write_nifti(folder / "labels.nii.gz", volume.labels)
-        _write_json(folder / "scene.json", volume.scene)
+        write_atomically(folder / "scene.json", json_text(volume.scene).encode())
 
     def finish(self) -> None:
         """Nothing is left to do."""
@@ -86,7 +84,7 @@ class NnUnetWriter(_ListedWriter):
             "numTraining": len(self.keys),
             "file_ending": ".nii.gz",
         }
-        _write_json(self.output / "dataset.json", description)
+        write_atomically(self.output / "dataset.json", json_text(description).encode())
 
 
 class DecathlonWriter(_ListedWriter):
@@ -109,8 +107,4 @@ class DecathlonWriter(_ListedWriter):
             ],
             "test": [],
         }
-        _write_json(self.output / "dataset.json", description)
-
-
-def _write_json(path: Path, plain: Any) -> None:
-    write_atomically(path, (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomically(self.output / "dataset.json", json_text(description).encode())

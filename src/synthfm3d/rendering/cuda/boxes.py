@@ -26,7 +26,7 @@ class Box(NamedTuple):
         )
 
 
-def around(boxes: Iterable[Box]) -> Box:
+def hull(boxes: Iterable[Box]) -> Box:
     """The smallest box that holds some boxes."""
     axes = zip(*boxes, strict=True)
     return Box(*(slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in axes))

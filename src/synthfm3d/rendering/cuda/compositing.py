@@ -7,13 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthfm3d.rendering.compositing import FADE_FROM, FAR
-from synthfm3d.rendering.cuda.boxes import Box, around, overlap
-from synthfm3d.rendering.cuda.distances import MEASURES
-from synthfm3d.rendering.cuda.painting import paint_layer
-from synthfm3d.rendering.cuda.spans import Spans, spans_of
-from synthfm3d.rendering.cuda.surroundings import Surroundings, surroundings_of
-from synthfm3d.rendering.tables import (
+from synthfm3d.rendering.columns import (
     BLEND_MM,
     COARSE_MM,
     CONFINED,
@@ -26,8 +20,14 @@ from synthfm3d.rendering.tables import (
     LAYERS,
     NEIGHBOURHOOD,
     NO_END_MM,
-    Tables,
 )
+from synthfm3d.rendering.compositing import FADE_FROM, FAR
+from synthfm3d.rendering.cuda.boxes import Box, hull, overlap
+from synthfm3d.rendering.cuda.distances import MEASURES
+from synthfm3d.rendering.cuda.painting import paint_layer
+from synthfm3d.rendering.cuda.spans import Spans, spans_of
+from synthfm3d.rendering.cuda.surroundings import Surroundings, surroundings_of
+from synthfm3d.rendering.tables import Tables
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
@@ -122,7 +122,7 @@ def _boxes_of(run: _Run, number: int) -> dict[int, Box]:
 def _measure(run: _Run, number: int) -> _Structure:
     """The union of a structure's parts, roughened, ended at the body cavity and faded."""
     boxes = _boxes_of(run, number)
-    box = around(boxes.values())
+    box = hull(boxes.values())
     structure = run.tables.structures[number]
     distance = torch.full(box.shape, float(FAR), device=run.signal.device)
     sharpness = torch.ones_like(distance)

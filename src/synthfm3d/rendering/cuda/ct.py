@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthfm3d.rendering.ct import METAL_HU, TILE_UNIT, ct_tables
+from synthfm3d.rendering.ct import AIR_HU, LEAST_HU, MOST_HU, STREAK_DECAY, TILE_UNIT, ct_tables
 from synthfm3d.rendering.cuda.fields import moved_tile
 from synthfm3d.rendering.cuda.hashing import mix, shifted, signed
-from synthfm3d.rendering.scanners import noise_key_of
+from synthfm3d.rendering.keys import noise_key
 from synthfm3d.synthesis.scanner import CtAcquisition
 from synthfm3d.synthesis.scene import Scene
 
@@ -23,7 +23,7 @@ def ct_scan(
     _, height, width = scene.shape
     tables = ct_tables(scene, acquisition)
     slice_mm, pixel = scene.spacing_mm[0], scene.spacing_mm[1]
-    noise_key = int(noise_key_of(scene))
+    key = int(noise_key(scene))
     tile = torch.as_tensor(tables.tile, device=device)
     rings = metal = None
     if acquisition.ring_hu > 0:
@@ -43,7 +43,7 @@ def ct_scan(
             reach = 0.5 * acquisition.metal_length_mm
             crossed = [abs(z * slice_mm - acquisition.metal_mm[0]) <= reach for z in slices]
             _add_metal(signal, torch.tensor(crossed, device=device), *metal)
-        return _noisy(signal, slices, noise_key, tile, acquisition)
+        return _noisy(signal, slices, key, tile, acquisition)
 
     return scan
 
@@ -74,17 +74,17 @@ def _streaks(streaks: Tensor, dy: Tensor, dx: Tensor, streak_hu: float) -> Tenso
     t = place - i
     strength = streaks[i % n] * (1 - t) + streaks[(i + 1) % n] * t
     radius = (dy * dy + dx * dx).sqrt_()
-    return float(_f32(streak_hu)) * strength / (1 + radius * 0.05)
+    return float(_f32(streak_hu)) * strength / (1 + radius * float(STREAK_DECAY))
 
 
 def _add_metal(signal: Tensor, crossed: Tensor, streaks: Tensor, metal: Tensor) -> None:
     """Add metal and its streaks to those slices that it crosses, in place."""
     crossed = crossed[:, None, None]
-    signal += torch.where(crossed & (signal > -900), streaks, 0.0)
-    signal.masked_fill_(crossed & metal, float(METAL_HU))
+    signal += torch.where(crossed & (signal > float(AIR_HU)), streaks, 0.0)
+    signal.masked_fill_(crossed & metal, float(MOST_HU))
 
 
-def _noisy(signal: Tensor, slices: range, noise_key: int, tile: Tensor, acquisition: CtAcquisition) -> Tensor:
+def _noisy(signal: Tensor, slices: range, key: int, tile: Tensor, acquisition: CtAcquisition) -> Tensor:
     """Hounsfield units with quantum noise: the tile at two hashed places in each slice."""
     correlation, noise_hu = _f32(acquisition.slice_correlation), _f32(acquisition.noise_hu)
     root = np.sqrt(_f32(1) + _f32(2) * correlation)
@@ -93,8 +93,8 @@ def _noisy(signal: Tensor, slices: range, noise_key: int, tile: Tensor, acquisit
     shared = noise_hu * _f32(0.5) * (root - rest) * _f32(1 / TILE_UNIT)
     edge, height = tile.shape[0], signal.shape[1]
     z = torch.arange(slices.start, slices.stop + 1, device=signal.device, dtype=torch.int32)
-    word = mix(z ^ signed(noise_key))
+    word = mix(z ^ signed(key))
     y, x = shifted(word, 16) & (edge - 1), word & (edge - 1)
     hu = signal + float(own) * moved_tile(tile, y[:-1], x[:-1], height).float()
     hu += float(shared) * moved_tile(tile, y[1:], x[1:], height).float()
-    return hu.clamp_(-1024, 3071).add_(0.5).floor_().to(torch.int16)
+    return hu.clamp_(float(LEAST_HU), float(MOST_HU)).add_(0.5).floor_().to(torch.int16)

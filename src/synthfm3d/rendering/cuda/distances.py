@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from synthfm3d.rendering.distances import LEAST_TAPER, SMOOTHSTEP_STDS, STAR_SLOPE, TINY
-from synthfm3d.rendering.tables import (
+from synthfm3d.rendering.columns import (
     A_XX,
     A_YX,
     A_YY,
@@ -46,11 +45,12 @@ from synthfm3d.rendering.tables import (
     V_X,
     V_Y,
 )
+from synthfm3d.rendering.distances import LEAST_STAR, LEAST_TAPER, SMOOTHSTEP_STDS, STAR_SLOPE, TINY
 
 Columns = Sequence[Tensor]
 Distances = tuple[Tensor, Tensor]
 _TINY, _TINIER, _STDS = float(TINY), float(TINY * TINY), float(SMOOTHSTEP_STDS)
-_LEAST, _SLOPE = float(LEAST_TAPER), float(STAR_SLOPE)
+_LEAST_TAPER, _LEAST_STAR, _SLOPE = float(LEAST_TAPER), float(LEAST_STAR), float(STAR_SLOPE)
 
 
 def quadric(part: Columns, y_mm: Tensor, x_mm: Tensor, variance_z: float, variance_plane: float) -> Distances:
@@ -92,7 +92,7 @@ def rounded_box(
     dy = y_mm - part[LOCAL_Y]
     dx = x_mm - part[LOCAL_X]
     u = u_z * dz + u_y * dy + u_x * dx
-    narrow = (1 + taper * u).clamp_min_(_LEAST).reciprocal_()
+    narrow = (1 + taper * u).clamp_min_(_LEAST_TAPER).reciprocal_()
     v = (v_z * dz + v_y * dy + v_x * dx + bend * u * u) * narrow
     w = (w_z * dz + w_y * dy + w_x * dx) * narrow
     u2, v2, w2 = u * u, v * v, w * w
@@ -128,7 +128,7 @@ def star(part: Columns, y_mm: Tensor, x_mm: Tensor, variance_z: float, variance_
         third = c.mul_(2.5 * c2 - 1.5)
         fourth = (4.375 * c2 - 3.75).mul_(c2).add_(0.375)
         series += (a_2 * second).add_(a_3 * third).add_(a_4 * fourth)
-    radius = (1 + series).clamp_min_(0.1).mul_(part[STAR_RADIUS])
+    radius = (1 + series).clamp_min_(_LEAST_STAR).mul_(part[STAR_RADIUS])
     sharpness = _sharpness(length, plane2, z2, variance_z, variance_plane, _TINY)
     return radius.sub_(length).mul_(_SLOPE), sharpness
 

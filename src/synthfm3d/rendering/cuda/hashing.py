@@ -7,7 +7,7 @@ shift to the right is masked, since it would repeat the sign.
 import numpy as np
 from torch import Tensor
 
-from synthfm3d.rendering.hashing import INVERSE_STD
+from synthfm3d.rendering.hashing import GOLDEN, INVERSE_STD
 
 _WORD = 0xFFFFFFFF
 
@@ -36,6 +36,6 @@ def hashed_normal(counter: Tensor, key: int | np.integer) -> Tensor:
     """Numbers with zero mean and unit variance, float32, for int32 counters."""
     key = int(key)
     first = mix(counter ^ signed(key))
-    second = mix(first + signed(key * 0x9E3779B9 | 1))
+    second = mix(first + signed(key * GOLDEN | 1))
     total = (first & 0xFFFF) + shifted(first, 16) + (second & 0xFFFF) + shifted(second, 16)
     return (total - 131070).float() * float(np.float32(INVERSE_STD))

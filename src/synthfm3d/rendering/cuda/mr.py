@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synthfm3d.rendering.columns import BIAS
 from synthfm3d.rendering.cuda.fields import field_of, field_planes
 from synthfm3d.rendering.cuda.grey import GreyCurve
 from synthfm3d.rendering.cuda.hashing import hashed_normal
-from synthfm3d.rendering.mr import MR_UNIT, lowpass_taps
-from synthfm3d.rendering.scanners import noise_key_of
-from synthfm3d.rendering.tables import BIAS, Tables
+from synthfm3d.rendering.keys import noise_key
+from synthfm3d.rendering.mr import LEAST_GAIN, MR_UNIT, OTHER_CHANNEL, lowpass_taps
+from synthfm3d.rendering.tables import Tables
 from synthfm3d.synthesis.scanner import MrAcquisition
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
@@ -24,7 +25,7 @@ def mr_scan(
     scene: Scene, acquisition: MrAcquisition, tables: Tables, device: torch.device
 ) -> Callable[[range, Tensor, Tensor], Tensor]:
     """The MR scanner of a scene."""
-    noise_key = int(noise_key_of(scene))
+    key = int(noise_key(scene))
     noise, bias = float(_f32(acquisition.noise)), float(_f32(acquisition.bias))
     grey = GreyCurve(acquisition.grey, round(MR_UNIT), device)
 
@@ -41,9 +42,9 @@ def mr_scan(
         pixels = signal[0].numel()
         counter = torch.arange(slices.start * pixels, slices.stop * pixels, device=device).to(torch.int32)
         counter = counter.view(signal.shape)
-        gain = field.mul_(bias).add_(1).clamp_min_(0.2)
-        real = signal * gain + noise * hashed_normal(counter, noise_key)
-        imaginary = noise * hashed_normal(counter, noise_key ^ 0xA5A5A5A5)
+        gain = field.mul_(bias).add_(1).clamp_min_(float(LEAST_GAIN))
+        real = signal * gain + noise * hashed_normal(counter, key)
+        imaginary = noise * hashed_normal(counter, key ^ OTHER_CHANNEL)
         magnitude = (real * real + imaginary * imaginary).sqrt_()
         return grey((magnitude * MR_UNIT + 0.5).clamp_max_(32767).to(torch.int16))
 

@@ -1,19 +1,11 @@
-"""One layer of a structure, mixed into what was painted before, as ``rendering.compositing`` does it."""
+"""One layer of a structure, mixed into what was painted before, as ``rendering.painting`` does it."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from synthfm3d.rendering.columns import CLUSTER, DEPTH_MM, LABEL, MEAN, NO_END_MM, TEXTURE, THICKNESS_MM
 from synthfm3d.rendering.painting import PATCH_EDGE
-from synthfm3d.rendering.tables import (
-    CLUSTER,
-    DEPTH_MM,
-    LABEL,
-    MEAN,
-    NO_END_MM,
-    TEXTURE,
-    THICKNESS_MM,
-)
 from synthfm3d.synthesis.scene import TEXTURES, Boundary
 from synthfm3d.volume import Array
 

@@ -10,20 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synthfm3d.rendering.columns import FIRST_PART, KIND, LAST_PART, REACH_MM, X_HIGH, X_LOW, Y_HIGH, Y_LOW
 from synthfm3d.rendering.cuda.boxes import Box
 from synthfm3d.rendering.cuda.surroundings import Surroundings
 from synthfm3d.rendering.painting import BLOCK
-from synthfm3d.rendering.tables import (
-    FIRST_PART,
-    KIND,
-    LAST_PART,
-    REACH_MM,
-    X_HIGH,
-    X_LOW,
-    Y_HIGH,
-    Y_LOW,
-    Tables,
-)
+from synthfm3d.rendering.tables import Tables
 from synthfm3d.volume import Array
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synthfm3d.rendering.columns import COARSE, FINE, TILED, WARP_X, WARP_Y
 from synthfm3d.rendering.cuda.fields import field_of, field_planes, interpolate, tiled_field
 from synthfm3d.rendering.fields import SplineAxis
-from synthfm3d.rendering.tables import COARSE, FINE, TILED, WARP_X, WARP_Y, Tables
+from synthfm3d.rendering.tables import Tables
 from synthfm3d.synthesis.scene import TEXTURES, Scene
 
 _f32 = np.float32

@@ -11,12 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthfm3d.randomness import key
 from synthfm3d.rendering.cuda.grey import GreyCurve
 from synthfm3d.rendering.cuda.hashing import mix, shifted, signed
 from synthfm3d.rendering.fields import SplineAxis
+from synthfm3d.rendering.hashing import GOLDEN
+from synthfm3d.rendering.keys import field_key
 from synthfm3d.rendering.probe import Fan, fan_of
-from synthfm3d.rendering.ultrasound import FLUID, LEAST_TAP, REFLECTOR, UNIFORM_STD, scatterer_axis
+from synthfm3d.rendering.ultrasound import (
+    FLUID,
+    HAZE_DEPTH,
+    LEAST_GAIN,
+    LEAST_TAP,
+    MOST_LEFT,
+    REFLECTOR,
+    UNIFORM_STD,
+    scatterer_axis,
+)
 from synthfm3d.synthesis.scanner import UltrasoundAcquisition
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
@@ -50,7 +60,7 @@ def ultrasound_scan(
     fan = fan_of(scene, acquisition)
     raster = _raster_of(fan, acquisition, device)
     along_z = scatterer_axis(scene, acquisition)
-    scatterer_key = key(scene.seed, scene.index, "field", "scatterers")
+    scatterer_key = field_key(scene, "scatterers")
     grey = GreyCurve(acquisition.grey, 255, device)
 
     def scan(slices: range, signal: Tensor, labels: Tensor) -> Tensor:
@@ -71,7 +81,7 @@ def _raster_of(fan: Fan, acquisition: UltrasoundAcquisition, device: torch.devic
     # Taps that do not count are zero, so that all depths can be summed alike.
     lateral = np.where(fan.lateral >= LEAST_TAP * fan.lateral[:, :1], fan.lateral, _f32(0))
     gain, dynamic_range = _f32(acquisition.gain_db), _f32(acquisition.dynamic_range_db)
-    haze = np.maximum(_f32(1) - np.arange(depths, dtype=_f32) / (_f32(0.25) * _f32(depths)), _f32(0))
+    haze = np.maximum(_f32(1) - np.arange(depths, dtype=_f32) / (HAZE_DEPTH * _f32(depths)), _f32(0))
 
     def send(array: Array) -> Tensor:
         return torch.as_tensor(array, device=device)
@@ -100,12 +110,12 @@ def _insonified(
     met = raster.pixel_of >= 0
     fluid = (amplitude < float(_f32(FLUID))) & met
     gain = (1 - shadow * strong).add_(torch.where(fluid, enhancement, 0.0))
-    gain.clamp_min_(float(_f32(0.05)))
+    gain.clamp_min_(float(LEAST_GAIN))
     left = torch.ones_like(amplitude)
     depths = amplitude.shape[1]
     for d in range(depths - 1):
         torch.mul(left[:, d], gain[:, d], out=left[:, d + 1])
-        left[:, d + 1].clamp_max_(3)
+        left[:, d + 1].clamp_max_(float(MOST_LEFT))
     step = torch.zeros_like(amplitude)
     step[:, 1:] = (amplitude[:, 1:] - amplitude[:, :-1]).abs_().mul_(met[:-1])
     mirror = step.mul_(float(_f32(acquisition.specular))).mul_(left)
@@ -136,7 +146,7 @@ def _excited(
     first, last = int(along_z.first[slices.start]), int(along_z.first[slices.stop - 1])
     samples = echo[0].numel()
     counter = torch.arange(first * samples, (last + 4) * samples, device=device).to(torch.int32)
-    word = mix(mix(counter ^ signed(scatterer_key)) + signed(scatterer_key * 0x9E3779B9 | 1))
+    word = mix(mix(counter ^ signed(scatterer_key)) + signed(scatterer_key * GOLDEN | 1))
     word = word.view(-1, *echo.shape[1:])
     at = slice(slices.start, slices.stop)
     start = torch.as_tensor(along_z.first[at] - first, device=device).long()

@@ -13,9 +13,9 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_organ
 from synthfm3d.synthesis.anatomy.shapes import Place, Quaternion, Shape, sausage
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Ellipsoid, Layer, Material, Part, Structure
 from synthfm3d.synthesis.settings import AnatomySettings
-from synthfm3d.volume import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class _Organ:
     """One row: name, centre (z, y, x), semi-axes (z, y, x), lobes, material, form."""
 
     name: str
-    centre: Position
-    semi_axes: Position
+    centre: ZYX
+    semi_axes: ZYX
     lobes: int = 1
     material: Material = "parenchyma"
     form: str = "ellipsoid"
@@ -122,7 +122,7 @@ def _with_medulla(draw: Draw, kidney: Structure, smallest: float, labels: Labels
     return replace(kidney, layers=(cortex, medulla))
 
 
-def _lobes(draw: Draw, centre: Position, axes: Position, count: int) -> Shape:
+def _lobes(draw: Draw, centre: ZYX, axes: ZYX, count: int) -> Shape:
     """An ellipsoid a little turned, with smaller lobes at its sides."""
     quaternion = _slightly_turned(draw)
     parts: list[Part] = [Ellipsoid(centre_mm=centre, semi_axes_mm=axes, quaternion=quaternion)]
@@ -145,7 +145,7 @@ def _slightly_turned(draw: Draw) -> Quaternion:
 
 
 # In the heart's own frame: first axis from base to apex, the right heart at negative x.
-_CHAMBERS: tuple[tuple[str, Position, Position], ...] = (
+_CHAMBERS: tuple[tuple[str, ZYX, ZYX], ...] = (
     ("right ventricle", (-0.1, 0.0, -0.75), (0.95, 0.6, 0.55)),
     ("left ventricle", (0.0, 0.0, 0.0), (1.15, 0.62, 0.62)),
     ("left atrium", (-1.5, 0.1, 0.05), (0.55, 0.6, 0.6)),
@@ -154,7 +154,7 @@ _CHAMBERS: tuple[tuple[str, Position, Position], ...] = (
 )
 
 
-def draw_heart(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
+def draw_heart(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
     """A heart: chambers of blood, a thick left wall; its long axis along z, or in the slices."""
     scale = frame.scale_mm * draw.log_uniform(0.16, 0.3)
     quaternion = _slightly_turned(draw) if draw.chance(0.45) else _in_plane(draw)
@@ -205,7 +205,7 @@ def _in_plane(draw: Draw) -> Quaternion:
     return half_cosine, draw.normal(0.05), rounded(half_sine * y), rounded(half_sine * x)
 
 
-def _rotated(quaternion: Quaternion, vector: Position) -> Sequence[float]:
+def _rotated(quaternion: Quaternion, vector: ZYX) -> Sequence[float]:
     """A vector turned by a quaternion, v + 2 q x (q x v + w v), normalised."""
     w, *q = quaternion
     norm = w * w + sum(c * c for c in q)

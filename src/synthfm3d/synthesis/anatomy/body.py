@@ -7,8 +7,9 @@ body wall.
 
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Layer, Layout, Material, Stack, Structure
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality
 
 _WALL_SHARE = 0.6
 """Share of ultrasound volumes that look through the layers of the body wall."""
@@ -19,7 +20,7 @@ _FAR = 4.0
 
 
 def draw_body(
-    draw: Draw, modality: Modality, layout: Layout, size_mm: Position, pixel_mm: float, labels: Labels
+    draw: Draw, modality: Modality, layout: Layout, size_mm: ZYX, pixel_mm: float, labels: Labels
 ) -> tuple[Structure, Frame, float]:
     """The body's structure, the frame for its organs, and the depth of the cavity in mm."""
     centre = (
@@ -36,7 +37,7 @@ def draw_body(
 
 
 def draw_surroundings(
-    draw: Draw, modality: Modality, size_mm: Position, pixel_mm: float
+    draw: Draw, modality: Modality, size_mm: ZYX, pixel_mm: float
 ) -> tuple[Structure, Frame]:
     """A field of view inside the body: its tissue, and the frame for what lies in it."""
     centre = (rounded(0.5 * size_mm[1]), rounded(0.5 * size_mm[2]))
@@ -44,9 +45,7 @@ def draw_surroundings(
     return body, _frame("heart", modality, size_mm, pixel_mm, centre, centre)
 
 
-def _surroundings(
-    draw: Draw, modality: Modality, size_mm: Position, centre: tuple[float, float]
-) -> Structure:
+def _surroundings(draw: Draw, modality: Modality, size_mm: ZYX, centre: tuple[float, float]) -> Structure:
     """Tissue all around, under the layers of the wall where a probe looks through them."""
     scale = min(size_mm[1], size_mm[2])
     material = draw.pick(_SURROUNDINGS, (0.4, 0.35, 0.2, 0.05))
@@ -70,7 +69,7 @@ def _outlined(
     draw: Draw,
     modality: Modality,
     layout: Layout,
-    size_mm: Position,
+    size_mm: ZYX,
     pixel_mm: float,
     centre: tuple[float, float],
     labels: Labels,
@@ -153,7 +152,7 @@ def _head_layers(draw: Draw, scale: float, labels: Labels) -> list[Layer]:
 def _frame(
     layout: Layout,
     modality: Modality,
-    size_mm: Position,
+    size_mm: ZYX,
     pixel_mm: float,
     centre_mm: tuple[float, float],
     cavity_mm: tuple[float, float],

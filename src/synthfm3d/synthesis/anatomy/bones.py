@@ -1,8 +1,10 @@
 """Bones of the trunk: a spine of vertebrae around its canal, and ribs in the wall."""
 
 import math
+from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.shapes import Quaternion
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Structure
 
@@ -22,58 +24,56 @@ def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
     back = rounded(frame.centre_mm[0] + frame.cavity_mm[0] * draw.uniform(0.72, 0.88))
     middle = rounded(frame.centre_mm[1] + draw.uniform(-0.05, 0.05) * frame.cavity_mm[1])
     shell = rounded(half * draw.uniform(0.06, 0.15))
-    bones: list[Structure] = [
-        Structure(
-            name="discs",
-            parts=(_column(frame, (back, middle), (0.8 * half, half)),),
-            layers=(Layer(name="disc", depth_mm=0.0, label=0, material="disc"),),
-            confined=False,
-        )
-    ]
     gap = rounded(height * draw.uniform(0.15, 0.3))
     start = draw.uniform(-1.0, 0.0) * height
-    number = 0
+    discs = Structure(
+        name="discs",
+        parts=(_column(frame, (back, middle), (0.8 * half, half)),),
+        layers=(Layer(name="disc", depth_mm=0.0, label=0, material="disc"),),
+        confined=False,
+    )
+    bones = [discs]
     whole = None if draw.chance(_APART) else labels.new()
-    while start < frame.size_mm[0] and number < _MOST_VERTEBRAE:
-        number += 1
+    while start < frame.size_mm[0] and len(bones) <= _MOST_VERTEBRAE:
+        number = len(bones)
         label = labels.new() if whole is None else whole
         name = f"vertebra {number}" if whole is None else "spine"
+        bone = Layer(name=name, depth_mm=0.0, label=label, material="cortical bone")
+        body = Stack(
+            centre_mm=(back, middle),
+            semi_axes_mm=(rounded(0.8 * half), half),
+            direction=(1.0, 0.0),
+            scale=_waisted(start, height),
+        )
         bones.append(
             Structure(
                 name=f"vertebra {number}",
-                parts=(
-                    Stack(
-                        centre_mm=(back, middle),
-                        semi_axes_mm=(rounded(0.8 * half), half),
-                        direction=(1.0, 0.0),
-                        scale=_waisted(start, height),
-                    ),
-                ),
-                layers=(
-                    Layer(name=name, depth_mm=0.0, label=label, material="cortical bone"),
-                    Layer(name=name, depth_mm=shell, label=label, material="marrow"),
-                ),
+                parts=(body,),
+                layers=(bone, replace(bone, depth_mm=shell, material="marrow")),
                 roughness_mm=(rounded(0.04 * half), rounded(0.03 * half)),
                 confined=False,
             )
         )
         start += height + gap
+    return [*bones, _canal(draw, frame, (back, middle), half, labels)]
+
+
+def _canal(
+    draw: Draw, frame: Frame, vertebrae: tuple[float, float], half: float, labels: Labels
+) -> Structure:
+    """The spinal canal with its cord behind vertebrae at (y, x) of this half width."""
     canal = rounded(half * draw.uniform(0.35, 0.5))
-    behind = rounded(back + 0.8 * half + 0.9 * canal)
-    bones.append(
-        Structure(
-            name="spinal canal",
-            parts=(_column(frame, (behind, middle), (0.8 * canal, canal)),),
-            layers=(
-                Layer(name="spinal canal", depth_mm=0.0, label=0, material="fluid"),
-                Layer(
-                    name="spinal cord", depth_mm=rounded(0.35 * canal), label=labels.new(), material="cord"
-                ),
-            ),
-            confined=False,
-        )
+    behind = rounded(vertebrae[0] + 0.8 * half + 0.9 * canal)
+    cord = rounded(0.35 * canal)
+    return Structure(
+        name="spinal canal",
+        parts=(_column(frame, (behind, vertebrae[1]), (0.8 * canal, canal)),),
+        layers=(
+            Layer(name="spinal canal", depth_mm=0.0, label=0, material="fluid"),
+            Layer(name="spinal cord", depth_mm=cord, label=labels.new(), material="cord"),
+        ),
+        confined=False,
     )
-    return bones
 
 
 def _column(frame: Frame, centre: tuple[float, float], half: tuple[float, float]) -> Stack:
@@ -126,7 +126,7 @@ def _ribs(draw: Draw, frame: Frame) -> list[Structure]:
     return ribs
 
 
-def _turn_about_z(direction: tuple[float, float]) -> tuple[float, float, float, float]:
+def _turn_about_z(direction: tuple[float, float]) -> Quaternion:
     """Quaternion that turns the x axis towards ``direction`` (cosine on x, sine on y).
 
     Half angles by the half-angle formulae, which need square roots only.

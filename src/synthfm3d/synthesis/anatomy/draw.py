@@ -11,9 +11,10 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
 from synthfm3d.synthesis.anatomy.vessels import draw_vessels
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Layout, Structure
 from synthfm3d.synthesis.settings import AnatomySettings, FamilyShares
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality
 
 _PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0)
 
@@ -32,7 +33,7 @@ def draw_anatomy(
     place: str | int,
     modality: Modality,
     settings: AnatomySettings,
-    size_mm: Position,
+    size_mm: ZYX,
     pixel_mm: float,
 ) -> Anatomy:
     """Structures for a field of view (z, y, x) in mm. ``place`` names the streams.
@@ -48,18 +49,10 @@ def draw_anatomy(
     body, frame, cavity_depth = draw_body(
         Draw(seed, place, "body"), modality, layout, size_mm, pixel_mm, labels
     )
-    fillers = Draw(seed, place, "fillers")
-    organs = Draw(seed, place, "organs")
     structures = [body]
     if layout != "head":
-        structures += draw_fillers(fillers, frame, settings)
-    main: list[Structure]
-    if layout == "abdomen":
-        main = draw_abdomen(Draw(seed, place, "abdomen"), frame, settings, labels)
-    elif layout == "heart":
-        main = draw_heart(Draw(seed, place, "heart"), frame, settings, labels)
-    else:
-        main = draw_organs(organs, frame, settings, organs.whole(*settings.organs), labels)
+        structures += draw_fillers(Draw(seed, place, "fillers"), frame, settings)
+    main = _main_organs(seed, place, layout, frame, settings, labels)
     structures += main
     if cavity_depth > 0 and layout in ("trunk", "abdomen", "heart"):
         structures += draw_bones(Draw(seed, place, "bones"), frame, labels)
@@ -80,6 +73,18 @@ def draw_anatomy(
     )
 
 
+def _main_organs(
+    seed: int, place: str | int, layout: Layout, frame: Frame, settings: AnatomySettings, labels: Labels
+) -> list[Structure]:
+    """The organs that make a layout, each of which may have lesions."""
+    if layout == "abdomen":
+        return draw_abdomen(Draw(seed, place, "abdomen"), frame, settings, labels)
+    if layout == "heart":
+        return draw_heart(Draw(seed, place, "heart"), frame, labels)
+    organs = Draw(seed, place, "organs")
+    return draw_organs(organs, frame, settings, organs.whole(*settings.organs), labels)
+
+
 def _shape_noise(draw: Draw, settings: AnatomySettings, frame: Frame) -> tuple[float, float]:
     coarse = frame.scale_mm * draw.log_uniform(*settings.shape_noise)
     return rounded(coarse), rounded(0.4 * coarse)
@@ -90,7 +95,7 @@ def draw_cine(
     place: str | int,
     modality: Modality,
     settings: AnatomySettings,
-    size_mm: Position,
+    size_mm: ZYX,
     pixel_mm: float,
 ) -> Anatomy:
     """A beating heart for a field of view (y, x) in mm over ``size_mm[0]`` frames.

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import count
 
 from synthfm3d.errors import InputError
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import MOST_LABELS, Layout
-from synthfm3d.volume import Modality, Position
+from synthfm3d.volume import Modality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Frame:
 
     layout: Layout
     modality: Modality
-    size_mm: Position
+    size_mm: ZYX
     pixel_mm: float
     centre_mm: tuple[float, float]
     cavity_mm: tuple[float, float]

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from synthfm3d.synthesis.draw import rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
-from synthfm3d.volume import Position
 
 
 def mirrored(part: Part, twice_middle_mm: float, shift_mm: Sequence[float]) -> Part:
     """The part with x replaced by ``twice_middle_mm`` - x, then shifted by (z, y, x) mm."""
 
-    def moved(z: float, y: float, x: float) -> Position:
+    def moved(z: float, y: float, x: float) -> ZYX:
         return rounded(z + shift_mm[0]), rounded(y + shift_mm[1]), rounded(twice_middle_mm - x + shift_mm[2])
 
     match part:

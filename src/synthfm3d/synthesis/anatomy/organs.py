@@ -1,9 +1,9 @@
 """Organs of no particular body: shapes of all families, placed free or against each other.
 
-Radii are log-uniform over a few to 16 % of the field of view, so that targets cover 0.1-8 % of a
-slice as real ones do (Geraghty et al., J. Comput. Assist. Tomogr. 28, 2004), with now and then a
-large one. Structures in close proximity are what a promptable model confuses: organs touch without
-gap or overlap, and some have a fat plane around them.
+Radii are log-uniform (``AnatomySettings.size``), so that targets cover 0.1-8 % of a slice as real ones do
+(Geraghty et al., J. Comput. Assist. Tomogr. 28, 2004), with now and then a large one. Structures in close
+proximity are what a promptable model confuses: organs touch without gap or overlap, and some have a fat
+plane around them.
 """
 
 import math

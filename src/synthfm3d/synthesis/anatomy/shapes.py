@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from synthfm3d.synthesis.anatomy.frame import Frame
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
-from synthfm3d.volume import Position
 
 Quaternion = tuple[float, float, float, float]
 
@@ -21,7 +21,7 @@ Quaternion = tuple[float, float, float, float]
 class Place:
     """Where an organ goes: its centre and mean radius, in mm."""
 
-    centre_mm: Position
+    centre_mm: ZYX
     radius_mm: float
 
 
@@ -39,7 +39,7 @@ def turn(draw: Draw) -> Quaternion:
     return w, i, j, k
 
 
-def shifted(centre: Position, towards: tuple[float, ...], step: float) -> Position:
+def shifted(centre: ZYX, towards: tuple[float, ...], step: float) -> ZYX:
     z, y, x = (rounded(c + step * t) for c, t in zip(centre, towards, strict=True))
     return z, y, x
 

@@ -6,9 +6,9 @@ Bifurcations follow Murray's law, r0^3 = r1^3 + r2^3 (Murray, PNAS 12:207, 1926)
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Layer, Stack, Structure, Tube
 from synthfm3d.synthesis.settings import AnatomySettings
-from synthfm3d.volume import Position
 
 _THINNEST = 0.004
 """Radius, as a share of the field of view, below which a branch ends."""
@@ -78,7 +78,7 @@ def _tree(draw: Draw, frame: Frame) -> list[Tube]:
         point, heading, radius = branches.pop(0)
         for _ in range(draw.whole(1, 4)):
             heading = bent(heading, draw.direction(3), 0.4)
-            ahead: Position = shifted(point, heading, frame.scale_mm * draw.uniform(0.03, 0.08))
+            ahead: ZYX = shifted(point, heading, frame.scale_mm * draw.uniform(0.03, 0.08))
             after = radius * draw.uniform(0.85, 1.0)
             tubes.append(
                 Tube(

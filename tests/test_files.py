@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.atomic import check_writable, write_atomically
+from synthfm3d.files import check_writable, write_atomically
 
 
 def names(folder):

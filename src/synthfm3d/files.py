@@ -1,0 +1,107 @@
+"""A file appears under its name when it is whole, and not before."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, BinaryIO
+
+from synthfm3d.errors import InputError
+
+
+@contextmanager
+def appearing_whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the name ``path`` when the block ends without an error.
+
+    Until then it is a hidden temporary beside it, and ``path`` holds what it held before. The bytes are on
+    the disk before the name is, and the name is before the block is left, so a machine may lose power at
+    any time.
+
+    Raises
+    ------
+    InputError
+        The folder is missing or not writable, the disk is full, or ``path`` is a folder.
+    """
+    path = Path(path)
+    temporary = _hidden_beside(path)
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except ConnectionError:  # not of the file: whoever wanted it is gone
+        raise
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({_reason(error)}): choose another place, or free space there."
+        ) from error
+    finally:
+        _remove(temporary)
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write a file so that, whatever fails, ``path`` holds either all of ``content`` or what it held before.
+
+    Raises InputError as ``appearing_whole`` does.
+    """
+    with appearing_whole(path) as file:
+        file.write(content)
+
+
+def json_text(content: Any) -> str:
+    """Plain values as strict JSON for people and tools; ValueError for not-a-number, which JSON has not."""
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise InputError now if ``path`` could not be written later: before hours of work, not after them.
+
+    A file of one byte is written beside ``path`` and removed; ``path`` itself is not touched.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder: name a file in it.")
+    probe = _hidden_beside(path)
+    try:
+        with probe.open("xb") as file:
+            file.write(b"\0")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({_reason(error)}): choose another place, or make the folder first."
+        ) from error
+    finally:
+        _remove(probe)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left on the way to ``path``."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
+
+
+def _hidden_beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{token_hex(4)}.tmp")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # for example a "folder" on the way that is a file: nothing was made there
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a rename survive a loss of power, where the system lets a folder be opened at all."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
