@@ -17,7 +17,7 @@ TEST_THREADS := $(shell [ $(CORES) -lt 4 ] && echo $(CORES) || echo 4)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all test-wheel dist lint bench clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,13 @@ test: $(VENV)/.installed-dev ## Run the fast tests
 
 test-all: test ## Run the fast tests, then the slow ones
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-wheel: $(VENV)/.installed-dev ## Run all tests against the wheel, with the sources out of the way
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python tools/suite_on_wheel.py \
+	    -m "not slow" $(PYTEST_ARGS) -- -m slow $(PYTEST_ARGS)
+
+dist: $(VENV)/.installed-dev ## Build the sdist, and from it the wheel, into dist/
+	$(BIN)/python tools/wheel_environment.py
 
 lint: $(VENV)/.installed-dev ## Check style, types, layers and the environment
 	$(BIN)/ruff check .

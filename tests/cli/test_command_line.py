@@ -1,7 +1,6 @@
 """The whole command line answers at once, for it imports little, and knows its commands."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import synthfm3d
 from synthfm3d.cli import main
 
 COMMANDS = ["generate", "verify", "inspect", "export", "show", "gallery", "statistics"]
-COMMANDS += ["train", "segment", "evaluate", "demo"]
+COMMANDS += ["train", "segment", "serve", "evaluate", "datasets", "reproduce", "demo", "doctor"]
 HEAVY = ["torch", "numba", "numpy", "blosc2", "nibabel", "scipy", "skimage", "pydantic", "yaml", "jinja2"]
 
 
@@ -53,16 +52,3 @@ def test_the_version_is_that_of_the_package(capsys):
 def test_an_unknown_command_is_wrong_input(capsys):
     assert main(["segmen"]) == 2
     assert "'segment'" in capsys.readouterr().err
-
-
-def test_shell_completion_offers_the_commands():
-    environment = {
-        **os.environ,
-        "_SYNTHFM3D_COMPLETE": "complete_bash",
-        "COMP_WORDS": "synthfm3d seg",
-        "COMP_CWORD": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "synthfm3d"], check=False, capture_output=True, text=True, env=environment
-    )
-    assert done.stdout.split() == ["segment"]

@@ -36,8 +36,14 @@ def show(
     ------
     ValueError
         The label map lies on another grid.
+    ModuleNotFoundError
+        The extra ``[notebook]`` is not installed.
     """
-    import ipyniivue
+    try:
+        import ipyniivue
+    except ModuleNotFoundError as error:
+        way_out = "ipyniivue is not installed: run  pip install 'synthfm3d[notebook]'"
+        raise ModuleNotFoundError(way_out, name=error.name) from None
 
     if label_map is not None and not label_map.grid.same_as(volume.grid):
         raise ValueError("the label map does not lie on the voxels of the scan.")

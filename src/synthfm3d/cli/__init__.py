@@ -18,6 +18,7 @@ def application() -> typer.Typer:
     from synthfm3d.cli import (
         datasets,
         demo,
+        doctor,
         evaluate,
         export,
         gallery,
@@ -40,7 +41,7 @@ def application() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_without_a_command)
     making = (generate, verify, inspect, export, show, gallery, statistics)
-    for command in (*making, train, segment, serve, evaluate, datasets, reproduce, demo):
+    for command in (*making, train, segment, serve, evaluate, datasets, reproduce, demo, doctor):
         command.register(app)
     return app
 

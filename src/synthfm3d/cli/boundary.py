@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import typer
 
@@ -19,8 +20,12 @@ DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 EXTRA_OF_MODULE = {
     "torch": "model",
+    "transformers": "model",
+    "huggingface_hub": "model",
     "safetensors": "model",
     "skimage": "model",
+    "accelerate": "train",
+    "tensorboard": "train",
     "pydicom": "dicom",
     "highdicom": "dicom",
     "SimpleITK": "dicom",
@@ -33,6 +38,9 @@ EXTRA_OF_MODULE = {
     "ipyniivue": "notebook",
 }
 """Which extra installs a module that the core package does without."""
+
+EXTRA_OF_COMMAND = {"train": "train", "reproduce": "train", "serve": "serve"}
+"""Commands whose extra holds ``[model]`` and more: naming ``[model]`` would send the user round twice."""
 
 
 def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +61,7 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         _tell(user_message(error))
         return WRONG_INPUT
     except ModuleNotFoundError as error:
-        extra = EXTRA_OF_MODULE.get((error.name or "").partition(".")[0])
+        extra = extra_to_install(error.name or "", sys.argv[1:] if arguments is None else arguments)
         if extra is None:
             traceback.print_exc()
             return FAILED
@@ -63,6 +71,18 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         return FAILED
     return code if isinstance(code, int) else DONE
+
+
+def require(module: str) -> None:
+    """Raise ModuleNotFoundError at once where a module of an extra is missing; nothing is imported."""
+    if find_spec(module) is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+
+def extra_to_install(module: str, arguments: Sequence[str]) -> str | None:
+    """The extra that makes a command run which could not import a module; None if no extra brings it."""
+    extra = EXTRA_OF_MODULE.get(module.partition(".")[0])
+    return EXTRA_OF_COMMAND.get(arguments[0], extra) if extra == "model" and arguments else extra
 
 
 def user_message(error: InputError | OSError) -> str:

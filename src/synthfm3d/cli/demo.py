@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from synthfm3d.cli.boundary import require
 from synthfm3d.cli.common import AsJson, Device, Quiet, Seed, examples, print_json, say
 
 
@@ -24,6 +25,8 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Make a gallery of synthetic volumes, segment a real scan from one click, write index.html."""
+    require("torch")  # before the volumes are drawn, not after
+
     from synthfm3d.pipeline.demo import run_demo
 
     result = run_demo(

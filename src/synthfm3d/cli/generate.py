@@ -121,9 +121,9 @@ def generate(
             chosen_part,
             make_shards,
             tell_estimate,
-            usable_cores,
         )
         from synthfm3d.generation.plan import VOLUMES_PER_SHARD, Plan
+        from synthfm3d.pipeline.doctor.machine import usable_cores
 
         whole = Plan(
             settings=settings,

@@ -1,6 +1,5 @@
 """Shards on the command line: a plan is made, estimated or carried out, and told."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,14 +12,6 @@ from synthfm3d.cli.common import print_json, progress
 if TYPE_CHECKING:
     from synthfm3d.generation.plan import Plan
     from synthfm3d.generation.work import Engine, Progress
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on, which a batch system may have limited."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
 
 
 def chosen_part(plan: "Plan", part: str | None) -> range:
@@ -45,6 +36,7 @@ def chosen_engine(name: str, address: str | None, workers: int | None) -> "Engin
     """What makes the shards: processes of this machine, or a Ray cluster."""
     from synthfm3d.errors import InputError
     from synthfm3d.generation.pool import LocalPool
+    from synthfm3d.pipeline.doctor.machine import usable_cores
 
     if name == "local":
         if address is not None:

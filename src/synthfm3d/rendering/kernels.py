@@ -34,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile for the CPU without the GIL, strictly (``STRICT``), with the cache of these sources."""
     chosen = config.CACHE_DIR
-    config.CACHE_DIR = str(_CACHE)
+    config.CACHE_DIR = str(CACHE)
     try:
         return njit(cache=True, **_OPTIONS)(function)
     finally:
@@ -73,4 +73,5 @@ def _writable_cache() -> Path:
     return Path(tempfile.mkdtemp(prefix="synthfm3d-"))
 
 
-_CACHE = _writable_cache()
+CACHE = _writable_cache()
+"""Where compiled kernels are kept."""

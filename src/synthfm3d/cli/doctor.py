@@ -1,0 +1,51 @@
+"""``synthfm3d doctor``: what is wrong here, and what to do about it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthfm3d.cli.common import AsJson, examples, print_json
+
+if TYPE_CHECKING:
+    from synthfm3d.pipeline.doctor.finding import Finding
+
+_COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "doctor", epilog=examples("synthfm3d doctor", "synthfm3d doctor --full", "synthfm3d doctor --json")
+    )(doctor)
+
+
+def doctor(
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Also draw a volume, import SAM 2 and segment a scan: half a minute."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for what goes wrong: packages, extras, cores, memory, GPU, folders, weights.
+
+    Exit code 1 if something does not work; what only may go wrong, or is slow, is a warning.
+    """
+    from dataclasses import asdict
+
+    from synthfm3d.pipeline.doctor.examination import examine
+
+    found: list[Finding] = []
+    for finding in examine(full=full):
+        found.append(finding)
+        if not as_json:
+            typer.echo(_line(finding))
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    if any(finding.state == "fail" for finding in found):
+        raise typer.Exit(1)
+
+
+def _line(finding: "Finding") -> str:
+    state = typer.style(f"{finding.state:4}", fg=_COLOURS[finding.state])
+    way_out = f"\n      {'':17} -> {finding.way_out}" if finding.way_out else ""
+    return f"{state}  {finding.check:17} {finding.message}{way_out}"
