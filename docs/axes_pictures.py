@@ -31,17 +31,18 @@ Tile = tuple[Array, str]
 
 def main() -> None:
     """Write all four."""
-    for name, rows in (
-        ("anatomy", anatomy()),
-        ("contrast", contrast()),
-        ("boundary", boundary()),
-        ("noise", noise()),
-    ):
-        sheet = contact_sheet([[t for t, _ in row] for row in rows], [[c for _, c in row] for row in rows])
-        picture = Image.fromarray(sheet).quantize(COLOURS, dither=Image.Dither.NONE)
-        file = io.BytesIO()
-        picture.save(file, format="PNG", optimize=True)
-        (FOLDER / f"axis_{name}.png").write_bytes(file.getvalue())
+    for make in (anatomy, contrast, boundary, noise):
+        (FOLDER / f"axis_{make.__name__}.png").write_bytes(sheet_png(make()))
+
+
+def sheet_png(rows: list[list[Tile]]) -> bytes:
+    """Rows of tiles with their captions as a PNG file of few colours."""
+    sheet = contact_sheet(
+        [[tile for tile, _ in row] for row in rows], [[text for _, text in row] for row in rows]
+    )
+    file = io.BytesIO()
+    Image.fromarray(sheet).quantize(COLOURS, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)
+    return file.getvalue()
 
 
 def anatomy() -> list[list[Tile]]:
