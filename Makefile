@@ -17,7 +17,7 @@ TEST_THREADS := $(shell [ $(CORES) -lt 4 ] && echo $(CORES) || echo 4)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-wheel dist lint bench clean
+.PHONY: help demo test test-all test-wheel dist lint docs bench clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ lint: $(VENV)/.installed-dev ## Check style, types, layers and the environment
 	@find src -name '*.py' -exec awk 'FNR == 401 { print "warning: " FILENAME " has more than 400 lines: one idea each?" }' {} +
 	@$(BIN)/python -c 'from importlib.util import find_spec; import sys; \
 	    sys.exit(find_spec("torchvision") and "torchvision is installed; it breaks SAM 2 beside a CPU torch: $(BIN)/python -m pip uninstall torchvision")'
+
+docs: $(VENV)/.installed-docs ## Build the documentation, build/docs/index.html; a warning is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --doctree-dir build/doctrees docs build/docs
+	@echo "Open build/docs/index.html"
 
 bench: $(VENV)/.installed-bench ## Measure, print a table, write benchmarks/latest.json
 	$(BIN)/python -m benchmarks

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 import synthfm3d as sf
 from synthfm3d.io.example import read_example
 
-NOTEBOOK = Path(__file__).parents[1] / "docs" / "first_mask.ipynb"
+NOTEBOOK = Path(__file__).parents[1] / "docs" / "tutorials" / "first_mask.ipynb"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = (Path(__file__).parents[1] / "docs" / "first_mask.ipynb",)
+NOTEBOOKS = (Path(__file__).parents[1] / "docs" / "tutorials" / "first_mask.ipynb",)
 
 
 def main() -> int:

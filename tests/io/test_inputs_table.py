@@ -1,4 +1,4 @@
-"""docs/inputs.md and the tests that it names stay in step."""
+"""docs/reference/inputs.md and the tests that it names stay in step."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ROWS = [
     [cell.strip() for cell in line.strip("|\n").split(" | ")]
-    for line in (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8").splitlines()
+    for line in (ROOT / "docs" / "reference" / "inputs.md").read_text(encoding="utf-8").splitlines()
     if re.match(r"\| \d+ \|", line)
 ]
 

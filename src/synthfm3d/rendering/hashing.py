@@ -29,7 +29,7 @@ def mix(word):
 
 @inlined
 def hashed_normal(counter, key):
-    """Number with zero mean and unit variance: four uniforms summed (Irwin-Hall), |value| < 3.47."""
+    """Number with zero mean and unit variance: four uniforms summed (Irwin-Hall), ``|value| < 3.47``."""
     # The key enters twice: alone in the first word it would only permute the counters.
     first = mix(_u32(counter ^ key))
     second = mix(_u32(first + _u32(_u32(key * _u32(GOLDEN)) | _u32(1))))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthfm3d.evaluation.datasets.registry import DATASETS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "datasets.md").read_text(encoding="utf-8")
 
 
 def test_every_dataset_has_its_row_with_its_page_and_labels():

@@ -23,7 +23,7 @@ def list_folder(dataset: Dataset, path: Path) -> Listing:
 FOLDER = Dataset(
     name="folder",
     title="a folder of images, labels and label names",
-    page="docs/datasets.md",
+    page="docs/reference/datasets.md",
     licence="your own",
     registration="none",
     modality=None,
