@@ -17,10 +17,11 @@ from synthfm3d.evaluation.method import PROMPT_KINDS, Probabilistic, PromptKind
 from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import Report, means_csv, report_data, report_page
+from synthfm3d.evaluation.report.plots import reliability_diagram
 from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.scoring import evaluate_case
-from synthfm3d.metrics.calibration import Calibration
+from synthfm3d.metrics.calibration import Calibration, Reliability
 from synthfm3d.model.grow_cut import GrowCut
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.segmentation.predictor import Segmentation, Segmenter
@@ -179,16 +180,46 @@ def test_the_page_shows_a_diagram_of_each_method_with_probabilities_and_says_wha
 
 
 def test_a_dot_of_the_diagram_stands_where_the_cases_together_put_it(report: Report) -> None:
-    """Reads the picture: frequency 0 and probability 0 are the corner (60, 326), a side has 300 units."""
+    """Reads the picture: frequency 0 and probability 0 are the corner (60, 364), a side has 320 units."""
     page = report_page(report)
     drawn = page[page.index('aria-label="reliability diagram of too sure"') :].partition("</svg>")[0]
     places = re.findall(r'<circle class="dot voxels" cx="([\d.]+)" cy="([\d.]+)"', drawn)
-    shown = [((float(x) - 60) / 300, (326 - float(y)) / 300) for x, y in places]
+    shown = [((float(x) - 60) / 320, (364 - float(y)) / 320) for x, y in places]
     sums = [score.calibration.voxels for score in report.scores if score.method == "too sure"]  # type: ignore[union-attr]
     assert np.ravel(shown) == pytest.approx(np.ravel(sums[0].points), abs=1e-3)  # two equal cases
     first_bin = f"{2 * sums[0].count[0] / 1000:.0f}k"
     assert f'text-anchor="middle">{first_bin}</text>' in drawn
     assert f"voxels, ECE {sums[0].error:.3f}" in drawn
+
+
+def test_a_bin_of_a_few_slices_has_a_pale_dot_and_no_line() -> None:
+    """By hand: 5 slices at 0.15, all true; 50 at 0.95, 45 true. Nothing else."""
+    few = Reliability(
+        count=(0, 5, *[0] * 7, 50), given=(0.0, 0.75, *[0.0] * 7, 47.5), true=(0, 5, *[0] * 7, 45)
+    )
+    drawn = reliability_diagram("m", Calibration(voxels=few + few + few + few, slices=few), colour=0)
+    assert drawn.count('class="dot slices few" cx="108.0" cy="44.0"') == 1
+    assert drawn.count('<path class="line slices" d="M364.0 76.0"/>') == 1
+    assert drawn.count('<path class="line voxels" d="M108.0 44.0M364.0 76.0"/>') == 1  # far apart: not joined
+    assert "ECE 0.123" in drawn  # (5 × 0.85 + 50 × 0.05) / 55
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (9_960, "10k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
+        (34_000_000, "34M"),
+    ],
+)
+def test_a_number_below_a_bin_has_four_letters_at_most(count: int, shown: str) -> None:
+    one = Reliability(count=(count, *[0] * 9), given=(0.0,) * 10, true=(0,) * 10)
+    drawn = reliability_diagram("m", Calibration(voxels=one, slices=one), colour=0)
+    assert drawn.count(f'y="415.0" text-anchor="middle">{shown}</text>') == (10 if count == 0 else 1)
 
 
 def test_a_page_without_probabilities_has_no_word_about_them(case: Case) -> None:

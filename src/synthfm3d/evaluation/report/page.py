@@ -10,7 +10,7 @@ import jinja2
 from synthfm3d.evaluation.cases import LabelSource, labels_of
 from synthfm3d.evaluation.protocol import PromptName
 from synthfm3d.evaluation.report.contents import STATISTICS, Report, versions
-from synthfm3d.evaluation.report.plots import box_plot, curves, reliability_diagram
+from synthfm3d.evaluation.report.plots import FEW, box_plot, curves, reliability_diagram
 from synthfm3d.evaluation.report.tables import SIGNIFICANT
 from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.summary import Mean, by_patient
@@ -34,6 +34,7 @@ def report_page(report: Report) -> str:
         methods=_methods(scores),
         against=report.against,
         significant=SIGNIFICANT,
+        few=FEW,
         sections=[_section(report, source) for source in sources],
         failed=[score for score in scores if score.error is not None],
         absent=report.absent,

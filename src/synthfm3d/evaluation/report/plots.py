@@ -13,6 +13,8 @@ from synthfm3d.metrics.calibration import BINS, Calibration, Reliability
 
 COLOURS = 8
 """Series beyond begin again with the first colour; boxes and lines are named as well."""
+FEW = 20
+"""Voxels or slices of a bin below which chance may move its dot by 0.1 and more."""
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LETTER = 6.3
 
@@ -107,9 +109,10 @@ def curves(
 def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
     """Frequency of the object against the probability that was given: a dot for each bin that holds some.
 
-    Voxels are a full line, slices a broken one; how many there are in each bin stands below it.
+    Voxels are a full line, slices a broken one; how many there are in each bin stands below it. Lines
+    join neighbouring bins. Bins of fewer than ``FEW`` are pale and not joined: chance alone moves them far.
     """
-    left, top, side = 60, 26, 300
+    left, top, side = 60, 44, 320
     base = top + side
     parts = [_open(left + side + 10, base + 76, f"reliability diagram of {name}")]
     parts.append(_text(left, 13, name, "start"))
@@ -124,9 +127,9 @@ def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
     parts.append(f'<g class="series c{colour % COLOURS}">')
     for row, (what, sums) in enumerate((("voxels", found.voxels), ("slices", found.slices))):
         parts += _reliability_line(what, sums, left, base, side)
-        at_row = top + 16 + 17 * row
-        parts.append(f'<path class="line {what}" d="M{left + 10} {at_row - 4}h22"/>')
-        parts.append(_text(left + 38, at_row, f"{what}, ECE {sums.error:.3f}", "start"))
+        at = left + side / 2 * row
+        parts.append(f'<path class="line {what}" d="M{at} {top - 18}h22"/>')
+        parts.append(_text(at + 28, top - 14, f"{what}, ECE {sums.error:.3f}", "start"))
         parts.append(_text(left - 6, base + 51 + 17 * row, what, "end"))
         parts += [
             _text(left + side * (n + 0.5) / BINS, base + 51 + 17 * row, _short(count), "middle")
@@ -136,15 +139,17 @@ def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
 
 
 def _reliability_line(what: str, sums: Reliability, left: float, base: float, side: float) -> list[str]:
-    at = [(left + side * given, base - side * true) for given, true in sums.points]
     told = "; ".join(f"given {given:.3f}, true {true:.3f}" for given, true in sums.points)
-    return [
-        f'<g><title>{what}: {told}</title><path class="line {what}" d="M',
-        "L".join(f"{x:.1f} {y:.1f}" for x, y in at),
-        '"/>',
-        *(f'<circle class="dot {what}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in at),
-        "</g>",
-    ]
+    path, dots, joined = "", [], False
+    for count, given, true in zip(sums.count, sums.given, sums.true, strict=True):
+        if count:
+            x, y = left + side * given / count, base - side * true / count
+            pale = "" if count >= FEW else " few"
+            dots.append(f'<circle class="dot {what}{pale}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>')
+            if not pale:
+                path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
+        joined = count >= FEW
+    return [f'<g><title>{what}: {told}</title><path class="line {what}" d="{path}"/>', *dots, "</g>"]
 
 
 def _short(count: int) -> str:
