@@ -3,8 +3,7 @@
     python -m benchmarks.held_out --model default --volumes 30 --rounds 4
 
 Scans of random size, spacing and modality of seed 900,001, two visible structures of each; prompts, trivial
-baselines and Dice as in ``synthfm3d evaluate``; then calibration of voxels and of slices, with a box. What a
-model is chosen by.
+baselines, Dice and calibration as in ``synthfm3d evaluate``. What a model is chosen by.
 """
 
 import argparse
@@ -12,19 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.special import expit
 
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import Case, Target, make_case
 from synthfm3d.evaluation.method import Scored
-from synthfm3d.evaluation.models import ModelMethod, model_method
-from synthfm3d.evaluation.prompting import prompt_slice, simulated_prompts
+from synthfm3d.evaluation.models import model_method
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Protocol
 from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.scoring import evaluate_case
+from synthfm3d.evaluation.summary import calibration_of
 from synthfm3d.generate import generate
 from synthfm3d.loading.patches import PatchSettings, visible_targets
-from synthfm3d.metrics.calibration import Reliability, slice_probabilities
+from synthfm3d.metrics.calibration import BINS, Reliability
 from synthfm3d.randomness import stream
 
 SEED = 900_001
@@ -39,23 +37,22 @@ def main() -> None:
     arguments.add_argument("--prompts", default="point,box,mask", help="as in synthfm3d evaluate --prompt")
     arguments.add_argument("--rounds", type=int, default=0, help="clicks into what is wrong")
     given = arguments.parse_args()
-    model = model_method(given.model, "cpu")
-    methods: list[Scored] = [model, EllipsoidFromBox(), ShrinkingMask()]
+    methods: list[Scored] = [model_method(given.model, "cpu"), EllipsoidFromBox(), ShrinkingMask()]
     names = tuple(name for name in PROMPT_NAMES if name in given.prompts.split(","))
     protocol = Protocol(prompts=names, rounds=given.rounds, prompt_seeds=1)
     scores: list[Score] = []
-    voxels: list[Reliability] = []
-    slices: list[Reliability] = []
     for case in held_out_cases(given.volumes):
         for outcome in evaluate_case(case, methods, protocol):
             scores.append(outcome.score)
-        for on_voxels, on_slices in calibration(case, model):
-            voxels.append(on_voxels)
-            slices.append(on_slices)
         print(f"{case.name}: {', '.join(target.structure for target in case.targets)}", flush=True)
     _print_scores(scores)
-    for name, parts in (("voxels", voxels), ("slices", slices)):
-        _print_reliability(name, parts)
+    for name in names:
+        found = calibration_of(
+            score for score in scores if score.prompt == name
+        )  # of the model: no other has one
+        if found is not None:
+            _print_reliability(f"voxels, {name}", found.voxels)
+            _print_reliability(f"slices, {name}", found.slices)
 
 
 def held_out_cases(volumes: int) -> Iterator[Case]:
@@ -74,27 +71,6 @@ def held_out_cases(volumes: int) -> Iterator[Case]:
                 break
         if targets:
             yield make_case(f"volume {index}", volume.image, volume.labels, targets)
-
-
-def calibration(case: Case, model: ModelMethod) -> Iterator[tuple[Reliability, Reliability]]:
-    """Reliability of a box's probabilities on the voxels around each target, and on all slices."""
-    for target in case.targets:
-        reference = case.reference(target)
-        prompts = simulated_prompts("box", prompt_slice(reference), stream(SEED, "box"))
-        found = model.segmenter.segment_with_details(case.image, prompts)
-        if found.logits is None:
-            continue
-        probability, truth = expit(found.logits.voxels.astype(np.float32)), np.asarray(reference.voxels > 0)
-        # Air far from any object is easy: what is looked at is the object's box and as much around it.
-        inside = np.argwhere(truth)
-        low, high = inside.min(axis=0), inside.max(axis=0) + 1
-        around = tuple(
-            slice(max(0, a - (b - a) // 2), b + (b - a) // 2) for a, b in zip(low, high, strict=True)
-        )
-        yield (
-            Reliability.of(probability[around], truth[around]),
-            Reliability.of(slice_probabilities(probability), np.asarray(truth.any(axis=(1, 2)))),
-        )
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
@@ -118,14 +94,11 @@ def _print_scores(scores: Sequence[Score]) -> None:
         )
 
 
-def _print_reliability(name: str, parts: Sequence[Reliability]) -> None:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    print(f"calibration of {name}: expected error {total.error:.3f}")
-    for n, (count, given, true) in enumerate(zip(total.count, total.given, total.true, strict=True)):
+def _print_reliability(name: str, sums: Reliability) -> None:
+    print(f"calibration of {name}: expected error {sums.error:.3f}")
+    for n, (count, given, true) in enumerate(zip(sums.count, sums.given, sums.true, strict=True)):
         if count:
-            print(f"  {n / 10:.1f}: given {given / count:.3f}, true {true / count:.3f}, of {count:.0f}")
+            print(f"  {n / BINS:.1f}: given {given / count:.3f}, true {true / count:.3f}, of {count}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class OneVoxel:
             raise RuntimeError("no memory")
         voxels = np.zeros(volume.voxels.shape, np.uint8)
         voxels[0, 0, 0] = 1
-        return SimpleNamespace(mask=volume.with_voxels(voxels))
+        return SimpleNamespace(mask=volume.with_voxels(voxels), logits=None)
 
 
 @pytest.fixture

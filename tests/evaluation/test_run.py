@@ -90,6 +90,17 @@ def test_a_damaged_result_is_made_again(case: Case, tmp_path: Path, damage: str)
     assert Counting.asked == 4
 
 
+def test_a_result_of_before_calibration_was_recorded_is_made_again(case: Case, tmp_path: Path) -> None:
+    run_evaluation([pending(case)], [Counting()], BOX, folder=tmp_path)
+    path = tmp_path / "phantom.json"
+    content = json.loads(path.read_text())
+    for score in content["scores"]:
+        del score["calibration"]
+    path.write_text(json.dumps(content))
+    run_evaluation([pending(case)], [Counting()], BOX, folder=tmp_path, resume=True)
+    assert Counting.asked == 4
+
+
 def test_a_run_that_was_stopped_goes_on_with_the_case_it_was_at(case: Case, tmp_path: Path) -> None:
     def stop() -> Case:
         raise KeyboardInterrupt

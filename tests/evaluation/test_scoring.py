@@ -129,6 +129,10 @@ class Talk:
     def mask(self) -> Volume:
         return self.thief.segment(self.scan, self.prompts)
 
+    @property
+    def logits(self) -> None:
+        return None
+
     def add(self, click: Point) -> None:
         assert not reachable_arrays(click)
         self.prompts = (*self.prompts, click)

@@ -6,21 +6,29 @@ from functools import partial
 
 import numpy as np
 
-from synthfm3d.evaluation.method import Conversational, Dialogue, Method
+from synthfm3d.evaluation.method import Conversational, Dialogue, Method, Probabilistic
 from synthfm3d.evaluation.resources import Cost, measured_call
+from synthfm3d.metrics.calibration import Calibration
 from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.prompts.simulation import correcting_click
-from synthfm3d.segmentation.slices import on_grid_of
+from synthfm3d.segmentation.slices import on_grid_of, working_form
 from synthfm3d.volume import Volume
+
+_Said = tuple[Volume, Volume | None]
+"""A mask, and the log-odds of a first answer where the method has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """A mask (uint8, 0 or 1) on the grid of the scan, or the error if there is none."""
+    """A mask (uint8, 0 or 1) on the grid of the scan, or the error if there is none.
+
+    ``calibration`` is that of a first answer with probabilities; else None.
+    """
 
     mask: Volume | None
     error: str | None
     cost: Cost | None
+    calibration: Calibration | None = None
 
 
 def answers(
@@ -32,15 +40,15 @@ def answers(
     stands; after a failure there is nothing more to correct, and the failure stands.
     """
     if not rounds or "point" not in method.accepts:
-        yield _answer(lambda: method.segment(scan, prompts), scan)
+        yield _answer(lambda: _first(method, scan, prompts), scan, truth)
         return
     corrected = _Corrected(method, scan, prompts)
-    answer = _answer(corrected.first, scan)
+    answer = _answer(corrected.first, scan, truth)
     yield answer
     for _ in range(rounds):
         click = None if answer.mask is None else click_into_error(answer.mask, truth)
         if click is not None:
-            answer = _answer(partial(corrected.after, click), scan)
+            answer = _answer(partial(corrected.after, click), scan, truth)
         yield answer
 
 
@@ -67,26 +75,50 @@ class _Corrected:
         self.method, self.scan, self.prompts = method, scan, tuple(prompts)
         self.dialogue: Dialogue | None = None
 
-    def first(self) -> Volume:
+    def first(self) -> _Said:
         if isinstance(self.method, Conversational):
             self.dialogue = self.method.converse(self.scan, self.prompts)
-            return self.dialogue.mask
-        return self.method.segment(self.scan, self.prompts)
+            return self.dialogue.mask, self.dialogue.logits
+        return _first(self.method, self.scan, self.prompts)
 
-    def after(self, click: Point) -> Volume:
+    def after(self, click: Point) -> _Said:
         self.prompts = (*self.prompts, click)
         if self.dialogue is None:
-            return self.method.segment(self.scan, self.prompts)
+            return self.method.segment(self.scan, self.prompts), None
         self.dialogue.add(click)
-        return self.dialogue.mask
+        return self.dialogue.mask, None
 
 
-def _answer(call: Callable[[], Volume], scan: Volume) -> Answer:
+def _first(method: Method, scan: Volume, prompts: Sequence[Prompt]) -> _Said:
+    if isinstance(method, Probabilistic):
+        found = method.segment_with_details(scan, prompts)
+        return found.mask, found.logits
+    return method.segment(scan, prompts), None
+
+
+def _answer(call: Callable[[], _Said], scan: Volume, truth: Volume) -> Answer:
     """What a call gives, on the grid of the scan; another grid is an error of the method."""
 
-    def on_scan() -> Volume:
-        mask = on_grid_of(call(), scan.grid)
-        return scan.with_voxels((mask.voxels != 0).astype(np.uint8))
+    def on_scan() -> _Said:
+        mask, logits = call()
+        mask = on_grid_of(mask, scan.grid)
+        logits = None if logits is None else on_grid_of(logits, scan.grid)
+        return scan.with_voxels((mask.voxels != 0).astype(np.uint8)), logits
 
     answered = measured_call(on_scan)
-    return Answer(mask=answered.result, error=answered.error, cost=answered.cost)
+    mask, logits = answered.result or (None, None)
+    if logits is None:
+        return Answer(mask=mask, error=answered.error, cost=answered.cost)
+    # Measured here, so that no log-odds are kept; not a part of the cost, and an error is the method's.
+    calibrated = measured_call(lambda: _calibration(logits, truth))
+    return Answer(
+        mask=None if calibrated.error else mask,
+        error=calibrated.error,
+        cost=answered.cost,
+        calibration=calibrated.result,
+    )
+
+
+def _calibration(logits: Volume, truth: Volume) -> Calibration:
+    """Of log-odds on the grid of the truth, in whatever order they are stored."""
+    return Calibration.of(working_form(logits).voxels, working_form(truth).voxels > 0)

@@ -34,13 +34,31 @@ class Method(Protocol):
         ...
 
 
-class Dialogue(Protocol):
-    """An object that is being segmented, click after click."""
+class Found(Protocol):
+    """A mask, with log-odds where the method has them."""
 
     @property
     def mask(self) -> Volume:
-        """The present answer (non-zero = object), on the grid of the scan."""
+        """The answer (non-zero = object), on the grid of the scan."""
         ...
+
+    @property
+    def logits(self) -> Volume | None:
+        """Log-odds of the object on the grid of the scan; None if the method has none."""
+        ...
+
+
+@runtime_checkable
+class Probabilistic(Method, Protocol):
+    """A method that tells how sure it is: its probabilities are held against the truth."""
+
+    def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Found:
+        """The mask of ``segment``, and log-odds."""
+        ...
+
+
+class Dialogue(Found, Protocol):
+    """An object that is being segmented, click after click; ``mask`` is the present answer."""
 
     def add(self, click: Point) -> None:
         """One more click; ``mask`` is the answer to it."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthfm3d.prompts.prompt import PROMPT_KINDS, Point, Prompt, PromptKind
-from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.predictor import Segmentation, Segmenter
 from synthfm3d.volume import Volume
 
 
@@ -24,7 +24,11 @@ class ModelMethod:
     accepts: frozenset[PromptKind] = frozenset(PROMPT_KINDS)
 
     def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        return self.segmenter.segment_with_details(volume, prompts).mask
+        return self.segment_with_details(volume, prompts).mask
+
+    def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
+        """The mask with its log-odds, see ``Segmenter``."""
+        return self.segmenter.segment_with_details(volume, prompts)
 
     def converse(self, volume: Volume, prompts: Sequence[Prompt]) -> "ModelDialogue":
         """Further clicks correct the mask where they are, as in a ``Session``."""
@@ -41,6 +45,10 @@ class ModelDialogue:
     @property
     def mask(self) -> Volume:
         return self._found.mask
+
+    @property
+    def logits(self) -> Volume | None:
+        return self._found.logits
 
     def add(self, click: Point) -> None:
         """Correct the mask; an empty one holds nothing to correct, so all prompts are tried anew."""

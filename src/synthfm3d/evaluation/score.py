@@ -7,6 +7,7 @@ from typing import Any
 
 from synthfm3d.evaluation.cases import LabelSource
 from synthfm3d.evaluation.protocol import PromptName
+from synthfm3d.metrics.calibration import Calibration
 from synthfm3d.volume import Modality
 
 
@@ -50,6 +51,8 @@ class Score:
         Dice of the frames of a sequence that have a name, such as ED and ES.
     rounds
         Answers to 0, 1, 2 ... correcting clicks; empty without interaction.
+    calibration
+        Of the first answer's probabilities; None where the method failed or has none.
     error
         Why the method failed, else None.
     """
@@ -81,6 +84,7 @@ class Score:
     retention: tuple[float, ...] | None = None
     frame_dice: Mapping[str, float] = field(default_factory=dict)
     rounds: tuple[Round, ...] = ()
+    calibration: Calibration | None = None
 
     @property
     def click_area(self) -> float | None:
@@ -100,11 +104,12 @@ class Score:
         known = {name.name for name in fields(cls)}
         if set(values) != known:
             raise ValueError(f"a score has other fields: {sorted(set(values) ^ known)}.")
-        retention = values["retention"]
+        retention, calibration = values["retention"], values["calibration"]
         return cls(
             **{
                 **values,
                 "retention": None if retention is None else tuple(retention),
                 "rounds": tuple(Round(**step) for step in values["rounds"]),
+                "calibration": None if calibration is None else Calibration.from_json(calibration),
             }
         )

@@ -168,6 +168,7 @@ def _score(task: Task, prompt: PromptName, draw: int, method: str, found: Sequen
         retention=failure.retention,
         frame_dice=_frame_dice(task, prediction),
         rounds=_rounds(found, reference, tolerance_mm),
+        calibration=first.calibration,
     )
 
 

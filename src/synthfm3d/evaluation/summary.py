@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from statistics import fmean
 
 import numpy as np
@@ -11,6 +13,7 @@ from synthfm3d.evaluation.cases import LabelSource
 from synthfm3d.evaluation.protocol import PromptName
 from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.statistics import Interval, mean_interval
+from synthfm3d.metrics.calibration import Calibration
 
 ALL_STRUCTURES = None
 """Stands for a structure in rows over all of them."""
@@ -35,6 +38,8 @@ class Mean:
         None where no score has it; retention is a curve, see ``metrics.failure``.
     frame_dice
         Of the frames of sequences that have a name.
+    calibration
+        Sum over all answers that have probabilities, so a large structure counts for more; None without any.
     patients, cases, failures
         How many the mean was taken over, and how many answers failed (and count as empty masks).
     """
@@ -59,6 +64,7 @@ class Mean:
     click_curve: tuple[float, ...] | None
     retention: tuple[float, ...] | None
     frame_dice: dict[str, float]
+    calibration: Calibration | None
     patients: int
     cases: int
     structures: int
@@ -106,6 +112,12 @@ def mean_over_cases(scores: Iterable[Score], measure: Measure) -> float | None:
     return fmean(found) if found else None
 
 
+def calibration_of(scores: Iterable[Score]) -> Calibration | None:
+    """Sum over the scores that have one; None if none has."""
+    there = [score.calibration for score in scores if score.calibration is not None]
+    return reduce(add, there) if there else None
+
+
 def _mean(key: Key, rows: Sequence[Score]) -> Mean:
     source, structure, prompt, method = key
 
@@ -136,6 +148,7 @@ def _mean(key: Key, rows: Sequence[Score]) -> Mean:
         click_curve=_curve([tuple(step.dice for step in score.rounds) for score in rows]),
         retention=_curve([score.retention or () for score in rows]),
         frame_dice=_frame_means(rows),
+        calibration=calibration_of(rows),
         patients=len(dice),
         cases=sum(len(cases) for cases in dice.values()),
         structures=len({(score.case, score.structure) for score in rows}),

@@ -9,7 +9,7 @@ import jinja2
 from synthfm3d.evaluation.cases import LabelSource, labels_of
 from synthfm3d.evaluation.protocol import PromptName
 from synthfm3d.evaluation.report.contents import STATISTICS, Report, versions
-from synthfm3d.evaluation.report.plots import box_plot, curves
+from synthfm3d.evaluation.report.plots import FEW, box_plot, curves, reliability_diagram
 from synthfm3d.evaluation.report.tables import SIGNIFICANT
 from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.summary import Mean, by_patient
@@ -33,6 +33,7 @@ def report_page(report: Report) -> str:
         methods=_methods(scores),
         against=report.against,
         significant=SIGNIFICANT,
+        few=FEW,
         sections=[_section(report, source) for source in sources],
         failed=[score for score in scores if score.error is not None],
         absent=report.absent,
@@ -83,12 +84,24 @@ def _section(report: Report, source: LabelSource) -> dict[str, Any]:
         "tables": [_table(report, source, prompt, scores) for prompt in prompts],
         "behaviour": list(together.values()),
         "frames": list(dict.fromkeys(name for mean in together.values() for name in mean.frame_dice)),
+        "reliability": _reliability(report, list(together.values())),
         "figures": [
             {"score": report.scores[n], "uri": data_uri(report.pictures[n])}
             for n in numbers
             if n in report.pictures
         ],
     }
+
+
+def _reliability(report: Report, together: Sequence[Mean]) -> dict[str, list[str]]:
+    """Diagrams by prompt, one for each method that gives probabilities; prompts without any are left out."""
+    colours = {name: n for n, name in enumerate(_methods(report.scores))}
+    found: dict[str, list[str]] = {}
+    for mean in together:
+        if mean.calibration is not None:
+            drawn = reliability_diagram(mean.method, mean.calibration, colours[mean.method])
+            found.setdefault(mean.prompt, []).append(drawn)
+    return found
 
 
 def _table(

@@ -1,4 +1,4 @@
-"""Box plots and curves as pieces of SVG inside the page; its style sheet colours them.
+"""Box plots, curves and reliability diagrams as pieces of SVG inside the page; its style sheet colours them.
 
 Series have the classes ``c0``, ``c1``, … (colours ``--c0``, ``--c1``, … of the style sheet); ``axis`` and
 ``grid`` are words and lines around them.
@@ -9,8 +9,12 @@ from html import escape
 
 import numpy as np
 
+from synthfm3d.metrics.calibration import BINS, Calibration, Reliability
+
 COLOURS = 8
 """Series beyond begin again with the first colour; boxes and lines are named as well."""
+FEW = 20
+"""Voxels or slices of a bin below which chance may move its dot by 0.1 and more."""
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LETTER = 6.3
 """Mean width of a letter of the plots' font in pixels."""
@@ -86,10 +90,7 @@ def curves(
     for tick in _x_ticks(low, high):
         parts.append(_text(left + width * (tick - low) / span, top + height + 16, f"{tick:g}", "middle"))
     parts.append(_text(left + width / 2, top + height + 33, x_name, "middle"))
-    parts.append(
-        f'<text class="axis" text-anchor="middle" transform="translate(11 {top + height / 2}) rotate(-90)">'
-        f"{escape(y_name)}</text>"
-    )
+    parts.append(_upright(11, top + height / 2, y_name))
     for n, (name, points) in enumerate(lines.items()):
         at = [(left + width * (x - low) / span, top + height * (1 - y)) for x, y in points]
         told = escape(f"{name}: " + ", ".join(f"{y:.2f}" for _, y in points))
@@ -106,6 +107,61 @@ def curves(
     return "".join([*parts, "</svg>"])
 
 
+def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
+    """Frequency of the object against the probability that was given: a dot for each bin that holds some.
+
+    Voxels are a full line, slices a broken one; how many there are in each bin stands below it. Lines
+    join neighbouring bins. Bins of fewer than ``FEW`` are pale and not joined: chance alone moves them far.
+    """
+    left, top, side = 60, 44, 320
+    base = top + side
+    parts = [_open(left + side + 10, base + 76, f"reliability diagram of {name}")]
+    parts.append(_text(left, 13, name, "start"))
+    for tick in _TICKS:
+        x, y = left + side * tick, base - side * tick
+        parts.append(f'<path class="grid" d="M{left} {y:.1f}h{side}M{x:.1f} {top}v{side}"/>')
+        parts.append(_text(left - 6, y + 4, f"{tick:g}", "end"))
+        parts.append(_text(x, base + 15, f"{tick:g}", "middle"))
+    parts.append(f'<path class="grid diagonal" d="M{left} {base}L{left + side} {top}"/>')
+    parts.append(_text(left + side / 2, base + 31, "probability that was given", "middle"))
+    parts.append(_upright(11, top + side / 2, "frequency of the object"))
+    parts.append(f'<g class="series c{colour % COLOURS}">')
+    for row, (what, sums) in enumerate((("voxels", found.voxels), ("slices", found.slices))):
+        parts += _reliability_line(what, sums, left, base, side)
+        at = left + side / 2 * row
+        parts.append(f'<path class="line {what}" d="M{at} {top - 18}h22"/>')
+        parts.append(_text(at + 28, top - 14, f"{what}, ECE {sums.error:.3f}", "start"))
+        parts.append(_text(left - 6, base + 51 + 17 * row, what, "end"))
+        parts += [
+            _text(left + side * (n + 0.5) / BINS, base + 51 + 17 * row, _short(count), "middle")
+            for n, count in enumerate(sums.count)
+        ]
+    return "".join([*parts, "</g></svg>"])
+
+
+def _reliability_line(what: str, sums: Reliability, left: float, base: float, side: float) -> list[str]:
+    told = "; ".join(f"given {given:.3f}, true {true:.3f}" for given, true in sums.points)
+    path, dots, joined = "", [], False
+    for count, given, true in zip(sums.count, sums.given, sums.true, strict=True):
+        if count:
+            x, y = left + side * given / count, base - side * true / count
+            pale = "" if count >= FEW else " few"
+            dots.append(f'<circle class="dot {what}{pale}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>')
+            if not pale:
+                path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
+        joined = count >= FEW
+    return [f'<g><title>{what}: {told}</title><path class="line {what}" d="{path}"/>', *dots, "</g>"]
+
+
+def _short(count: int) -> str:
+    """A number in four letters at most: 0, 999, 1.2k, 34k, 5.6M."""
+    if count < 1000:
+        return str(count)
+    power = 3 if count >= 999_500_000 else 2 if count >= 999_500 else 1
+    value = count / 1000**power
+    return f"{value:.1f}{' kMG'[power]}" if value < 9.95 else f"{value:.0f}{' kMG'[power]}"
+
+
 def _x_ticks(low: float, high: float) -> list[float]:
     if high <= 1:
         return [0, 0.5, 1]
@@ -117,6 +173,13 @@ def _open(width: float, height: float, label: str) -> str:
     return (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" role="img" '
         f'aria-label="{escape(label)}">'
+    )
+
+
+def _upright(x: float, y: float, text: str) -> str:
+    return (
+        f'<text class="axis" text-anchor="middle" transform="translate({x} {y}) rotate(-90)">'
+        f"{escape(text)}</text>"
     )
 
 

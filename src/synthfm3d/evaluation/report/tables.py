@@ -15,16 +15,17 @@ from synthfm3d.evaluation.summary import Key, Mean
 
 SIGNIFICANT = 0.05
 _COSTS = {"seconds", "peak_mb"}
-_NESTED = {"retention", "frame_dice", "rounds", "click_curve", "dice_interval"}
+_NESTED = {"retention", "frame_dice", "rounds", "click_curve", "dice_interval", "calibration"}
 _SCORE_COLUMNS = tuple(c.name for c in fields(Score) if c.name not in _COSTS | _NESTED)
 _MEAN_COLUMNS = tuple(c.name for c in fields(Mean) if c.name not in _COSTS | _NESTED)
+_CALIBRATION_COLUMNS = ("voxel_calibration_error", "slice_calibration_error")
 _COMPARISON_COLUMNS = ("difference", "difference_low", "difference_high", "p", "p_holm", "effect")
 
 
 def scores_csv(scores: Sequence[Score]) -> str:
     """One row for each case, structure, prompt, draw and method; decimals with six digits, no timings.
 
-    Curves (retention, clicks, frames) stand in the JSON; of clicks the area is given.
+    Curves (retention, clicks, frames, reliability) stand in the JSON; of clicks the area is given.
     """
     rows = ([*(getattr(score, name) for name in _SCORE_COLUMNS), score.click_area] for score in scores)
     return _csv([*_SCORE_COLUMNS, "click_area"], rows)
@@ -36,9 +37,10 @@ def means_csv(report: Report) -> str:
     rows = []
     for mean in report.means:
         low, high = mean.dice_interval or (None, None)
-        row = [*(getattr(mean, name) for name in _MEAN_COLUMNS), low, high]
+        row = [*(getattr(mean, name) for name in _MEAN_COLUMNS), low, high, *_calibration_errors(mean)]
         rows.append([*row, *_comparison_values(compared.get(_key(mean)))])
-    return _csv([*_MEAN_COLUMNS, "dice_low", "dice_high", *_COMPARISON_COLUMNS], rows)
+    columns = [*_MEAN_COLUMNS, "dice_low", "dice_high", *_CALIBRATION_COLUMNS, *_COMPARISON_COLUMNS]
+    return _csv(columns, rows)
 
 
 def latex_tables(report: Report) -> str:
@@ -78,6 +80,11 @@ def latex_tables(report: Report) -> str:
 
 def _key(row: Mean | Comparison) -> Key:
     return row.label_source, row.structure, row.prompt, row.method
+
+
+def _calibration_errors(mean: Mean) -> tuple[float | None, float | None]:
+    found = mean.calibration
+    return (None, None) if found is None else (found.voxels.error, found.slices.error)
 
 
 def _comparison_values(comparison: Comparison | None) -> list[Any]:
