@@ -141,8 +141,8 @@ def add_metal(signal, streaks, metal_y, metal_x, metal_radius, streak_hu):
     """Add a piece of metal and its streaks to a slice, in place. Places and radius in pixels.
 
     Streaks are bright and dark along rays from the metal and fade with distance r as
-    1 / (1 + r ``STREAK_DECAY``). A ray is told by its diamond angle, ``dy / (|dy| + |dx|)``, which needs no arc
-    tangent.
+    1 / (1 + r ``STREAK_DECAY``). A ray is told by its diamond angle, ``dy / (|dy| + |dx|)``, which needs
+    no arc tangent.
     """
     height, width = signal.shape
     quarter = _f32(streaks.size // 4)
