@@ -22,7 +22,7 @@ from synthfm3d.volume import Array, Grid
 
 SCALES_TRIED = (1.0, 0.5, 0.25, 2.0)
 """Widths of the views that are tried around a click, over that of the scan's own pixels."""
-MOST_ROUNDS = 5
+MOST_ROUNDS = 6
 """Looks in search of a click's scale, with those beyond the scales above."""
 FINEST_PIXEL = 1 / 4
 """Pixel of a region over that of the scan, at least: finer ones only blur."""
