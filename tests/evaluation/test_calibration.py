@@ -13,7 +13,7 @@ import pytest
 
 from synthfm3d.evaluation.baselines import EllipsoidFromBox
 from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
-from synthfm3d.evaluation.method import PROMPT_KINDS, Probabilistic, PromptKind
+from synthfm3d.evaluation.method import Probabilistic
 from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import Report, means_csv, report_data, report_page
@@ -23,7 +23,7 @@ from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.scoring import evaluate_case
 from synthfm3d.metrics.calibration import Calibration, Reliability
 from synthfm3d.model.grow_cut import GrowCut
-from synthfm3d.prompts.prompt import Prompt
+from synthfm3d.prompts.prompt import PROMPT_KINDS, Prompt, PromptKind
 from synthfm3d.segmentation.predictor import Segmentation, Segmenter
 from synthfm3d.volume import Array, Grid, Volume
 
