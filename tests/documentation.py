@@ -9,6 +9,8 @@ semicolons:
     The block runs with the left words replaced by the right ones: at a size for tests.
 ``<!-- test: dry-run -->``
     Every ``synthfm3d`` command of the block gets ``--dry-run``.
+``<!-- test: exit 1 -->``
+    The last command of the block ends with this code at the size of a test.
 ``<!-- test: shell -->``
     The whole block is one script of the shell, pipes and variables included.
 ``<!-- test: not run: REASON -->``
@@ -58,6 +60,7 @@ class Block:
     replaced: tuple[tuple[str, str], ...] = ()
     dry_run: bool = False
     shell: bool = False
+    code: int = 0
     not_run: str | None = None
 
     @property
@@ -97,6 +100,8 @@ def _told(comment: str | None, line: int) -> dict[str, Any]:
         elif " => " in part:
             large, _, little = part.partition(" => ")
             told["replaced"] = (*told.get("replaced", ()), (large, little))
+        elif re.fullmatch(r"exit \d", part):
+            told["code"] = int(part.removeprefix("exit "))
         elif part in ("dry-run", "shell"):
             told[part.replace("-", "_")] = True
         else:
@@ -259,10 +264,11 @@ class Reader:
         elif block.language == "sh" and block.shell:
             self._shell(["bash", "-euo", "pipefail", "-c", text], block)
         elif block.language == "sh":
-            for command in commands_of(text):
-                self._run(command, block)
+            commands = commands_of(text)
+            for number, command in enumerate(commands, start=1):
+                self._run(command, block, block.code if number == len(commands) else 0)
 
-    def _run(self, command: Command, block: Block) -> None:
+    def _run(self, command: Command, block: Block, expected: int) -> None:
         words = command.ours
         if words is None:
             if command.words[0] == "sbatch":
@@ -281,7 +287,7 @@ class Reader:
                 file = stack.enter_context(Path(command.output).open("w", encoding="utf-8"))
                 stack.enter_context(contextlib.redirect_stdout(file))
             code = main([*words, *extra])
-        assert code == 0, f"line {block.line}: synthfm3d {shlex.join(words)} ended with {code}."
+        assert code == expected, f"line {block.line}: synthfm3d {shlex.join(words)} ended with {code}."
 
     def _serve(self, words: Sequence[str], variables: Sequence[tuple[str, str]]) -> None:
         """Start the server beside the page; what follows on the page calls it."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dicom_files import BETWEEN_COLUMNS, BETWEEN_ROWS, COLUMNS, ROWS, SLICES, STEP_MM
 from documentation import ROOT, Reader, blocks_of, check_block
-from miniatures import camus, folder_of_scans, nnunet, write_dicom
+from miniatures import amos, camus, folder_of_scans, nnunet, write_dicom
 
 from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
@@ -26,7 +26,9 @@ def ball(folder: Path) -> None:
         ((z - 5) * STEP_MM) ** 2 + ((y - 18) * BETWEEN_ROWS) ** 2 + ((x - 24) * BETWEEN_COLUMNS) ** 2
     )
     noise = np.random.default_rng(0).integers(-10, 10, distance.shape)
-    write_dicom(folder / "series", np.where(distance < 9, 1150, 1000) + noise, "CT")
+    stored = np.where(distance < 9, 1150, 1000) + noise
+    stored[:, :, 44:] = 24  # air
+    write_dicom(folder / "series", stored, "CT")
 
 
 def labels(folder: Path) -> None:
@@ -36,6 +38,7 @@ def labels(folder: Path) -> None:
     marked[tuple(slice(n // 3, n // 2) for n in marked.shape)] = 1
     write_nifti(folder / "labels.nii.gz", scan.with_voxels(marked))
     (folder / "labels.json").write_text('{"1": "liver"}')
+    (folder / "masks" / "scan").mkdir(parents=True)
     write_nifti(folder / "masks" / "scan" / "label_1.nii.gz", scan.with_voxels(marked))
 
 
@@ -47,11 +50,13 @@ def outlines(folder: Path) -> None:
         marked[10, 40 : 40 + thick, 50:70] = 1
         axial = scan.axial().with_voxels(marked)
         write_nifti(folder / f"{name}.nii.gz", axial)
+    (folder / "scans").mkdir()
     write_nifti(folder / "scans" / "case_001.nii.gz", scan)
 
 
 def public(folder: Path) -> None:
     """Miniatures of the datasets that pages name."""
+    amos(folder / "data")
     camus(folder / "data")
     nnunet(folder / "data")
 
@@ -79,7 +84,10 @@ def test_every_block_is_understood(page):
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=() if page in QUICK else pytest.mark.slow) for page in RUN]
 )
+@pytest.mark.filterwarnings("ignore:::ray")
 def test_every_block_runs(page, tmp_path, monkeypatch):
+    if page == "how-to/ray.md":
+        pytest.importorskip("ray", reason="needs the extra ray")
     write_nifti(tmp_path / "scan.nii.gz", read_example())
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
