@@ -23,7 +23,8 @@ SHOWN: tuple[tuple[str, str, PromptName], ...] = (
     ("us_liver_sweep", "liver", "point"),
     ("ct_ts_torso", "lung_lower_lobe_right", "box"),
     ("ct_ts_torso", "vertebrae_L2", "box"),
-    ("mr_ts_abdomen", "stomach", "point"),
+    ("ct_ts_torso", "pancreas", "mask"),
+    ("mr_ts_abdomen", "stomach", "box"),
 )
 """Case, structure and prompt."""
 HEIGHT_PX = 180
