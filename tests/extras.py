@@ -30,11 +30,11 @@ COMMANDS = {
     "model": [
         "segment scan.nii.gz --point 65,46,17 -o mask.nii.gz --device cpu -q",
         f"evaluate --image {VOLUME}/image.nii.gz --labels {VOLUME}/labels.nii.gz --structure 1 "
-        "--model grow-cut --prompt point -o report -q",
+        "--model random-walker --prompt point -o report -q",
     ],
     "train": [f"train recipe.yaml -o run {TINY}"],
     "dicom": ["segment series --point 20,20,5 --model random-walker -o mask.dcm -q"],
-    "zarr": ["export shards --format zarr -o zarr -q"],
+    "zarr": ["export shards --format zarr -o exported-to-zarr -q"],
     "ray": [f"generate -n 1 {SMALL} --format shards --engine ray --workers 1 -o by-ray"],
     "serve": ["serve scan.nii.gz --port 0"],
     "notebook": [],

@@ -45,7 +45,7 @@ def _serve(command, work, environment):
         try:
             address = server.stdout.readline().split()[1]
             assert httpx.get(f"{address}healthz").json()["status"] == "ok"
-            assert "synthfm3d" in httpx.get(address).text.lower()
+            assert "vendor/niivue.umd.js" in httpx.get(address).text
             assert httpx.get(f"{address}vendor/niivue.umd.js").status_code == 200
         finally:
             server.terminate()
@@ -58,7 +58,9 @@ def _is_alone(python, work, environment, extra):
         "from synthfm3d.cli.boundary import EXTRA_OF_MODULE as E;"
         "print(json.dumps([synthfm3d.__file__, [m for m in E if u.find_spec(m)]]))"
     )
-    done = subprocess.run([python, "-c", program], cwd=work, env=environment, check=True, capture_output=True)
+    # -P: a folder of the workplace with the name of a module would pass for it.
+    command = [python, "-P", "-c", program]
+    done = subprocess.run(command, cwd=work, env=environment, check=True, capture_output=True)
     place, there = json.loads(done.stdout)
     assert place.startswith(str(python.parents[1]))
     from synthfm3d.cli.boundary import EXTRA_OF_MODULE
