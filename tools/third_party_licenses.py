@@ -16,7 +16,7 @@ from wheel_environment import ROOT, closure
 
 PLACE = ROOT / "THIRD_PARTY_LICENSES.md"
 VENDORED = Path("src/synthfm3d/app/page/vendor/LICENSES.txt")
-_NOT_FOR_USERS = {"all", "bench", "dev"}
+_NOT_FOR_USERS = {"all", "bench", "dev", "docs"}
 _HEAD = """# Third-party licences
 
 SynthFM-3D is under the Apache License 2.0 ([LICENSE](LICENSE)). This list is written by

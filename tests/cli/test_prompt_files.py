@@ -216,7 +216,7 @@ def test_the_examples_in_the_documentation_are_valid(tmp_path):
 
     from synthfm3d.cli.prompt_files import read_prompt_file
 
-    text = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "prompts.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```json\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     assert len(examples) == 2
     for example in examples:

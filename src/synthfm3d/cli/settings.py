@@ -1,14 +1,13 @@
 """A recipe becomes a frozen dataclass: YAML and ``--set a.b=1`` in, readable complaints out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from synthfm3d.errors import InputError
 
@@ -136,7 +135,7 @@ def _override(values: dict[str, Any], override: str) -> str:
     return ".".join(path)
 
 
-def _complaint(kind: type, detail: ErrorDetails) -> str:
+def _complaint(kind: type, detail: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     match detail["type"]:
         case "unexpected_keyword_argument":
