@@ -1,8 +1,8 @@
 """Run the tests against the wheel, in an environment of its own and with the sources out of the way.
 
-``python tools/suite_on_wheel.py -m "not slow" -- -m slow`` runs pytest twice, with these arguments. What is
-tested is a copy of the checkout in ``build/``, whose ``src`` cannot be imported: a test that reaches for the
-sources fails, and so does a package that needs a file which the wheel does not have.
+``python tools/suite_on_wheel.py -m "not slow" -- -m slow`` runs pytest twice, with these arguments. What
+is tested is a copy of the checkout in ``build/wheel/``, whose ``src`` cannot be imported: a test that
+reaches for the sources fails, and so does a package that needs a file which the wheel does not have.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wheel_environment import ROOT, build, install
 
-PLACE = ROOT / "build"
+PLACE = ROOT / "build" / "wheel"
 _OUT_OF_THE_WAY = 'raise ImportError("the sources are out of the way: the wheel is tested")\n'
 
 
