@@ -9,6 +9,13 @@ from importlib.util import find_spec
 from synthfm3d.pipeline.doctor.finding import Finding, fail, ok, warn
 from synthfm3d.pipeline.doctor.machine import has_nvidia_gpu
 
+_IMPORT = """
+try:
+    from transformers import Sam2VideoModel
+except Exception:  # it says only that it could not; the module itself says why
+    import transformers.models.sam2_video.modeling_sam2_video
+    raise
+"""
 EXPECTED = (4, "c7808edbf50d2fa76316d95ca17f4bccea22a8659bc2934a60f320aac7de08ed")
 """Generator version, and SHA-256 of its volume of seed 0, index 0, shape (8, 32, 32)."""
 
@@ -36,7 +43,7 @@ def sam2() -> Finding:
     if find_spec("torch") is None or find_spec("transformers") is None:
         return ok("SAM 2", "not installed: pip install 'synthfm3d[model]'")
     done = subprocess.run(
-        [sys.executable, "-c", "from transformers import Sam2VideoModel"],
+        [sys.executable, "-c", _IMPORT],
         check=False,
         capture_output=True,
         text=True,
