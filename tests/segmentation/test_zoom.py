@@ -150,10 +150,17 @@ def test_a_closer_view_that_misses_the_click_is_not_preferred():
     assert look.hits_prompts
 
 
-def test_of_views_that_each_find_something_the_one_that_others_agree_with_is_kept():
-    # Only the closest view, 16 mm wide, sees a speck; from 32 mm on it is the same 12 mm.
-    _, focus = look_at(Script(lambda width: 12.0 if width > 20 else 4.0))
-    assert focus.field_of_view_mm > 20
+class Speck(Script):
+    """The view tried first, 64 mm wide, sees a speck, and surely; the others all see the same 12 mm."""
+
+    def look(self, prompts, centre_mm, field_of_view_mm):
+        seen = super().look(prompts, centre_mm, field_of_view_mm)
+        return replace(seen, logits=seen.logits * 3) if 50 < field_of_view_mm < 100 else seen
+
+
+def test_the_answer_that_other_views_agree_with_is_kept_and_not_the_surest():
+    _, focus = look_at(Speck(lambda width: 2.0 if 50 < width < 100 else 12.0))
+    assert not 50 < focus.field_of_view_mm < 100
 
 
 class Hesitant(Script):
