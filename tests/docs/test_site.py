@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from html import unescape
@@ -142,16 +141,9 @@ def test_all_that_a_page_links_within_the_site_is_there(site):
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_a_browser_asks_nobody_else_and_finds_words_without_network(site):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    names = (os.environ.get("SYNTHFM3D_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("needs Chromium: apt-get install chromium, or name it by SYNTHFM3D_CHROMIUM")
+def test_a_browser_asks_nobody_else_and_finds_words_without_network(site, browser):
     asked, complaints = [], []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        page = browser.new_page()
+    with browser.new_page() as page:
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         for name in ("index", "explanation/axes", "reference/rest", "reference/api/io"):
@@ -161,6 +153,5 @@ def test_a_browser_asks_nobody_else_and_finds_words_without_network(site):
         assert page.locator("math").count() > 20
         page.goto((site / "search.html").as_uri() + "?q=superquadric")
         page.locator("ul.search li").first.wait_for(timeout=30_000)
-        browser.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

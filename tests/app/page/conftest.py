@@ -2,27 +2,14 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 PATIENCE_S = 60
-FLAGS = (
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--ignore-gpu-blocklist",
-    "--use-angle=swiftshader",  # WebGL 2 without a GPU
-    "--enable-unsafe-swiftshader",
-)
 
 
 def pytest_collection_modifyitems(items):
@@ -30,18 +17,6 @@ def pytest_collection_modifyitems(items):
         if "/app/page/" in item.path.as_posix():
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.slow)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    names = (os.environ.get("SYNTHFM3D_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("needs Chromium: apt-get install chromium, or name it by SYNTHFM3D_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
