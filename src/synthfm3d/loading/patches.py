@@ -18,7 +18,7 @@ from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 from synthfm3d.regions import CLICK_SCALE, OUTLINE_SCALE, region_grid, resample
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
-from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Grid
 
@@ -143,7 +143,7 @@ def visible_targets(
     mean the wall or the organ, and prompts must tell.
     """
     labels = volume.labels.voxels
-    sizes = np.bincount(labels.reshape(-1), minlength=256)
+    sizes = np.bincount(labels.reshape(-1), minlength=MOST_LABELS + 1)
     boxes = ndimage.find_objects(labels)
     candidates = np.flatnonzero(sizes[1:] >= settings.least_voxels) + 1
     # A volume has more vessels than organs; by their diameter both are met.

@@ -5,8 +5,8 @@ Both are found by raster sweeps, as for distance transforms (Toivanen, Pattern R
 """
 
 import numpy as np
-from numba import njit
 
+from synthfm3d.rendering.kernels import kernel
 from synthfm3d.volume import Array
 
 _ROUNDS = 4
@@ -59,7 +59,7 @@ def _started(seeds: Array) -> Array:
     return np.where(seeds, 0.0, _FAR).astype(np.float32)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _sweep(distance: Array, cost: Array) -> None:
     depth, height, width = distance.shape
     for z in range(depth):
@@ -76,7 +76,7 @@ def _sweep(distance: Array, cost: Array) -> None:
                 distance[z, y, x] = nearest
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _sweep_forth(distance: Array, along_z: Array, along_y: Array, along_x: Array) -> None:
     depth, height, width = distance.shape
     for z in range(depth):
@@ -92,7 +92,7 @@ def _sweep_forth(distance: Array, along_z: Array, along_y: Array, along_x: Array
                 distance[z, y, x] = nearest
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _sweep_back(distance: Array, along_z: Array, along_y: Array, along_x: Array) -> None:
     depth, height, width = distance.shape
     for z in range(depth - 1, -1, -1):

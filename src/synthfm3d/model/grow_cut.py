@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numba import njit
 
 from synthfm3d.model.seeds import BACKGROUND, OBJECT, on_full_region, seeded_features, seeds_of
 from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.rendering.kernels import kernel
 from synthfm3d.volume import Array
 
 LARGEST_DIFFERENCE = float(np.sqrt(3.0))
@@ -88,7 +88,7 @@ def strength(attack: Array, seeds: Array) -> Array:
     return np.ascontiguousarray(found[1:-1, 1:-1, 1:-1])
 
 
-@njit(cache=True)
+@kernel
 def _sweep_forth(shares, strengths, before, places):  # type: ignore[no-untyped-def]  # Numba infers the types
     """Each voxel in raster order is conquered, in place, by the neighbours before it. Whether any was."""
     changed = False
@@ -102,7 +102,7 @@ def _sweep_forth(shares, strengths, before, places):  # type: ignore[no-untyped-
     return changed
 
 
-@njit(cache=True)
+@kernel
 def _sweep_back(shares, strengths, before, places):  # type: ignore[no-untyped-def]
     """The same backwards, by the neighbours behind it."""
     changed = False

@@ -1,7 +1,7 @@
 """What every promptable model offers, whatever is inside it.
 
-Three families stand behind it: the volumetric network, SAM 2, and the random walker, which has no
-weights and proves that the interface asks for none.
+Four families stand behind it: the volumetric network, SAM 2, and two classical tools, random walker and
+grow-cut, which have no weights and prove that the interface asks for none.
 """
 
 from collections.abc import Callable, Iterator

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from synthfm3d.loading.datasets import PatchDataset
 from synthfm3d.model.volumetric import VolumetricNetwork
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.loss import hard_dice
 from synthfm3d.training.rounds import after_corrections
 
-_KINDS = ("point", "box", "mask")
 _CORRECTIONS = 4
 """After one click: five clicks in all."""
 
@@ -34,7 +34,7 @@ def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.d
     for index in range(config.validation.patches):
         sample = dataset[index]
         inputs, target = sample["inputs"][None].to(device), sample["target"][None].to(device)
-        kind = _KINDS[int(sample["kind"])]
+        kind = PROMPT_KINDS[int(sample["kind"])]
         found[kind].append(score(inputs, target))
         if kind == "point":
             inputs = after_corrections(network, inputs, target, _CORRECTIONS, bf16=bf16)
