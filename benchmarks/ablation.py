@@ -4,8 +4,8 @@
     synthfm3d train recipes/ablation/nano.yaml -o runs/ablation/noise-1 --set seed=1 --set data.off=[noise]
     python -m benchmarks.ablation runs/ablation/*
 
-Patches are of the preset ``default`` with all four axes, whatever a network was trained on: one that never saw
-noise is asked about noisy volumes. Dice by kind of prompt, one line a run.
+Patches are of the preset ``default`` with all four axes, whatever a network was trained on: one without
+noise, too, is asked about noisy volumes. Dice by kind of prompt, one line a run.
 """
 
 import argparse
