@@ -11,9 +11,9 @@ BIN := $(VENV)/bin
 PIP_ARGS ?=
 PYTEST_ARGS ?=
 
-# The tests' arrays are small: more threads than this wait for each other.
+# The tests' arrays are small: a process a core, up to four, each with one thread. A file's tests share what they set up.
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-TEST_THREADS := $(shell [ $(CORES) -lt 4 ] && echo $(CORES) || echo 4)
+PARALLEL := -n $(shell [ $(CORES) -lt 4 ] && echo $(CORES) || echo 4) --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -26,14 +26,14 @@ demo: $(VENV)/.installed-model ## Make volumes, segment a real scan, write demo/
 	$(BIN)/synthfm3d demo -o demo
 
 test: $(VENV)/.installed-dev ## Run the fast tests
-	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(PYTEST_ARGS)
 
 test-all: test ## Run the fast tests, then the slow ones
-	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m slow $(PYTEST_ARGS)
 
 test-wheel: $(VENV)/.installed-dev ## Run all tests against the wheel, with the sources out of the way
-	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python tools/suite_on_wheel.py \
-	    -m "not slow" $(PYTEST_ARGS) -- -m slow $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/suite_on_wheel.py \
+	    $(PARALLEL) -m "not slow" $(PYTEST_ARGS) -- $(PARALLEL) -m slow $(PYTEST_ARGS)
 
 dist: $(VENV)/.installed-dev ## Build the sdist, and from it the wheel, into dist/
 	$(BIN)/python tools/wheel_environment.py
