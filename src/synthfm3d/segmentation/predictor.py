@@ -15,7 +15,7 @@ import numpy as np
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel, SliceModel
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
-from synthfm3d.segmentation.correction import correct
+from synthfm3d.segmentation.correction import correct, outgrown, widened
 from synthfm3d.segmentation.follow import depth_limits, follow
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.outlined import keep_outlined
@@ -152,6 +152,9 @@ class Segmenter:
     ) -> Segmentation:
         """A segmentation after more prompts, seen where they are and followed from there both ways.
 
+        Where positive prompts lie so far apart that the object must be larger than the view in which it
+        was found, it is segmented anew from all of them.
+
         Parameters
         ----------
         before
@@ -172,13 +175,17 @@ class Segmenter:
         prompts = [_turned(prompt, working) for prompt in prompts]
         windows = windows_of(working)
         logits = on_grid_of(before.logits, working.grid).voxels.copy()
+        width_mm = before.field_of_view_mm
         if isinstance(self.model, SliceModel):
             logits, _ = follow_slices(self.model, working, windows, prompts, previous=logits)
             ended = True
         else:
             model = ModelOnScan(self.model, working, windows)
             corrections = prompts[len(prompts) - new :]
-            ended = correct(model, logits, prompts, corrections, before.field_of_view_mm)
+            if outgrown(model, prompts, corrections, width_mm):
+                return self.segment_with_details(volume, prompts)
+            width_mm = widened(model, logits, prompts, corrections, width_mm)
+            ended = correct(model, logits, prompts, corrections, width_mm)
             keep_outlined(logits, prompts, but=_slices_of(corrections, working))
         mask = logits > 0
         notes = [] if mask.any() else ["Nothing is left of the object: undo, or prompt it again."]
@@ -188,7 +195,7 @@ class Segmenter:
         return Segmentation(
             mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
             modality=before.modality,
-            field_of_view_mm=before.field_of_view_mm,
+            field_of_view_mm=width_mm,
             warnings=(*volume.doubts, *notes),
             logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
         )
