@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
+from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
-from synthfm3d.regions import LEAST_FIELD_OF_VIEW_PER_EXTENT, OUTLINE_SCALE
 from synthfm3d.segmentation.follow import follow, slice_prompt
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.segmentation.zoom import Focus, field_of_view_limits, fitting, measured
+from synthfm3d.segmentation.zoom import Focus
 from synthfm3d.volume import Array, Grid
+
+SAME_OUTLINE = 0.8
+"""Dice of the mask before and after a correction, on the last slice that it covers, from which on the slices
+beyond are left as they were."""
 
 
 def correct(
@@ -24,24 +29,26 @@ def correct(
 
     The model looks at the place of the corrections with every prompt that reaches it, and with its
     former logits. Where no positive prompt does, the former outline some slices nearer to the first
-    prompts says which object is meant. The slices that the look covers are written anew, and the
-    object is followed from there.
+    prompts says which object is meant. Of what the look changes only that counts which the corrections
+    lie in; where the object leaves the slices of the look otherwise than before, it is followed anew.
 
     Returns
     -------
     Whether the ends were found, as ``follow`` says.
     """
     grid = model.scan.grid
-    index = np.array([_middle(prompt, grid) for prompt in corrections])
+    index = np.array([middle_voxel(prompt, grid) for prompt in corrections])
     centre = index.mean(axis=0)
     corrected = {round(float(z)) for z in index[:, 0]}
     centre[0] = index[np.abs(index[:, 0] - centre[0]).argmin(), 0]
     focus = Focus(grid.to_mm(centre), field_of_view_mm)
     region = model.region(focus.centre_mm, field_of_view_mm)
     reaching = [
-        prompt for prompt in prompts if region.contains(region.to_index(grid.to_mm(_middle(prompt, grid))))
+        prompt
+        for prompt in prompts
+        if region.contains(region.to_index(grid.to_mm(middle_voxel(prompt, grid))))
     ]
-    if not any(_is_positive(prompt) for prompt in reaching):
+    if not any(is_positive(prompt) for prompt in reaching):
         outlined = [z for z in np.flatnonzero((logits > 0).any(axis=(1, 2))) if int(z) not in corrected]
         if not outlined:
             logits[sorted(corrected)] = CERTAINLY_NOT  # an object of one slice, and that is wrong
@@ -56,77 +63,60 @@ def correct(
             return True  # the mask is elsewhere, and nothing positive is here: there is nothing to mend
     look = model.look(reaching, focus.centre_mm, field_of_view_mm, previous=logits)
     part, found = model.on_scan(look)
-    ends = (part[0].start, part[0].stop - 1)
-    went_on = [bool((logits[end] > 0).any()) for end in ends]
+    before = logits.copy()
     _forget(logits, grid, look.region)
     logits[part] = found
-    for end, went, beyond in zip(ends, went_on, (slice(0, ends[0]), slice(ends[1] + 1, None)), strict=True):
-        if went and not (logits[end] > 0).any():
-            logits[beyond] = CERTAINLY_NOT  # the object ends here now, so what came behind it was wrong
-    below, above = (follow(model, prompts, logits, part[0], focus, direction) for direction in (-1, 1))
+    _restore_elsewhere(logits[part[0]], before[part[0]], np.rint(index - [part[0].start, 0, 0]).astype(int))
+    below = _beyond(model, prompts, logits, before, part[0], focus, -1)
+    above = _beyond(model, prompts, logits, before, part[0], focus, 1)
     return below and above
 
 
-def outgrown(
-    model: ModelOnScan, prompts: Sequence[Prompt], corrections: Sequence[Prompt], field_of_view_mm: float
-) -> bool:
-    """Whether positive prompts lie too far apart for the view in which the object was found.
+def _restore_elsewhere(logits: Array, before: Array, clicked: Array) -> None:
+    """Take back, in place, the changes of a mask that no clicked voxel (n, 3) lies in or beside.
 
-    Then the scale was wrong, and so is the mask: the object should be looked for anew.
+    A correction says that something is wrong where it is, and nothing of other places. Where it changed
+    nothing at all, the other changes are what it has led to, and stay.
     """
-    section = _marked(model, prompts, corrections, field_of_view_mm)
-    if not section.any():
-        return False
-    _, extent_mm = measured(section, model.scan.grid, 0)
-    return extent_mm * LEAST_FIELD_OF_VIEW_PER_EXTENT > field_of_view_mm
+    changes, _ = ndimage.label((logits > 0) != (before > 0))
+    low, high = np.maximum(clicked - [0, 1, 1], 0), np.maximum(clicked + [1, 2, 2], 0)
+    meant: set[int] = set()
+    for start, stop in zip(low, high, strict=True):
+        meant.update(
+            np.unique(changes[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]).tolist()
+        )
+    if meant := meant - {0}:
+        restored = (changes > 0) & ~np.isin(changes, list(meant))
+        logits[restored] = before[restored]
 
 
-def widened(
+def _beyond(
     model: ModelOnScan,
-    logits: Array,
     prompts: Sequence[Prompt],
-    corrections: Sequence[Prompt],
-    field_of_view_mm: float,
-) -> float:
-    """Field of view for corrections, mm: wider than before where training never saw an object fill it so.
+    logits: Array,
+    before: Array,
+    covered: slice,
+    focus: Focus,
+    direction: int,
+) -> bool:
+    """The slices beyond the corrected ones: as they were if the object leaves these as it did, else anew.
 
-    The object is at least what the mask (log-odds (z, y, x) on the scan) and the positive prompts are
-    together on a corrected slice.
+    Returns what ``follow`` does.
     """
-    grid = model.scan.grid
-    section = _marked(model, prompts, corrections, field_of_view_mm)
-    section |= logits[round(float(_middle(corrections[-1], grid)[0]))] > 0
-    if not section.any():
-        return field_of_view_mm
-    _, extent_mm = measured(section, grid, 0)
-    if OUTLINE_SCALE[0] * extent_mm <= field_of_view_mm:
-        return field_of_view_mm
-    limits = field_of_view_limits(grid, model.model.grid_shape, extent_mm)
-    return max(field_of_view_mm, fitting(extent_mm, limits))
+    end = covered.stop - 1 if direction > 0 else covered.start
+    if dice(logits[end] > 0, before[end] > 0) >= SAME_OUTLINE:
+        return True
+    if not (logits[end] > 0).any():  # the object ends before now, so what came behind it was wrong
+        logits[slice(covered.stop, None) if direction > 0 else slice(0, covered.start)] = CERTAINLY_NOT
+    return follow(model, prompts, logits, covered, focus, direction)
 
 
-def _marked(
-    model: ModelOnScan, prompts: Sequence[Prompt], corrections: Sequence[Prompt], field_of_view_mm: float
-) -> Array:
-    """Boolean (y, x): the middles of the positive prompts that a view around a correction would show."""
-    grid = model.scan.grid
-    corrected = np.array([_middle(prompt, grid)[0] for prompt in corrections])
-    region = model.region(grid.to_mm(np.array([corrected[-1], 0, 0])), field_of_view_mm)
-    half = region.shape[0] * region.spacing_mm[0] / grid.spacing_mm[0] / 2
-    section = np.zeros(grid.shape[1:], bool)
-    for prompt in prompts:
-        middle = _middle(prompt, grid)
-        if _is_positive(prompt) and (np.abs(middle[0] - corrected) <= half).any():
-            y, x = np.clip(np.rint(middle[1:]).astype(int), 0, np.array(section.shape) - 1)
-            section[y, x] = True
-    return section
-
-
-def _is_positive(prompt: Prompt) -> bool:
+def is_positive(prompt: Prompt) -> bool:
+    """Whether a prompt says where the object is; all but negative clicks do."""
     return not isinstance(prompt, Point) or prompt.positive
 
 
-def _middle(prompt: Prompt, grid: Grid) -> Array:
+def middle_voxel(prompt: Prompt, grid: Grid) -> Array:
     """(z, y, x) of a prompt on the scan, whole in z for boxes and masks."""
     if isinstance(prompt, Point):
         return grid.to_index(np.array(prompt.position_mm))
@@ -142,7 +132,7 @@ def _middle(prompt: Prompt, grid: Grid) -> Array:
 
 def _towards_prompts(prompts: Sequence[Prompt], grid: Grid, z: float) -> int:
     """-1 or 1: the side of a slice on which the nearest positive prompt lies: there the mask is trusted."""
-    places = (float(_middle(prompt, grid)[0]) for prompt in prompts if _is_positive(prompt))
+    places = (float(middle_voxel(prompt, grid)[0]) for prompt in prompts if is_positive(prompt))
     nearest = min(places, key=lambda other: abs(other - z), default=z)
     return 1 if nearest > z else -1
 

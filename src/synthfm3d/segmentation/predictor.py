@@ -15,7 +15,7 @@ import numpy as np
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel, SliceModel
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
-from synthfm3d.segmentation.correction import correct, outgrown, widened
+from synthfm3d.segmentation.correction import correct
 from synthfm3d.segmentation.follow import depth_limits, follow
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.outlined import keep_outlined
@@ -23,6 +23,7 @@ from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
 from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import on_grid_of, working_form
+from synthfm3d.segmentation.widening import outgrown, widened
 from synthfm3d.segmentation.zoom import first_look
 from synthfm3d.volume import Array, Modality, Volume
 
