@@ -167,6 +167,23 @@ def test_several_prompts_at_once_are_one_step(session, pair):
     assert session.can_redo
 
 
+def test_clicks_given_at_once_are_those_given_one_by_one(session, pair, region_growing):
+    first, second = click(pair.scan, 16, 40, 28), click(pair.scan, 16, 40, 68)
+    session.add(first)
+    one_by_one = session.add(second).mask.voxels
+    at_once = Segmenter(region_growing()).segment(pair.scan, [first, second]).voxels
+    assert (at_once == one_by_one).all()
+
+
+def test_a_click_that_the_mask_holds_already_costs_no_look(pair, region_growing):
+    first = [click(pair.scan, 16, 40, 28)]
+    once, twice = Segmenter(region_growing()), Segmenter(region_growing())
+    alone = once.segment(pair.scan, first).voxels
+    with_another = twice.segment(pair.scan, [*first, click(pair.scan, 16, 43, 28)]).voxels
+    assert (alone == with_another).all()
+    assert once.model.looks == twice.model.looks
+
+
 def test_a_discarded_object_comes_back_with_undo(session, pair):
     found = session.add(click(pair.scan, 16, 40, 28), label=1)
     session.add(click(pair.scan, 16, 40, 68), label=2)

@@ -25,7 +25,7 @@ from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import on_grid_of, working_form
 from synthfm3d.segmentation.widening import outgrown, widened
 from synthfm3d.segmentation.zoom import first_look
-from synthfm3d.volume import Array, Modality, Volume
+from synthfm3d.volume import Modality, Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,13 +110,29 @@ class Segmenter:
         The mask holds the components that a positive prompt touches; a stray one elsewhere is
         dropped, unless no component is touched at all. It ends exactly on the first and last slice of
         a 3-D box; in the plane, a box says where the object is and does not cut it. A region model (no
-        ``SliceModel``) leaves an outlined slice as it was drawn.
+        ``SliceModel``) leaves an outlined slice as it was drawn. It takes several clicks one after the
+        other: the first says where to look, each that its mask does not hold corrects it.
         """
         prompts = checked_prompts(prompts, volume.grid)
+        later = _later_clicks(prompts)
+        if not later or isinstance(self.model, SliceModel):
+            return self._at_once(volume, prompts)
+        said = [prompt for n, prompt in enumerate(prompts) if n not in later]
+        found = self._at_once(volume, said)
+        for n in later:
+            said.append(prompts[n])
+            if not found.mask.voxels.any():
+                found = self._at_once(volume, said)
+            elif _missed(found.mask, [prompts[n]]):
+                found = self.correct(volume, found, said, new=1)
+        return found
+
+    def _at_once(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
+        """Segment from all prompts together, which are good ones (``placement.checked_prompts``)."""
         slices = as_slices(volume)
         if slices is not volume:
             moves = [moved(prompt, volume.grid, slices.grid) for prompt in prompts]
-            return _on(volume, self.segment_with_details(slices, moves))
+            return _on(volume, self._at_once(slices, moves))
         working = working_form(volume, prompts)
         prompts = [_turned(prompt, working) for prompt in prompts]
         windows = windows_of(working)
@@ -135,7 +151,7 @@ class Segmenter:
             hits, field_of_view_mm = look.hits_prompts, focus.field_of_view_mm
         first, last = depth_limits(prompts, working.grid)
         logits[:first] = logits[last + 1 :] = CERTAINLY_NOT
-        notes = _doubts(logits > 0, prompts, working, hits=hits, ended=ended)
+        notes = _doubts(working.with_voxels(logits > 0), prompts, hits=hits, ended=ended)
         if not isinstance(self.model, SliceModel):
             keep_outlined(logits, prompts)
         mask = logits > 0
@@ -184,14 +200,14 @@ class Segmenter:
             model = ModelOnScan(self.model, working, windows)
             corrections = prompts[len(prompts) - new :]
             if outgrown(model, prompts, corrections, width_mm):
-                return self.segment_with_details(volume, prompts)
+                return self._at_once(volume, prompts)
             width_mm = widened(model, logits, prompts, corrections, width_mm)
             ended = correct(model, logits, prompts, corrections, width_mm)
             keep_outlined(logits, prompts, but=_slices_of(corrections, working))
         mask = logits > 0
-        notes = [] if mask.any() else ["Nothing is left of the object: undo, or prompt it again."]
-        if not ended:
-            notes.append("The object was not followed to its end: prompt it again farther on.")
+        notes = _doubts(working.with_voxels(mask), prompts, hits=True, ended=ended)
+        if not mask.any():
+            notes = ["Nothing is left of the object: undo, or prompt it again."]
         turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
         return Segmentation(
             mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
@@ -224,30 +240,37 @@ def _turned(prompt: Prompt, working: Volume) -> Prompt:
     return Mask(volume=on_grid_of(prompt.volume, working.grid)) if isinstance(prompt, Mask) else prompt
 
 
-def _doubts(mask: Array, prompts: Sequence[Prompt], working: Volume, *, hits: bool, ended: bool) -> list[str]:
-    """What may be wrong with what a model found, a mask (z, y, x) on the working form, in sentences."""
+def _later_clicks(prompts: Sequence[Prompt]) -> list[int]:
+    """Places of the positive clicks after the first, where there are only clicks."""
+    if not all(isinstance(prompt, Point) for prompt in prompts):
+        return []
+    return [n for n, prompt in enumerate(prompts) if isinstance(prompt, Point) and prompt.positive][1:]
+
+
+def _doubts(mask: Volume, prompts: Sequence[Prompt], *, hits: bool, ended: bool) -> list[str]:
+    """What may be wrong with what a model found, in sentences."""
     notes = []
-    if not mask.any():
+    if not mask.voxels.any():
         notes.append("The model found nothing at the prompts: try a box, or more points.")
     elif not hits:
         notes.append("The mask does not contain the prompts: try a box, or more points.")
-    elif missed := _missed(mask, prompts, working):
+    elif missed := _missed(mask, prompts):
         notes.append(f"{missed} of the positive prompts lie outside the mask: it may be incomplete.")
     if not ended:
         notes.append("The object was not followed to its end: prompt it again farther on.")
     return notes
 
 
-def _missed(mask: Array, prompts: Sequence[Prompt], working: Volume) -> int:
-    """Number of positive points, boxes and masks of which the mask holds no voxel."""
+def _missed(mask: Volume, prompts: Sequence[Prompt]) -> int:
+    """Number of positive points, boxes and masks (on its grid) of which the mask holds no voxel."""
     missed = 0
     for prompt in prompts:
         if isinstance(prompt, Mask):
-            missed += not mask[prompt.volume.voxels > 0].any()
+            missed += not mask.voxels[prompt.volume.voxels > 0].any()
         elif isinstance(prompt, Box):
-            part = tuple(slice(a, b + 1) for a, b in box_voxels(prompt, working.grid).T)
-            missed += not mask[part].any()
+            part = tuple(slice(a, b + 1) for a, b in box_voxels(prompt, mask.grid).T)
+            missed += not mask.voxels[part].any()
         elif prompt.positive:
-            index = np.rint(working.grid.to_index(np.array(prompt.position_mm))).astype(int)
-            missed += not mask[tuple(np.clip(index, 0, np.array(mask.shape) - 1))]
+            index = np.rint(mask.grid.to_index(np.array(prompt.position_mm))).astype(int)
+            missed += not mask.voxels[tuple(np.clip(index, 0, np.array(mask.grid.shape) - 1))]
     return missed
