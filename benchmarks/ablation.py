@@ -15,7 +15,7 @@ import torch
 
 from synthfm3d.model.checkpoint import read_network
 from synthfm3d.training.config import TrainingConfig, ValidationConfig
-from synthfm3d.training.validation import validate
+from synthfm3d.training.validation import held_out_patches, score_patches
 
 KINDS = ("point", "corrected", "box", "mask")
 
@@ -25,16 +25,16 @@ def main() -> None:
     arguments.add_argument("runs", nargs="+", type=Path, help="folders of synthfm3d train")
     arguments.add_argument("--patches", type=int, default=200)
     given = arguments.parse_args()
+    networks = {run.name: read_network(run / "model.safetensors")[0].eval() for run in given.runs}
+    (model,) = {network.config for network in networks.values()}  # one size: all see the same patches
+    config = TrainingConfig(model=model, validation=ValidationConfig(patches=given.patches))
+    patches = list(held_out_patches(config))
     print(f"| run | {' | '.join(KINDS)} | mean |", f"|---|{'---|' * (len(KINDS) + 1)}", sep="\n")
-    for run in given.runs:
-        network, _ = read_network(run / "model.safetensors")
-        config = TrainingConfig(
-            model=network.config, precision="fp32", validation=ValidationConfig(patches=given.patches)
-        )
-        found = validate(network.eval(), config, torch.device("cpu"))
+    for name, network in networks.items():
+        found = score_patches(network, patches, torch.device("cpu"), bf16=False)
         means = [found[f"validation_dice_{kind}"] for kind in KINDS]
         cells = " | ".join(f"{mean:.3f}" for mean in (*means, found["validation_dice"]))
-        print(f"| {run.name} | {cells} |", flush=True)
+        print(f"| {name} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

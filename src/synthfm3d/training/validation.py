@@ -1,11 +1,12 @@
 """Dice on synthetic patches that training never sees, by kind of prompt and after corrections."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
-from synthfm3d.loading.datasets import PatchDataset
+from synthfm3d.loading.datasets import PatchDataset, Sample
 from synthfm3d.model.volumetric import VolumetricNetwork
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.training.config import TrainingConfig
@@ -16,14 +17,25 @@ _CORRECTIONS = 4
 """After one click: five clicks in all."""
 
 
-@torch.inference_mode()
 def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.device) -> dict[str, float]:
     """Mean Dice by kind of prompt over the held-out patches, ``validation_dice_<kind>``, and their mean.
 
     ``corrected`` are the patches that began with clicks, after four corrections.
     """
+    return score_patches(network, held_out_patches(config), device, bf16=config.precision == "bf16")
+
+
+def held_out_patches(config: TrainingConfig) -> Iterator[Sample]:
+    """The patches that the validation of a run judges by, rendered when they are asked for."""
     dataset = PatchDataset(config.validation.seed, config.model.grid_shape, config.data)
-    bf16 = config.precision == "bf16"
+    return (dataset[index] for index in range(config.validation.patches))
+
+
+@torch.inference_mode()
+def score_patches(
+    network: VolumetricNetwork, patches: Iterable[Sample], device: torch.device, *, bf16: bool
+) -> dict[str, float]:
+    """As ``validate``, on these patches."""
 
     def score(inputs: Tensor, target: Tensor) -> float:
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -31,8 +43,7 @@ def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.d
         return float(hard_dice(logits.float(), target).item())
 
     found: dict[str, list[float]] = defaultdict(list)
-    for index in range(config.validation.patches):
-        sample = dataset[index]
+    for sample in patches:
         inputs, target = sample["inputs"][None].to(device), sample["target"][None].to(device)
         kind = PROMPT_KINDS[int(sample["kind"])]
         found[kind].append(score(inputs, target))
