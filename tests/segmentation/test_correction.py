@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthfm3d.prompts.prompt import Point
+from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.session import Session
 
@@ -70,3 +70,16 @@ def test_a_correction_that_the_model_does_not_heed_there_may_change_other_places
     before = session.add(click(tube.scan, 60, 40, 40)).mask.voxels
     after = session.add(click(tube.scan, 60, 42, 42)).mask.voxels  # was found already
     assert (before != after).any()
+
+
+def test_a_box_speaks_of_all_that_it_holds(session, tube):
+    before = session.add(click(tube.scan, 60, 40, 40))
+    low, high = tube.scan.grid.to_mm(np.array([[60, 20, 20], [60, 60, 60]]))
+    added = [
+        click(tube.scan, 60, 45, 45, positive=False),
+        Box(corner_mm=tuple(low), opposite_mm=tuple(high)),
+    ]
+    prompts = [click(tube.scan, 60, 40, 40), *added]
+    after = session.segmenter.correct(tube.scan, before, prompts, new=len(added))
+    assert before.mask.voxels[60, 26, 26]
+    assert not after.mask.voxels[60, 26, 26]  # the corner that the model lost lies in the box

@@ -1,4 +1,4 @@
-"""A mask that is wrong somewhere is mended there: one more look, then on along the slices both ways."""
+"""A mask that is wrong somewhere is mended there, by one more look; beyond it, where its end has changed."""
 
 from collections.abc import Sequence
 
@@ -66,28 +66,38 @@ def correct(
     before = logits.copy()
     _forget(logits, grid, look.region)
     logits[part] = found
-    _restore_elsewhere(logits[part[0]], before[part[0]], np.rint(index - [part[0].start, 0, 0]).astype(int))
+    _restore_elsewhere(logits[part[0]], before[part[0]], _spoken_of(corrections, grid)[part[0]])
     below = _beyond(model, prompts, logits, before, part[0], focus, -1)
     above = _beyond(model, prompts, logits, before, part[0], focus, 1)
     return below and above
 
 
-def _restore_elsewhere(logits: Array, before: Array, clicked: Array) -> None:
-    """Take back, in place, the changes of a mask that no clicked voxel (n, 3) lies in or beside.
+def _restore_elsewhere(logits: Array, before: Array, spoken_of: Array) -> None:
+    """Take back, in place, the changes of a mask (z, y, x) that reach no voxel that corrections speak of.
 
     A correction says that something is wrong where it is, and nothing of other places. Where it changed
     nothing at all, the other changes are what it has led to, and stay.
     """
     changes, _ = ndimage.label((logits > 0) != (before > 0))
-    low, high = np.maximum(clicked - [0, 1, 1], 0), np.maximum(clicked + [1, 2, 2], 0)
-    meant: set[int] = set()
-    for start, stop in zip(low, high, strict=True):
-        meant.update(
-            np.unique(changes[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]).tolist()
-        )
-    if meant := meant - {0}:
-        restored = (changes > 0) & ~np.isin(changes, list(meant))
+    meant = np.unique(changes[spoken_of & (changes > 0)])
+    if meant.size:
+        restored = (changes > 0) & ~np.isin(changes, meant)
         logits[restored] = before[restored]
+
+
+def _spoken_of(corrections: Sequence[Prompt], grid: Grid) -> Array:
+    """Boolean (z, y, x) of the scan: clicks with the pixels beside them, boxes, and outlined slices."""
+    places = np.zeros(grid.shape, bool)
+    for prompt in corrections:
+        if isinstance(prompt, Mask):
+            places[prompt.volume.voxels.any(axis=(1, 2))] = True
+        elif isinstance(prompt, Box):
+            places[tuple(slice(a, b + 1) for a, b in box_voxels(prompt, grid).T)] = True
+        else:
+            assert isinstance(prompt, Point)
+            z, y, x = np.clip(np.rint(middle_voxel(prompt, grid)).astype(int), 0, np.array(grid.shape) - 1)
+            places[z, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = True
+    return places
 
 
 def _beyond(

@@ -167,7 +167,7 @@ class Segmenter:
     def correct(
         self, volume: Volume, before: Segmentation, prompts: Sequence[Prompt], new: int
     ) -> Segmentation:
-        """A segmentation after more prompts, seen where they are and followed from there both ways.
+        """A segmentation after more prompts: what they lie in is mended, the rest stays.
 
         Where positive prompts lie so far apart that the object must be larger than the view in which it
         was found, it is segmented anew from all of them.
