@@ -106,8 +106,8 @@ def test_an_outlined_voxel_is_never_lost_on_coarser_pixels(y, x, z, longer):
     (found,) = np.unique(np.argwhere(placed > 0)[:, 0])
     pixels = COARSER.to_mm(np.argwhere(placed > 0))
     distance = np.abs(SCAN.to_index(pixels)[:, None] - np.argwhere(drawing.volume.voxels))
-    # Half a pixel of the region, 10 mm, and half a slice of 20 mm, 5 slices of the scan.
-    assert (distance.min(axis=1) <= [5 / 2 + 1e-6, 5 + 1e-6, 5 + 1e-6]).all()
+    half_a_voxel = np.array(COARSER.spacing_mm) / SCAN.spacing_mm / 2
+    assert (distance.min(axis=1) <= half_a_voxel + 1e-6).all()
     assert (placed[found] != 0).all()
 
 
