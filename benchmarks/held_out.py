@@ -3,15 +3,19 @@
     python -m benchmarks.held_out --model default --volumes 30 --rounds 4
 
 Scans of random size, spacing and modality of seed 900,001, two visible structures of each; prompts, trivial
-baselines, Dice and calibration as in ``synthfm3d evaluate``. With ``--organs`` slices are as thin as pixels,
-the structures are whole, large and clear, and many run along the body, as the organs that users prompt: there
-a model that hedges falls behind tools that learn nothing. What a model is chosen by.
+baselines, Dice and calibration as in ``synthfm3d evaluate``. What a model is chosen by. ``--set``:
+
+- ``any``: structures as training meets them, down to layers, vessels and what is faint.
+- ``organs``: whole, large and clear ones in thin slices, many of them lengthened, as much of what users
+  prompt: there a model that hedges falls behind tools that learn nothing.
+- ``long``: the same in scans of some hundred slices, of which an object takes a part: what runs on beyond its
+  end has far to go.
 """
 
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,10 +38,42 @@ from synthfm3d.volume import Volume
 SEED = 900_001
 PER_VOLUME = 2
 """Structures that are scored of each volume."""
-SCANS = PatchSettings(anisotropy=(1.0, 6.0), least_voxels=300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutSet:
+    """Where the volumes of a set come from.
+
+    Parameters
+    ----------
+    settings
+        Which volumes, and which of their structures.
+    depths
+        Slices, chosen at random.
+    name, first
+        Of the random stream, and the index of the first volume.
+    lengths
+        Factors, taken in turn, by which volumes are lengthened through the plane.
+    """
+
+    settings: PatchSettings
+    depths: tuple[int, ...] = (32, 48, 64)
+    name: str = "held out"
+    first: int = 0
+    lengths: tuple[float, ...] = (1.0,)
+
+
 ORGANS = PatchSettings(anisotropy=(1.0, 1.5), least_voxels=4000, whole_structure=1.0, least_contrast=3.0)
-LENGTHS = (1.0, 1.7, 2.5)
-"""Factors, taken in turn, by which scans of organs are lengthened through the plane."""
+SETS = {
+    "any": HeldOutSet(settings=PatchSettings(anisotropy=(1.0, 6.0), least_voxels=300)),
+    "organs": HeldOutSet(settings=ORGANS, lengths=(1.0, 1.7, 2.5)),
+    "long": HeldOutSet(
+        settings=replace(ORGANS, in_plane=(128,), pixel_mm=(1.5, 3.0), least_voxels=1000, least_contrast=2.0),
+        depths=(96, 112, 128),
+        name="whole scan",
+        first=5000,
+    ),
+}
 
 
 def main() -> None:
@@ -46,13 +82,13 @@ def main() -> None:
     arguments.add_argument("--volumes", type=int, default=30)
     arguments.add_argument("--prompts", default="point,box,mask", help="as in synthfm3d evaluate --prompt")
     arguments.add_argument("--rounds", type=int, default=0, help="clicks into what is wrong")
-    arguments.add_argument("--organs", action="store_true", help="large, clear and often long structures")
+    arguments.add_argument("--set", default="any", choices=SETS)
     given = arguments.parse_args()
     methods: list[Scored] = [model_method(given.model, "cpu"), EllipsoidFromBox(), ShrinkingMask()]
     names = tuple(name for name in PROMPT_NAMES if name in given.prompts.split(","))
     protocol = Protocol(prompts=names, rounds=given.rounds, prompt_seeds=1)
     scores: list[Score] = []
-    for case in held_out_cases(given.volumes, organs=given.organs):
+    for case in held_out_cases(given.volumes, SETS[given.set]):
         for outcome in evaluate_case(case, methods, protocol):
             scores.append(outcome.score)
         print(f"{case.name}: {', '.join(target.structure for target in case.targets)}", flush=True)
@@ -66,13 +102,14 @@ def main() -> None:
             _print_reliability(f"slices, {name}", found.slices)
 
 
-def held_out_cases(volumes: int, *, organs: bool = False) -> Iterator[Case]:
-    """Volumes with two targets each at most, chosen as training chooses them; or with large, clear ones."""
-    settings = ORGANS if organs else SCANS
+def held_out_cases(volumes: int, held_out: HeldOutSet) -> Iterator[Case]:
+    """Volumes of a set with two targets each at most, chosen as training chooses them."""
+    settings = held_out.settings
     for index in range(volumes):
-        draw = stream(SEED, "held out", index)
+        draw = stream(SEED, held_out.name, index)
         side = int(draw.choice(settings.in_plane))
-        volume = generate(SEED, index, settings.synthesis(int(draw.choice((32, 48, 64))), side))
+        synthesis = settings.synthesis(int(draw.choice(held_out.depths)), side)
+        volume = generate(SEED, held_out.first + index, synthesis)
         targets = []
         for mask, _ in visible_targets(volume, settings, draw):
             labels = tuple(int(value) for value in np.unique(volume.labels.voxels[mask]))
@@ -81,7 +118,7 @@ def held_out_cases(volumes: int, *, organs: bool = False) -> Iterator[Case]:
             if len(targets) == PER_VOLUME:
                 break
         if targets:
-            factor = LENGTHS[index % len(LENGTHS)] if organs else 1.0
+            factor = held_out.lengths[index % len(held_out.lengths)]
             image, label_map = _lengthened(volume.image, factor, 1), _lengthened(volume.labels, factor, 0)
             yield make_case(f"volume {index}", image, label_map, targets)
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from synthfm3d.volume import Array, Grid
 
-SLICE_SPACING_RANGE = (3.0, 4.0)
+SLICE_SPACING_RANGE = (2.0, 4.0)
 """Slice spacing of a region over its pixel spacing: as the scan's own, kept within this range."""
 FIELD_OF_VIEW_PER_EXTENT = 2.25
 """Width of a region over the object's larger extent in the plane of the prompted slice, where known."""

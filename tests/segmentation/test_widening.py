@@ -9,8 +9,6 @@ from synthfm3d.segmentation.session import Session
 
 SPECK = 5
 """Pixels around a single click that the shy model believes in."""
-NEARLY_ALL = 0.85
-"""Of twelve slices; those of a region are thicker, and an end may lie between two of them."""
 
 
 class Shy:
@@ -61,7 +59,7 @@ def test_clicks_too_far_apart_for_the_view_have_the_object_looked_for_anew(sessi
     assert share_found(first, large) < 0.1
     after = session.add(click(large.scan, 80, 110))
     assert after.field_of_view_mm > 90
-    assert share_found(after, large) > NEARLY_ALL
+    assert share_found(after, large) > 0.9
     assert not after.warnings
 
 
@@ -71,7 +69,7 @@ def test_a_click_beyond_what_a_view_shows_well_widens_it(session, large):
     assert after.field_of_view_mm > first.field_of_view_mm == 64
     last = session.add(click(large.scan, 100, 80))
     assert last.field_of_view_mm >= after.field_of_view_mm
-    assert share_found(last, large) > NEARLY_ALL
+    assert share_found(last, large) > 0.9
     assert share_found(after, large) > 5 * share_found(first, large)
 
 

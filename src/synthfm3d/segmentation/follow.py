@@ -3,15 +3,19 @@
 The region moves on, and the mask that was found on one of its last slices becomes the prompt of the
 next look, until the object ends, the scan ends or the steps are used up. Of the user's own prompts only
 negative clicks go with it: training shows an outlined slice alone or with these, and with nothing else.
+
+Every look also shows slices that were segmented before. If it sees something else there, what was handed on
+is not the object: a leak is noticed by looking back (Kalal et al., "Forward-backward error", ICPR 2010).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
 from synthfm3d.regions import OUTLINE_SCALE
-from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan
+from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.zoom import Focus, field_of_view_limits, fitting, measured
 from synthfm3d.volume import Array, Grid
 
@@ -19,6 +23,8 @@ MOST_STEPS = 32
 """Looks in one direction: at some ten slices each, longer than any scan that is not a whole body."""
 UNRELIABLE_DEPTH = 1 / 8
 """At the end of a region a model sees nothing of what follows: this part of its depth is not handed on."""
+LEAST_AGREEMENT = 0.5
+"""Dice of a look with what was found before, on the slices on this side of the one that was handed on."""
 
 
 def follow(
@@ -49,7 +55,11 @@ def follow(
         focus = _refocused(logits[prompted] > 0, prompted, focus, model)
         handed_on = slice_prompt(model, logits, prompted)
         look = model.look([handed_on, *negative], focus.centre_mm, focus.field_of_view_mm)
-        covered = _paste_beyond(model, look, logits, prompted, direction)
+        part, found = model.on_scan(look)
+        if _agreement(part, found, logits, prompted, direction) < LEAST_AGREEMENT:
+            return True
+        _paste_beyond(part, found, logits, prompted, direction)
+        covered = part[0]
     return False
 
 
@@ -94,10 +104,23 @@ def slice_prompt(model: ModelOnScan, logits: Array, index: int) -> Mask:
     return Mask(volume=model.scan.with_voxels(outlined))
 
 
-def _paste_beyond(model: ModelOnScan, look: Look, logits: Array, prompted: int, direction: int) -> slice:
-    """Write a look's slices behind the prompted one into the logits; returns the slices it covers."""
-    (z, y, x), found = model.on_scan(look)
+def _agreement(
+    part: tuple[slice, slice, slice], found: Array, logits: Array, prompted: int, direction: int
+) -> float:
+    """Dice of a look's mask on a part of the scan with the scan's, on this side of the prompted slice."""
+    z, y, x = part
+    before = slice(z.start, prompted) if direction > 0 else slice(prompted + 1, z.stop)
+    known = logits[before] > 0
+    said = np.zeros_like(known)
+    said[:, y, x] = found[before.start - z.start : before.stop - z.start] > 0
+    return dice(said, known)
+
+
+def _paste_beyond(
+    part: tuple[slice, slice, slice], found: Array, logits: Array, prompted: int, direction: int
+) -> None:
+    """Write a look's logits on a part of the scan into those of the scan, beyond the prompted slice."""
+    z, y, x = part
     beyond = slice(prompted + 1, z.stop) if direction > 0 else slice(z.start, prompted)
     logits[beyond] = CERTAINLY_NOT
     logits[beyond, y, x] = found[beyond.start - z.start : beyond.stop - z.start]
-    return z
