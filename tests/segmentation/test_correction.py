@@ -2,32 +2,21 @@
 
 import numpy as np
 import pytest
+from altered_growing import AlteredGrowing
 
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.session import Session
 
 
-class Fickle:
+class Fickle(AlteredGrowing):
     """Region growing that loses a corner of every view once it is corrected, and heeds negative clicks."""
 
-    name = "fickle"
-
-    def __init__(self, growing):
-        self.growing, self.grid_shape = growing, growing.grid_shape
-        self.looks = 0
-
-    def prepare(self, channels, spacing_mm):
-        return self.growing.prepare(channels, spacing_mm)
-
-    def logits(self, features, prompts, previous=None):
-        self.looks += 1
-        logits = self.growing.logits(features, prompts)
+    def alter(self, logits, prompts, previous):
         if previous is not None:
             logits[:, :26, :26] = -5
         for _, y, x in np.rint(prompts.negative).astype(int):
             logits[:, y - 2 : y + 3, x - 2 : x + 3] = -5
-        return logits
 
 
 def column(offset):

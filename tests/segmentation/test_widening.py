@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from altered_growing import AlteredGrowing
 
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.segmentation.predictor import Segmenter
@@ -11,23 +12,13 @@ SPECK = 5
 """Pixels around a single click that the shy model believes in."""
 
 
-class Shy:
+class Shy(AlteredGrowing):
     """Region growing that sees a speck around one click, whatever the scale; the whole object from two."""
 
-    name = "shy"
-
-    def __init__(self, growing):
-        self.growing, self.grid_shape = growing, growing.grid_shape
-
-    def prepare(self, channels, spacing_mm):
-        return self.growing.prepare(channels, spacing_mm)
-
-    def logits(self, features, prompts, previous=None):
-        logits = self.growing.logits(features, prompts)
+    def alter(self, logits, prompts, previous):
         if len(prompts.positive) == 1 and prompts.mask is None:
             place = np.stack(np.indices(logits.shape), axis=-1)
             logits[np.abs(place - prompts.positive[0]).max(axis=-1) > SPECK] = -5
-        return logits
 
 
 def cylinder(offset):
