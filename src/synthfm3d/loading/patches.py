@@ -4,21 +4,18 @@ A patch is a pure function of (seed, index): whichever worker makes it, in whate
 same. Regions are cut by the code that inference uses (``regions``), at the scales that it uses.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.prompting import PromptSettings, draw_prompts, place_inside
-from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
+from synthfm3d.loading.targets import Target, TargetSettings, drawable_targets
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 from synthfm3d.regions import CLICK_SCALE, OUTLINE_SCALE, region_grid, resample
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
-from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Grid
 
@@ -35,6 +32,8 @@ class PatchSettings:
         Slices and pixels along an edge of the rendered volumes, chosen at random among these.
     pixel_mm, anisotropy
         As in ``SynthesisSettings``.
+    per_volume
+        Patches that are cut from one volume, each around a target of its own: rendering costs as much as they.
     click_scale
         Range of the field of view over the target's extent where only clicks say where it is.
     outline_scale
@@ -43,12 +42,8 @@ class PatchSettings:
         Range of factors by which patches are stretched through the plane: many organs run along the body.
     least_field_pixels
         Smallest field of view, in pixels of the volume: smaller targets are not magnified further.
-    least_voxels, least_region_voxels
-        Smallest target in the rendered volume and in the patch.
-    least_contrast
-        Smallest contrast-to-noise ratio that some part of a target's boundary must have.
-    whole_structure
-        Share of targets that are all labels of their structure, wall and content together.
+    least_region_voxels
+        Smallest target in the patch.
     off_centre
         Share of patches whose prompted slice is not the middle one, as where a long object is followed.
     inversion
@@ -63,29 +58,30 @@ class PatchSettings:
     in_plane: tuple[int, ...] = (128, 160, 192)
     pixel_mm: tuple[float, float] = (0.5, 2.0)
     anisotropy: tuple[float, float] = (1.0, 8.0)
+    per_volume: int = 4
     click_scale: tuple[float, float] = CLICK_SCALE
     outline_scale: tuple[float, float] = OUTLINE_SCALE
-    elongation: tuple[float, float] = (0.7, 2.0)
+    elongation: tuple[float, float] = (0.5, 4.0)
     least_field_pixels: int = 32
-    least_voxels: int = 150
-    least_region_voxels: int = 200
-    least_contrast: float = INVISIBLE
-    whole_structure: float = 0.5
+    least_region_voxels: int = 600
     off_centre: float = 0.35
     inversion: float = 0.15
     windowed_ct: float = 0.3
+    targets: TargetSettings = TargetSettings()
     prompts: PromptSettings = PromptSettings()
 
     def __post_init__(self) -> None:
         if not self.depth or not self.in_plane:
             raise ValueError("depth and in_plane need at least one size each.")
+        if self.per_volume < 1:
+            raise ValueError(f"per_volume must be 1 or more, got {self.per_volume}.")
         for size in self.in_plane:
             self.synthesis(min(self.depth), size)
         for name in ("click_scale", "outline_scale", "elongation"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
                 raise ValueError(f"{name} must be a range 0 < low <= high, got ({low}, {high}).")
-        for name in ("whole_structure", "off_centre", "inversion", "windowed_ct"):
+        for name in ("off_centre", "inversion", "windowed_ct"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
 
@@ -111,99 +107,69 @@ class Patch:
 _MOST_VOLUMES = 20
 
 
-def volumes_of(index: int) -> range:
-    """Indices of the volumes that patch ``index`` may come from."""
-    return range(index * _MOST_VOLUMES, (index + 1) * _MOST_VOLUMES)
+def volumes_of(group: int) -> range:
+    """Indices of the volumes that the patches of a group may come from."""
+    return range(group * _MOST_VOLUMES, (group + 1) * _MOST_VOLUMES)
 
 
-def make_patch(seed: int, index: int, shape: tuple[int, int, int], settings: PatchSettings) -> Patch:
-    """Patch number ``index`` of a seed on a grid of ``shape`` (z, y, x).
+def make_patches(seed: int, group: int, shape: tuple[int, int, int], settings: PatchSettings) -> list[Patch]:
+    """The ``per_volume`` patches of a group of a seed, on grids of ``shape`` (z, y, x).
 
-    Volumes without a suitable target are passed over; should twenty in a row have none, RuntimeError
-    says that the settings leave nothing.
+    They come from one volume, or from the next ones if it has fewer suitable targets. RuntimeError if twenty
+    volumes have too few: the settings leave nothing.
     """
+    patches: list[Patch] = []
     for attempt in range(_MOST_VOLUMES):
-        draw = stream(seed, "patch", index, attempt)
+        draw = stream(seed, "patches", group, attempt)
         in_plane = int(draw.choice(settings.in_plane))
         synthesis = settings.synthesis(int(draw.choice(settings.depth)), in_plane)
-        volume = generate(seed, volumes_of(index).start + attempt, synthesis)
-        for target, box in visible_targets(volume, settings, draw):
-            patch = _patch_of(volume, target, box, shape, settings, draw)
+        volume = generate(seed, volumes_of(group).start + attempt, synthesis)
+        windows = windows_of(volume.image)
+        for target in drawable_targets(volume, settings.targets, draw):
+            patch = _patch_of(volume, windows, target, shape, settings, draw)
             if patch is not None:
-                return patch
-    raise RuntimeError(f"no target in {_MOST_VOLUMES} volumes satisfies {settings}.")
-
-
-def visible_targets(
-    volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator
-) -> Iterator[tuple[Array, tuple[slice, ...]]]:
-    """Masks (z, y, x) of visible targets in random order, large ones rather first, each with its box.
-
-    A target is one label, or now and then all labels of a structure: a user who clicks on a wall may
-    mean the wall or the organ, and prompts must tell.
-    """
-    labels = volume.labels.voxels
-    sizes = np.bincount(labels.reshape(-1), minlength=MOST_LABELS + 1)
-    boxes = ndimage.find_objects(labels)
-    candidates = np.flatnonzero(sizes[1:] >= settings.least_voxels) + 1
-    # A volume has more vessels than organs; by their diameter both are met.
-    diameters = np.cbrt(sizes[candidates])
-    for value in _weighted_order(candidates, diameters, draw):
-        family = (
-            _family(volume.scene, int(value)) if draw.random() < settings.whole_structure else [int(value)]
-        )
-        present = [boxes[v - 1] for v in family if sizes[v]]
-        box = tuple(
-            slice(min(b[n].start for b in present), max(b[n].stop for b in present)) for n in range(3)
-        )
-        mask = np.isin(labels, family)
-        seen = boundary_contrast(volume.image.voxels, mask.view(np.uint8), 1)
-        if seen is not None and seen.certain >= settings.least_contrast:
-            yield mask, box
-
-
-def _family(scene: Scene, value: int) -> list[int]:
-    """All labels of the structure that carries a label."""
-    for structure in scene.anatomy.structures:
-        values = {layer.label for layer in structure.layers if layer.label}
-        if value in values:
-            return sorted(values)
-    raise ValueError(f"label {value} belongs to no structure of the scene.")
+                patches.append(patch)
+            if len(patches) == settings.per_volume:
+                return patches
+    raise RuntimeError(f"{_MOST_VOLUMES} volumes have {len(patches)} targets that satisfy {settings}.")
 
 
 def _patch_of(
     volume: LabelledVolume,
-    target: Array,
-    box: tuple[slice, ...],
+    windows: Windows,
+    target: Target,
     shape: tuple[int, int, int],
     settings: PatchSettings,
     draw: np.random.Generator,
 ) -> Patch | None:
     """The patch of one target, or None if too little of it falls into the region."""
     grid = volume.image.grid
-    areas = target[box].sum(axis=(1, 2))
-    prompt_slice = _prompt_slice(areas, draw) + box[0].start
-    outline = np.argwhere(target[prompt_slice])
+    areas = target.mask[target.box].sum(axis=(1, 2))
+    prompt_slice = _prompt_slice(areas, draw) + target.box[0].start
+    section = target.mask[prompt_slice]
+    outline = np.argwhere(section)
     low, high = outline.min(axis=0), outline.max(axis=0)
-    by_outline = draw.random() >= settings.prompts.click
+    # A click on a wall says less than it must: whether the wall or all that it holds is meant.
+    by_outline = target.hollow or draw.random() >= settings.prompts.click
     scale = _log_uniform(draw, settings.outline_scale if by_outline else settings.click_scale)
     extent = float((high - low).max()) + 1.0
     field = max(scale * extent, settings.least_field_pixels) * grid.spacing_mm[1]
     # A box or mask is looked at from its centre; clicks may fall anywhere around the centre of the view.
-    middle = (low + high) / 2 if by_outline else place_inside(target[prompt_slice], draw)
+    middle = (low + high) / 2 if by_outline else place_inside(section, draw)
     region = region_grid(grid, grid.to_mm(np.array([prompt_slice, *middle])), field, shape)
     region = _stretched(region, _log_uniform(draw, settings.elongation))
     prompted = shape[0] // 2
     if draw.random() < settings.off_centre:
         aside = int(draw.integers(-(shape[0] * 3 // 8), shape[0] * 3 // 8 + 1))
         prompted, region = prompted + aside, region.moved((-aside, 0, 0))
-    inside = resample(target.astype(np.float32), grid, region, outside=0.0) > 0.5
+    inside = resample(target.mask.astype(np.float32), grid, region, outside=0.0) > 0.5
     if inside.sum() < settings.least_region_voxels or not inside[prompted].any():
         return None
-    windows = _windows(volume, settings, draw)
+    if volume.scene.modality == "ct" and draw.random() < settings.windowed_ct:
+        windows = _random_window(windows, draw)
     image = resample(volume.image.voxels, grid, region, outside=windows.outside)
     channels = _altered(model_channels(image, windows), volume, settings, draw)
-    prompts = draw_prompts(inside, prompted, by_outline, settings.prompts, draw)
+    prompts = draw_prompts(inside, prompted, by_outline, target.hollow, settings.prompts, draw)
     return _turned(channels, inside, prompts, draw)
 
 
@@ -223,12 +189,10 @@ def _prompt_slice(areas: Array, draw: np.random.Generator) -> int:
     return int(draw.choice(len(areas), p=areas / areas.sum()))
 
 
-def _windows(volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator) -> Windows:
-    windows = windows_of(volume.image)
-    if volume.scene.modality == "ct" and draw.random() < settings.windowed_ct:
-        centre, width = draw.uniform(0.0, 120.0), _log_uniform(draw, (150.0, 1200.0))
-        return Windows.repeated(centre - width / 2, centre + width / 2, windows.outside)
-    return windows
+def _random_window(windows: Windows, draw: np.random.Generator) -> Windows:
+    """One window for all channels, in Hounsfield units, as a viewer's user may have chosen it."""
+    centre, width = draw.uniform(0.0, 120.0), _log_uniform(draw, (150.0, 1200.0))
+    return Windows.repeated(centre - width / 2, centre + width / 2, windows.outside)
 
 
 def _altered(
@@ -266,11 +230,6 @@ def _flipped(positions: Array, axis: int, shape: Array) -> Array:
     positions = positions.copy()
     positions[..., axis] = shape[axis] - 1 - positions[..., axis]
     return positions
-
-
-def _weighted_order(values: Array, weights: Array, draw: np.random.Generator) -> Array:
-    """A random order in which values of greater weight tend to come first (Efraimidis and Spirakis, 2006)."""
-    return np.asarray(values[np.argsort(draw.exponential(size=len(values)) / weights)])
 
 
 def _log_uniform(draw: np.random.Generator, bounds: tuple[float, float]) -> float:

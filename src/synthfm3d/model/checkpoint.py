@@ -34,7 +34,8 @@ WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
     "grow-cut": GrowCut,
 }
 """Classical tools behind the interface of a model, by name."""
-_FORMAT = "synthfm3d-volumetric-3"
+_FORMAT = "synthfm3d-volumetric-4"
+_FORMER_FORMATS = "synthfm3d-volumetric-"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -119,6 +120,11 @@ def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:
             weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 not a dict
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a readable .safetensors file ({error}).") from error
+    if metadata.get("format") != _FORMAT and metadata.get("format", "").startswith(_FORMER_FORMATS):
+        raise InputError(
+            f"{path}: weights of an earlier version of this package, whose network was another; "
+            "train it again, or install that version."
+        )
     if metadata.get("format") != _FORMAT:
         raise InputError(f"{path}: not weights of a volumetric model of this package.")
     stored = json.loads(metadata["config"])

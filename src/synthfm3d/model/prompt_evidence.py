@@ -1,4 +1,4 @@
-"""What prompts say about the rest of the image, worked out before the network: five more input channels.
+"""What prompts say about the rest of the image, worked out before the network: eight more input channels.
 
 Which grey values belong to the prompted object is a statistic of the whole region; whether a place is
 joined to the prompt by such values, and whether the object or the background gets there first without
@@ -10,14 +10,23 @@ three slowly and badly; they are cheap to compute (Criminisi et al., "GeoS", ECC
 import numpy as np
 from scipy import ndimage
 
+from synthfm3d.model.diffusion import step_weights, walker_probability
 from synthfm3d.model.geodesic import geodesic_distance
 from synthfm3d.model.prompt_channels import BOX, MASK, NEGATIVE_CLICKS, POSITIVE_CLICKS, PREVIOUS
 from synthfm3d.model.seed_contest import seed_contest
 from synthfm3d.volume import Array
 
-EVIDENCE_CHANNELS = 5
+EVIDENCE_CHANNELS = 8
 """Log-likelihood ratio of the grey values; nearness to the prompt along paths of likely ones; who wins the
-contest of object and background seeds, on the image as it is and smoothed; how near the object's are."""
+contest of object and background seeds, on the image as it is and smoothed; how near the object's are; which of
+them a random walker meets first, where edges hold it back little and where they hold it back much; the same for one that
+may end at any voxel, on the side to which the voxel's grey value belongs."""
+WALKER_BETAS = (300.0, 4000.0)
+"""Of the two random walkers, chosen on synthetic patches."""
+LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
+"""Of the random walker that the grey values' likelihood ends: beta, and the weight of ending against stepping."""
+_SLICE_SPACING = 2.0
+"""Of a region, in its pixels of half the resolution: the least that ``regions`` gives, and the commonest."""
 _BINS = 32
 _BIN_STD = 1.2
 """Standard deviation, in bins, by which histograms are smoothed: a click sees few voxels."""
@@ -29,12 +38,14 @@ _NEARNESS_SCALE = 2.0
 """Path length at which nearness has fallen to 1/e."""
 _BOX_CORE_STD = 1 / 4
 """Of a box's sides: the object is likely in the middle of its box."""
+_WALL_INSET, _WALL_STD = 0.06, 0.04
+"""Of a box's sides: where the wall lies in the box around a hollow object, and how far around that place."""
 _SEED = 0.5
 """Paths start where a source of the object reaches this part of its peak."""
 
 
 def evidence_channels(image: Array, said: Array) -> Array:
-    """Float32 (5, z, y, x), the second and the last in [0, 1], the others in [-1, 1].
+    """Float32 (8, z, y, x), the second and the fifth in [0, 1], the others in [-1, 1].
 
     Parameters
     ----------
@@ -50,21 +61,32 @@ def evidence_channels(image: Array, said: Array) -> Array:
     wanted = [*prompted, *_some(says[PREVIOUS])]
     evidence = np.zeros((EVIDENCE_CHANNELS, *values.shape[1:]), np.float32)
     if wanted:
-        evidence[:2] = _likelihood_and_nearness(values, wanted, _sources_of_background(says, denies))
+        ratio = _likelihood(values, wanted, _sources_of_background(says, denies))
+        likely = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
+        evidence[0] = np.tanh(ratio / 2)
+        distance = geodesic_distance(_STEP + (1 - likely) ** 2, _peaks(wanted))
+        evidence[1] = np.exp(-distance / _NEARNESS_SCALE)
     if prompted:
         # Not from the former answer: what it got wrong would be confirmed.
         inside = _peaks(prompted)
-        evidence[2:] = seed_contest(values, inside, _seeds_of_background(says, denies) & ~inside)
+        outside = _seeds_of_background(says, denies) & ~inside
+        evidence[2:5] = seed_contest(values, inside, outside)
+        evidence[5:] = _walkers(values, inside, outside, likely)
     return evidence.repeat(2, axis=2).repeat(2, axis=3)
 
 
-def _likelihood_and_nearness(values: Array, wanted: list[Array], other: list[Array]) -> Array:
-    """The first two channels, (2, z, y, x), of values (channel, z, y, x)."""
-    bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
-    ratio = _log_likelihood_ratio(bins, wanted, other)
-    probability = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
-    distance = geodesic_distance(_STEP + (1 - probability) ** 2, _peaks(wanted))
-    return np.stack([np.tanh(ratio / 2), np.exp(-distance / _NEARNESS_SCALE)])
+def _walkers(values: Array, inside: Array, outside: Array, likely: Array) -> Array:
+    """Twice the probability that a walker meets the object first, less 1: (3, z, y, x) in [-1, 1]."""
+    spacing = (_SLICE_SPACING, 1.0, 1.0)
+    probability: Array | None = None
+    walkers = []
+    for beta in WALKER_BETAS:
+        weights = step_weights(values, beta, spacing)
+        probability = walker_probability(weights, inside, outside, start=probability)
+        walkers.append(probability)
+    weights = step_weights(values, LIKELIHOOD_BETA, spacing)
+    walkers.append(walker_probability(weights, inside, outside, prior=likely, prior_weight=LIKELIHOOD_WEIGHT))
+    return 2 * np.stack(walkers) - 1
 
 
 def _halved(channels: Array) -> Array:
@@ -80,7 +102,8 @@ def _some(source: Array) -> list[Array]:
 
 def _sources_of_prompts(says: Array) -> list[Array]:
     """Non-negative weights (z, y, x) by which each kind of prompt points at voxels of the object."""
-    return [*_some(says[POSITIVE_CLICKS]), *_some(_box_core(says[BOX])), *_some(says[MASK])]
+    core = _box_core(says[BOX], says[NEGATIVE_CLICKS])
+    return [*_some(says[POSITIVE_CLICKS]), *_some(core), *_some(says[MASK])]
 
 
 def _peaks(sources: list[Array]) -> Array:
@@ -106,23 +129,43 @@ def _sources_of_background(says: Array, denies: Array) -> list[Array]:
     return [source for source in found if source.any()]
 
 
-def _box_core(box: Array) -> Array:
-    """A Gaussian in the middle of the box of each slice that has one."""
+def _box_core(box: Array, negative_clicks: Array) -> Array:
+    """Where the object is likely in the box of each slice that has one, (z, y, x) in [0, 1].
+
+    A Gaussian in the middle; if a negative click lies there, the object is a wall around it, and it is
+    likely where the wall touches the sides of the box.
+    """
     core = np.zeros_like(box)
     for z in np.flatnonzero(box.any(axis=(1, 2))):
-        profiles = []
-        for axis in (1, 0):
-            inside = np.flatnonzero(box[z].any(axis=axis))
-            middle, side = (inside[0] + inside[-1]) / 2, inside[-1] - inside[0] + 1
-            place = (np.arange(box.shape[2 - axis]) - middle) / (_BOX_CORE_STD * side)
-            profiles.append(np.exp(-(place**2) / 2))
-        core[z] = np.outer(*profiles) * box[z]
+        (rows, height), (columns, width) = (_from_middle(box[z].any(axis=axis)) for axis in (1, 0))
+        middle = np.outer(_gaussian(rows, _BOX_CORE_STD), _gaussian(columns, _BOX_CORE_STD))
+        if (negative_clicks[z] * (middle > _SEED) > _SEED).any():
+            spread = max(_WALL_STD, 1 / height), max(_WALL_STD, 1 / width)
+            at_sides = [
+                _gaussian(np.abs(offset) - (0.5 - _WALL_INSET), std)
+                for offset, std in zip((rows, columns), spread, strict=True)
+            ]
+            across = [_gaussian(offset, std) for offset, std in zip((rows, columns), spread, strict=True)]
+            middle = np.maximum(np.outer(at_sides[0], across[1]), np.outer(across[0], at_sides[1]))
+        core[z] = middle * box[z]
     return core
 
 
-def _log_likelihood_ratio(bins: Array, wanted: list[Array], other: list[Array]) -> Array:
-    """Log p(value | object) / p(value | background), (z, y, x), the mean over the channels of ``bins``."""
-    total = np.zeros(bins.shape[1:], np.float32)
+def _from_middle(inside: Array) -> tuple[Array, int]:
+    """Places along a profile bool (n,), from the middle of what is inside, in lengths of it; and its length."""
+    found = np.flatnonzero(inside)
+    length = int(found[-1] - found[0] + 1)
+    return (np.arange(len(inside)) - (found[0] + found[-1]) / 2) / length, length
+
+
+def _gaussian(offset: Array, std: float) -> Array:
+    return np.asarray(np.exp(-((offset / std) ** 2) / 2))
+
+
+def _likelihood(values: Array, wanted: list[Array], other: list[Array]) -> Array:
+    """Log p(value | object) / p(value | background), (z, y, x), the mean over channels (channel, z, y, x)."""
+    bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
+    total = np.zeros(values.shape[1:], np.float32)
     for channel in bins:
         flat = channel.reshape(-1)
         ratios = np.log(_histogram(flat, wanted) / _histogram(flat, other)).astype(np.float32)

@@ -19,6 +19,7 @@ from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
 INPUT_CHANNELS = CHANNELS + PROMPT_CHANNELS + EVIDENCE_CHANNELS
+_LEAST_SIDE_FOR_BFLOAT16 = 3
 _STRIDES = ((1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
 
 
@@ -34,7 +35,7 @@ class VolumetricConfig:
         (z, y, x) voxels of the region it sees; z a multiple of 8, y and x of 32.
     """
 
-    widths: tuple[int, int, int, int, int] = (16, 32, 64, 96, 128)
+    widths: tuple[int, int, int, int, int] = (16, 32, 64, 128, 192)
     grid_shape: tuple[int, int, int] = (24, 96, 96)
 
     def __post_init__(self) -> None:
@@ -50,7 +51,7 @@ class VolumetricConfig:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 x 3 convolutions with instance norm, beside a 1 x 1 x 1 one."""
+    """Two 3 x 3 x 3 convolutions with instance norm, beside a 1 x 1 x 1 one where shapes differ."""
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int, int] = (1, 1, 1)) -> None:
         super().__init__()
@@ -58,15 +59,29 @@ class ResidualBlock(nn.Module):
         self.first_norm = nn.InstanceNorm3d(outputs, affine=True)
         self.second = nn.Conv3d(outputs, outputs, 3, 1, 1, bias=False)
         self.second_norm = nn.InstanceNorm3d(outputs, affine=True)
-        self.skip = nn.Conv3d(inputs, outputs, 1, stride, bias=False)
+        same = inputs == outputs and stride == (1, 1, 1)
+        self.skip = nn.Identity() if same else nn.Conv3d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        # oneDNN's bfloat16 gradient of a 3 x 3 x 3 convolution reads unset memory where its map has 2 voxels along
+        # every axis (torch 2.13 on AVX512-BF16), so the smallest maps are computed in float32.
+        smallest = min((n - 1) // s + 1 for n, s in zip(x.shape[2:], self.first.stride, strict=True))
+        if smallest < _LEAST_SIDE_FOR_BFLOAT16:
+            with torch.autocast(x.device.type, enabled=False):
+                return self._residual(x.float())
+        return self._residual(x)
+
+    def _residual(self, x: Tensor) -> Tensor:
         inner = functional.leaky_relu(self.first_norm(self.first(x)), 0.01)
         return functional.leaky_relu(self.second_norm(self.second(inner)) + self.skip(x), 0.01)
 
 
 class VolumetricNetwork(nn.Module):
-    """``network_input`` (clip, 13, z, y, x) to logits (clip, 1, z, y, x)."""
+    """``network_input`` (clip, 15, z, y, x) to logits (clip, 1, z, y, x).
+
+    A coarser map is projected to the width of the finer one and added to it: half of the computation of
+    concatenated maps, of which most is at the finest level.
+    """
 
     def __init__(self, config: VolumetricConfig) -> None:
         super().__init__()
@@ -77,9 +92,9 @@ class VolumetricNetwork(nn.Module):
         self.encoder = nn.ModuleList(
             ResidualBlock(i, o, s) for i, o, s in zip(inputs, widths, _STRIDES, strict=True)
         )
-        self.decoder = nn.ModuleList(
-            ResidualBlock(deep + fine, fine) for deep, fine in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
+        pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.projections = nn.ModuleList(nn.Conv3d(deep, fine, 1) for deep, fine in pairs)
+        self.decoder = nn.ModuleList(ResidualBlock(fine, fine) for _, fine in pairs)
         self.head = nn.Conv3d(widths[0], 4, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,10 +102,10 @@ class VolumetricNetwork(nn.Module):
         for block in self.encoder:
             levels.append(block(levels[-1]))
         x = levels.pop()
-        for block in self.decoder:
+        for projection, block in zip(self.projections, self.decoder, strict=True):
             finer = levels.pop()
-            x = functional.interpolate(x, finer.shape[2:], mode="trilinear")
-            x = block(torch.cat([x, finer], dim=1))
+            x = functional.interpolate(projection(x), finer.shape[2:], mode="trilinear")
+            x = block(x + finer)
         return _shuffle_in_plane(self.head(x))
 
 
@@ -102,7 +117,7 @@ def _shuffle_in_plane(x: Tensor) -> Tensor:
 
 
 def network_input(image: Array, said: Array) -> Array:
-    """Float32 (13, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
+    """Float32 (15, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
     return np.concatenate([image, said, evidence_channels(image, said)])
 
 

@@ -14,10 +14,22 @@ from synthfm3d.training.rounds import RoundSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimiserConfig:
-    """AdamW with linear warm-up and cosine decay to a share of the rate; gradients clipped by norm."""
+    """AdamW with linear warm-up and cosine decay to a share of the rate; gradients clipped by norm.
+
+    Parameters
+    ----------
+    rate, warmup_steps
+        Largest rate, and the steps in which it is reached.
+    hold_share
+        Share of the steps before the rate begins to fall: the moving average of the weights is of use at any
+        time of a run that holds it.
+    final_share
+        Share of the rate that is left at the end.
+    """
 
     rate: float = 1.5e-3
     warmup_steps: int = 50
+    hold_share: float = 0.0
     weight_decay: float = 1e-4
     max_grad_norm: float = 1.0
     final_share: float = 0.01
@@ -27,8 +39,9 @@ class OptimiserConfig:
             raise ValueError(f"rate and max_grad_norm must be positive, got {self}.")
         if self.warmup_steps < 0 or self.weight_decay < 0:
             raise ValueError(f"warmup_steps and weight_decay must be 0 or more, got {self}.")
-        if not 0 <= self.final_share <= 1:
-            raise ValueError(f"final_share is a share from 0 to 1, got {self.final_share}.")
+        for name in ("hold_share", "final_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

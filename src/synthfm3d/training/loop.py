@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from synthfm3d import __version__
-from synthfm3d.model.checkpoint import choose_device
+from synthfm3d.model.checkpoint import choose_device, weights_hash, weights_path
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.config import OptimiserConfig, RunConfig
 from synthfm3d.training.family import Sample
@@ -196,7 +196,9 @@ def take_step(
         for name, value in terms.items():
             told = "loss" if name == "total" else name
             means[told] = means.get(told, torch.zeros(())) + value.detach().float().cpu() / len(step_batches)
-    nn.utils.clip_grad_norm_(network.parameters(), state.family.optimiser.max_grad_norm)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), state.family.optimiser.max_grad_norm)
+    if not torch.isfinite(norm):
+        raise FloatingPointError(f"the gradient is not finite at step {state.step}: lower optimiser.rate.")
     state.optimiser.step()
     state.step += 1
     state.update_average(config.averaging)
@@ -204,9 +206,11 @@ def take_step(
 
 
 def learning_rate(step: int, steps: int, config: OptimiserConfig | Sam2OptimiserConfig) -> float:
-    """Linear warm-up, then half a cosine down to ``final_share`` of the rate."""
+    """Linear warm-up, the full rate for ``hold_share`` of the steps, half a cosine down to ``final_share``."""
     warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    held = config.hold_share * steps
+    fallen = max(0.0, step - held) / max(1.0, steps - held)
+    cosine = 0.5 * (1 + math.cos(math.pi * fallen))
     return config.rate * warmup * (config.final_share + (1 - config.final_share) * cosine)
 
 
@@ -227,6 +231,13 @@ def _validate(state: TrainingState, device: torch.device, folder: Path) -> None:
         state.family.write(folder / BEST_FOLDER, state.average, training_record(state))
 
 
+def started_from(config: RunConfig) -> dict[str, str] | None:
+    """Name and hash of the weights that a run began with; None for random ones."""
+    start = getattr(config, "start", None)
+    path = None if start is None else weights_path(start)
+    return None if path is None else {"name": start, "sha256": weights_hash(path)}
+
+
 def training_record(state: TrainingState) -> dict[str, Any]:
     """What a weights file says of its training."""
     config = state.config
@@ -238,7 +249,7 @@ def training_record(state: TrainingState) -> dict[str, Any]:
         "steps": state.step,
         "hours": round(state.seconds / 3600, 3),
         "seed": config.seed,
-        "started_from": getattr(config, "start", None),
+        "started_from": started_from(config),
         "volume_indices": state.family.volumes(state.step * state.batches_per_step),
         "metrics": state.metrics,
         "config": asdict(config),

@@ -1,7 +1,8 @@
-"""Interactive rounds: the network's own mistakes are clicked on, and it is asked again.
+"""What the network meets at work, in training: its own answers, corrected or handed on.
 
 As in a session with a user: each round the network sees its former answer and one more click, in the
-middle of the greatest error.
+middle of the greatest error. As where an object is followed through a scan: what the network found on
+another slice is its only prompt there, with its errors.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from synthfm3d.intensity import CHANNELS
 from synthfm3d.model.prompt_channels import (
+    MASK,
     NEGATIVE_CLICKS,
     POSITIVE_CLICKS,
     PREVIOUS,
@@ -24,25 +26,32 @@ from synthfm3d.prompts.simulation import correcting_click
 from synthfm3d.regions import SLICE_SPACING_RANGE
 from synthfm3d.volume import Array
 
+_LEAST_OVERLAP = 0.5
+"""Dice on a slice below which what was found there is not handed on."""
 _SPACING = (SLICE_SPACING_RANGE[0], 1.0, 1.0)
 """Of a region, in its pixels: slices lie at least so far apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundSettings:
-    """How many corrections training goes through before the network is judged.
+    """What happens in training before the network is judged.
 
     Parameters
     ----------
     shares
         Shares of the batches with 0, 1, 2, ... corrections.
+    handed_on
+        Share of the batches without corrections in which the answer on another slice becomes the prompt.
     """
 
-    shares: tuple[float, ...] = (0.6, 0.16, 0.1, 0.07, 0.04, 0.03)
+    shares: tuple[float, ...] = (0.75, 0.1, 0.06, 0.04, 0.03, 0.02)
+    handed_on: float = 0.15
 
     def __post_init__(self) -> None:
         if not self.shares or min(self.shares) < 0 or not np.isclose(sum(self.shares), 1):
             raise ValueError(f"shares must be shares of 1, got {self.shares}.")
+        if not 0 <= self.handed_on <= 1:
+            raise ValueError(f"handed_on is a share from 0 to 1, got {self.handed_on}.")
 
     def draw(self, draw: np.random.Generator) -> int:
         """A number of corrections."""
@@ -53,7 +62,7 @@ class RoundSettings:
 def after_corrections(
     network: nn.Module, inputs: Tensor, target: Tensor, rounds: int, *, bf16: bool
 ) -> Tensor:
-    """Inputs (clip, 13, z, y, x) as they are after so many corrections of the network's answers.
+    """Inputs (clip, channel, z, y, x) as they are after so many corrections of the network's answers.
 
     ``target`` is (clip, 1, z, y, x), of 0 and 1. An answer without a mistake is not corrected.
     """
@@ -62,6 +71,35 @@ def after_corrections(
         asked = zip(inputs.cpu().numpy(), wanted, _answers(network, inputs, bf16), strict=True)
         inputs = torch.from_numpy(np.stack([_corrected(*one) for one in asked])).to(inputs.device)
     return inputs
+
+
+@torch.no_grad()
+def after_hand_over(
+    network: nn.Module, inputs: Tensor, target: Tensor, draw: np.random.Generator, *, bf16: bool
+) -> Tensor:
+    """Inputs (clip, channel, z, y, x) that outline what the network finds on another slice, and nothing else.
+
+    ``target`` is (clip, 1, z, y, x), of 0 and 1. Negative clicks stay, as where an object is followed. A clip of
+    which the network finds too little stays as it is: what it found would mean another object.
+    """
+    wanted = target[:, 0].cpu().numpy() > 0
+    asked = zip(inputs.cpu().numpy(), wanted, _answers(network, inputs, bf16), strict=True)
+    return torch.from_numpy(np.stack([_handed_on(*one, draw) for one in asked])).to(inputs.device)
+
+
+def _handed_on(inputs: Array, wanted: Array, logits: Array, draw: np.random.Generator) -> Array:
+    found = logits > 0
+    overlap = (2 * (found & wanted).sum(axis=(1, 2)) + 1) / (
+        found.sum(axis=(1, 2)) + wanted.sum(axis=(1, 2)) + 1
+    )
+    slices = np.flatnonzero((overlap >= _LEAST_OVERLAP) & wanted.any(axis=(1, 2)))
+    if not len(slices):
+        return inputs
+    z = int(draw.choice(slices))
+    image, said = inputs[:CHANNELS], np.zeros((PROMPT_CHANNELS, *wanted.shape), np.float32)
+    said[NEGATIVE_CLICKS] = inputs[CHANNELS + NEGATIVE_CLICKS]
+    said[MASK, z] = np.where(found[z], 1.0, -1.0)
+    return network_input(image, said)
 
 
 def _answers(network: nn.Module, inputs: Tensor, bf16: bool) -> Array:

@@ -38,6 +38,8 @@ class Sam2OptimiserConfig:
         Of everything, and of the encoder's last block.
     layer_decay
         Factor from one block of the encoder to the one before it.
+    hold_share
+        Share of the steps before the rates begin to fall.
     final_share
         What remains of the rates in the end.
     """
@@ -48,13 +50,20 @@ class Sam2OptimiserConfig:
     weight_decay: float = 0.1
     warmup_steps: int = 100
     max_grad_norm: float = 0.1
+    hold_share: float = 0.0
     final_share: float = 0.1
 
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.encoder_rate <= 0 or self.max_grad_norm <= 0:
             raise ValueError(f"rate, encoder_rate and max_grad_norm must be positive, got {self}.")
-        if not 0 < self.layer_decay <= 1 or not 0 <= self.final_share <= 1:
-            raise ValueError(f"layer_decay and final_share must be shares of at most 1, got {self}.")
+        if (
+            not 0 < self.layer_decay <= 1
+            or min(self.hold_share, self.final_share) < 0
+            or (max(self.hold_share, self.final_share) > 1)
+        ):
+            raise ValueError(
+                f"layer_decay, hold_share and final_share must be shares of at most 1, got {self}."
+            )
         if self.warmup_steps < 0 or self.weight_decay < 0:
             raise ValueError(f"warmup_steps and weight_decay must be 0 or more, got {self}.")
 

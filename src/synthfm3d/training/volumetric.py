@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.datasets import PatchDataset
-from synthfm3d.loading.patches import volumes_of
+from synthfm3d.loading.datasets import PatchDataset, volumes_of_patches
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
 from synthfm3d.model.volumetric import VolumetricNetwork
@@ -17,7 +16,7 @@ from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.family import Sample
 from synthfm3d.training.loss import segmentation_loss
-from synthfm3d.training.rounds import after_corrections
+from synthfm3d.training.rounds import after_corrections, after_hand_over
 from synthfm3d.training.validation import validate
 
 
@@ -67,6 +66,8 @@ class VolumetricFamily:
         inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
         draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
         rounds = self.config.rounds.draw(draw)
+        if rounds == 0 and draw.random() < self.config.rounds.handed_on:
+            inputs = after_hand_over(network, inputs, batch["target"], draw, bf16=bf16)
         inputs = after_corrections(network, inputs, batch["target"], rounds, bf16=bf16)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
             logits = network(inputs)  # (clip, 1, z, y, x)
@@ -82,7 +83,8 @@ class VolumetricFamily:
         return validate(network, self.config, device)
 
     def volumes(self, batches: int) -> list[int]:
-        return [0, volumes_of(batches * self.config.batch_size).start]
+        shown = volumes_of_patches(batches * self.config.batch_size, self.config.data)
+        return [shown.start, shown.stop]
 
     def write(self, folder: Path, network: nn.Module, record: dict[str, Any]) -> Path:
         assert isinstance(network, VolumetricNetwork)
