@@ -234,4 +234,5 @@ def test_the_box_around_a_wall_comes_with_a_click_in_its_hole():
     for patch in clicked:
         ((z, y, x),) = patch.prompts.negative.astype(int)
         assert not patch.target[z, y, x]
-        assert patch.target[z, :y, x].any() and patch.target[z, y:, x].any()
+        assert patch.target[z, :y, x].any()
+        assert patch.target[z, y:, x].any()

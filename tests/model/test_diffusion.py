@@ -45,7 +45,9 @@ def test_probabilities_are_those_of_scikit_image(seeds, channels, beta):
 
 
 def test_a_walk_between_two_walls_is_linear():
-    """Without edges, the probability falls evenly from one seed to the other: a harmonic function in one dimension."""
+    """Without edges, the probability falls evenly from one seed to the other: a harmonic function in one
+    dimension.
+    """
     inside, outside = np.zeros((1, 4, 11), bool), np.zeros((1, 4, 11), bool)
     inside[..., 0], outside[..., -1] = True, True
     flat = np.full((1, 1, 4, 11), 0.5, np.float32)

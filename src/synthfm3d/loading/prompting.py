@@ -66,8 +66,8 @@ _SHARES = (
 _LOOSEST = 0.2
 """Of a box's size: how far a side of a loose box lies outside the target at most."""
 _SHIFT_SHARE, _GROWTH_STD = 0.18, 0.06
-"""Of the radius of an outlined section: greatest standard deviation of the smooth shift of its border, and the
-standard deviation of the shift that is the same all around."""
+"""Of the radius of an outlined section: greatest standard deviation of the smooth shift of its border, and
+the standard deviation of the shift that is the same all around."""
 
 
 def draw_prompts(
@@ -80,8 +80,8 @@ def draw_prompts(
 ) -> GridPrompts:
     """Prompts for a target bool (z, y, x) that is visible on the slice ``prompted``.
 
-    ``by_outline`` asks for a box or a mask, otherwise clicks are drawn. The box of a ``hollow`` target comes with
-    a negative click in what it surrounds: the box alone would mean both.
+    ``by_outline`` asks for a box or a mask, otherwise clicks are drawn. The box of a ``hollow`` target comes
+    with a negative click in what it surrounds: the box alone would mean both.
     """
     positive = np.zeros((0, 3))
     boxes = np.zeros((0, 2, 3))

@@ -2,8 +2,8 @@
 
 A label of a synthetic volume is what the renderer painted, not what a person would outline. An organ's label
 has holes where vessels and lesions lie; a vessel that leaves the volume and comes back is two pieces; some
-boundaries are invisible. An annotator closes the contour, outlines one piece, and does not outline what cannot
-be seen.
+boundaries are invisible. An annotator closes the contour, outlines one piece, and does not outline what
+cannot be seen.
 """
 
 from collections.abc import Iterator
@@ -121,7 +121,9 @@ def filled_slices(mask: Array) -> Array:
 
 
 def without_slits(mask: Array) -> Array:
-    """The mask (z, y, x) with clefts of up to four pixels closed in each slice: a vessel that crosses an organ."""
+    """The mask (z, y, x) with clefts of up to four pixels closed in each slice: a vessel that crosses an
+    organ.
+    """
     reach = 2 * _SLIT_REACH
     padded = np.pad(mask, ((0, 0), (reach, reach), (reach, reach)))
     closed = ndimage.binary_closing(padded, _IN_PLANE, iterations=_SLIT_REACH)

@@ -1,14 +1,16 @@
-r"""Random-walker probabilities on small regions: a solver fast enough for every look and every training patch.
+r"""Random-walker probabilities on small regions: a solver fast enough for every look and every training
+patch.
 
 The probability that a walker from a voxel meets an object seed before a background seed is harmonic on the
 voxels without seeds: :math:`\sum_j w_{ij} (p_i - p_j) = 0` over the neighbours that share a face, with
-:math:`w_{ij} = \exp(-\beta \lVert v_i - v_j \rVert^2 / (10 \sigma \sqrt{C} h^2)) + 10^{-5}`, sigma the standard
-deviation of the values, C the number of channels and h the spacing along the step. Grady, IEEE TPAMI 28:1768
-(2006), doi:10.1109/TPAMI.2006.233. The weights are those of scikit-image, so that beta means the same, but for the last
-term, there :math:`10^{-10}`: float32 cannot tell a voxel that noise cuts off so well from one without neighbours.
+:math:`w_{ij} = \exp(-\beta \lVert v_i - v_j \rVert^2 / (10 \sigma \sqrt{C} h^2)) + 10^{-5}`, sigma the
+standard deviation of the values, C the number of channels and h the spacing along the step. Grady, IEEE TPAMI
+28:1768 (2006), doi:10.1109/TPAMI.2006.233. The weights are those of scikit-image, so that beta means the
+same, but for the last term, there :math:`10^{-10}`: float32 cannot tell a voxel that noise cuts off so well
+from one without neighbours.
 
-A prior belief :math:`\pi_i` that a voxel is of the object adds :math:`\gamma (p_i - \pi_i)` to the left-hand side:
-a walker that may also end where it stands. Grady, CVPR 2005, doi:10.1109/CVPR.2005.239.
+A prior belief :math:`\pi_i` that a voxel is of the object adds :math:`\gamma (p_i - \pi_i)` to the left-hand
+side: a walker that may also end where it stands. Grady, CVPR 2005, doi:10.1109/CVPR.2005.239.
 
 The system is solved by conjugate gradients with a diagonal preconditioner, without building a matrix.
 """
@@ -21,7 +23,8 @@ from synthfm3d.rendering.kernels import kernel
 from synthfm3d.volume import Array
 
 TOLERANCE = 1e-2
-"""Residual norm over the norm of the right-hand side at which the solver stops; the mask no longer changes."""
+"""Residual norm over the norm of the right-hand side at which the solver stops; the mask no longer
+changes."""
 MOST_ITERATIONS = 300
 _CORE = (slice(1, -1),) * 3
 _LEAST_WEIGHT = 1e-5
@@ -122,8 +125,8 @@ def _solve(
 ) -> None:
     """Conjugate gradients in place, on padded arrays (z + 2, y + 2, x + 2).
 
-    ``unknown`` is 1 where a probability is to be found and 0 elsewhere; ``own`` is the weight of a walk that ends
-    where it stands, and ``ends`` that weight times the prior.
+    ``unknown`` is 1 where a probability is to be found and 0 elsewhere; ``own`` is the weight of a walk that
+    ends where it stands, and ``ends`` that weight times the prior.
     """
     columns = weights.along_z, weights.along_y, weights.along_x, unknown, own
     inverse = unknown / (weights.total + own)
@@ -156,7 +159,9 @@ def _dot(first: Array, second: Array) -> float:
 def _laplacian(
     along_z: Array, along_y: Array, along_x: Array, unknown: Array, own: np.float32, x: Array, result: Array
 ) -> None:
-    """The weighted Laplacian of ``x`` plus ``own`` times ``x`` where ``unknown`` is 1, else 0; padded arrays."""
+    """The weighted Laplacian of ``x`` plus ``own`` times ``x`` where ``unknown`` is 1, else 0; padded
+    arrays.
+    """
     depth, height, width = x.shape
     for k in range(1, depth - 1):
         for j in range(1, height - 1):

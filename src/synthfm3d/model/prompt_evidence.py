@@ -18,13 +18,14 @@ from synthfm3d.volume import Array
 
 EVIDENCE_CHANNELS = 8
 """Log-likelihood ratio of the grey values; nearness to the prompt along paths of likely ones; who wins the
-contest of object and background seeds, on the image as it is and smoothed; how near the object's are; which of
-them a random walker meets first, where edges hold it back little and where they hold it back much; the same for one that
-may end at any voxel, on the side to which the voxel's grey value belongs."""
+contest of object and background seeds, on the image as it is and smoothed; how near the object's are; which
+of them a random walker meets first, where edges hold it back little and where they hold it back much; the
+same for one that may end at any voxel, on the side to which the voxel's grey value belongs."""
 WALKER_BETAS = (300.0, 4000.0)
 """Of the two random walkers, chosen on synthetic patches."""
 LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
-"""Of the random walker that the grey values' likelihood ends: beta, and the weight of ending against stepping."""
+"""Of the random walker that the grey values' likelihood ends: beta, and the weight of ending against
+stepping."""
 _SLICE_SPACING = 2.0
 """Of a region, in its pixels of half the resolution: the least that ``regions`` gives, and the commonest."""
 _BINS = 32
@@ -152,7 +153,9 @@ def _box_core(box: Array, negative_clicks: Array) -> Array:
 
 
 def _from_middle(inside: Array) -> tuple[Array, int]:
-    """Places along a profile bool (n,), from the middle of what is inside, in lengths of it; and its length."""
+    """Places along a profile bool (n,), from the middle of what is inside, in lengths of it; and its
+    length.
+    """
     found = np.flatnonzero(inside)
     length = int(found[-1] - found[0] + 1)
     return (np.arange(len(inside)) - (found[0] + found[-1]) / 2) / length, length

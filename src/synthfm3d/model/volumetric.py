@@ -63,8 +63,8 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Identity() if same else nn.Conv3d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        # oneDNN's bfloat16 gradient of a 3 x 3 x 3 convolution reads unset memory where its map has 2 voxels along
-        # every axis (torch 2.13 on AVX512-BF16), so the smallest maps are computed in float32.
+        # oneDNN's bfloat16 gradient of a 3 x 3 x 3 convolution reads unset memory where its map has 2 voxels
+        # along every axis (torch 2.13 on AVX512-BF16), so the smallest maps are computed in float32.
         smallest = min((n - 1) // s + 1 for n, s in zip(x.shape[2:], self.first.stride, strict=True))
         if smallest < _LEAST_SIDE_FOR_BFLOAT16:
             with torch.autocast(x.device.type, enabled=False):

@@ -206,7 +206,9 @@ def take_step(
 
 
 def learning_rate(step: int, steps: int, config: OptimiserConfig | Sam2OptimiserConfig) -> float:
-    """Linear warm-up, the full rate for ``hold_share`` of the steps, half a cosine down to ``final_share``."""
+    """Linear warm-up, the full rate for ``hold_share`` of the steps, half a cosine down to
+    ``final_share``.
+    """
     warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
     held = config.hold_share * steps
     fallen = max(0.0, step - held) / max(1.0, steps - held)

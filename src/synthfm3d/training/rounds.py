@@ -79,8 +79,8 @@ def after_hand_over(
 ) -> Tensor:
     """Inputs (clip, channel, z, y, x) that outline what the network finds on another slice, and nothing else.
 
-    ``target`` is (clip, 1, z, y, x), of 0 and 1. Negative clicks stay, as where an object is followed. A clip of
-    which the network finds too little stays as it is: what it found would mean another object.
+    ``target`` is (clip, 1, z, y, x), of 0 and 1. Negative clicks stay, as where an object is followed. A clip
+    of which the network finds too little stays as it is: what it found would mean another object.
     """
     wanted = target[:, 0].cpu().numpy() > 0
     asked = zip(inputs.cpu().numpy(), wanted, _answers(network, inputs, bf16), strict=True)
