@@ -92,7 +92,7 @@ def test_the_former_answer_is_no_seed():
     before = np.where(right, 8.0, -8.0) * np.ones(SHAPE)
     plain = evidence_channels(image, prompt_channels(click, SHAPE))
     told = evidence_channels(image, prompt_channels(click, SHAPE, previous=before))
-    assert np.array_equal(plain[2:7], told[2:7])
+    assert np.array_equal(plain[2:8], told[2:8])
 
 
 def _two_bright_discs():
@@ -114,7 +114,9 @@ def test_alike_values_are_likely_and_the_joined_ones_are_near(kind):
         "box": GridPrompts(boxes=np.array([[[4.0, 17, 5], [4, 31, 19]]])),
         "mask": GridPrompts(mask=mask),
     }[kind]
-    likely, near, raw, smooth, _, low, high, ended = evidence_channels(image, prompt_channels(prompts, SHAPE))
+    likely, near, raw, smooth, _, low, high, highest, ended = evidence_channels(
+        image, prompt_channels(prompts, SHAPE)
+    )
     dark = ~(left | right)
     core = (np.indices(left.shape)[0] > 20) & (np.indices(left.shape)[0] < 28)
     assert likely.shape == near.shape == SHAPE
@@ -122,7 +124,7 @@ def test_alike_values_are_likely_and_the_joined_ones_are_near(kind):
         assert likely[z][left & core].mean() > 0.5 + likely[z][dark].mean()
         # A mask of the left disc says that the right one, as bright, is none: a click does not.
         assert near[z][left & core].mean() > 2 * near[z][right & core].mean()
-        for contest in (raw, smooth, high, ended):
+        for contest in (raw, smooth, high, highest, ended):
             assert np.median(contest[z][left & core]) > 0.5 > 0 > contest[z][:, 46:].max()
         assert low[z][left & core].mean() > low[z][right & core].mean()
 
@@ -168,6 +170,6 @@ def test_a_box_with_a_negative_click_in_its_middle_means_the_wall():
     solid = evidence_channels(image, prompt_channels(GridPrompts(boxes=box), SHAPE))
     clicked = GridPrompts(boxes=box, negative=np.array([[4.0, 24, 24]]))
     hollow = evidence_channels(image, prompt_channels(clicked, SHAPE))
-    for n in (2, 3, 6, 7):
+    for n in (2, 3, 6, 7, 8):
         assert solid[n, 4][hole].mean() > 0 > hollow[n, 4][hole].mean()
         assert hollow[n, 4][wall].mean() > 0.5

@@ -1,4 +1,4 @@
-"""What prompts say about the rest of the image, worked out before the network: eight more input channels.
+"""What prompts say about the rest of the image, worked out before the network: nine more input channels.
 
 Which grey values belong to the prompted object is a statistic of the whole region; whether a place is
 joined to the prompt by such values, and whether the object or the background gets there first without
@@ -16,13 +16,13 @@ from synthfm3d.model.prompt_channels import BOX, MASK, NEGATIVE_CLICKS, POSITIVE
 from synthfm3d.model.seed_contest import seed_contest
 from synthfm3d.volume import Array
 
-EVIDENCE_CHANNELS = 8
+EVIDENCE_CHANNELS = 9
 """Log-likelihood ratio of the grey values; nearness to the prompt along paths of likely ones; who wins the
 contest of object and background seeds, on the image as it is and smoothed; how near the object's are; which
-of them a random walker meets first, where edges hold it back little and where they hold it back much; the
-same for one that may end at any voxel, on the side to which the voxel's grey value belongs."""
-WALKER_BETAS = (300.0, 4000.0)
-"""Of the two random walkers, chosen on synthetic patches."""
+of them a random walker meets first, for three walkers that edges hold back little, much and most; the same for
+one that may end at any voxel, on the side to which the voxel's grey value belongs."""
+WALKER_BETAS = (300.0, 4000.0, 16000.0)
+"""Of the three random walkers, chosen on synthetic patches."""
 LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
 """Of the random walker that the grey values' likelihood ends: beta, and the weight of ending against
 stepping."""
@@ -46,7 +46,7 @@ _SEED = 0.5
 
 
 def evidence_channels(image: Array, said: Array) -> Array:
-    """Float32 (8, z, y, x), the second and the fifth in [0, 1], the others in [-1, 1].
+    """Float32 (9, z, y, x), the second and the fifth in [0, 1], the others in [-1, 1].
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def evidence_channels(image: Array, said: Array) -> Array:
 
 
 def _walkers(values: Array, inside: Array, outside: Array, likely: Array) -> Array:
-    """Twice the probability that a walker meets the object first, less 1: (3, z, y, x) in [-1, 1]."""
+    """Twice the probability that a walker meets the object first, less 1: (4, z, y, x) in [-1, 1]."""
     spacing = (_SLICE_SPACING, 1.0, 1.0)
     probability: Array | None = None
     walkers = []

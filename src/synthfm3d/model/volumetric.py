@@ -77,7 +77,7 @@ class ResidualBlock(nn.Module):
 
 
 class VolumetricNetwork(nn.Module):
-    """``network_input`` (clip, 15, z, y, x) to logits (clip, 1, z, y, x).
+    """``network_input`` (clip, 17, z, y, x) to logits (clip, 1, z, y, x).
 
     A coarser map is projected to the width of the finer one and added to it: half of the computation of
     concatenated maps, of which most is at the finest level.
@@ -117,7 +117,7 @@ def _shuffle_in_plane(x: Tensor) -> Tensor:
 
 
 def network_input(image: Array, said: Array) -> Array:
-    """Float32 (15, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
+    """Float32 (17, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
     return np.concatenate([image, said, evidence_channels(image, said)])
 
 
