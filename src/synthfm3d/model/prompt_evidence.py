@@ -19,8 +19,8 @@ from synthfm3d.volume import Array
 EVIDENCE_CHANNELS = 9
 """Log-likelihood ratio of the grey values; nearness to the prompt along paths of likely ones; who wins the
 contest of object and background seeds, on the image as it is and smoothed; how near the object's are; which
-of them a random walker meets first, for three walkers that edges hold back little, much and most; the same for
-one that may end at any voxel, on the side to which the voxel's grey value belongs."""
+of them a random walker meets first, for three walkers that edges hold back little, much and most; the same
+for one that may end at any voxel, on the side to which the voxel's grey value belongs."""
 WALKER_BETAS = (300.0, 4000.0, 16000.0)
 """Of the three random walkers, chosen on synthetic patches."""
 LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
