@@ -30,7 +30,8 @@ from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.scoring import evaluate_case
 from synthfm3d.evaluation.summary import calibration_of
 from synthfm3d.generate import generate
-from synthfm3d.loading.patches import PatchSettings, visible_targets
+from synthfm3d.loading.patches import PatchSettings
+from synthfm3d.loading.targets import TargetSettings, structure_labels
 from synthfm3d.metrics.calibration import BINS, Reliability
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume

@@ -9,7 +9,9 @@ import torch
 from accelerate import Accelerator
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.patches import PatchSettings, volumes_of
+from synthfm3d.loading.datasets import volumes_of_patches
+from synthfm3d.loading.patches import PatchSettings
+from synthfm3d.loading.targets import TargetSettings
 from synthfm3d.model.checkpoint import load_model, read_network
 from synthfm3d.model.prompt_channels import prompt_channels
 from synthfm3d.model.volumetric import VolumetricConfig, network_input
@@ -27,7 +29,13 @@ TINY = TrainingConfig(
     log_steps=1,
     checkpoint_steps=3,
     model=VolumetricConfig(widths=(4, 4, 4, 4, 4), grid_shape=(16, 32, 32)),
-    data=PatchSettings(depth=(16,), in_plane=(64,), least_voxels=60, least_region_voxels=100),
+    data=PatchSettings(
+        depth=(16,),
+        in_plane=(64,),
+        per_volume=2,
+        least_region_voxels=100,
+        targets=TargetSettings(least_voxels=60),
+    ),
     validation=ValidationConfig(every_steps=3, patches=2),
 )
 
@@ -148,7 +156,7 @@ def test_the_weights_say_which_volumes_they_were_trained_on(tmp_path):
     assert record["seed"] == TINY.seed
     first, after = record["volume_indices"]
     assert first == 0
-    assert after == volumes_of(3 * TINY.batch_size).start
+    assert after == volumes_of_patches(3 * TINY.batch_size, TINY.data).stop
 
 
 def test_resuming_without_a_checkpoint_says_so(tmp_path):
