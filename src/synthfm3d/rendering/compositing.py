@@ -173,7 +173,9 @@ def compose_slice(
             for m in range(k, end):
                 n, a, b = here[m], first[m], after[m]
                 paint(
-                    layers[n], int(structures[n, LAYERS]), (cut if shared else distance)[m, a:b],
+                    layers[n], int(structures[n, LAYERS]),
+                    structures[n, LAST_PART] - structures[n, FIRST_PART] > _f32(1),
+                    (cut if shared else distance)[m, a:b],
                     sharpness[m, a:b], fields[0, a:b], fields[1, a:b], fields[2, a:b], fields[3, a:b],
                     per_shield, rim, per_rim, value[a:b], label[a:b],
                 )  # fmt: skip

@@ -39,6 +39,7 @@ PRESETS: dict[str, SynthesisSettings] = {
     "free": SynthesisSettings(
         anatomy=AnatomySettings(layouts=_NO_LAYOUT, crowd=_NO_CROWD),
         contrast=ContrastSettings(ct_greys=(0, 0)),
+        boundary=BoundarySettings(ct_fade_share=0.4),
     ),
     # The recipe of arXiv 2601.12297 as far as it is published: slice-recursive masks that are born,
     # grow, erode and drift; multi-scale Gaussian textures under random intensities; partial volume by
@@ -57,7 +58,7 @@ PRESETS: dict[str, SynthesisSettings] = {
             crowd=_NO_CROWD,
         ),
         contrast=ContrastSettings(mixture_share=1.0, ct_greys=(0, 0)),
-        boundary=BoundarySettings(shield_share=0.0, fade_share=0.0, rim_share=0.0),
+        boundary=BoundarySettings(shield_share=0.0, fade_share=0.0, ct_fade_share=0.0, rim_share=0.0),
         noise=NoiseSettings(
             ct_noise_peak_per_mm=(0.0, 0.0),
             ct_slice_correlation=(0.0, 0.0),

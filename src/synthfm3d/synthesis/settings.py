@@ -131,8 +131,8 @@ class CrowdSettings:
     """
 
     share: float = 0.85
-    fillers: tuple[int, int] = (0, 5)
-    bundles: tuple[int, int] = (1, 2)
+    fillers: tuple[int, int] = (0, 2)
+    bundles: tuple[int, int] = (1, 3)
     bowels: tuple[int, int] = (1, 3)
     bowel_tubes: tuple[int, int] = (5, 12)
     chain_share: float = 0.3
@@ -274,8 +274,9 @@ class BoundarySettings:
         Standard deviation of the point spread in the plane, in pixels, log-uniform.
     shield_share, shield_pixels
         Share of volumes (not ultrasound) whose texture fades out at boundaries, and over what width.
-    fade_share, fade
-        Share of volumes whose boundaries fade in places, and by what factor they widen there.
+    fade_share, ct_fade_share, fade
+        Share of volumes whose boundaries fade in places, the same of CT, whose point spread is alike all over a
+        slice, and by what factor they widen there.
     rim_share, rim
         Share of volumes with bright or dark rims, and their height over the local contrast.
     """
@@ -287,6 +288,7 @@ class BoundarySettings:
     shield_share: float = 0.7
     shield_pixels: Range = (2.0, 4.0)
     fade_share: float = 0.4
+    ct_fade_share: float = 0.1
     fade: Range = (1.0, 6.0)
     rim_share: float = 0.2
     rim: Range = (-0.5, 0.6)

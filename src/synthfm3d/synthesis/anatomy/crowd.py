@@ -10,6 +10,7 @@ from synthfm3d.synthesis.scene import Structure
 from synthfm3d.synthesis.settings import CrowdSettings
 from synthfm3d.volume import Modality
 
+_WITH_BUNDLES = ("heart", "free")
 _WITH_BOWEL = ("trunk", "abdomen", "pelvis", "free")
 
 
@@ -25,7 +26,7 @@ def draw_crowd(
     strands = Draw(seed, place, "strands")
     found = draw_strands(strands, frame, strands.whole(*crowd.strands))
     muscles = Draw(seed, place, "muscles")
-    if frame.layout == "free":
+    if frame.layout in _WITH_BUNDLES:
         for number in range(1, muscles.whole(*crowd.bundles) + 1):
             found += draw_bundle(muscles, frame, crowd, labels, number)
     else:
