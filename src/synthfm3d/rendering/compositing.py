@@ -138,7 +138,8 @@ def compose_slice(
             reach = structures[n, REACH_MM]
             if boxes[n, 1] + reach < low_y or boxes[n, 0] - reach > high_y:
                 continue
-            a, b = _blocks(boxes[n, 2] - reach - high_x, boxes[n, 3] + reach - low_x, x_step, padded)
+            left, right = _row_extent(structures[n], parts, boxes[n], low_y, high_y)
+            a, b = _blocks(left - reach - high_x, right + reach - low_x, x_step, padded)
             if b > a:
                 first[seen], after[seen], here[seen] = a, b, n
                 seen += 1
@@ -172,7 +173,9 @@ def compose_slice(
             for m in range(k, end):
                 n, a, b = here[m], first[m], after[m]
                 paint(
-                    layers[n], int(structures[n, LAYERS]), (cut if shared else distance)[m, a:b],
+                    layers[n], int(structures[n, LAYERS]),
+                    structures[n, LAST_PART] - structures[n, FIRST_PART] > _f32(1),
+                    (cut if shared else distance)[m, a:b],
                     sharpness[m, a:b], fields[0, a:b], fields[1, a:b], fields[2, a:b], fields[3, a:b],
                     per_shield, rim, per_rim, value[a:b], label[a:b],
                 )  # fmt: skip
@@ -208,6 +211,21 @@ def _blocks(low_mm, high_mm, x_step, padded):
     a = max(0, int(low_mm / x_step)) // BLOCK * BLOCK
     b = (int(max(high_mm / x_step, _f32(-2))) + 1 + BLOCK) // BLOCK * BLOCK
     return a, min(padded, b)
+
+
+@inlined
+def _row_extent(structure, parts, box, low_y, high_y):
+    """Lowest and highest x in mm of a structure's parts that reach into a row; of none, low > high."""
+    first, after = int(structure[FIRST_PART]), int(structure[LAST_PART])
+    if after - first == 1:
+        return box[2], box[3]
+    reach = structure[REACH_MM]
+    left, right = _f32(1e9), _f32(-1e9)
+    for p in range(first, after):
+        part = parts[p]
+        if part[KIND] > _f32(0) and part[Y_HIGH] + reach >= low_y and part[Y_LOW] - reach <= high_y:
+            left, right = min(left, part[X_LOW]), max(right, part[X_HIGH])
+    return left, right
 
 
 @inlined

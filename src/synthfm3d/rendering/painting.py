@@ -13,8 +13,13 @@ PATCH_EDGE = np.float32(4)
 
 
 @inlined
-def paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label):
-    """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
+def paint(
+    layers, count, scattered, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label
+):
+    """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures.
+
+    ``scattered`` says that the structure has several parts, with gaps between them that are passed over.
+    """
     # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does
     # not know, and would not be vectorised.
     low, high = 0, distance.size
@@ -31,8 +36,14 @@ def paint(layers, count, distance, sharpness, t0, t1, t2, t3, per_shield, rim, p
         if m + 1 < count and layers[m + 1, THICKNESS_MM] == _f32(NO_END_MM):
             left, right = _hidden(distance, sharpness, deeper, low, high)
         for side in range(2):
-            a, b = (low, left) if side == 0 else (right, high)
-            if b > a:
+            b, last = (low, left) if side == 0 else (right, high)
+            while b < last:
+                a = b
+                b = last
+                if scattered:
+                    a, b = _next_run(distance, sharpness, depth, a, last)
+                if b <= a:
+                    break
                 _paint_layer(
                     layer, deeper, distance[a:b], sharpness[a:b], t0[a:b], t1[a:b], t2[a:b], t3[a:b],
                     per_shield, rim if m == 0 else _f32(0), per_rim, value[a:b], label[a:b],
@@ -47,6 +58,18 @@ def _clear(distance, sharpness, depth, first):
     for x in range(BLOCK):
         reached += 1 if (d[x] - depth) * steep[x] > _f32(-0.5) else 0
     return reached == 0
+
+
+@inlined
+def _next_run(distance, sharpness, depth, first, last):
+    """The next blocks from ``first`` on that a layer reaches, as first pixel and after the last."""
+    a = first
+    while a < last and _clear(distance, sharpness, depth, a):
+        a += BLOCK
+    b = a
+    while b < last and not _clear(distance, sharpness, depth, b):
+        b += BLOCK
+    return a, b
 
 
 @inlined

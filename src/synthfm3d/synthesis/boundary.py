@@ -27,7 +27,7 @@ def draw_boundary(draw: Draw, modality: Modality, settings: BoundarySettings, sp
     # Drawn first and kept or not: no share shifts what comes after it.
     shield, fade, rim = (draw.uniform(*r) for r in (settings.shield_pixels, settings.fade, settings.rim))
     shield *= draw.chance(settings.shield_share)
-    fade *= draw.chance(settings.fade_share)
+    fade *= draw.chance(settings.ct_fade_share if modality == "ct" else settings.fade_share)
     rim *= draw.chance(settings.rim_share)
     averaged = draw.chance(settings.averaged_share) and spacing_mm[0] > _THICK * pixel
     if settings.mode == "off":

@@ -6,6 +6,7 @@ Whatever is drawn, a labelled layer differs from its surroundings by what noise 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.mr_sequences import draw_sequence, mr_means
@@ -32,6 +33,10 @@ _TRIES = 20
 """Draws of a signal before it is moved apart from its surroundings by force."""
 _SPECKLE_DB = 5.57
 """Standard deviation of fully developed speckle, whatever its mean: (20 / ln 10) (pi / sqrt(24))."""
+_GREY_STD_HU = 4.0
+"""Standard deviation of the means of tissues that share a grey."""
+_LIKE_SHARE = 0.5
+"""Standard deviation of the means of structures that are alike, over the least visible contrast."""
 _HALF_DECIBEL = 0.944061
 """10^(-1/40)."""
 
@@ -57,21 +62,32 @@ def draw_contrast(
     mixture = draw.chance(settings.mixture_share)
     texture = 0.0 if settings.mode == "off" else _texture_scale(draw, modality, settings)
     grain = draw.log_uniform(*settings.grain)
-    mean = _mixture(draw, modality) if mixture else _real_tissues(draw, modality)
+    mean = _mixture(draw, modality, settings) if mixture else _real_tissues(draw, modality)
     shared = {m: mean(Draw(seed, place, "contrast", m), _layer_of(m)) for m in HOUNSFIELD if m not in _VARIED}
     least = settings.least_contrast * _spread(modality, acquisition, texture)
+    by_name = {structure.name: structure for structure in anatomy.structures}
 
-    tissues: list[tuple[Tissue, ...]] = []
-    innermost: dict[str, float] = {}
-    for structure in anatomy.structures:
+    drawn: dict[str, tuple[Tissue, ...]] = {}
+    # What repeats another structure's tissues comes after it, wherever the other is painted.
+    for structure in sorted(anatomy.structures, key=lambda structure: structure.like is not None):
         own = Draw(seed, place, "contrast", *_stream_of(structure))
         if settings.mode == "off":
-            tissues.append(_two_tone(structure, modality))
+            drawn[structure.name] = _two_tone(structure, modality)
             continue
-        outer = innermost.get(structure.within or "body", _OUTSIDE[modality])
-        signals = _signals(own, structure, mean, shared, outer, least, modality)
-        innermost[structure.name] = signals[-1]
-        tissues.append(_painted(own, structure.layers, signals, modality, texture))
+        around = drawn.get(structure.within or "body")
+        outer = around[-1].mean if around else _OUTSIDE[modality]
+        if structure.like is None:
+            signals = _signals(own, structure, mean, shared, outer, least, modality)
+            drawn[structure.name] = _painted(own, structure.layers, signals, modality, texture)
+        else:
+            host = by_name[structure.like]
+            repeated = {
+                layer.material: tissue for layer, tissue in zip(host.layers, drawn[host.name], strict=True)
+            }
+            signals = _like_signals(own, structure, repeated, mean, shared, outer, least, modality)
+            painted = _painted(own, structure.layers, signals, modality, texture)
+            drawn[structure.name] = _repeated(structure, painted, repeated)
+    tissues = [drawn[structure.name] for structure in anatomy.structures]
     fields = tuple(rounded(pixels * grain * pixel_mm) for pixels in _TEXTURE_PIXELS)
     return Contrast(
         kind="mixture" if mixture else "tissues",
@@ -120,7 +136,7 @@ def _real_tissues(draw: Draw, modality: Modality) -> Mean:
     return lambda own, layer: _amplitude(own.uniform(*ECHOGENICITY_DB[layer.material]))
 
 
-def _mixture(draw: Draw, modality: Modality) -> Mean:
+def _mixture(draw: Draw, modality: Modality, settings: ContrastSettings) -> Mean:
     """Random means: in a window of CT, over a part of the MR scale, over decibels in ultrasound."""
     if modality == "mr":
         span = draw.uniform(0.45, 1.0)
@@ -133,10 +149,17 @@ def _mixture(draw: Draw, modality: Modality) -> Mean:
         return signal
     if modality == "ct":
         centre, width = draw.uniform(0.0, 120.0), draw.log_uniform(120.0, 500.0)
+        palette = draw.apart("greys")
+        greys = [
+            palette.uniform(centre - width / 2, centre + width / 2)
+            for _ in range(palette.whole(*settings.ct_greys))
+        ]
 
         def hounsfield(own: Draw, layer: Layer) -> float:
             if layer.material in _KEPT_IN_CT:
                 return own.uniform(*HOUNSFIELD[layer.material]["plain"])
+            if greys:
+                return rounded(own.pick(greys) + own.normal(_GREY_STD_HU))
             return own.uniform(centre - width / 2, centre + width / 2)
 
         return hounsfield
@@ -187,6 +210,46 @@ def _signals(
             signal = _moved_apart(draw, outer, least, modality)
         signals.append(signal)
     return signals
+
+
+def _like_signals(
+    draw: Draw,
+    structure: Structure,
+    repeated: dict[Material, Tissue],
+    mean: Mean,
+    shared: dict[Material, float],
+    around: float,
+    least: float,
+    modality: Modality,
+) -> list[float]:
+    """Means near those of another structure's tissues; only labelled layers differ visibly from around."""
+    signals: list[float] = []
+    for layer in structure.layers:
+        if layer.material in repeated:
+            shift = draw.normal(_LIKE_SHARE * least) if modality != "us" else 0.0
+            signals.append(rounded(repeated[layer.material].mean + shift))
+        else:
+            known = shared.get(layer.material)
+            signals.append(mean(draw, layer) if known is None else known)
+    for number, layer in enumerate(structure.layers):
+        outer = signals[number - 1] if number else around
+        if layer.label == 0 or _contrast(signals[number], outer, modality) >= least:
+            continue
+        if number and structure.layers[number - 1].label == 0:  # the plane around it moves, not the object
+            signals[number - 1] = _moved_apart(draw, signals[number], least, modality)
+        elif not number or structure.layers[number - 1].material != layer.material:
+            signals[number] = _moved_apart(draw, outer, least, modality)
+    return signals
+
+
+def _repeated(
+    structure: Structure, painted: tuple[Tissue, ...], repeated: dict[Material, Tissue]
+) -> tuple[Tissue, ...]:
+    """Tissues with the texture of the ones that they repeat."""
+    return tuple(
+        replace(repeated[layer.material], mean=tissue.mean) if layer.material in repeated else tissue
+        for layer, tissue in zip(structure.layers, painted, strict=True)
+    )
 
 
 def _contrast(signal: float, around: float, modality: Modality) -> float:

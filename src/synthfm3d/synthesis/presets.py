@@ -8,6 +8,7 @@ from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
     ContrastSettings,
+    CrowdSettings,
     FamilyShares,
     LayoutShares,
     NoiseSettings,
@@ -18,7 +19,8 @@ Axis = Literal["anatomy", "contrast", "boundary", "noise"]
 """The four axes of variability, as ``SynthesisSettings`` names them."""
 Preset = Literal["default", "ct", "mr", "us", "cine-us", "free", "paper"]
 
-_NO_LAYOUT = LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, free=1.0)
+_NO_LAYOUT = LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, chest=0.0, pelvis=0.0, free=1.0)
+_NO_CROWD = CrowdSettings(share=0.0)
 
 PRESETS: dict[str, SynthesisSettings] = {
     "default": SynthesisSettings(),
@@ -35,7 +37,9 @@ PRESETS: dict[str, SynthesisSettings] = {
     ),
     # No anatomical layout at all: what remains is owed to shapes and grey values alone.
     "free": SynthesisSettings(
-        anatomy=AnatomySettings(layouts=_NO_LAYOUT),
+        anatomy=AnatomySettings(layouts=_NO_LAYOUT, crowd=_NO_CROWD),
+        contrast=ContrastSettings(ct_greys=(0, 0)),
+        boundary=BoundarySettings(ct_fade_share=0.4),
     ),
     # The recipe of arXiv 2601.12297 as far as it is published: slice-recursive masks that are born,
     # grow, erode and drift; multi-scale Gaussian textures under random intensities; partial volume by
@@ -51,9 +55,10 @@ PRESETS: dict[str, SynthesisSettings] = {
             trunks=(0, 0),
             trees=(0, 0),
             sheet_share=0.0,
+            crowd=_NO_CROWD,
         ),
-        contrast=ContrastSettings(mixture_share=1.0),
-        boundary=BoundarySettings(shield_share=0.0, fade_share=0.0, rim_share=0.0),
+        contrast=ContrastSettings(mixture_share=1.0, ct_greys=(0, 0)),
+        boundary=BoundarySettings(shield_share=0.0, fade_share=0.0, ct_fade_share=0.0, rim_share=0.0),
         noise=NoiseSettings(
             ct_noise_peak_per_mm=(0.0, 0.0),
             ct_slice_correlation=(0.0, 0.0),

@@ -18,7 +18,7 @@ from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Layout, Scene
 from synthfm3d.synthesis.settings import Mode, SynthesisSettings
 
-GENERATOR_VERSION = 4
+GENERATOR_VERSION = 5
 """Changes whenever any seed's volume changes; the changelog says how."""
 
 _THICKEST_MM = 10.0
@@ -26,6 +26,8 @@ _THICKEST_MM = 10.0
 _BODIES_MM: dict[Layout, tuple[float, float]] = {
     "trunk": (300.0, 460.0),
     "abdomen": (300.0, 460.0),
+    "chest": (300.0, 460.0),
+    "pelvis": (300.0, 460.0),
     "head": (190.0, 270.0),
 }
 """Fields of view that show a whole body, an adult's and a smaller one's."""
@@ -42,7 +44,7 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
     plan = Draw(seed, index, "plan")
     modality = plan.pick(settings.modalities)
     timed = settings.third_axis == "time"
-    layout = draw_layout(seed, _place(index, settings.anatomy.mode), settings.anatomy)
+    layout = draw_layout(seed, _place(index, settings.anatomy.mode), modality, settings.anatomy)
     pixel, anisotropy = plan.log_uniform(*settings.pixel_mm), plan.log_uniform(*settings.anisotropy)
     share = plan.uniform(0.0, 1.0)
     if layout in _BODIES_MM and modality != "us" and not timed:

@@ -16,8 +16,8 @@ MOST_LABELS = 255
 TEXTURES = 4
 """How many texture fields, from fine to coarse, a tissue mixes."""
 
-Layout = Literal["trunk", "abdomen", "heart", "head", "free"]
-LAYOUTS: tuple[Layout, ...] = ("trunk", "abdomen", "heart", "head", "free")
+Layout = Literal["trunk", "abdomen", "heart", "head", "chest", "pelvis", "free"]
+LAYOUTS: tuple[Layout, ...] = ("trunk", "abdomen", "heart", "head", "chest", "pelvis", "free")
 Material = Literal[
     "skin", "fat", "fascia", "muscle", "parenchyma", "medulla", "wall", "fluid", "blood", "gas", "lung",
     "lesion", "necrosis", "grey matter", "white matter", "cortical bone", "marrow", "disc", "cord", "calcium",
@@ -153,6 +153,9 @@ class Structure:
         Width of the fat plane left between this structure and others of its neighbourhood.
     within
         Name of the structure that surrounds this one, if not the body.
+    like
+        Name of the structure whose tissues this one repeats, material by material: an object of nearly the
+        same grey. None: its tissues are its own.
     """
 
     name: str
@@ -164,6 +167,7 @@ class Structure:
     neighbourhood: int = 0
     gap_mm: float = 0.0
     within: str | None = None
+    like: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

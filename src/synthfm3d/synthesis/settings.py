@@ -69,12 +69,18 @@ _ALL_OR_NOTHING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutShares:
-    """How often each layout is drawn; only ratios matter. Ultrasound sees all of them from within."""
+    """How often each layout is drawn; only ratios matter.
 
-    trunk: float = 0.25
-    abdomen: float = 0.25
+    Ultrasound sees all of them from within, and no chest or pelvis: there the shares of these two count as
+    trunk and as abdomen.
+    """
+
+    trunk: float = 0.125
+    abdomen: float = 0.125
     heart: float = 0.12
     head: float = 0.13
+    chest: float = 0.125
+    pelvis: float = 0.125
     free: float = 0.25
 
     def __post_init__(self) -> None:
@@ -93,6 +99,59 @@ class FamilyShares:
 
     def __post_init__(self) -> None:
         _check_ratios(self, "family")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrowdSettings:
+    """What crowds a body between its organs, in CT and MR: neighbours that are hard to tell from a target.
+
+    Most soft tissues have nearly the same signal. Planes of fat or fascia a voxel wide part them, or only
+    their shapes do; and many objects repeat along the body. Ultrasound volumes are never crowded.
+
+    Parameters
+    ----------
+    share
+        Share of volumes that are crowded. In the others the ranges below mean nothing.
+    fillers
+        Unlabelled lumps, in place of ``AnatomySettings.fillers``.
+    bundles
+        Bundles of muscles in fields of view inside the body; whole bodies have muscles in their places.
+    bowels, bowel_tubes
+        Bowels, each a chain of loops or of segments, and the tubes or segments of each.
+    chain_share
+        Share of volumes with a chain of separate, like objects (bodies have a spine besides).
+    like_share
+        Share of organs and vessels that touch an object of nearly the same signal.
+    plane_share, plane_pixels
+        Share of these that a thin plane of fat parts from it, and the width of such planes.
+    strands
+        Trees of thin vessels in the fat.
+    labelled_share
+        Share of muscles, bowels, chains and neighbours that are labelled, and so may be targets.
+    """
+
+    share: float = 0.85
+    fillers: tuple[int, int] = (0, 2)
+    bundles: tuple[int, int] = (1, 3)
+    bowels: tuple[int, int] = (1, 3)
+    bowel_tubes: tuple[int, int] = (5, 12)
+    chain_share: float = 0.3
+    like_share: float = 0.5
+    plane_share: float = 0.6
+    plane_pixels: Range = (0.6, 1.8)
+    strands: tuple[int, int] = (1, 3)
+    labelled_share: float = 0.4
+
+    def __post_init__(self) -> None:
+        _check_ranges(
+            self,
+            positive=("plane_pixels", "bowel_tubes"),
+            fillers=60,
+            bundles=8,
+            bowels=8,
+            bowel_tubes=30,
+            strands=8,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +185,8 @@ class AnatomySettings:
         Correlation length of the coarse shape noise, log-uniform; the fine one's is 0.4 of it.
     warp
         Standard deviation of the smooth displacement of everything.
+    crowd
+        What lies between the organs of CT and MR volumes.
     """
 
     mode: Mode = "drawn"
@@ -150,6 +211,7 @@ class AnatomySettings:
     sheet_share: float = 0.4
     shape_noise: Range = (0.03, 0.1)
     warp: Range = (0.005, 0.03)
+    crowd: CrowdSettings = CrowdSettings()
 
     def __post_init__(self) -> None:
         _check_ranges(
@@ -173,6 +235,9 @@ class ContrastSettings:
     ----------
     mixture_share
         Share of volumes with random mixtures of signals instead of those of real tissues.
+    ct_greys
+        Fewest and most different means that the soft tissues of a mixture of CT have, since attenuation tells
+        few of them apart; (0, 0): each layer has its own.
     ct_texture_hu, mr_texture, us_texture
         Standard deviation of textures: HU, share of the signal range, share of the echo amplitude.
     grain
@@ -184,6 +249,7 @@ class ContrastSettings:
 
     mode: Mode = "drawn"
     mixture_share: float = 0.7
+    ct_greys: tuple[int, int] = (3, 6)
     ct_texture_hu: Range = (1.5, 14.0)
     mr_texture: Range = (0.01, 0.08)
     us_texture: Range = (0.05, 0.25)
@@ -208,8 +274,9 @@ class BoundarySettings:
         Standard deviation of the point spread in the plane, in pixels, log-uniform.
     shield_share, shield_pixels
         Share of volumes (not ultrasound) whose texture fades out at boundaries, and over what width.
-    fade_share, fade
-        Share of volumes whose boundaries fade in places, and by what factor they widen there.
+    fade_share, ct_fade_share, fade
+        Share of volumes whose boundaries fade in places, the same of CT, whose point spread is alike all over a
+        slice, and by what factor they widen there.
     rim_share, rim
         Share of volumes with bright or dark rims, and their height over the local contrast.
     """
@@ -221,6 +288,7 @@ class BoundarySettings:
     shield_share: float = 0.7
     shield_pixels: Range = (2.0, 4.0)
     fade_share: float = 0.4
+    ct_fade_share: float = 0.1
     fade: Range = (1.0, 6.0)
     rim_share: float = 0.2
     rim: Range = (-0.5, 0.6)

@@ -19,7 +19,7 @@ from synthfm3d.synthesis.settings import AnatomySettings
 
 
 @dataclass(frozen=True, slots=True)
-class _Organ:
+class Organ:
     """One row: name, centre (z, y, x), semi-axes (z, y, x), lobes, material, form."""
 
     name: str
@@ -32,19 +32,19 @@ class _Organ:
 
 # x grows towards the patient's left, y towards the back, z towards the head.
 _ABDOMEN = (
-    _Organ("liver", (0.62, -0.1, -0.48), (0.36, 0.55, 0.46), lobes=3),
-    _Organ("spleen", (0.66, 0.35, 0.68), (0.24, 0.3, 0.2)),
-    _Organ("right kidney", (0.36, 0.5, -0.42), (0.22, 0.2, 0.16)),
-    _Organ("left kidney", (0.42, 0.5, 0.44), (0.22, 0.2, 0.16)),
-    _Organ("stomach", (0.62, -0.3, 0.38), (0.2, 0.3, 0.25), lobes=2, material="wall"),
-    _Organ("pancreas", (0.48, 0.05, 0.12), (0.06, 0.1, 0.3), form="sausage"),
-    _Organ("gallbladder", (0.46, -0.32, -0.36), (0.1, 0.13, 0.1), material="fluid"),
-    _Organ("duodenum", (0.42, 0.0, -0.15), (0.1, 0.12, 0.12), form="sausage", material="wall"),
-    _Organ("aorta", (0.5, 0.42, 0.07), (3.0, 0.075, 0.055), material="blood"),
-    _Organ("vena cava", (0.5, 0.38, -0.13), (3.0, 0.07, 0.08), material="blood"),
-    _Organ("right adrenal", (0.56, 0.36, -0.25), (0.05, 0.04, 0.07), form="sausage"),
-    _Organ("left adrenal", (0.56, 0.36, 0.25), (0.05, 0.04, 0.07), form="sausage"),
-    _Organ("bladder", (0.02, -0.25, 0.0), (0.14, 0.25, 0.22), material="wall"),
+    Organ("liver", (0.62, -0.1, -0.48), (0.36, 0.55, 0.46), lobes=3),
+    Organ("spleen", (0.66, 0.35, 0.68), (0.24, 0.3, 0.2)),
+    Organ("right kidney", (0.36, 0.5, -0.42), (0.22, 0.2, 0.16)),
+    Organ("left kidney", (0.42, 0.5, 0.44), (0.22, 0.2, 0.16)),
+    Organ("stomach", (0.62, -0.3, 0.38), (0.2, 0.3, 0.25), lobes=2, material="wall"),
+    Organ("pancreas", (0.48, 0.05, 0.12), (0.06, 0.1, 0.3), form="sausage"),
+    Organ("gallbladder", (0.46, -0.32, -0.36), (0.1, 0.13, 0.1), material="fluid"),
+    Organ("duodenum", (0.42, 0.0, -0.15), (0.1, 0.12, 0.12), form="sausage", material="wall"),
+    Organ("aorta", (0.5, 0.42, 0.07), (3.0, 0.075, 0.055), material="blood"),
+    Organ("vena cava", (0.5, 0.38, -0.13), (3.0, 0.07, 0.08), material="blood"),
+    Organ("right adrenal", (0.56, 0.36, -0.25), (0.05, 0.04, 0.07), form="sausage"),
+    Organ("left adrenal", (0.56, 0.36, 0.25), (0.05, 0.04, 0.07), form="sausage"),
+    Organ("bladder", (0.02, -0.25, 0.0), (0.14, 0.25, 0.22), material="wall"),
 )
 _PRESENT = 0.85
 """How likely each organ of the abdomen is in a volume."""
@@ -52,9 +52,16 @@ _PRESENT = 0.85
 
 def draw_abdomen(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
     """The abdomen, its organs sharing the space between them; now and then mirrored or upside down."""
+    return draw_table(draw, frame, settings, _ABDOMEN, labels)
+
+
+def draw_table(
+    draw: Draw, frame: Frame, settings: AnatomySettings, rows: Sequence[Organ], labels: Labels
+) -> list[Structure]:
+    """Organs of a table where it says, each present more often than not."""
     flip_z, flip_x = draw.chance(0.3), draw.chance(0.1)
     organs: list[Structure] = []
-    for row in _ABDOMEN:
+    for row in rows:
         if draw.chance(_PRESENT):
             organs.append(_placed(draw, frame, settings, row, flip_z, flip_x, labels))
     shared = 1 if draw.chance(settings.neighbourhood_share) else 0
@@ -72,7 +79,7 @@ def _placed(
     draw: Draw,
     frame: Frame,
     settings: AnatomySettings,
-    row: _Organ,
+    row: Organ,
     flip_z: bool,
     flip_x: bool,
     labels: Labels,
@@ -154,9 +161,14 @@ _CHAMBERS: tuple[tuple[str, ZYX, ZYX], ...] = (
 )
 
 
-def draw_heart(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
-    """A heart: chambers of blood, a thick left wall; its long axis along z, or in the slices."""
-    scale = frame.scale_mm * draw.log_uniform(0.16, 0.3)
+def draw_heart(
+    draw: Draw, frame: Frame, labels: Labels, size: tuple[float, float] = (0.16, 0.3)
+) -> list[Structure]:
+    """A heart: chambers of blood, a thick left wall; its long axis along z, or in the slices.
+
+    ``size`` is the range of its ventricles' radius over the field of view.
+    """
+    scale = frame.scale_mm * draw.log_uniform(*size)
     quaternion = _slightly_turned(draw) if draw.chance(0.45) else _in_plane(draw)
     centre = (
         rounded(frame.size_mm[0] * draw.uniform(0.35, 0.65)),

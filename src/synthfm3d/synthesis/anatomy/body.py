@@ -5,6 +5,8 @@ view inside the body have one tissue all around; ultrasound looks into it throug
 body wall.
 """
 
+from dataclasses import replace
+
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scanner import ZYX
@@ -15,14 +17,29 @@ _WALL_SHARE = 0.6
 """Share of ultrasound volumes that look through the layers of the body wall."""
 _SURROUNDINGS: tuple[Material, ...] = ("muscle", "parenchyma", "fat", "lung")
 _FILLINGS: tuple[Material, ...] = ("fat", "parenchyma", "lung")
+_CROWDED_SURROUNDINGS = (0.2, 0.15, 0.6, 0.05)
+"""How often the surroundings and fillings above are drawn where a body is crowded: mostly fat."""
+_CROWDED_FILLINGS = (0.92, 0.06, 0.02)
+_LEAST_MUSCLE_MM = 3.5
+"""Each muscle of a body's wall is at least so thick."""
 _FAR = 4.0
 """An outline this many fields of view away is never seen."""
 
 
 def draw_body(
-    draw: Draw, modality: Modality, layout: Layout, size_mm: ZYX, pixel_mm: float, labels: Labels
+    draw: Draw,
+    modality: Modality,
+    layout: Layout,
+    size_mm: ZYX,
+    pixel_mm: float,
+    labels: Labels,
+    *,
+    crowded: bool = False,
 ) -> tuple[Structure, Frame, float]:
-    """The body's structure, the frame for its organs, and the depth of the cavity in mm."""
+    """The body's structure, the frame for its organs, and the depth of the cavity in mm.
+
+    A crowded body has a wall of three muscles and fat between its organs.
+    """
     centre = (
         rounded(size_mm[1] * (0.5 + draw.uniform(-0.03, 0.03))),
         rounded(size_mm[2] * (0.5 + draw.uniform(-0.03, 0.03))),
@@ -30,10 +47,10 @@ def draw_body(
     # A heart fills its field of view more often than not; ultrasound never shows the whole body.
     from_within = modality == "us" or layout == "free" or (layout == "heart" and draw.chance(0.6))
     if from_within:
-        body = _surroundings(draw, modality, size_mm, centre)
+        body = _surroundings(draw, modality, size_mm, centre, crowded)
         frame = _frame(layout, modality, size_mm, pixel_mm, centre, (0.5 * size_mm[1], 0.5 * size_mm[2]))
         return body, frame, 0.0
-    return _outlined(draw, modality, layout, size_mm, pixel_mm, centre, labels)
+    return _outlined(draw, modality, layout, size_mm, pixel_mm, centre, labels, crowded)
 
 
 def draw_surroundings(
@@ -45,10 +62,12 @@ def draw_surroundings(
     return body, _frame("heart", modality, size_mm, pixel_mm, centre, centre)
 
 
-def _surroundings(draw: Draw, modality: Modality, size_mm: ZYX, centre: tuple[float, float]) -> Structure:
+def _surroundings(
+    draw: Draw, modality: Modality, size_mm: ZYX, centre: tuple[float, float], crowded: bool = False
+) -> Structure:
     """Tissue all around, under the layers of the wall where a probe looks through them."""
     scale = min(size_mm[1], size_mm[2])
-    material = draw.pick(_SURROUNDINGS, (0.4, 0.35, 0.2, 0.05))
+    material = draw.pick(_SURROUNDINGS, _CROWDED_SURROUNDINGS if crowded else (0.4, 0.35, 0.2, 0.05))
     layers = [Layer(name="background", depth_mm=0.0, label=0, material=material)]
     half = (rounded(size_mm[1] * _FAR), rounded(size_mm[2] * _FAR))
     rough = (0.0, 0.0)
@@ -73,11 +92,12 @@ def _outlined(
     pixel_mm: float,
     centre: tuple[float, float],
     labels: Labels,
+    crowded: bool,
 ) -> tuple[Structure, Frame, float]:
     """A body with an outline in air: an ellipse that narrows towards both ends, or a head's vault."""
     scale = min(size_mm[1], size_mm[2])
     half = (rounded(size_mm[1] * draw.uniform(0.32, 0.45)), rounded(size_mm[2] * draw.uniform(0.38, 0.48)))
-    layers = _head_layers(draw, scale, labels) if layout == "head" else _trunk_layers(draw, scale)
+    layers = _head_layers(draw, scale, labels) if layout == "head" else _trunk_layers(draw, scale, crowded)
     depth = layers[-1].depth_mm
     ends = [draw.uniform(0.85, 1.0), draw.uniform(0.85, 1.0)]
     curve: tuple[tuple[float, float], ...]
@@ -121,17 +141,30 @@ def _wall_layers(draw: Draw, scale: float, beneath: Material) -> list[Layer]:
     return [*layers, Layer(name="background", depth_mm=rounded(depth), label=0, material=beneath)]
 
 
-def _trunk_layers(draw: Draw, scale: float) -> list[Layer]:
-    filling = draw.pick(_FILLINGS, (0.65, 0.2, 0.15))
+def _trunk_layers(draw: Draw, scale: float, crowded: bool) -> list[Layer]:
+    filling = draw.pick(_FILLINGS, _CROWDED_FILLINGS if crowded else (0.65, 0.2, 0.15))
     fat = rounded(scale * draw.log_uniform(0.01, 0.08))
     wall = rounded(fat + scale * draw.uniform(0.02, 0.06))
     skin = rounded(scale * draw.uniform(0.003, 0.008))
+    muscle = Layer(name="muscle", depth_mm=rounded(skin + fat), label=0, material="muscle")
     return [
         Layer(name="skin", depth_mm=0.0, label=0, material="skin"),
         Layer(name="fat", depth_mm=skin, label=0, material="fat"),
-        Layer(name="muscle", depth_mm=rounded(skin + fat), label=0, material="muscle"),
+        *(_wall_muscles(draw, muscle, wall - fat) if crowded else [muscle]),
         Layer(name="cavity", depth_mm=rounded(skin + wall), label=0, material=filling),
     ]
+
+
+def _wall_muscles(draw: Draw, muscle: Layer, thickness: float) -> list[Layer]:
+    """Three muscles on each other, parted by planes of fat; fewer where the wall is thin."""
+    count = min(3, max(1, int(thickness / _LEAST_MUSCLE_MM)))
+    plane = min(draw.uniform(0.8, 2.0), 0.3 * thickness / count)
+    layers = [muscle]
+    for n in range(1, count):
+        depth = muscle.depth_mm + n * thickness / count
+        layers.append(replace(muscle, name="fat", depth_mm=rounded(depth - plane), material="fat"))
+        layers.append(replace(muscle, depth_mm=rounded(depth)))
+    return layers
 
 
 def _head_layers(draw: Draw, scale: float, labels: Labels) -> list[Layer]:

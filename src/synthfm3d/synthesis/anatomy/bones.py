@@ -6,22 +6,32 @@ from dataclasses import replace
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.shapes import Quaternion
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Structure
+from synthfm3d.synthesis.scanner import ZYX
+from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Structure, Tube
 
 _MOST_VERTEBRAE = 8
-_APART = 0.4
-"""Share of spines whose vertebrae are labelled one by one."""
+_APART, _CROWDED_APART = 0.4, 0.65
+"""Share of spines whose vertebrae are labelled one by one, and in a crowded body."""
+_DISCS_APART = 0.4
+"""Share of crowded bodies whose discs are labelled one by one."""
 
 
-def draw_bones(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
-    return [*_spine(draw, frame, labels), *_ribs(draw, frame)]
+def draw_bones(draw: Draw, frame: Frame, labels: Labels, *, crowded: bool = False) -> list[Structure]:
+    """Spine and ribs; in a crowded body, where muscles lie behind it, the spine is in front of them."""
+    return [*draw_spine(draw, frame, labels, crowded), *_ribs(draw, frame)]
 
 
-def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
-    """Vertebral bodies with discs between them, and behind them the canal with its cord."""
+def draw_spine(draw: Draw, frame: Frame, labels: Labels, crowded: bool) -> list[Structure]:
+    """Vertebrae with discs between them, and behind their bodies the canal with its cord.
+
+    In a crowded body vertebrae have arches and processes as well, and some discs are targets.
+    """
     half = rounded(frame.scale_mm * draw.uniform(0.045, 0.07))
     height = rounded(half * draw.uniform(1.2, 1.6))
-    back = rounded(frame.centre_mm[0] + frame.cavity_mm[0] * draw.uniform(0.72, 0.88))
+    back = rounded(
+        frame.centre_mm[0]
+        + frame.cavity_mm[0] * (draw.uniform(0.52, 0.62) if crowded else draw.uniform(0.72, 0.88))
+    )
     middle = rounded(frame.centre_mm[1] + draw.uniform(-0.05, 0.05) * frame.cavity_mm[1])
     shell = rounded(half * draw.uniform(0.06, 0.15))
     gap = rounded(height * draw.uniform(0.15, 0.3))
@@ -33,9 +43,11 @@ def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
         confined=False,
     )
     bones = [discs]
-    whole = None if draw.chance(_APART) else labels.new()
-    while start < frame.size_mm[0] and len(bones) <= _MOST_VERTEBRAE:
-        number = len(bones)
+    whole = None if draw.chance(_CROWDED_APART if crowded else _APART) else labels.new()
+    chained = crowded and draw.chance(_DISCS_APART)
+    number = 0
+    while start < frame.size_mm[0] and number < _MOST_VERTEBRAE:
+        number += 1
         label = labels.new() if whole is None else whole
         name = f"vertebra {number}" if whole is None else "spine"
         bone = Layer(name=name, depth_mm=0.0, label=label, material="cortical bone")
@@ -48,14 +60,63 @@ def _spine(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
         bones.append(
             Structure(
                 name=f"vertebra {number}",
-                parts=(body,),
+                parts=(body, *_arch((back, middle), half, start, height)) if crowded else (body,),
                 layers=(bone, replace(bone, depth_mm=shell, material="marrow")),
                 roughness_mm=(rounded(0.04 * half), rounded(0.03 * half)),
                 confined=False,
             )
         )
         start += height + gap
+        if chained:
+            bones.append(_disc(number, (back, middle), half, start - gap, gap, labels))
     return [*bones, _canal(draw, frame, (back, middle), half, labels)]
+
+
+def _disc(
+    number: int, centre: tuple[float, float], half: float, start: float, gap: float, labels: Labels
+) -> Structure:
+    """A disc of its own on top of a vertebra, as wide as its end plate."""
+    name = f"disc {number}"
+    curve = (
+        (rounded(start - 0.1 * gap), 1.0),
+        (rounded(start + 0.5 * gap), 1.06),
+        (rounded(start + 1.1 * gap), 1.0),
+    )
+    return Structure(
+        name=name,
+        parts=(
+            Stack(
+                centre_mm=centre,
+                semi_axes_mm=(rounded(0.8 * half), half),
+                direction=(1.0, 0.0),
+                scale=curve,
+            ),
+        ),
+        layers=(Layer(name=name, depth_mm=0.0, label=labels.new(), material="disc"),),
+        confined=False,
+    )
+
+
+def _arch(centre: tuple[float, float], half: float, start: float, height: float) -> tuple[Tube, ...]:
+    """Pedicles, laminae, transverse and spinous processes, as tubes around the canal."""
+    y, x = centre
+    middle = start + 0.55 * height
+
+    def tube(first: ZYX, last: ZYX, radius: float) -> Tube:
+        a, b = (
+            (rounded(middle + z * height), rounded(y + v * half), rounded(x + u * half))
+            for z, v, u in (first, last)
+        )
+        return Tube(
+            start_mm=a, end_mm=b, start_radius_mm=rounded(radius * half), end_radius_mm=rounded(radius * half)
+        )
+
+    tubes = [tube((-0.1, 1.75, 0.0), (-0.45, 2.7, 0.0), 0.13)]
+    for side in (1.0, -1.0):
+        tubes.append(tube((0.1, 0.6, 0.62 * side), (0.05, 1.25, 0.7 * side), 0.18))
+        tubes.append(tube((0.05, 1.25, 0.7 * side), (-0.1, 1.75, 0.0), 0.15))
+        tubes.append(tube((0.05, 1.2, 0.75 * side), (0.0, 1.35, 1.7 * side), 0.12))
+    return tuple(tubes)
 
 
 def _canal(

@@ -4,28 +4,41 @@ from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.arrangements import draw_abdomen, draw_heart
 from synthfm3d.synthesis.anatomy.body import draw_body, draw_surroundings
-from synthfm3d.synthesis.anatomy.bones import draw_bones
+from synthfm3d.synthesis.anatomy.bones import draw_bones, draw_spine
+from synthfm3d.synthesis.anatomy.chest import draw_chest, draw_rib_cage
 from synthfm3d.synthesis.anatomy.cine import draw_beating_heart
+from synthfm3d.synthesis.anatomy.crowd import draw_crowd, is_crowded
 from synthfm3d.synthesis.anatomy.extras import draw_lesions, draw_sheet
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.neighbours import Neighbours, draw_neighbours
 from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
+from synthfm3d.synthesis.anatomy.pelvis import draw_pelvic_bones, draw_pelvis
 from synthfm3d.synthesis.anatomy.vessels import draw_vessels
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Layout, Structure
-from synthfm3d.synthesis.settings import AnatomySettings, FamilyShares
+from synthfm3d.synthesis.settings import AnatomySettings, CrowdSettings, FamilyShares
 from synthfm3d.volume import Modality
 
 _PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0)
 
 
-def draw_layout(seed: int, place: str | int, settings: AnatomySettings) -> Layout:
+def draw_layout(seed: int, place: str | int, modality: Modality, settings: AnatomySettings) -> Layout:
     """The layout of an anatomy: it bounds the field of view, so it comes first.
 
     Where anatomy is switched off, the field of view stays that of the layout which it would have had.
     """
     draw = Draw(seed, place, "layout")
-    return draw.pick(LAYOUTS, [getattr(settings.layouts, name) for name in LAYOUTS])
+    shares = settings.layouts
+    if modality == "us":
+        shares = replace(
+            shares,
+            trunk=shares.trunk + shares.chest,
+            abdomen=shares.abdomen + shares.pelvis,
+            chest=0.0,
+            pelvis=0.0,
+        )
+    return draw.pick(LAYOUTS, [getattr(shares, name) for name in LAYOUTS])
 
 
 def draw_anatomy(
@@ -44,20 +57,27 @@ def draw_anatomy(
     if settings.mode == "off":
         settings = _switched_off(settings)
     plan = Draw(seed, place, "anatomy")
-    layout = "free" if settings.mode == "off" else draw_layout(seed, place, settings)
+    layout = "free" if settings.mode == "off" else draw_layout(seed, place, modality, settings)
+    crowded = is_crowded(seed, place, modality, settings.crowd)
     labels = Labels()
     body, frame, cavity_depth = draw_body(
-        Draw(seed, place, "body"), modality, layout, size_mm, pixel_mm, labels
+        Draw(seed, place, "body"), modality, layout, size_mm, pixel_mm, labels, crowded=crowded
     )
     structures = [body]
     if layout != "head":
-        structures += draw_fillers(Draw(seed, place, "fillers"), frame, settings)
+        fillers = replace(settings, fillers=settings.crowd.fillers) if crowded else settings
+        structures += draw_fillers(Draw(seed, place, "fillers"), frame, fillers)
+        if crowded:
+            structures += draw_crowd(seed, place, frame, settings.crowd, labels)
     main = _main_organs(seed, place, layout, frame, settings, labels)
-    structures += main
-    if cavity_depth > 0 and layout in ("trunk", "abdomen", "heart"):
-        structures += draw_bones(Draw(seed, place, "bones"), frame, labels)
-    structures += draw_vessels(Draw(seed, place, "vessels"), frame, settings, labels)
-    structures += draw_lesions(Draw(seed, place, "lesions"), frame, settings, main, labels)
+    bones = _bones(seed, place, frame, crowded, labels) if cavity_depth > 0 else []
+    vessels = draw_vessels(Draw(seed, place, "vessels"), frame, settings, labels)
+    lesions = draw_lesions(Draw(seed, place, "lesions"), frame, settings, main, labels)
+    around = Neighbours()
+    if crowded:
+        hosts = [*main, *vessels]
+        around = draw_neighbours(Draw(seed, place, "neighbours"), frame, settings.crowd, hosts, labels)
+    structures += [*around.under, *main, *bones, *vessels, *lesions, *around.over]
     sheet = Draw(seed, place, "sheet")
     if sheet.chance(settings.sheet_share):
         structures += [draw_sheet(sheet, frame, labels, n) for n in range(1, sheet.whole(1, 3) + 1)]
@@ -73,6 +93,18 @@ def draw_anatomy(
     )
 
 
+def _bones(seed: int, place: str | int, frame: Frame, crowded: bool, labels: Labels) -> list[Structure]:
+    """The skeleton of a whole body."""
+    draw = Draw(seed, place, "bones")
+    if frame.layout == "pelvis":
+        return draw_pelvic_bones(draw, frame, labels)
+    if frame.layout == "chest":
+        return [*draw_spine(draw, frame, labels, crowded), *draw_rib_cage(draw, frame, labels)]
+    if frame.layout in ("trunk", "abdomen", "heart"):
+        return draw_bones(draw, frame, labels, crowded=crowded)
+    return []
+
+
 def _main_organs(
     seed: int, place: str | int, layout: Layout, frame: Frame, settings: AnatomySettings, labels: Labels
 ) -> list[Structure]:
@@ -81,6 +113,10 @@ def _main_organs(
         return draw_abdomen(Draw(seed, place, "abdomen"), frame, settings, labels)
     if layout == "heart":
         return draw_heart(Draw(seed, place, "heart"), frame, labels)
+    if layout == "chest":
+        return draw_chest(Draw(seed, place, "chest"), frame, settings, labels)
+    if layout == "pelvis":
+        return draw_pelvis(Draw(seed, place, "pelvis"), frame, settings, labels)
     organs = Draw(seed, place, "organs")
     return draw_organs(organs, frame, settings, organs.whole(*settings.organs), labels)
 
@@ -133,4 +169,5 @@ def _switched_off(settings: AnatomySettings) -> AnatomySettings:
         trees=(0, 0),
         sheet_share=0.0,
         warp=(0.0, 0.0),
+        crowd=CrowdSettings(share=0.0),
     )

@@ -13,6 +13,8 @@ from synthfm3d.synthesis.settings import AnatomySettings
 _THINNEST = 0.004
 """Radius, as a share of the field of view, below which a branch ends."""
 _MOST_TUBES = 24
+_STRAND_RADIUS = (0.007, 0.011)
+"""Radius of the thickest vessel of a strand, 2 to 4 mm in a body."""
 
 
 def draw_vessels(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
@@ -66,14 +68,27 @@ def _pair(draw: Draw) -> tuple[float, float]:
     return cosine, sine
 
 
-def _tree(draw: Draw, frame: Frame) -> list[Tube]:
+def draw_strands(draw: Draw, frame: Frame, count: int) -> list[Structure]:
+    """Trees of thin vessels, unlabelled: what fat between organs is full of."""
+    return [
+        Structure(
+            name=f"strands {number}",
+            parts=tuple(_tree(draw, frame, _STRAND_RADIUS)),
+            layers=_filling(f"strands {number}", 0),
+            like=None if number == 1 else "strands 1",
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def _tree(draw: Draw, frame: Frame, radius: tuple[float, float] = (0.012, 0.03)) -> list[Tube]:
     root = (
         rounded(frame.size_mm[0] * draw.uniform(0.1, 0.9)),
         rounded(frame.centre_mm[0] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[0]),
         rounded(frame.centre_mm[1] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[1]),
     )
     tubes: list[Tube] = []
-    branches = [(root, draw.direction(3), frame.scale_mm * draw.log_uniform(0.012, 0.03))]
+    branches = [(root, draw.direction(3), frame.scale_mm * draw.log_uniform(*radius))]
     while branches and len(tubes) < _MOST_TUBES:
         point, heading, radius = branches.pop(0)
         for _ in range(draw.whole(1, 4)):

@@ -1,0 +1,106 @@
+"""Bowels: loops of one signal that lie on each other, and segments in a row as those of a colon."""
+
+from dataclasses import replace
+
+from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.organs import draw_place
+from synthfm3d.synthesis.anatomy.shapes import bent, shifted
+from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.scanner import ZYX
+from synthfm3d.synthesis.scene import Ellipsoid, Layer, Material, Structure, Tube
+from synthfm3d.synthesis.settings import CrowdSettings
+
+_LOOP_SIZE = (0.016, 0.042)
+"""Radius of a small bowel's loops over the field of view."""
+_SEGMENT_SIZE = (0.03, 0.065)
+_CONTENT: tuple[Material, ...] = ("fluid", "parenchyma", "gas", "wall")
+_CONTENT_SHARES = (0.35, 0.35, 0.15, 0.15)
+_SEGMENTED = 0.4
+"""Share of bowels that are a row of segments."""
+
+
+def draw_bowels(draw: Draw, frame: Frame, crowd: CrowdSettings, labels: Labels) -> list[Structure]:
+    """Bowels of a volume; those of the same content have the same signals."""
+    bowels: list[Structure] = []
+    first: dict[str, str] = {}
+    for number in range(1, draw.whole(*crowd.bowels) + 1):
+        content = draw.pick(_CONTENT, _CONTENT_SHARES)
+        own = labels if draw.chance(crowd.labelled_share) else None
+        drawer = _segments if draw.chance(_SEGMENTED) else _loops
+        for structure in drawer(draw, frame, crowd, f"bowel {number}", content, own):
+            bowels.append(replace(structure, like=first.get(content)))
+            first.setdefault(content, structure.name)
+    return bowels
+
+
+def _loops(
+    draw: Draw, frame: Frame, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
+) -> list[Structure]:
+    """A tube that winds back and forth, mostly in the plane: its loops touch."""
+    place = draw_place(draw, frame, [], _LOOP_SIZE, 0.0)
+    radius = place.radius_mm
+    point, side, along = place.centre_mm, draw.direction(3), draw.direction(3)
+    along = bent(along, (-along[0], 0.0, 0.0), 0.6)
+    tubes: list[Tube] = []
+    turn = 1.0
+    while len(tubes) < draw.whole(*crowd.bowel_tubes):
+        for heading, length in ((tuple(turn * a for a in along), draw.uniform(2.5, 6.0)), (side, 2.1)):
+            ahead = shifted(point, bent(heading, draw.direction(3), 0.25), radius * length)
+            after = place.radius_mm * draw.uniform(0.75, 1.2)
+            tubes.append(
+                Tube(
+                    start_mm=point,
+                    end_mm=ahead,
+                    start_radius_mm=rounded(radius),
+                    end_radius_mm=rounded(after),
+                )
+            )
+            point, radius = ahead, after
+        turn = -turn
+    layers = _layers(draw, frame, name, place.radius_mm, content, labels.new() if labels else 0)
+    rough = (rounded(0.12 * place.radius_mm), rounded(0.06 * place.radius_mm))
+    return [Structure(name=name, parts=tuple(tubes), layers=layers, roughness_mm=rough)]
+
+
+def _segments(
+    draw: Draw, frame: Frame, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
+) -> list[Structure]:
+    """Round segments in a row along the body, parted by their walls; one target or a target for each."""
+    place = draw_place(draw, frame, [], _SEGMENT_SIZE, 0.0)
+    heading: tuple[float, ...] = (1.0 if draw.chance(0.5) else -1.0, 0.0, 0.0)
+    centre: ZYX = (rounded(draw.uniform(0.0, 0.4) * frame.size_mm[0]), *place.centre_mm[1:])
+    if heading[0] < 0:
+        centre = (rounded(frame.size_mm[0] - centre[0]), *centre[1:])
+    apart = draw.chance(0.5)
+    label = 0 if apart or not labels else labels.new()
+    segments: list[Structure] = []
+    for number in range(1, draw.whole(*crowd.bowel_tubes) + 1):
+        own = f"{name} segment {number}"
+        value = labels.new() if apart and labels else label
+        layers = _layers(
+            draw, frame, own if value != label or not label else name, place.radius_mm, content, value
+        )
+        length = place.radius_mm * draw.uniform(0.5, 0.8)
+        part = Ellipsoid(
+            centre_mm=centre,
+            semi_axes_mm=(
+                rounded(length),
+                rounded(place.radius_mm * draw.uniform(0.8, 1.15)),
+                rounded(place.radius_mm * draw.uniform(0.8, 1.15)),
+            ),
+            quaternion=(1.0, draw.normal(0.1), draw.normal(0.1), draw.normal(0.1)),
+        )
+        rough = (rounded(0.08 * place.radius_mm), 0.0)
+        segments.append(Structure(name=own, parts=(part,), layers=layers, roughness_mm=rough))
+        heading = bent(heading, draw.direction(3), 0.25)
+        centre = shifted(centre, heading, 1.7 * length)
+    return segments
+
+
+def _layers(
+    draw: Draw, frame: Frame, name: str, radius: float, content: Material, label: int
+) -> tuple[Layer, ...]:
+    """A wall of 1.5 to 4 mm around a content, both one target; a collapsed bowel is all wall."""
+    wall = Layer(name=name, depth_mm=0.0, label=label, material="wall")
+    thickness = rounded(min(draw.uniform(1.5, 4.0), 0.4 * radius))
+    return (wall,) if content == "wall" else (wall, replace(wall, depth_mm=thickness, material=content))
