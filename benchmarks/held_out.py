@@ -2,10 +2,11 @@
 
     python -m benchmarks.held_out --model default --volumes 30 --rounds 4
 
-Scans of random size, spacing and modality of seed 900,001, two visible structures of each; prompts, trivial
-baselines, Dice and calibration as in ``synthfm3d evaluate``. What a model is chosen by. ``--set``:
+Scans of random size, spacing and modality of seed 900,001, two structures of each, closed and visible as
+annotators draw them; prompts, trivial baselines, Dice and calibration as in ``synthfm3d evaluate``. What a
+model is chosen by. ``--set``:
 
-- ``any``: structures as training meets them, down to layers, vessels and what is faint.
+- ``any``: structures as training meets them, down to layers and vessels.
 - ``organs``: whole, large and clear ones in thin slices, many of them lengthened, as much of what users
   prompt: there a model that hedges falls behind tools that learn nothing.
 - ``long``: the same in scans of some hundred slices, of which an object takes a part: what runs on beyond its
@@ -31,7 +32,7 @@ from synthfm3d.evaluation.scoring import evaluate_case
 from synthfm3d.evaluation.summary import calibration_of
 from synthfm3d.generate import generate
 from synthfm3d.loading.patches import PatchSettings
-from synthfm3d.loading.targets import TargetSettings, structure_labels
+from synthfm3d.loading.targets import TargetSettings, drawable_targets
 from synthfm3d.metrics.calibration import BINS, Reliability
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume
@@ -64,12 +65,20 @@ class HeldOutSet:
     lengths: tuple[float, ...] = (1.0,)
 
 
-ORGANS = PatchSettings(anisotropy=(1.0, 1.5), least_voxels=4000, whole_structure=1.0, least_contrast=3.0)
+_WHOLE = TargetSettings(whole_structure=1.0, least_voxels=4000, least_contrast=3.0)
+ORGANS = PatchSettings(anisotropy=(1.0, 1.5), targets=_WHOLE)
 SETS = {
-    "any": HeldOutSet(settings=PatchSettings(anisotropy=(1.0, 6.0), least_voxels=300)),
+    "any": HeldOutSet(
+        settings=PatchSettings(anisotropy=(1.0, 6.0), targets=TargetSettings(least_voxels=300))
+    ),
     "organs": HeldOutSet(settings=ORGANS, lengths=(1.0, 1.7, 2.5)),
     "long": HeldOutSet(
-        settings=replace(ORGANS, in_plane=(128,), pixel_mm=(1.5, 3.0), least_voxels=1000, least_contrast=2.0),
+        settings=replace(
+            ORGANS,
+            in_plane=(128,),
+            pixel_mm=(1.5, 3.0),
+            targets=replace(_WHOLE, least_voxels=1000, least_contrast=2.0),
+        ),
         depths=(96, 112, 128),
         name="whole scan",
         first=5000,
@@ -111,17 +120,23 @@ def held_out_cases(volumes: int, held_out: HeldOutSet) -> Iterator[Case]:
         side = int(draw.choice(settings.in_plane))
         synthesis = settings.synthesis(int(draw.choice(held_out.depths)), side)
         volume = generate(SEED, held_out.first + index, synthesis)
-        targets = []
-        for mask, _ in visible_targets(volume, settings, draw):
-            labels = tuple(int(value) for value in np.unique(volume.labels.voxels[mask]))
-            name = f"{volume.scene.modality} {'+'.join(map(str, labels))}"
-            targets.append(Target(structure=name, labels=labels))
+        label_map = np.zeros(volume.labels.voxels.shape, np.uint8)
+        targets: list[Target] = []
+        for target in drawable_targets(volume, settings.targets, draw):
+            if label_map[target.mask].any():
+                continue  # a vessel of an organ that is scored, or the organ of a vessel
+            value = len(targets) + 1
+            label_map[target.mask] = value
+            targets.append(Target(structure=f"{volume.scene.modality} {value}", labels=(value,)))
             if len(targets) == PER_VOLUME:
                 break
         if targets:
             factor = held_out.lengths[index % len(held_out.lengths)]
-            image, label_map = _lengthened(volume.image, factor, 1), _lengthened(volume.labels, factor, 0)
-            yield make_case(f"volume {index}", image, label_map, targets)
+            longer = (
+                _lengthened(volume.image, factor, 1),
+                _lengthened(volume.labels.with_voxels(label_map), factor, 0),
+            )
+            yield make_case(f"volume {index}", *longer, targets)
 
 
 def _lengthened(volume: Volume, factor: float, order: Literal[0, 1]) -> Volume:

@@ -93,3 +93,10 @@ def test_a_good_start_leads_to_the_same_end(seeds):
     plain = walker_probability(weights, inside, outside, tolerance=1e-6)
     warm = walker_probability(weights, inside, outside, start=low, tolerance=1e-6)
     np.testing.assert_allclose(warm, plain, atol=2e-3)
+
+
+def test_constant_slices_beyond_a_scan_change_no_weight():
+    values = noisy_object(1)
+    beyond = np.full((1, 4, *SHAPE[1:]), values.min(), np.float32)
+    alone, longer = (step_weights(v, 1000.0) for v in (values, np.concatenate([values, beyond], axis=1)))
+    np.testing.assert_allclose(longer.along_y[: SHAPE[0] + 1], alone.along_y[: SHAPE[0] + 1], rtol=1e-6)

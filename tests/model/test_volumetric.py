@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from synthfm3d.errors import InputError
 from synthfm3d.model.checkpoint import load_model, read_network, write_network
 from synthfm3d.model.prompt_channels import PROMPT_CHANNELS, prompt_channels
 from synthfm3d.model.volumetric import (
     INPUT_CHANNELS,
+    ResidualBlock,
     VolumetricConfig,
     VolumetricModel,
     VolumetricNetwork,
@@ -63,9 +65,9 @@ def test_the_sub_pixel_step_puts_four_channels_into_a_two_by_two_square():
     assert _shuffle_in_plane(x)[0, 0, 0].tolist() == [[0, 1], [2, 3]]
 
 
-def test_the_shipped_size_has_at_most_three_million_parameters():
+def test_the_shipped_size_has_less_than_four_million_parameters():
     network = VolumetricNetwork(VolumetricConfig())
-    assert 2e6 < sum(p.numel() for p in network.parameters()) < 3e6
+    assert 3e6 < sum(p.numel() for p in network.parameters()) < 4e6
 
 
 @pytest.mark.parametrize("grid_shape", [(30, 128, 128), (32, 100, 128), (0, 32, 32), (8, 32, 32)])
@@ -138,3 +140,25 @@ def test_weights_of_another_format_are_refused(tmp_path):
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(InputError, match="--device cpu"):
         load_model("default", "cuda:99")
+
+
+def test_the_gradient_of_the_smallest_maps_is_finite_in_bfloat16():
+    """Maps of 2 x 2 x 2 voxels, whose bfloat16 gradient oneDNN computes from unset memory on some
+    processors.
+    """
+    torch.manual_seed(0)
+    block = ResidualBlock(32, 64, (2, 2, 2))
+    for _ in range(20):
+        junk = torch.full((1_000_000,), float("nan"))
+        del junk  # what is freed may be what is read
+        block.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            block(torch.rand(2, 32, 4, 4, 4)).square().sum().backward()
+        assert all(torch.isfinite(p.grad).all() for p in block.parameters())
+
+
+def test_weights_of_an_earlier_version_are_named(tmp_path):
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(save({"a": torch.zeros(1)}, {"format": "synthfm3d-volumetric-3"}))
+    with pytest.raises(InputError, match="earlier version"):
+        read_network(path)

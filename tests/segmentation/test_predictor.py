@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from synthfm3d.errors import InputError
 from synthfm3d.model.random_walker import RandomWalker
 from synthfm3d.prompts.prompt import Box, Mask, Point
-from synthfm3d.prompts.simulation import largest_slice
+from synthfm3d.prompts.simulation import largest_slice, tight_box
 from synthfm3d.segmentation.predictor import Segmenter
 
 KINDS = ("click", "box", "mask")
@@ -266,6 +266,8 @@ def test_a_constant_scan_does_not_break_anything(ball, segmenter):
 
 def test_a_scan_of_a_single_slice_is_segmented(ball):
     one = replace(ball.scan, voxels=ball.scan.voxels[20:21])
-    click = Point(position_mm=tuple(one.grid.to_mm(np.array([0, 40, 40]))))
-    mask = Segmenter(RandomWalker()).segment(one, [click])
-    assert dice(mask.voxels, ball.truth[20:21]) > 0.85
+    low, high = (
+        tuple(one.grid.to_mm(np.array(corner))) for corner in ([0, *c] for c in tight_box(ball.truth[20]))
+    )
+    mask = Segmenter(RandomWalker()).segment(one, [Box(corner_mm=low, opposite_mm=high)])
+    assert dice(mask.voxels, ball.truth[20:21]) > 0.75

@@ -12,7 +12,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.loading.datasets import volumes_of_patches
 from synthfm3d.loading.patches import PatchSettings
 from synthfm3d.loading.targets import TargetSettings
-from synthfm3d.model.checkpoint import load_model, read_network
+from synthfm3d.model.checkpoint import load_model, read_network, weights_hash
 from synthfm3d.model.prompt_channels import prompt_channels
 from synthfm3d.model.volumetric import VolumetricConfig, network_input
 from synthfm3d.prompts.prompt import GridPrompts
@@ -205,7 +205,9 @@ def test_a_run_can_begin_with_the_weights_of_another(tmp_path):
     for name, weights in read_network(first)[0].state_dict().items():
         assert torch.equal(network.state_dict()[name], weights)
     second = train(replace(config, steps=1), tmp_path / "second", device="cpu")
-    assert read_network(second)[1]["started_from"] == str(tmp_path / "first")
+    weights = tmp_path / "first" / "model.safetensors"
+    begun = {"name": str(tmp_path / "first"), "sha256": weights_hash(weights)}
+    assert read_network(second)[1]["started_from"] == begun
 
 
 @pytest.mark.parametrize(

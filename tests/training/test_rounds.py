@@ -7,6 +7,7 @@ from torch import nn
 
 from synthfm3d.intensity import CHANNELS
 from synthfm3d.model.prompt_channels import (
+    MASK,
     NEGATIVE_CLICKS,
     POSITIVE_CLICKS,
     PREVIOUS,
@@ -14,7 +15,7 @@ from synthfm3d.model.prompt_channels import (
 )
 from synthfm3d.model.volumetric import network_input
 from synthfm3d.prompts.prompt import GridPrompts
-from synthfm3d.training.rounds import RoundSettings, after_corrections
+from synthfm3d.training.rounds import RoundSettings, after_corrections, after_hand_over
 
 SHAPE = (8, 32, 32)
 
@@ -82,3 +83,32 @@ def test_rounds_come_as_often_as_their_shares_say():
 def test_shares_that_are_none_are_refused(shares):
     with pytest.raises(ValueError, match="shares"):
         RoundSettings(shares=shares)
+
+
+def test_what_is_found_on_another_slice_becomes_the_only_prompt(inputs, truth):
+    target = torch.from_numpy(truth).float()[None, None]
+    found = truth.copy()
+    found[:, 8:10] = False  # with its errors
+    draw = np.random.default_rng(0)
+    after = after_hand_over(Answers(found), inputs, target, draw, bf16=False)
+    outlined = _said(after, MASK)
+    (z,) = np.flatnonzero(outlined.any(axis=(1, 2)))
+    assert 2 <= z < 6
+    assert np.array_equal(outlined[z], np.where(found[z], 1, -1))
+    assert not _said(after, POSITIVE_CLICKS).any()
+
+
+def test_what_is_not_the_object_is_not_handed_on(inputs, truth):
+    target = torch.from_numpy(truth).float()[None, None]
+    elsewhere = np.roll(truth, 12, axis=2)
+    draw = np.random.default_rng(0)
+    assert torch.equal(after_hand_over(Answers(elsewhere), inputs, target, draw, bf16=False), inputs)
+
+
+def test_negative_clicks_go_with_what_is_handed_on(truth):
+    image = np.random.default_rng(0).random((3, *SHAPE), np.float32)
+    prompts = GridPrompts(positive=np.array([[4.0, 16.0, 16.0]]), negative=np.array([[4.0, 4.0, 4.0]]))
+    inputs = torch.from_numpy(network_input(image, prompt_channels(prompts, SHAPE)))[None]
+    target = torch.from_numpy(truth).float()[None, None]
+    after = after_hand_over(Answers(truth), inputs, target, np.random.default_rng(0), bf16=False)
+    assert np.array_equal(_said(after, NEGATIVE_CLICKS), _said(inputs, NEGATIVE_CLICKS))

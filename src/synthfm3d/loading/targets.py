@@ -170,7 +170,7 @@ def _visible(image: Array, part: Array, box: tuple[slice, ...], settings: Target
     )
 
 
-def _joint_box(boxes: list[tuple[slice, slice, slice]]) -> tuple[slice, slice, slice]:
+def _joint_box(boxes: list[tuple[slice, ...]]) -> tuple[slice, slice, slice]:
     z, y, x = (slice(min(b[n].start for b in boxes), max(b[n].stop for b in boxes)) for n in range(3))
     return z, y, x
 

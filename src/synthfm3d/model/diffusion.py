@@ -4,10 +4,10 @@ patch.
 The probability that a walker from a voxel meets an object seed before a background seed is harmonic on the
 voxels without seeds: :math:`\sum_j w_{ij} (p_i - p_j) = 0` over the neighbours that share a face, with
 :math:`w_{ij} = \exp(-\beta \lVert v_i - v_j \rVert^2 / (10 \sigma \sqrt{C} h^2)) + 10^{-5}`, sigma the
-standard deviation of the values, C the number of channels and h the spacing along the step. Grady, IEEE TPAMI
-28:1768 (2006), doi:10.1109/TPAMI.2006.233. The weights are those of scikit-image, so that beta means the
-same, but for the last term, there :math:`10^{-10}`: float32 cannot tell a voxel that noise cuts off so well
-from one without neighbours.
+standard deviation of the values on slices that are not constant, C the number of channels and h the spacing
+along the step. Grady, IEEE TPAMI 28:1768 (2006), doi:10.1109/TPAMI.2006.233. The weights are those of
+scikit-image, so that beta means the same, but for the last term, there :math:`10^{-10}`: float32 cannot tell
+a voxel that noise cuts off so well from one without neighbours.
 
 A prior belief :math:`\pi_i` that a voxel is of the object adds :math:`\gamma (p_i - \pi_i)` to the left-hand
 side: a walker that may also end where it stands. Grady, CVPR 2005, doi:10.1109/CVPR.2005.239.
@@ -108,7 +108,7 @@ def step_weights(
     spacing
         Distance between neighbours along (z, y, x), in any unit: a difference over a longer step weighs less.
     """
-    scale = -beta / (10.0 * max(float(values.std()), _FLAT) * np.sqrt(len(values)))
+    scale = -beta / (10.0 * max(_deviation(values), _FLAT) * np.sqrt(len(values)))
     shape = tuple(n + 2 for n in values.shape[1:])
     weights = []
     for axis, step in enumerate(spacing):
@@ -118,6 +118,14 @@ def step_weights(
         weight[after] = np.exp(np.float32(scale / step**2) * squared) + np.float32(_LEAST_WEIGHT)
         weights.append(weight)
     return StepWeights(*weights)
+
+
+def _deviation(values: Array) -> float:
+    """Standard deviation of values (channel, z, y, x) without constant slices, as lie beyond a scan's
+    ends.
+    """
+    varying = np.ptp(values, axis=(0, 2, 3)) > 0
+    return float(values[:, varying].std()) if varying.any() else 0.0
 
 
 def _solve(

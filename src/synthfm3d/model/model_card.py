@@ -15,7 +15,9 @@ def model_card(name: str, record: Mapping[str, Any]) -> str:
         The record of the training (``training.record``): versions, seed, steps, ``config``, ``metrics``.
     """
     start = record.get("started_from")
-    origin = f"fine-tuned from `{start}`" if start else "trained from random weights"
+    origin = "trained from random weights"
+    if start:
+        origin = f"fine-tuned from `{start['name']}` (SHA-256 {start['sha256']}…)"
     metrics = record.get("metrics") or {}
     rows = "\n".join(f"| {what} | {value} |" for what, value in sorted(metrics.items()))
     table = f"| on held-out synthetic volumes | |\n|---|---|\n{rows}\n" if rows else "None was measured.\n"

@@ -2,25 +2,23 @@
 
 A walker starts at each voxel and steps to neighbours, the more readily the more alike they look; a
 voxel belongs to the object if the walker probably meets an object seed before a background seed.
-Grady, IEEE TPAMI 28:1768 (2006), doi:10.1109/TPAMI.2006.233, as implemented in scikit-image. It is a
+Grady, IEEE TPAMI 28:1768 (2006), doi:10.1109/TPAMI.2006.233; ``model.diffusion`` solves it. It is a
 baseline: whatever was trained must beat it.
 """
 
-import warnings
-
 import numpy as np
-from skimage.segmentation import random_walker
 
+from synthfm3d.model.diffusion import step_weights, walker_probability
 from synthfm3d.model.seeds import OBJECT, SeededFeatures, on_full_region, seeded_features, seeds_of
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
-BETA = 1500.0
-"""How strongly a step in intensity holds a walker back. At 130, the default of scikit-image, walkers leak
-through edges that resampling has spread over several voxels. Chosen on synthetic ellipsoids, where every
-value from 500 to 4000 gave Dice above 0.9 (but for one click at 500)."""
+BETA = 16000.0
+"""How strongly a step in intensity holds a walker back. Chosen on 90 held-out synthetic patches: Dice from a
+click, a box and an outline is 0.04 / 0.36 / 0.69 at 130 (the default of scikit-image), 0.17 / 0.57 / 0.75 at
+1500, 0.26 / 0.62 / 0.79 at 4000, 0.36 / 0.64 / 0.80 at 16,000, and 0.36 / 0.64 / 0.77 at 64,000."""
 TOLERANCE = 1e-3
-"""Of the conjugate gradients. The mask does not change below it."""
+"""Of the conjugate gradients."""
 CLOSEST_TO_CERTAIN = 1e-4
 """Probabilities are kept this far from 0 and 1, so that log-odds stay finite."""
 
@@ -45,20 +43,10 @@ class RandomWalker:
 
 
 def _object_probability(features: SeededFeatures, seeds: Array) -> Array:
-    if seeds.all() or np.ptp(features.channels) == 0:
-        # Nothing to find; or nothing to see, and a division by the standard deviation in scikit-image.
-        return np.asarray(seeds == OBJECT, np.float64)
-    with warnings.catch_warnings():
-        # Conjugate gradients overshoot 0 and 1 by up to the tolerance; the clipping above mends it.
-        warnings.filterwarnings("ignore", message="The probability range is outside")
-        probabilities = random_walker(
-            features.channels,
-            seeds,
-            beta=BETA,
-            mode="cg_j",  # needs neither pyamg nor UMFPACK
-            tol=TOLERANCE,
-            return_full_prob=True,
-            spacing=features.spacing_mm,
-            channel_axis=-1,
-        )
-    return np.asarray(probabilities[0])
+    inside, outside = seeds == OBJECT, (seeds != OBJECT) & (seeds != 0)
+    if np.ptp(features.channels) == 0:
+        return np.asarray(inside, np.float64)  # nothing to see
+    z, y, x = features.spacing_mm
+    # In pixels of the region, so that a difference weighs the same however large the object is.
+    weights = step_weights(np.moveaxis(features.channels, -1, 0), BETA, (z / y, 1.0, x / y))
+    return walker_probability(weights, inside, outside, tolerance=TOLERANCE)

@@ -25,7 +25,7 @@ from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 
-LEAST_VOXELS = PatchSettings().least_voxels
+LEAST_VOXELS = PatchSettings().targets.least_voxels
 """Smaller targets are not measured: training does not prompt for them either."""
 PERCENTILES = (5, 50, 95)
 

@@ -235,9 +235,11 @@ def _validate(state: TrainingState, device: torch.device, folder: Path) -> None:
 
 def started_from(config: RunConfig) -> dict[str, str] | None:
     """Name and hash of the weights that a run began with; None for random ones."""
-    start = getattr(config, "start", None)
+    start: str | None = getattr(config, "start", None)
     path = None if start is None else weights_path(start)
-    return None if path is None else {"name": start, "sha256": weights_hash(path)}
+    if start is None or path is None:
+        return None
+    return {"name": start, "sha256": weights_hash(path)}
 
 
 def training_record(state: TrainingState) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""The chest: lungs with their vessels, the heart and large vessels between them, airways, and a cage of ribs."""
+"""The chest: lungs with their vessels, the heart and large vessels between them, airways, and a cage of
+ribs.
+"""
 
 from dataclasses import replace
 
