@@ -133,6 +133,5 @@ def _rib(frame: Frame, height: float, sign: int, fall: float, radius: float) -> 
             )
         )
     return tuple(
-        Tube(start_mm=a, end_mm=b, start_radius_mm=radius, end_radius_mm=radius)
-        for a, b in pairwise(points)
+        Tube(start_mm=a, end_mm=b, start_radius_mm=radius, end_radius_mm=radius) for a, b in pairwise(points)
     )
