@@ -327,3 +327,18 @@ def test_the_labels_of_an_averaged_slice_are_those_of_its_middle(phantom):
     )
     assert np.array_equal(plain[1], averaged[1])
     assert not np.array_equal(plain[0], averaged[0])
+
+
+def test_parts_far_apart_are_rendered_as_if_each_were_a_structure_of_its_own(phantom, structures):
+    """What lies between the parts of one structure is not painted; it must look as if it were."""
+    shell = Layer(name="organ", depth_mm=0.0, label=1, material="wall")
+    layers = (shell, replace(shell, depth_mm=3.0, label=2, material="fluid"))
+    near = Ellipsoid(centre_mm=(20.0, 32.0, 20.0), semi_axes_mm=(9.0, 9.0, 9.0), quaternion=IDENTITY)
+    far = Tube(
+        start_mm=(18.0, 30.0, 150.0), end_mm=(22.0, 40.0, 170.0), start_radius_mm=6.0, end_radius_mm=8.0
+    )
+    signals, shape = (300.0, 700.0), (40, 64, 192)
+    one = phantom((structures.organ(near, far, layers=layers), signals), shape=shape)
+    two = phantom(*((structures.organ(part, layers=layers), signals) for part in (near, far)), shape=shape)
+    for together, apart in zip(render(one), render(two), strict=True):
+        assert np.array_equal(together, apart)

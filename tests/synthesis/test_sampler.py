@@ -7,6 +7,7 @@ import pytest
 
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.sampler import draw_scene
+from synthfm3d.synthesis.scene import LAYOUTS
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -37,9 +38,7 @@ def test_a_scene_is_a_few_kilobytes_of_json_that_name_every_label():
 
 def only(layout: str) -> SynthesisSettings:
     """Settings that draw one layout."""
-    shares = LayoutShares(
-        **{name: float(name == layout) for name in ("trunk", "abdomen", "heart", "head", "free")}
-    )
+    shares = LayoutShares(**{name: float(name == layout) for name in LAYOUTS})
     return SynthesisSettings(anatomy=AnatomySettings(layouts=shares))
 
 
@@ -90,7 +89,7 @@ def test_label_values_are_consecutive_from_one_and_fit_a_byte():
 def test_all_modalities_layouts_and_families_occur():
     scenes = [draw_scene(0, index) for index in range(80)]
     assert {s.modality for s in scenes} == set(MODALITIES)
-    assert {s.anatomy.layout for s in scenes} == {"trunk", "abdomen", "heart", "head", "free"}
+    assert {s.anatomy.layout for s in scenes} == set(LAYOUTS)
     parts = {type(p).__name__ for s in scenes for structure in s.anatomy.structures for p in structure.parts}
     assert parts == {"Ellipsoid", "Stack", "Tube", "Superquadric", "Star"}
 
@@ -202,7 +201,7 @@ def test_a_whole_body_fills_the_field_of_view_where_the_pixels_allow_it():
 
 
 def test_paired_organs_have_the_same_signals():
-    layouts = LayoutShares(trunk=0.0, abdomen=1.0, heart=0.0, head=0.0, free=0.0)
+    layouts = LayoutShares(trunk=0.0, abdomen=1.0, heart=0.0, head=0.0, chest=0.0, pelvis=0.0, free=0.0)
     found = 0
     for index in range(12):
         scene = draw_scene(3, index, SynthesisSettings(anatomy=AnatomySettings(layouts=layouts)))

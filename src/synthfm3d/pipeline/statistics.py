@@ -1,7 +1,7 @@
 """What a preset makes, in numbers: every target of many volumes measured, beside real anatomy.
 
-Real numbers are published ones (``real_targets.json``, each with its source); nothing here is
-measured on scans.
+Real numbers (``real_targets.json``, each with its source) are published ones, and two that were measured once
+on real regions; nothing is measured on scans here.
 """
 
 import json
@@ -20,6 +20,7 @@ from synthfm3d.loading.patches import PatchSettings
 from synthfm3d.metrics.contrast import boundary_contrast
 from synthfm3d.metrics.shape import shape_of
 from synthfm3d.pipeline.features import Shares, shares_of
+from synthfm3d.pipeline.surroundings import surroundings_of
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
@@ -65,8 +66,9 @@ class RealTargets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One measure of one preset: percentiles 5, 50, 95 and the share within the real range."""
+    """One measure of one preset: mean, percentiles 5, 50, 95 and the share within the real range."""
 
+    mean: float
     p5: float
     p50: float
     p95: float
@@ -156,6 +158,7 @@ def measure_volume(volume: LabelledVolume) -> list[dict[str, Any]]:
         if sizes[value] < LEAST_VOXELS:
             continue
         shape = shape_of(volume.labels.with_voxels(labels == value))
+        around = None if scene.third_axis == "time" else surroundings_of(volume.image, labels == value)
         contrast = boundary_contrast(volume.image.voxels, labels, value, fan)
         records.append(
             {
@@ -170,6 +173,8 @@ def measure_volume(volume: LabelledVolume) -> list[dict[str, Any]]:
                 "contrast_largest": contrast.largest if contrast else None,
                 "contrast_median": contrast.median if contrast else None,
                 "contrast_invisible_share": contrast.invisible_share if contrast else None,
+                "like_border": around.like_border if around else None,
+                "edges_around": around.edges if around else None,
             }
         )
     return records
@@ -197,7 +202,8 @@ def _statistics(name: str, found: Sequence[tuple[Scene, int, list[dict[str, Any]
             low, high = measure.range
             p5, p50, p95 = (float(v) for v in np.percentile(values, PERCENTILES))
             inside = sum(low <= value <= high for value in values) / len(values)
-            summaries[measure.name] = Summary(p5=p5, p50=p50, p95=p95, share_in_range=inside)
+            mean = float(np.mean(values))
+            summaries[measure.name] = Summary(mean=mean, p5=p5, p50=p50, p95=p95, share_in_range=inside)
     return PresetStatistics(
         name=name,
         volumes=len(found),

@@ -275,8 +275,8 @@ class BoundarySettings:
     shield_share, shield_pixels
         Share of volumes (not ultrasound) whose texture fades out at boundaries, and over what width.
     fade_share, ct_fade_share, fade
-        Share of volumes whose boundaries fade in places, the same of CT, whose point spread is alike all over
-        a slice, and by what factor they widen there.
+        Share of volumes whose boundaries fade in places, the same of CT, whose point spread is alike
+        everywhere, and by what factor they widen there.
     rim_share, rim
         Share of volumes with bright or dark rims, and their height over the local contrast.
     """

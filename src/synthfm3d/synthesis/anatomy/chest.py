@@ -1,8 +1,7 @@
-"""The chest: lungs with their vessels, the heart and large vessels between them, airways, and a cage of
-ribs.
-"""
+"""The chest: lungs, the heart and large vessels between them, airways, and a cage of ribs."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 from synthfm3d.synthesis.anatomy.arrangements import Organ, draw_heart, draw_table
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
@@ -134,6 +133,5 @@ def _rib(frame: Frame, height: float, sign: int, fall: float, radius: float) -> 
             )
         )
     return tuple(
-        Tube(start_mm=a, end_mm=b, start_radius_mm=radius, end_radius_mm=radius)
-        for a, b in zip(points[:-1], points[1:], strict=True)
+        Tube(start_mm=a, end_mm=b, start_radius_mm=radius, end_radius_mm=radius) for a, b in pairwise(points)
     )
