@@ -89,7 +89,7 @@ SETS = {
         first=5000,
     ),
     "crowded": HeldOutSet(
-        settings=PatchSettings(preset="ct", anisotropy=(1.0, 3.0), least_voxels=1000, least_contrast=1.0),
+        settings=PatchSettings(preset="ct", anisotropy=(1.0, 3.0), targets=TargetSettings(least_voxels=1000)),
         name="crowded",
         first=7000,
         crowded=True,

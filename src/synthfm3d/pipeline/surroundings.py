@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.intensity import model_channels, windows_of
+from synthfm3d.loading.targets import filled_slices, largest_piece
 from synthfm3d.metrics.contrast import boundary_contrast
 from synthfm3d.regions import FIELD_OF_VIEW_PER_EXTENT, region_grid, resample
 from synthfm3d.volume import Array, Volume
@@ -86,16 +87,8 @@ def surroundings_of(image: Volume, mask: Array) -> Surroundings | None:
 
 
 def as_drawn(mask: Array) -> Array:
-    """A mask (z, y, x) as a person would draw it: small holes filled in each slice, the largest piece."""
-    mask = mask.copy()
-    for plane in mask:
-        if plane.any():
-            filled = ndimage.binary_fill_holes(plane)
-            if filled.sum() - plane.sum() < _SMALL_HOLES * plane.sum():
-                plane[:] = filled
-    pieces, count = ndimage.label(mask)
-    if count <= 1:
-        return mask
-    sizes = np.bincount(pieces.reshape(-1))
-    sizes[0] = 0
-    return np.asarray(pieces == sizes.argmax())
+    """A mask (z, y, x) as a person would draw it: the largest piece, small holes filled in each slice."""
+    piece = largest_piece(mask)
+    closed = filled_slices(piece)
+    small = closed.sum(axis=(1, 2)) < (1 + _SMALL_HOLES) * piece.sum(axis=(1, 2))
+    return np.where(small[:, None, None], closed, piece)
