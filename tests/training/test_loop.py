@@ -217,3 +217,13 @@ def test_a_run_can_begin_with_the_weights_of_another(tmp_path):
 def test_weights_that_do_not_fit_are_refused(start, says):
     with pytest.raises(InputError, match=says):
         TrainingState(replace(TINY, start=start), torch.device("cpu"))
+
+
+def test_evidence_of_workers_and_of_the_device_train_alike(tmp_path):
+    """On the CPU both compute the same, so that runs agree to the bit."""
+    runs = [
+        train(replace(TINY, steps=2, evidence=place), tmp_path / place, device="cpu")
+        for place in ("workers", "device")
+    ]
+    first, second = (read_network(run)[0].state_dict() for run in runs)
+    assert all(torch.equal(first[name], second[name]) for name in first)

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -36,22 +37,29 @@ def volumes_of_patches(patches: int, settings: PatchSettings) -> range:
 class PatchDataset(Dataset[Sample]):
     """Endless patches of a seed for the volumetric family, rendered when they are asked for.
 
-    Items are dictionaries: ``inputs`` float32 (channel, z, y, x), as ``network_input`` makes it; ``target``
-    float32 (1, z, y, x); ``kind``, 0 for clicks, 1 for a box, 2 for a mask; ``number``, the patch's own.
+    Items are dictionaries: ``inputs`` float32 (17, z, y, x), as ``network_input`` makes it, or without
+    ``evidence`` the first 8 of them; ``target`` float32 (1, z, y, x); ``kind``, 0 for clicks, 1 for a box, 2
+    for a mask; ``number``, the patch's own.
     """
 
-    def __init__(self, seed: int, shape: tuple[int, int, int], settings: PatchSettings) -> None:
+    def __init__(
+        self, seed: int, shape: tuple[int, int, int], settings: PatchSettings, *, evidence: bool = True
+    ) -> None:
         self.seed = seed
         self.shape = shape
         self.settings = settings
+        self.evidence = evidence
         self._groups: OrderedDict[int, list[Patch]] = OrderedDict()
 
     def __getitem__(self, index: int) -> Sample:
         patch = self.patch(index)
         said = prompt_channels(patch.prompts, self.shape)
+        inputs = (
+            network_input(patch.channels, said) if self.evidence else np.concatenate([patch.channels, said])
+        )
         kind = 2 if patch.prompts.mask is not None else 1 if len(patch.prompts.boxes) else 0
         return {
-            "inputs": torch.from_numpy(network_input(patch.channels, said)),
+            "inputs": torch.from_numpy(inputs),
             "target": torch.from_numpy(patch.target).float()[None],
             "kind": torch.tensor(kind),
             "number": torch.tensor(index),

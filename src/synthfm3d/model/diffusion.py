@@ -22,9 +22,8 @@ import numpy as np
 from synthfm3d.rendering.kernels import kernel
 from synthfm3d.volume import Array
 
-TOLERANCE = 1e-2
-"""Residual norm over the norm of the right-hand side at which the solver stops; the mask no longer
-changes."""
+TOLERANCE = 1e-3
+"""Residual norm over the norm of the right-hand side at which the solver stops."""
 MOST_ITERATIONS = 300
 _CORE = (slice(1, -1),) * 3
 _LEAST_WEIGHT = 1e-5

@@ -23,6 +23,8 @@ of them a random walker meets first, for three walkers that edges hold back litt
 for one that may end at any voxel, on the side to which the voxel's grey value belongs."""
 WALKER_BETAS = (300.0, 4000.0, 16000.0)
 """Of the three random walkers, chosen on synthetic patches."""
+WALKER_TOLERANCE = 1e-2
+"""Of the solver: below it, hardly a voxel changes its side."""
 LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
 """Of the random walker that the grey values' likelihood ends: beta, and the weight of ending against
 stepping."""
@@ -83,10 +85,16 @@ def _walkers(values: Array, inside: Array, outside: Array, likely: Array) -> Arr
     walkers = []
     for beta in WALKER_BETAS:
         weights = step_weights(values, beta, spacing)
-        probability = walker_probability(weights, inside, outside, start=probability)
+        probability = walker_probability(
+            weights, inside, outside, start=probability, tolerance=WALKER_TOLERANCE
+        )
         walkers.append(probability)
     weights = step_weights(values, LIKELIHOOD_BETA, spacing)
-    walkers.append(walker_probability(weights, inside, outside, prior=likely, prior_weight=LIKELIHOOD_WEIGHT))
+    walkers.append(
+        walker_probability(
+            weights, inside, outside, prior=likely, prior_weight=LIKELIHOOD_WEIGHT, tolerance=WALKER_TOLERANCE
+        )
+    )
     return 2 * np.stack(walkers) - 1
 
 

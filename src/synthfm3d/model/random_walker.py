@@ -17,8 +17,6 @@ BETA = 16000.0
 """How strongly a step in intensity holds a walker back. Chosen on 90 held-out synthetic patches: Dice from a
 click, a box and an outline is 0.04 / 0.36 / 0.69 at 130 (the default of scikit-image), 0.17 / 0.57 / 0.75 at
 1500, 0.26 / 0.62 / 0.79 at 4000, 0.36 / 0.64 / 0.80 at 16,000, and 0.36 / 0.64 / 0.77 at 64,000."""
-TOLERANCE = 1e-3
-"""Of the conjugate gradients."""
 CLOSEST_TO_CERTAIN = 1e-4
 """Probabilities are kept this far from 0 and 1, so that log-odds stay finite."""
 
@@ -49,4 +47,4 @@ def _object_probability(features: SeededFeatures, seeds: Array) -> Array:
     z, y, x = features.spacing_mm
     # In pixels of the region, so that a difference weighs the same however large the object is.
     weights = step_weights(np.moveaxis(features.channels, -1, 0), BETA, (z / y, 1.0, x / y))
-    return walker_probability(weights, inside, outside, tolerance=TOLERANCE)
+    return walker_probability(weights, inside, outside)

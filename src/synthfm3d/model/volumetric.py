@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthfm3d.intensity import CHANNELS
+from synthfm3d.model.evidence_on_device import evidence_channels_on_device
 from synthfm3d.model.prompt_channels import PROMPT_CHANNELS, prompt_channels
 from synthfm3d.model.prompt_evidence import EVIDENCE_CHANNELS, evidence_channels
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
-INPUT_CHANNELS = CHANNELS + PROMPT_CHANNELS + EVIDENCE_CHANNELS
+TOLD_CHANNELS = CHANNELS + PROMPT_CHANNELS
+"""Channels of the image and of the prompts, which come before those that follow from both."""
+INPUT_CHANNELS = TOLD_CHANNELS + EVIDENCE_CHANNELS
 _LEAST_SIDE_FOR_BFLOAT16 = 3
 _STRIDES = ((1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
 
@@ -119,6 +122,19 @@ def _shuffle_in_plane(x: Tensor) -> Tensor:
 def network_input(image: Array, said: Array) -> Array:
     """Float32 (17, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
     return np.concatenate([image, said, evidence_channels(image, said)])
+
+
+def with_evidence(told: Tensor) -> Tensor:
+    """Image and prompt channels (clip, 8, z, y, x) with what follows from both: (clip, 17, z, y, x).
+
+    On an accelerator in torch, for all clips together; on the CPU as ``network_input``.
+    """
+    if told.device.type != "cpu":
+        found = evidence_channels_on_device(told[:, :CHANNELS], told[:, CHANNELS:])
+    else:
+        clips = [evidence_channels(clip[:CHANNELS], clip[CHANNELS:]) for clip in told.numpy()]
+        found = torch.from_numpy(np.stack(clips))
+    return torch.cat([told, found], 1)
 
 
 class VolumetricModel:

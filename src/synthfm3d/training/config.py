@@ -114,10 +114,14 @@ class TrainingConfig(RunConfig):
     ----------
     start
         Weights of the same size that it begins with, by name or path; None: random ones.
+    evidence
+        Who works out what follows from image and prompts: the ``"workers"`` that render samples, or the
+        ``"device"`` that trains, which is faster where that is an accelerator.
     """
 
     family: Literal["volumetric"] = "volumetric"
     start: str | None = None
+    evidence: Literal["workers", "device"] = "workers"
     model: VolumetricConfig = VolumetricConfig()
     data: PatchSettings = PatchSettings()
     rounds: RoundSettings = RoundSettings()

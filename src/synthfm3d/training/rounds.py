@@ -21,7 +21,7 @@ from synthfm3d.model.prompt_channels import (
     draw_click,
     previous_channel,
 )
-from synthfm3d.model.volumetric import network_input
+from synthfm3d.model.volumetric import TOLD_CHANNELS, with_evidence
 from synthfm3d.prompts.simulation import correcting_click
 from synthfm3d.regions import SLICE_SPACING_RANGE
 from synthfm3d.volume import Array
@@ -68,8 +68,8 @@ def after_corrections(
     """
     wanted = target[:, 0].cpu().numpy() > 0
     for _ in range(rounds):
-        asked = zip(inputs.cpu().numpy(), wanted, _answers(network, inputs, bf16), strict=True)
-        inputs = torch.from_numpy(np.stack([_corrected(*one) for one in asked])).to(inputs.device)
+        asked = zip(_told(inputs), wanted, _answers(network, inputs, bf16), strict=True)
+        inputs = _inputs([_corrected(*one) for one in asked], inputs)
     return inputs
 
 
@@ -83,23 +83,33 @@ def after_hand_over(
     of which the network finds too little stays as it is: what it found would mean another object.
     """
     wanted = target[:, 0].cpu().numpy() > 0
-    asked = zip(inputs.cpu().numpy(), wanted, _answers(network, inputs, bf16), strict=True)
-    return torch.from_numpy(np.stack([_handed_on(*one, draw) for one in asked])).to(inputs.device)
+    asked = zip(_told(inputs), wanted, _answers(network, inputs, bf16), strict=True)
+    return _inputs([_handed_on(*one, draw) for one in asked], inputs)
 
 
-def _handed_on(inputs: Array, wanted: Array, logits: Array, draw: np.random.Generator) -> Array:
+def _told(inputs: Tensor) -> Array:
+    """Image and prompt channels of inputs (clip, channel, z, y, x)."""
+    return np.asarray(inputs[:, :TOLD_CHANNELS].cpu().numpy())
+
+
+def _inputs(told: list[Array], like: Tensor) -> Tensor:
+    """What the network sees of image and prompt channels, on the device of other inputs."""
+    return with_evidence(torch.from_numpy(np.stack(told)).to(like.device))
+
+
+def _handed_on(told: Array, wanted: Array, logits: Array, draw: np.random.Generator) -> Array:
     found = logits > 0
     overlap = (2 * (found & wanted).sum(axis=(1, 2)) + 1) / (
         found.sum(axis=(1, 2)) + wanted.sum(axis=(1, 2)) + 1
     )
     slices = np.flatnonzero((overlap >= _LEAST_OVERLAP) & wanted.any(axis=(1, 2)))
     if not len(slices):
-        return inputs
+        return told
     z = int(draw.choice(slices))
-    image, said = inputs[:CHANNELS], np.zeros((PROMPT_CHANNELS, *wanted.shape), np.float32)
-    said[NEGATIVE_CLICKS] = inputs[CHANNELS + NEGATIVE_CLICKS]
+    image, said = told[:CHANNELS], np.zeros((PROMPT_CHANNELS, *wanted.shape), np.float32)
+    said[NEGATIVE_CLICKS] = told[CHANNELS + NEGATIVE_CLICKS]
     said[MASK, z] = np.where(found[z], 1.0, -1.0)
-    return network_input(image, said)
+    return np.concatenate([image, said])
 
 
 def _answers(network: nn.Module, inputs: Tensor, bf16: bool) -> Array:
@@ -110,13 +120,13 @@ def _answers(network: nn.Module, inputs: Tensor, bf16: bool) -> Array:
     return answers
 
 
-def _corrected(inputs: Array, wanted: Array, logits: Array) -> Array:
+def _corrected(told: Array, wanted: Array, logits: Array) -> Array:
     correction = correcting_click(logits > 0, wanted, _SPACING)
     if correction is None:
-        return inputs
+        return told
     place, positive = correction
-    image, said = inputs[:CHANNELS], inputs[CHANNELS : CHANNELS + PROMPT_CHANNELS].copy()
+    image, said = told[:CHANNELS], told[CHANNELS:].copy()
     z, y, x = place
     draw_click(said[POSITIVE_CLICKS if positive else NEGATIVE_CLICKS], z, y, x)
     said[PREVIOUS] = previous_channel(logits)
-    return network_input(image, said)
+    return np.concatenate([image, said])

@@ -89,7 +89,7 @@ class TrainingState:
         self.best, self.metrics = saved["best"], saved["metrics"]
 
 
-INCIDENTAL = frozenset({"workers", "log_steps", "checkpoint_steps", "trackers"})
+INCIDENTAL = frozenset({"workers", "evidence", "log_steps", "checkpoint_steps", "trackers"})
 """How often a run logs or saves, where to, or with how many processes, does not change what it computes."""
 
 

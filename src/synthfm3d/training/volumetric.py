@@ -11,7 +11,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.loading.datasets import PatchDataset, volumes_of_patches
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
-from synthfm3d.model.volumetric import VolumetricNetwork
+from synthfm3d.model.volumetric import TOLD_CHANNELS, VolumetricNetwork, with_evidence
 from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
 from synthfm3d.training.family import Sample
@@ -59,11 +59,16 @@ class VolumetricFamily:
         ]
 
     def batches(self) -> Dataset[Sample]:
-        patches = PatchDataset(self.config.seed, self.config.model.grid_shape, self.config.data)
+        config = self.config
+        patches = PatchDataset(
+            config.seed, config.model.grid_shape, config.data, evidence=config.evidence == "workers"
+        )
         return _Batches(patches, self.config.batch_size)
 
     def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
         inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
+        if inputs.shape[1] == TOLD_CHANNELS:
+            inputs = with_evidence(inputs)
         draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
         rounds = self.config.rounds.draw(draw)
         if rounds == 0 and draw.random() < self.config.rounds.handed_on:
