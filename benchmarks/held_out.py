@@ -11,8 +11,8 @@ model is chosen by. ``--set``:
   prompt: there a model that hedges falls behind tools that learn nothing.
 - ``long``: the same in scans of some hundred slices, of which an object takes a part: what runs on beyond its
   end has far to go.
-- ``crowded``: CT alone, every volume crowded: beside many a structure lies what has nearly the same grey, and many
-  repeat along the body. It shows leaks, masks of more than 1.5 times the true volume.
+- ``crowded``: CT alone, every volume crowded: many structures have a neighbour of nearly the same grey, and
+  many repeat along the body. It shows leaks, masks of more than 1.5 times the true volume.
 """
 
 import argparse
@@ -175,9 +175,7 @@ def _print_scores(scores: Sequence[Score]) -> None:
     groups: dict[tuple[str, str], list[Score]] = defaultdict(list)
     for score in scores:
         groups[score.prompt, score.method].append(score)
-    print(
-        "prompt, method: number, Dice, that of the prompt slice, leaks, by modality, after each click, seconds"
-    )
+    print("prompt, method: number, Dice, on the prompt slice, leaks, by modality, after each click, seconds")
     for (prompt, method), some in sorted(groups.items()):
         by_modality = " ".join(
             f"{modality} {np.mean(dice):.3f}"
