@@ -12,7 +12,6 @@ import argparse
 import dataclasses
 import shutil
 import time
-import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def main() -> None:
 
 
 def _configured(given: argparse.Namespace) -> TrainingConfig:
-    config = built(TrainingConfig, yaml.safe_load(given.recipe.read_text()))
+    config: TrainingConfig = built(TrainingConfig, yaml.safe_load(given.recipe.read_text()))
     on_cpu = choose_device(given.device).type == "cpu"
     config = dataclasses.replace(
         config,
@@ -78,15 +77,15 @@ def _configured(given: argparse.Namespace) -> TrainingConfig:
 def built(kind: Any, values: Any) -> Any:
     """A frozen dataclass from the mappings and lists of YAML, without pydantic, which may be missing."""
     if dataclasses.is_dataclass(kind) and isinstance(values, dict):
-        hints = typing.get_type_hints(kind)
+        make: Any = kind
+        hints = typing.get_type_hints(make)
         unknown = set(values) - set(hints)
         if unknown:
-            raise ValueError(f"{kind.__name__} has no {', '.join(sorted(unknown))}.")
-        return typing.cast(Any, kind)(**{name: built(hints[name], value) for name, value in values.items()})
+            raise ValueError(f"{make.__name__} has no {', '.join(sorted(unknown))}.")
+        return make(**{name: built(hints[name], value) for name, value in values.items()})
     if isinstance(values, list):
         return tuple(values)
-    plain = kind if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) else None
-    return float(values) if plain is float else values
+    return float(values) if kind is float else values
 
 
 def _seconds_per_step(config: TrainingConfig, folder: Path, device: str) -> float:
