@@ -11,7 +11,7 @@ from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.samples import sample_cases
 
 
-def test_six_cases_and_28_targets_are_frozen(tmp_path: Path) -> None:
+def test_ten_cases_and_39_targets_are_frozen(tmp_path: Path) -> None:
     cases = sample_cases(tmp_path)
     assert [case.name for case in cases] == [
         "ct_ts_torso",
@@ -20,8 +20,12 @@ def test_six_cases_and_28_targets_are_frozen(tmp_path: Path) -> None:
         "mr_sct_t2",
         "us_liver_sweep",
         "mr_vxm_brain",
+        "us_camus_p0002_4ch",
+        "mr_chaos_t2_13",
+        "mr_acdc_022_f11",
+        "ct_ibsi_sarcoma003",
     ]
-    assert sum(len(case.targets) for case in cases) == 28
+    assert sum(len(case.targets) for case in cases) == 39
     sources = {case.name: {target.label_source for target in case.targets} for case in cases}
     assert sources["mr_scd_hfi09_a"] == {"expert"}
     assert sources["us_liver_sweep"] == {"non-expert"}
@@ -34,17 +38,20 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_scans_is_an_error_that_names_the_first_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"6 cases cannot be used.*ct_ts_torso.image\.nii\.gz"):
+    with pytest.raises(InputError, match=r"10 cases cannot be used.*ct_ts_torso.image\.nii\.gz"):
         run_evaluation(sample_cases(tmp_path), [EllipsoidFromBox()])
 
 
 def test_the_real_scans_hold_the_frozen_volumes(samples: Path) -> None:
     stated = {
         (row["case"], row["structure"]): row["ml"]
-        for row in json.loads((samples / "targets.json").read_text())
+        for name in ("targets.json", "targets-more.json")
+        for row in json.loads((samples / name).read_text())
     }
     small = [
-        case for case in sample_cases(samples) if case.name in ("mr_ts_abdomen", "mr_sct_t2", "ct_ts_torso")
+        case
+        for case in sample_cases(samples)
+        if case.name in ("mr_ts_abdomen", "mr_sct_t2", "ct_ts_torso", "mr_acdc_022_f11")
     ]
     report = run_evaluation(small, [EllipsoidFromBox(), ShrinkingMask()], with_pictures=False)
     assert not report.unusable
@@ -55,3 +62,11 @@ def test_the_real_scans_hold_the_frozen_volumes(samples: Path) -> None:
         assert score.reference_ml == pytest.approx(stated[score.case, score.structure], abs=0.06)
         if score.method == "shrinking mask":
             assert score.prompt_slice_dice > 0.99  # but for stray components, it copies the slice
+
+
+def test_the_frames_of_an_echocardiogram_lie_in_time(samples: Path) -> None:
+    (pending,) = (case for case in sample_cases(samples) if case.name == "us_camus_p0002_4ch")
+    case = pending.read()
+    assert case.image.third_axis == case.label_map.third_axis == "time"
+    assert case.image.voxels.shape[0] == 2
+    assert not case.absent

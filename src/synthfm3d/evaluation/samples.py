@@ -1,4 +1,4 @@
-"""The frozen targets on the six real sample scans, and the scans themselves.
+"""The frozen targets on the ten real sample scans, and the scans themselves.
 
 ``sample_targets.json`` holds names, label values and volumes only. The scans are not part of this
 package: each lies in a folder of its case's name, which begins with its modality, as
@@ -7,6 +7,7 @@ model is scored once.
 """
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
 from synthfm3d.io.nifti import read_labels, read_nifti
 from synthfm3d.volume import MODALITIES, Modality
+
+
+_SEQUENCES = frozenset({"us_camus_p0002_4ch"})
+"""Scans whose third axis is time, which a NIfTI file does not say."""
 
 
 def sample_cases(folder: Path) -> tuple[PendingCase, ...]:
@@ -32,7 +37,10 @@ def _pending(folder: Path, targets: tuple[Target, ...]) -> PendingCase:
     def read() -> Case:
         modality: Modality = next(m for m in MODALITIES if folder.name.startswith(f"{m}_"))
         image = read_nifti(folder / "image.nii.gz", modality=modality)
-        return make_case(folder.name, image, read_labels(folder / "labels.nii.gz"), targets)
+        if folder.name in _SEQUENCES:
+            image = replace(image, third_axis="time")
+        labels = read_labels(folder / "labels.nii.gz")
+        return make_case(folder.name, image, labels, targets, cine=image.third_axis == "time")
 
     return PendingCase(name=folder.name, targets=targets, read=read)
 
