@@ -5,66 +5,16 @@ volume to volume (``drawn``), drawn once for a seed and kept (``fixed``), or red
 thing (``off``), so that an ablation is one setting.
 """
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
+from synthfm3d.synthesis.ranges import Range, check_ranges, check_ratios
 from synthfm3d.synthesis.scanner import Probe
 from synthfm3d.volume import MODALITIES, Modality, ThirdAxis
 
 MOST_ORGANS = 40
 """With walls, twins, lesions, bones and vessels, more could need more labels than a byte holds."""
 Mode = Literal["drawn", "fixed", "off"]
-Range = tuple[float, float]
-
-
-def _check_ranges(
-    settings: object, *, positive: tuple[str, ...] = (), signed: tuple[str, ...] = (), **most: float
-) -> None:
-    """Refuse by name what no range, share or number can be.
-
-    Parameters
-    ----------
-    positive
-        Names of log-uniform ranges: above 0.
-    signed
-        Names of those that may be negative; all others are 0 or more.
-    most
-        Largest value of some.
-    """
-    for field in fields(settings):  # type: ignore[arg-type]
-        name, value = field.name, getattr(settings, field.name)
-        numbers = value if isinstance(value, tuple) else (value,)
-        if not numbers:
-            raise ValueError(f"{name} must not be empty.")
-        if any(isinstance(number, bool | str) or not isinstance(number, int | float) for number in numbers):
-            continue
-        if not all(math.isfinite(number) for number in numbers):
-            raise ValueError(f"{name} must be finite, got {value}.")
-        if len(numbers) == 2 and not numbers[0] <= numbers[1]:
-            raise ValueError(f"{name} must be a range low <= high, got {value}.")
-        if name.endswith("_share") and not 0 <= value <= 1:
-            raise ValueError(f"{name} must lie between 0 and 1, got {value}.")
-        if name not in signed and min(numbers) < 0:
-            raise ValueError(f"{name} must not be negative, got {value}.")
-        if name in positive and min(numbers) == 0:
-            raise ValueError(f"{name} must be above 0, got {value}.")
-        if name in _ALL_OR_NOTHING and numbers[0] == 0 < numbers[1]:
-            raise ValueError(f"{name} is log-uniform: from above 0, or (0, 0) for none, got {value}.")
-        if name in most and max(numbers) > most[name]:
-            raise ValueError(f"{name} must be {most[name]:g} at most, got {value}.")
-
-
-def _check_ratios(shares: object, of: str) -> None:
-    """Refuse shares of which only the ratios matter, where one is negative or all are 0."""
-    values = [getattr(shares, field.name) for field in fields(shares)]  # type: ignore[arg-type]
-    if min(values) < 0 or not sum(values) > 0:
-        raise ValueError(f"{of} shares must be 0 or more and not all 0, got {shares}.")
-
-
-_ALL_OR_NOTHING = (
-    "ct_texture_hu", "mr_texture", "us_texture", "ct_noise_hu", "mr_noise", "ct_ring_hu", "ct_streak_hu",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +34,7 @@ class LayoutShares:
     free: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_ratios(self, "layout")
+        check_ratios(self, "layout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +48,7 @@ class FamilyShares:
     sausage: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_ratios(self, "family")
+        check_ratios(self, "family")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +93,7 @@ class CrowdSettings:
     labelled_share: float = 0.4
 
     def __post_init__(self) -> None:
-        _check_ranges(
+        check_ranges(
             self,
             positive=("plane_pixels", "bowel_tubes"),
             fillers=60,
@@ -214,7 +164,7 @@ class AnatomySettings:
     crowd: CrowdSettings = CrowdSettings()
 
     def __post_init__(self) -> None:
-        _check_ranges(
+        check_ranges(
             self,
             positive=("organs", "size", "large_size", "roughness", "shape_noise"),
             organs=MOST_ORGANS,
@@ -257,7 +207,7 @@ class ContrastSettings:
     least_contrast: float = 0.8
 
     def __post_init__(self) -> None:
-        _check_ranges(self, positive=("grain",), least_contrast=20)
+        check_ranges(self, positive=("grain",), least_contrast=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +244,7 @@ class BoundarySettings:
     rim: Range = (-0.5, 0.6)
 
     def __post_init__(self) -> None:
-        _check_ranges(self, positive=("psf_pixels",), signed=("rim",))
+        check_ranges(self, positive=("psf_pixels",), signed=("rim",))
         if not -1 <= self.rim[0] <= self.rim[1] <= 1:
             raise ValueError(f"rim must lie between -1 and 1, got {self.rim}.")
 
@@ -364,7 +314,7 @@ class NoiseSettings:
     quantised_share: float = 0.15
 
     def __post_init__(self) -> None:
-        _check_ranges(
+        check_ranges(
             self,
             positive=("us_speckle_pixels", "us_dynamic_range_db", "gamma", "mr_kept"),
             signed=("us_gain_db", "us_attenuation_db"),
