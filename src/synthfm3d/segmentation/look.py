@@ -34,12 +34,15 @@ class Look:
         The part of the region that lies in the scan.
     hits_prompts
         Whether a positive prompt lies in the mask.
+    image
+        Grey values (y, x) of the slice that the region is centred on, in the scan's own units.
     """
 
     region: Grid
     logits: Array
     inside: tuple[slice, slice, slice]
     hits_prompts: bool
+    image: Array | None = None
 
     @property
     def mask(self) -> Array:
@@ -100,7 +103,7 @@ class ModelOnScan:
         hits = bool(connected.any())
         if hits:
             logits[(logits > 0) & ~connected] = CERTAINLY_NOT
-        return Look(region, logits, inside, hits)
+        return Look(region, logits, inside, hits, voxels[region.shape[0] // 2])
 
     def on_scan(self, look: Look) -> tuple[tuple[slice, slice, slice], Array]:
         """A part of the scan, and the look's logits there (float32, on the scan's voxels).
