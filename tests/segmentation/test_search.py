@@ -5,13 +5,24 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scaled import RADIUS, Scaled
 
-from synthfm3d.prompts.prompt import Point
+from synthfm3d.intensity import windows_of
+from synthfm3d.prompts.prompt import Box, Point
+from synthfm3d.randomness import stream
 from synthfm3d.regions import region_grid
-from synthfm3d.segmentation.look import Look
-from synthfm3d.segmentation.search import look_for
-from synthfm3d.segmentation.views import MOST_VIEWS, agreement
-from synthfm3d.segmentation.zoom import touches_border
+from synthfm3d.segmentation.look import Look, ModelOnScan
+from synthfm3d.segmentation.search import (
+    MOST_ALTERNATIVES,
+    SAME_ANSWER,
+    contradicted,
+    distinct,
+    look_for,
+)
+from synthfm3d.segmentation.views import MOST_VIEWS, agreement, view_widths
+from synthfm3d.segmentation.zoom import field_of_view_limits, touches_border
 from synthfm3d.volume import Grid, Volume
 
 SCAN = Grid.from_spacing((20, 200, 160), (4.0, 1.0, 1.0))
@@ -117,3 +128,95 @@ def test_look_and_focus_belong_together_where_no_scale_is_right(square_mm):
     script = Script(square_mm)
     look_at(script)
     assert len(script.widths) <= MOST_VIEWS
+
+
+# ---------------------------------------------------------------- with a judge
+
+
+def scan_of(grid, modality="mr"):
+    noise = stream(0, "search").normal(100, 10, grid.shape).astype(np.float32)
+    return Volume(voxels=noise, affine=grid.affine, modality=modality)
+
+
+def views_of(model, *prompts, known=()):
+    scan = scan_of(SCAN)
+    return look_for(ModelOnScan(model, scan, windows_of(scan)), prompts, known)
+
+
+CLICK = Point(position_mm=at(10, 100, 80))
+
+
+@given(
+    st.sampled_from([64, 200, 512, 1024]), st.floats(0.15, 3.0), st.floats(0.5, 8.0), st.sampled_from([2, 4])
+)
+def test_views_are_those_of_the_image_however_finely_it_is_stored(pixels, pixel_mm, slice_mm, factor):
+    stored = Grid.from_spacing((20, pixels, pixels), (slice_mm, pixel_mm, pixel_mm))
+    fine = (slice_mm, pixel_mm / factor, pixel_mm / factor)
+    finer = Grid.from_spacing((20, factor * pixels, factor * pixels), fine)
+    widths, others = (
+        view_widths(grid, field_of_view_limits(grid, (24, 96, 96), 1.0)) for grid in (stored, finer)
+    )
+    shared = len(widths) if len(widths) == len(others) else len(widths) - 1  # the last may be the smallest
+    np.testing.assert_allclose(widths[:shared], others[:shared])
+
+
+def test_the_series_of_views_begins_with_the_whole_image_and_is_short():
+    widths = view_widths(SCAN, (1.0, 200.0))
+    np.testing.assert_allclose(widths, [200 / 1.5**n for n in range(MOST_VIEWS)])
+
+
+def test_the_smallest_useful_view_ends_the_series():
+    assert view_widths(SCAN, (45.0, 200.0))[-2:] == [pytest.approx(200 / 1.5**3), 45.0]
+    # Clicks that are far apart leave no choice.
+    assert view_widths(SCAN, (270.0, 270.0)) == [270.0]
+
+
+def test_the_view_that_the_judge_likes_best_is_kept():
+    best = views_of(Scaled(), CLICK)[0]
+    assert best.focus.field_of_view_mm == pytest.approx(200 / 1.5**3)
+    assert best.predicted_dice == pytest.approx(1.0)
+
+
+def test_the_search_ends_where_closer_views_are_clearly_worse():
+    # One and two steps closer than the best of these views: 0.61 and 0.37 are expected, not 1.
+    decided = Scaled(steepness=0.5)
+    views_of(decided, CLICK)
+    assert decided.looks == 6
+    undecided = Scaled(steepness=0.01)
+    views_of(undecided, CLICK)
+    assert undecided.looks == 7  # 200 mm / 1.5**6 is the last above 16 mm: 64 quarters of a pixel
+
+
+def test_alternatives_are_few_different_and_ranked():
+    offered = distinct(views_of(Scaled(), CLICK))
+    assert len(offered) == MOST_ALTERNATIVES
+    expected = [view.predicted_dice for view in offered]
+    assert expected == sorted(expected, reverse=True)
+    for one in offered:
+        for other in offered:
+            assert one is other or agreement(one.look, other.look) < SAME_ANSWER
+    # Radius of the disc: 13 of 64 pixels of the view.
+    assert offered[0].diameter_mm == pytest.approx(2 * RADIUS / 64 * 200 / 1.5**3, rel=0.05)
+
+
+def test_an_answer_that_contradicts_a_click_comes_after_all_others():
+    far = Point(position_mm=at(10, 100, 110))  # 30 mm away: only discs of more than 30 mm hold it
+    best = views_of(Scaled(), CLICK, known=[far])[0]
+    assert best.diameter_mm > 60
+    near = Point(position_mm=at(10, 100, 88), positive=False)
+    best = views_of(Scaled(), CLICK, near)[0]
+    assert best.diameter_mm < 16
+
+
+def test_a_click_on_a_slice_that_the_view_does_not_show_contradicts_nothing():
+    look = views_of(Scaled(), CLICK)[-1].look
+    elsewhere = Point(position_mm=tuple(look.region.to_mm(np.array([-5.0, 32, 32]))))
+    assert contradicted(look, [elsewhere]) == 0
+    assert contradicted(look, [Point(position_mm=elsewhere.position_mm, positive=False)]) == 0
+
+
+def test_a_box_tells_the_size_so_there_is_one_look_and_nothing_to_judge(region_growing):
+    box = Box(corner_mm=at(10, 80, 60), opposite_mm=at(10, 120, 100))
+    (view,) = views_of(region_growing(), box)
+    assert view.focus.field_of_view_mm == pytest.approx(2.25 * 41)
+    assert view.predicted_dice is None
