@@ -1,7 +1,7 @@
 """One look: a model sees one region of a scan, with the prompts that reach it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -11,6 +11,7 @@ from synthfm3d.intensity import Windows, model_channels
 from synthfm3d.model.interface import PromptableModel
 from synthfm3d.prompts.prompt import GridPrompts, Prompt
 from synthfm3d.regions import region_grid, resample
+from synthfm3d.segmentation.coarser import CoarserCopies
 from synthfm3d.segmentation.placement import place
 from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.volume import Array, Grid, Volume
@@ -71,6 +72,7 @@ class ModelOnScan:
     model: PromptableModel
     scan: Volume
     windows: Windows
+    _copies: list[CoarserCopies] = field(default_factory=list)
 
     def region(self, centre_mm: Array, field_of_view_mm: float) -> Grid:
         """The region of this width around a position (3,), RAS mm, in the shape that the model takes."""
@@ -89,7 +91,9 @@ class ModelOnScan:
         """
         grid = self.scan.grid
         region = self.region(centre_mm, field_of_view_mm)
-        voxels = resample(self.scan.voxels, grid, region, outside=self.windows.outside)
+        if not self._copies:
+            self._copies.append(CoarserCopies(self.scan))
+        voxels = resample(*self._copies[0].source_for(region), region, outside=self.windows.outside)
         placed = place(prompts, grid, region)
         channels = model_channels(voxels, self.windows)
         features = self.model.prepare(channels, region.spacing_mm)
