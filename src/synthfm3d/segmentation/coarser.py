@@ -1,7 +1,8 @@
 """Coarser copies of a scan, from which wide views are cut: made once, they are much smaller to smooth.
 
 A voxel of a copy is the mean of those that it covers. Its own blur, 0.29 of its width, is what
-``regions.resample`` takes the blur of any source to be (0.3), so a view is as smooth as one of the scan itself.
+``regions.resample`` takes the blur of any source to be (0.3). So a view is as smooth as one that is cut from
+the scan itself.
 """
 
 from dataclasses import dataclass, field
