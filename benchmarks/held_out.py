@@ -13,6 +13,8 @@ model is chosen by. ``--set``:
   end has far to go.
 - ``crowded``: CT alone, every volume crowded: many structures have a neighbour of nearly the same grey, and
   many repeat along the body. It shows leaks, masks of more than 1.5 times the true volume.
+- ``fine``: what people prompt on scans as finely stored as real ones (320 to 1,024 pixels a side), sequences and
+  single pictures of ultrasound, too (``benchmarks.clicks``).
 """
 
 import argparse
@@ -24,6 +26,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from benchmarks.clicks import clicks_of
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import Case, Target, make_case
 from synthfm3d.evaluation.method import Scored
@@ -103,13 +106,14 @@ def main() -> None:
     arguments.add_argument("--volumes", type=int, default=30)
     arguments.add_argument("--prompts", default="point,box,mask", help="as in synthfm3d evaluate --prompt")
     arguments.add_argument("--rounds", type=int, default=0, help="clicks into what is wrong")
-    arguments.add_argument("--set", default="any", choices=SETS)
+    arguments.add_argument("--set", default="any", choices=(*SETS, "fine"))
     given = arguments.parse_args()
     methods: list[Scored] = [model_method(given.model, "cpu"), EllipsoidFromBox(), ShrinkingMask()]
     names = tuple(name for name in PROMPT_NAMES if name in given.prompts.split(","))
     protocol = Protocol(prompts=names, rounds=given.rounds, prompt_seeds=1)
     scores: list[Score] = []
-    for case in held_out_cases(given.volumes, SETS[given.set]):
+    fine = given.set == "fine"
+    for case in fine_cases(given.volumes) if fine else held_out_cases(given.volumes, SETS[given.set]):
         for outcome in evaluate_case(case, methods, protocol):
             scores.append(outcome.score)
         print(f"{case.name}: {', '.join(target.structure for target in case.targets)}", flush=True)
@@ -151,6 +155,15 @@ def held_out_cases(volumes: int, held_out: HeldOutSet) -> Iterator[Case]:
                 _lengthened(volume.labels.with_voxels(label_map), factor, 0),
             )
             yield make_case(f"volume {index}", *longer, targets)
+
+
+def fine_cases(volumes: int) -> Iterator[Case]:
+    """Finely stored scans, each with one target."""
+    for index in range(volumes):
+        for click in clicks_of(SEED, index, PER_VOLUME, fine_share=1.0):
+            labels = click.scan.with_voxels(click.target.astype(np.uint8))
+            target = Target(structure=f"{click.scan.modality} {click.name}", labels=(1,))
+            yield make_case(click.name, click.scan, labels, [target])
 
 
 def _lengthened(volume: Volume, factor: float, order: Literal[0, 1]) -> Volume:

@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from scaled import Scaled
 
 from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.segmentation.predictor import Segmenter
@@ -58,6 +59,7 @@ def test_the_description_of_the_interface_holds_every_route(client):
         "/api/scans/{identifier}/image.nii.gz", "/api/scans/{identifier}/prompts",
         "/api/scans/{identifier}/segment", "/api/scans/{identifier}/objects/{label}",
         "/api/scans/{identifier}/objects/{label}/mask",
+        "/api/scans/{identifier}/objects/{label}/alternative",
         "/api/scans/{identifier}/objects/{label}/prompts/{position}",
         "/api/scans/{identifier}/undo", "/api/scans/{identifier}/redo", "/api/scans/{identifier}/reset",
         "/api/scans/{identifier}/labels.nii.gz", "/api/scans/{identifier}/labels.dcm",
@@ -141,6 +143,25 @@ def test_frames_of_a_sequence_come_as_a_stack_for_the_page_and_as_time_for_the_f
 
 
 # ---------------------------------------------------------------- objects
+
+
+def test_a_click_lists_answers_of_other_sizes_and_another_can_be_taken(serve, phantom):
+    client = serve(Segmenter(Scaled()))
+    scan = client.post("/api/scans", json={"scan": 0}).json()
+    state = add(client, scan, [point(phantom.centres_mm[0])]).json()
+    offered = state["objects"][0]["alternatives"]
+    assert len(offered) > 1
+    assert [one["chosen"] for one in offered] == [True] + [False] * (len(offered) - 1)
+    expected = [one["predicted_dice"] for one in offered]
+    assert expected == sorted(expected, reverse=True)
+    address = f"/api/scans/{scan['id']}/objects/1/alternative"
+    changed = client.post(address, json={"position": 1}).json()
+    assert changed["objects"][0]["alternatives"][1]["chosen"]
+    larger = offered[1]["diameter_mm"] > offered[0]["diameter_mm"]
+    assert (changed["objects"][0]["voxels"] > state["objects"][0]["voxels"]) is larger
+    assert changed["can_undo"]
+    assert client.post(address, json={"position": 9}).status_code == 422
+    assert client.post(address.replace("/1/", "/7/"), json={"position": 0}).status_code == 404
 
 
 def test_a_click_in_millimetres_marks_the_ball_on_an_oblique_scan(client, scan, phantom):

@@ -106,6 +106,22 @@ def test_probabilities_lie_on_the_same_grid_and_agree_with_the_mask(run, scan):
     assert np.array_equal(values > 0.5, labels_of(scan) == 1)
 
 
+def test_alternatives_are_masks_of_other_sizes_beside_the_first(run, scan):
+    objects = [{"points": [{"at": CENTRES["left"]}]}]
+    code, out, _ = run({"objects": objects}, "--alternatives", "--json", "--model", "grow-cut")
+    assert code == 0
+    (told,) = json.loads(out)["objects"]
+    first = labels_of(scan)
+    names = [f"mask_alternative_{n}.nii.gz" for n in range(2, 2 + len(told["alternatives"]))]
+    assert [one["mask"] for one in told["alternatives"]] == [str(scan.parent / name) for name in names]
+    assert sorted(path.name for path in scan.parent.glob("mask_alternative_*")) == names
+    for one, name in zip(told["alternatives"], names, strict=True):
+        other = labels_of(scan, name)
+        assert np.count_nonzero(other) == one["voxels"]
+        assert dice(other == 1, first == 1) < 0.9
+        assert one["predicted_dice"] is None  # a tool without weights has no judge
+
+
 def test_the_case_of_the_scan_is_found_by_name(run, scan):
     cases = {"other": {"objects": [{"points": [{"at": [0, 0, 0]}]}]},
              "scan": {"objects": [{"points": [{"at": CENTRES["left"]}]}]}}  # fmt: skip

@@ -23,7 +23,8 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(held):
     files = {str(p.relative_to(source)) for p in source.rglob("*") if p.is_file() and p.suffix != ".pyc"}
     files = {name for name in files if "__pycache__" not in name}
     assert {name for name in held if ".dist-info/" not in name} == files
-    assert {"synthfm3d/py.typed", "synthfm3d/model/weights/nano.safetensors"} <= files
+    judge = "synthfm3d/model/weights/nano.judge.safetensors"
+    assert {"synthfm3d/py.typed", "synthfm3d/model/weights/nano.safetensors", judge} <= files
 
 
 def test_the_wheel_is_of_this_version_and_goes_on_every_machine(built, held):

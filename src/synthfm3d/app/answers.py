@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from synthfm3d.app.messages import ScanDetails, ScanObject, ScanState, shown
+from synthfm3d.app.messages import AlternativeAnswer, ScanDetails, ScanObject, ScanState, shown
 from synthfm3d.app.store import OpenScan
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.metrics.overlap import dice
@@ -59,6 +59,12 @@ def _object(opened: OpenScan, label: int, found: Segmentation) -> ScanObject:
         voxels=int(np.count_nonzero(found.mask.voxels)),
         volume_ml=None if math.isnan(found.volume_ml) else found.volume_ml,
         warnings=[sentence for sentence in found.warnings if sentence not in opened.scan.doubts],
+        alternatives=[
+            AlternativeAnswer(
+                diameter_mm=view.diameter_mm, predicted_dice=view.predicted_dice, chosen=n == found.chosen
+            )
+            for n, view in enumerate(found.alternatives)
+        ],
         structure=None if structure is None else structure[0],
         dice=None if structure is None else _agreement(opened, structure[1], found),
     )

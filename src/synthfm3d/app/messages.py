@@ -131,6 +131,12 @@ class NameRequest(Message):
     name: Name
 
 
+class ChoiceRequest(Message):
+    """Which of an object's alternatives to take, by its position in the list."""
+
+    position: Annotated[int, Field(ge=0)]
+
+
 class LoginRequest(Message):
     """The token that the server was started with."""
 
@@ -138,6 +144,24 @@ class LoginRequest(Message):
 
 
 # ---------------------------------------------------------------- answers
+
+
+class AlternativeAnswer(Message):
+    """One of several answers to clicks, which do not tell the size of the object.
+
+    Parameters
+    ----------
+    diameter_mm
+        Diameter of a disc as large as the mask is on the clicked slice.
+    predicted_dice
+        The Dice that the model expects there; None where it cannot tell.
+    chosen
+        Whether the object's mask is made from this one.
+    """
+
+    diameter_mm: float
+    predicted_dice: float | None
+    chosen: bool
 
 
 class ScanObject(Message):
@@ -149,6 +173,8 @@ class ScanObject(Message):
         ``#rrggbb`` in which the page shows it.
     volume_ml
         None over time, which has no millilitres.
+    alternatives
+        Answers of different sizes, the best first; none after a box, a mask or a correction.
     structure, dice
         On a synthetic volume: the drawn structure under the first positive prompt, and the Dice
         coefficient of the mask with it.
@@ -161,6 +187,7 @@ class ScanObject(Message):
     voxels: int
     volume_ml: float | None
     warnings: list[str]
+    alternatives: list[AlternativeAnswer] = []
     structure: str | None = None
     dice: float | None = None
 

@@ -12,6 +12,7 @@ from fastapi import Path as InPath
 from synthfm3d.app.answers import state_of
 from synthfm3d.app.desk import AtDesk, ThisScan, changed, read_out
 from synthfm3d.app.messages import (
+    ChoiceRequest,
     Label,
     NameRequest,
     PromptRequest,
@@ -59,6 +60,14 @@ async def add_mask(label: ThisLabel, request: Request, opened: ThisScan, desk: A
     content = await request.body()
     mask = await desk.reader.do(lambda: _read_mask(content, desk.settings.limits.voxel_bytes))
     await changed(desk, opened, lambda: opened.session.add(Mask(volume=mask), label))
+    return await _state(opened)
+
+
+@router.post("/objects/{label}/alternative")
+async def choose(label: ThisLabel, said: ChoiceRequest, opened: ThisScan, desk: AtDesk) -> ScanState:
+    """Take another of the answers of different sizes that an object lists, as one step."""
+    _check_there(opened, label)
+    await changed(desk, opened, lambda: opened.session.choose(said.position, label))
     return await _state(opened)
 
 

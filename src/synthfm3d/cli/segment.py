@@ -101,6 +101,13 @@ def segment(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each object, too.")
     ] = False,
+    alternatives: Annotated[
+        bool,
+        typer.Option(
+            "--alternatives",
+            help="Write up to two masks of other sizes, too: a click does not tell the size.",
+        ),
+    ] = False,
     keep_identity: Annotated[
         bool,
         typer.Option("--keep-identity", help="Let a DICOM patient's identity and path into the outputs."),
@@ -166,6 +173,7 @@ def segment(
             jobs=jobs,
             resume=resume,
             probabilities=probabilities,
+            alternatives=alternatives,
             keep_identity=keep_identity,
         )
         _segment_folder(plan, quiet, as_json)
@@ -181,6 +189,7 @@ def segment(
         said=said.said(scan),
         previous=correct,
         probabilities=probabilities,
+        alternatives=alternatives,
         keep_identity=keep_identity,
     )
     _segment_scan(case, said, model, device, quiet=quiet, as_json=as_json)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from synthfm3d import __version__
 from synthfm3d.cli.prompt_files import PromptedObject
+from synthfm3d.cli.segment_alternatives import Alternative, other_answers, rounded, told
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
@@ -38,6 +40,8 @@ class Case:
         The prompts as the user gave them, for the report.
     previous
         An earlier mask that the prompts correct.
+    alternatives
+        Whether masks of other sizes are written, too.
     """
 
     scan: Path
@@ -47,6 +51,7 @@ class Case:
     said: Mapping[str, Any] = field(default_factory=dict)
     previous: Path | None = None
     probabilities: bool = False
+    alternatives: bool = False
     keep_identity: bool = False
 
     @property
@@ -82,9 +87,14 @@ def run_case(
     start = time.perf_counter()
     found = {o.label: _segmented(case, scan, o, method) for o in objects}
     labels = label_map(scan, found)
+    others: list[Alternative] = []
+    if case.alternatives:
+        others = other_answers(scan, objects, found, method.segmenter, case.output, _stem(case.output))
     report = _report(case, scan, objects, found, labels, method, model)
+    for one in report["objects"]:
+        one["alternatives"] = [told(other) for other in others if other.label == one["label"]]
     report["seconds"] = round(time.perf_counter() - start, 2)
-    _write(case, scan, labels, objects, found, report)
+    _write(case, scan, labels, objects, found, report, others)
     return report
 
 
@@ -143,6 +153,7 @@ def _report(
                 "name": o.name,
                 "voxels": voxels[o.label],
                 "volume_ml": None if voxel_ml is None else round(voxels[o.label] * voxel_ml, 4),
+                "predicted_dice": rounded(found[o.label].predicted_dice),
             }
             for o in objects
         ],
@@ -169,6 +180,7 @@ def _write(
     objects: Sequence[PromptedObject],
     found: Mapping[int, Segmentation],
     report: Mapping[str, Any],
+    others: Sequence[Alternative],
 ) -> None:
     """All files or none: a mask that cannot be written leaves no report behind."""
     origin = Origin(
@@ -184,6 +196,7 @@ def _write(
     if case.probabilities:
         for label, result in found.items():
             steps.append((_probability_name(case.output, label, len(found)), _probability_writer(result)))
+    steps.extend((other.path, partial(write, other.found.mask)) for other in others)
     steps.append((case.output, lambda path: write(labels, path, origin)))
     written: list[Path] = []
     try:

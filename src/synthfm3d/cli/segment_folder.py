@@ -38,6 +38,7 @@ class Plan:
     jobs: int = 1
     resume: bool = False
     probabilities: bool = False
+    alternatives: bool = False
     keep_identity: bool = False
 
 
@@ -164,6 +165,7 @@ def _case(plan: Plan, name: str, path: Path, objects: Sequence[FileObject], unit
         inputs=(plan.prompts,),
         said={"unit": unit, "objects": plain(objects), "settings": _settings(plan)},
         probabilities=plan.probabilities,
+        alternatives=plan.alternatives,
         keep_identity=plan.keep_identity,
     )
 
@@ -174,7 +176,9 @@ def _mask(plan: Plan, name: str) -> Path:
 
 def _settings(plan: Plan) -> str:
     """What else a result depends on, hashed: a finished case of other settings is not resumed."""
-    said = repr((_weights(plan.model), plan.options, plan.probabilities, plan.keep_identity))
+    said = repr(
+        (_weights(plan.model), plan.options, plan.probabilities, plan.alternatives, plan.keep_identity)
+    )
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

@@ -17,7 +17,6 @@ from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
 from synthfm3d.io.nifti import read_labels, read_nifti
 from synthfm3d.volume import MODALITIES, Modality
 
-
 _SEQUENCES = frozenset({"us_camus_p0002_4ch"})
 """Scans whose third axis is time, which a NIfTI file does not say."""
 

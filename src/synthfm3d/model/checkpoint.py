@@ -27,6 +27,7 @@ from synthfm3d.model.sam2_checkpoint import (
     split_image_size,
 )
 from synthfm3d.model.sam2_model import Sam2Model
+from synthfm3d.model.view_judge import ViewJudge, read_judge
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricModel, VolumetricNetwork
 
 WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
@@ -36,6 +37,7 @@ WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
 """Classical tools behind the interface of a model, by name."""
 _FORMAT = "synthfm3d-volumetric-4"
 _FORMER_FORMATS = "synthfm3d-volumetric-"
+_DEFAULT = Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -80,7 +82,7 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
         if path is None:
             return WITHOUT_WEIGHTS[plain]()
         network, _ = read_network(path)
-        return VolumetricModel(network, Path(plain).name, place)
+        return VolumetricModel(network, Path(plain).name, place, _judge_beside(path))
     try:
         if path.suffix == ".safetensors":
             sam2 = read_folder(path.parent, image_size)
@@ -97,7 +99,7 @@ def weights_path(name: str) -> Path | None:
     if plain in WITHOUT_WEIGHTS:
         return None
     if plain == "default":
-        return Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
+        return _DEFAULT
     path = Path(plain)
     if path.is_dir():
         path = path / WEIGHTS_FILE
@@ -110,6 +112,19 @@ def weights_path(name: str) -> Path | None:
             "facebook/sam2.1-hiera-tiny."
         )
     return path
+
+
+def judge_path(path: Path) -> Path:
+    """Where the judge of views of a weights file lies: beside it."""
+    return path.with_name(f"{path.stem}.judge.safetensors")
+
+
+def _judge_beside(path: Path) -> ViewJudge | None:
+    """The judge of a weights file; the one that ships with the package, if it has none of its own."""
+    for weights in (path, _DEFAULT):
+        if judge_path(weights).is_file():
+            return read_judge(judge_path(weights))
+    return None
 
 
 def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:

@@ -51,6 +51,27 @@ class PromptableModel(Protocol):
         ...
 
 
+class Judge(Protocol):
+    """Predicts how good an answer is from numbers that are known without the truth."""
+
+    def predicted_dice(self, names: tuple[str, ...], values: Array) -> Array:
+        """Dice in [0, 1] of each view, from named numbers (view, feature)."""
+        ...
+
+
+@runtime_checkable
+class JudgedModel(PromptableModel, Protocol):
+    """A promptable model that tells how good its answers at different scales are.
+
+    Attributes
+    ----------
+    judge
+        None: this one cannot tell.
+    """
+
+    judge: Judge | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Slices:
     """The slices of a scan, read when they are needed.

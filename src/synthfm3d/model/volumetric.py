@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from synthfm3d.intensity import CHANNELS
 from synthfm3d.model.evidence_on_device import evidence_channels_on_device
+from synthfm3d.model.interface import Judge
 from synthfm3d.model.prompt_channels import PROMPT_CHANNELS, prompt_channels
 from synthfm3d.model.prompt_evidence import EVIDENCE_CHANNELS, evidence_channels
 from synthfm3d.prompts.prompt import GridPrompts
@@ -140,8 +141,11 @@ def with_evidence(told: Tensor) -> Tensor:
 class VolumetricModel:
     """A trained network behind the interface of all promptable models (``model.interface``)."""
 
-    def __init__(self, network: VolumetricNetwork, name: str, device: torch.device) -> None:
+    def __init__(
+        self, network: VolumetricNetwork, name: str, device: torch.device, judge: Judge | None = None
+    ) -> None:
         self.name = name
+        self.judge = judge
         self.grid_shape = network.config.grid_shape
         self.device = device
         self.network = network.to(device).eval()

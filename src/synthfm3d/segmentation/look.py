@@ -1,7 +1,7 @@
 """One look: a model sees one region of a scan, with the prompts that reach it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -11,6 +11,7 @@ from synthfm3d.intensity import Windows, model_channels
 from synthfm3d.model.interface import PromptableModel
 from synthfm3d.prompts.prompt import GridPrompts, Prompt
 from synthfm3d.regions import region_grid, resample
+from synthfm3d.segmentation.coarser import CoarserCopies
 from synthfm3d.segmentation.placement import place
 from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.volume import Array, Grid, Volume
@@ -34,12 +35,15 @@ class Look:
         The part of the region that lies in the scan.
     hits_prompts
         Whether a positive prompt lies in the mask.
+    image
+        Grey values (y, x) of the slice that the region is centred on, in the scan's own units.
     """
 
     region: Grid
     logits: Array
     inside: tuple[slice, slice, slice]
     hits_prompts: bool
+    image: Array | None = None
 
     @property
     def mask(self) -> Array:
@@ -68,6 +72,7 @@ class ModelOnScan:
     model: PromptableModel
     scan: Volume
     windows: Windows
+    _copies: list[CoarserCopies] = field(default_factory=list)
 
     def region(self, centre_mm: Array, field_of_view_mm: float) -> Grid:
         """The region of this width around a position (3,), RAS mm, in the shape that the model takes."""
@@ -86,7 +91,9 @@ class ModelOnScan:
         """
         grid = self.scan.grid
         region = self.region(centre_mm, field_of_view_mm)
-        voxels = resample(self.scan.voxels, grid, region, outside=self.windows.outside)
+        if not self._copies:
+            self._copies.append(CoarserCopies(self.scan))
+        voxels = resample(*self._copies[0].source_for(region), region, outside=self.windows.outside)
         placed = place(prompts, grid, region)
         channels = model_channels(voxels, self.windows)
         features = self.model.prepare(channels, region.spacing_mm)
@@ -100,7 +107,7 @@ class ModelOnScan:
         hits = bool(connected.any())
         if hits:
             logits[(logits > 0) & ~connected] = CERTAINLY_NOT
-        return Look(region, logits, inside, hits)
+        return Look(region, logits, inside, hits, voxels[region.shape[0] // 2])
 
     def on_scan(self, look: Look) -> tuple[tuple[slice, slice, slice], Array]:
         """A part of the scan, and the look's logits there (float32, on the scan's voxels).

@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel, SliceModel
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
@@ -21,11 +22,11 @@ from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.outlined import keep_outlined
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
+from synthfm3d.segmentation.search import View, contradicted, distinct, look_for
 from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import on_grid_of, working_form
 from synthfm3d.segmentation.widening import outgrown, widened
-from synthfm3d.segmentation.zoom import first_look
-from synthfm3d.volume import Modality, Volume
+from synthfm3d.volume import Array, Modality, Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +45,11 @@ class Segmentation:
         What may be wrong, one sentence each, beginning with the doubts about the scan.
     logits
         Log-odds of the object on the scan's own grid, float16; None where the model keeps masks only.
+    alternatives
+        Answers of different sizes to clicks, at most three, the best first: ``Segmenter.choose`` makes a
+        segmentation of any of them. Empty after a box, a mask or a correction.
+    chosen
+        Position among the alternatives of the one that this is.
     """
 
     mask: Volume
@@ -51,6 +57,13 @@ class Segmentation:
     field_of_view_mm: float
     warnings: tuple[str, ...]
     logits: Volume | None = None
+    alternatives: tuple[View, ...] = ()
+    chosen: int = 0
+
+    @property
+    def predicted_dice(self) -> float | None:
+        """The Dice that the model expects on the clicked slice; None without a judge or a choice."""
+        return self.alternatives[self.chosen].predicted_dice if self.alternatives else None
 
     @property
     def volume_ml(self) -> float:
@@ -118,7 +131,7 @@ class Segmenter:
         if not later or isinstance(self.model, SliceModel):
             return self._at_once(volume, prompts)
         said = [prompt for n, prompt in enumerate(prompts) if n not in later]
-        found = self._at_once(volume, said)
+        found = self._at_once(volume, said, known=[prompts[n] for n in later])
         for n in later:
             said.append(prompts[n])
             if not found.mask.voxels.any():
@@ -127,42 +140,61 @@ class Segmenter:
                 found = self.correct(volume, found, said, new=1)
         return found
 
-    def _at_once(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
-        """Segment from all prompts together, which are good ones (``placement.checked_prompts``)."""
+    def _at_once(
+        self, volume: Volume, prompts: Sequence[Prompt], known: Sequence[Prompt] = ()
+    ) -> Segmentation:
+        """Segment from all prompts together, which are good ones (``placement.checked_prompts``).
+
+        Answers that contradict ``known`` clicks, which the model is not told of, are not taken if there
+        are others.
+        """
+        slices = as_slices(volume)
+        if slices is not volume:
+            moves, other = (
+                [moved(prompt, volume.grid, slices.grid) for prompt in some] for some in (prompts, known)
+            )
+            return _on(volume, self._at_once(slices, moves, other))
+        working = working_form(volume, prompts)
+        prompts = [_turned(prompt, working) for prompt in prompts]
+        if not isinstance(self.model, SliceModel):
+            model = ModelOnScan(self.model, working, windows_of(working))
+            views = look_for(model, prompts, known)
+            offered = distinct(views) if all(isinstance(prompt, Point) for prompt in prompts) else ()
+            return _followed(model, volume, prompts, views[0], offered)
+        logits, hits = follow_slices(self.model, working, windows_of(working), prompts)
+        first, last = depth_limits(prompts, working.grid)
+        logits[:first] = logits[last + 1 :] = CERTAINLY_NOT
+        notes = _doubts(working.with_voxels(logits > 0), prompts, hits=hits, ended=True)
+        return _segmentation(volume, working, logits, notes, _width_mm(working))
+
+    def choose(
+        self, volume: Volume, found: Segmentation, prompts: Sequence[Prompt], position: int
+    ) -> Segmentation:
+        """Another of the alternatives of a segmentation, on the whole scan.
+
+        Parameters
+        ----------
+        prompts
+            Those that ``found`` was made from.
+        position
+            Of the alternative in ``found.alternatives``.
+
+        Raises
+        ------
+        InputError
+            There is no such alternative.
+        """
+        if not 0 <= position < len(found.alternatives):
+            raise InputError(
+                f"there is no alternative {position}: this segmentation has {len(found.alternatives)}."
+            )
         slices = as_slices(volume)
         if slices is not volume:
             moves = [moved(prompt, volume.grid, slices.grid) for prompt in prompts]
-            return _on(volume, self._at_once(slices, moves))
+            return _on(volume, self.choose(slices, found, moves, position))
         working = working_form(volume, prompts)
-        prompts = [_turned(prompt, working) for prompt in prompts]
-        windows = windows_of(working)
-        if isinstance(self.model, SliceModel):
-            logits, hits = follow_slices(self.model, working, windows, prompts)
-            ended = True
-            field_of_view_mm = _width_mm(working)
-        else:
-            model = ModelOnScan(self.model, working, windows)
-            look, focus = first_look(model, prompts)
-            logits = np.full(working.voxels.shape, CERTAINLY_NOT, np.float16)
-            part, found = model.on_scan(look)
-            logits[part] = found
-            ends = [follow(model, prompts, logits, part[0], focus, direction) for direction in (-1, 1)]
-            ended = all(ends)
-            hits, field_of_view_mm = look.hits_prompts, focus.field_of_view_mm
-        first, last = depth_limits(prompts, working.grid)
-        logits[:first] = logits[last + 1 :] = CERTAINLY_NOT
-        notes = _doubts(working.with_voxels(logits > 0), prompts, hits=hits, ended=ended)
-        if not isinstance(self.model, SliceModel):
-            keep_outlined(logits, prompts)
-        mask = logits > 0
-        turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
-        return Segmentation(
-            mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
-            modality=assumed_modality(volume),
-            field_of_view_mm=field_of_view_mm,
-            warnings=(*volume.doubts, *notes),
-            logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
-        )
+        model = ModelOnScan(self.model, working, windows_of(working))
+        return _followed(model, volume, prompts, found.alternatives[position], found.alternatives)
 
     def correct(
         self, volume: Volume, before: Segmentation, prompts: Sequence[Prompt], new: int
@@ -199,6 +231,14 @@ class Segmenter:
         else:
             model = ModelOnScan(self.model, working, windows)
             corrections = prompts[len(prompts) - new :]
+            better = _better_alternative(before, prompts)
+            if better is not None:
+                before = _followed(model, volume, prompts, before.alternatives[better], ())
+                if not _contradicts(before.mask, corrections):
+                    return before
+                assert before.logits is not None
+                logits = on_grid_of(before.logits, working.grid).voxels.copy()
+                width_mm = before.field_of_view_mm
             if outgrown(model, prompts, corrections, width_mm):
                 return self._at_once(volume, prompts)
             width_mm = widened(model, logits, prompts, corrections, width_mm)
@@ -208,14 +248,62 @@ class Segmenter:
         notes = _doubts(working.with_voxels(mask), prompts, hits=True, ended=ended)
         if not mask.any():
             notes = ["Nothing is left of the object: undo, or prompt it again."]
-        turned = on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
-        return Segmentation(
-            mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
-            modality=before.modality,
-            field_of_view_mm=width_mm,
-            warnings=(*volume.doubts, *notes),
-            logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
-        )
+        return _segmentation(volume, working, logits, notes, width_mm)
+
+
+def _followed(
+    model: ModelOnScan, volume: Volume, prompts: Sequence[Prompt], view: View, offered: tuple[View, ...]
+) -> Segmentation:
+    """The answer of a view, followed where it leaves its region through the slices."""
+    working = model.scan
+    logits = np.full(working.voxels.shape, CERTAINLY_NOT, np.float16)
+    part, seen = model.on_scan(view.look)
+    logits[part] = seen
+    ends = [follow(model, prompts, logits, part[0], view.focus, direction) for direction in (-1, 1)]
+    first, last = depth_limits(prompts, working.grid)
+    logits[:first] = logits[last + 1 :] = CERTAINLY_NOT
+    notes = _doubts(working.with_voxels(logits > 0), prompts, hits=view.look.hits_prompts, ended=all(ends))
+    keep_outlined(logits, prompts)
+    found = _segmentation(volume, working, logits, notes, view.focus.field_of_view_mm)
+    chosen = next((n for n, other in enumerate(offered) if other is view), 0)
+    return replace(found, alternatives=offered, chosen=chosen)
+
+
+def _segmentation(
+    volume: Volume, working: Volume, logits: Array, notes: Sequence[str], field_of_view_mm: float
+) -> Segmentation:
+    """What log-odds (z, y, x) on the working form of a scan say on the scan's own grid."""
+    turned = on_grid_of(working.with_voxels((logits > 0).astype(np.uint8)), volume.grid)
+    return Segmentation(
+        mask=volume.with_voxels(np.ascontiguousarray(turned.voxels)),
+        modality=assumed_modality(volume),
+        field_of_view_mm=field_of_view_mm,
+        warnings=(*volume.doubts, *notes),
+        logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
+    )
+
+
+def _better_alternative(found: Segmentation, prompts: Sequence[Prompt]) -> int | None:
+    """Position of the best alternative that contradicts fewer clicks than the present one; None if none does.
+
+    The alternatives are ordered by quality, so the first of those that contradict the fewest is the best.
+    """
+    if not found.alternatives or not all(isinstance(prompt, Point) for prompt in prompts):
+        return None
+    counts = [contradicted(view.look, prompts) for view in found.alternatives]
+    best = int(np.argmin(counts))
+    return best if counts[best] < counts[found.chosen] else None
+
+
+def _contradicts(mask: Volume, clicks: Sequence[Prompt]) -> bool:
+    """Whether a positive click lies outside of a mask (on its grid), or a negative one inside."""
+    for click in clicks:
+        assert isinstance(click, Point)
+        index = np.rint(mask.grid.to_index(np.array(click.position_mm))).astype(int)
+        inside = bool(mask.voxels[tuple(np.clip(index, 0, np.array(mask.grid.shape) - 1))])
+        if inside != click.positive:
+            return True
+    return False
 
 
 def _width_mm(scan: Volume) -> float:

@@ -4,7 +4,7 @@ Knows nothing of HTTP or of notebooks; both sit on top of it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.segmentation.objects import label_map
@@ -16,7 +16,17 @@ MOST_LOGITS = 8
 """States of which the logits are kept: they are twice as large as a mask."""
 MOST_STEPS = 100
 """Changes that can be taken back."""
-_State = dict[int, tuple[Prompt, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """Prompts of one object, and which of the alternatives was chosen by hand."""
+
+    prompts: tuple[Prompt, ...]
+    choice: int | None = None
+
+
+_State = dict[int, _Object]
 
 
 class Session:
@@ -47,7 +57,7 @@ class Session:
         self._state: _State = {}
         self._past: list[_State] = []
         self._future: list[_State] = []
-        self._known: dict[tuple[Prompt, ...], Segmentation] = {}
+        self._known: dict[_Object, Segmentation] = {}
 
     def add(self, prompt: Prompt | Sequence[Prompt], label: int = 1) -> Segmentation:
         """Add a prompt to an object, or several as one step, and its segmentation with them.
@@ -60,16 +70,39 @@ class Session:
         if label < 1:
             raise ValueError(f"label must be 1 or higher, got {label}.")
         new = tuple(prompt) if isinstance(prompt, Sequence) else (prompt,)
-        before = self._state.get(label, ())
-        prompts = (*before, *new)
-        checked_prompts(prompts, self.scan.grid)
+        before = self._state.get(label, _Object(()))
+        after = _Object((*before.prompts, *new))
+        checked_prompts(after.prompts, self.scan.grid)
         known = self._known.get(before)
         clicks_only = all(isinstance(one, Point) for one in new)
         if clicks_only and known is not None and known.mask.voxels.any():
-            self._remember(prompts, self.segmenter.correct(self.scan, known, prompts, new=len(new)))
-        found = self._segmented(prompts)
-        self._go({**self._state, label: prompts})
+            found = self.segmenter.correct(self.scan, known, after.prompts, new=len(new))
+            # The same clicks may have been added before, to another alternative.
+            self._remember(after, found)
+        found = self._segmented(after)
+        self._go({**self._state, label: after})
         return found
+
+    def choose(self, position: int, label: int = 1) -> Segmentation:
+        """Take another of the alternatives that ``segmentations[label].alternatives`` lists, as one step.
+
+        Raises
+        ------
+        InputError
+            There is no such alternative; the session stays as it was.
+        KeyError
+            There is no object of this label.
+        """
+        before = self._state[label]
+        known = self._segmented(before)
+        if known.alternatives and position == known.chosen:
+            return known
+        after = _Object(before.prompts, position)
+        if after not in self._known:
+            found = self.segmenter.choose(self.scan, known, before.prompts, position)
+            self._remember(after, found)
+        self._go({**self._state, label: after})
+        return self._known[after]
 
     def segment(self, objects: Mapping[int, Sequence[Prompt]]) -> Mapping[int, Segmentation]:
         """All objects anew from their prompts, by label; they replace what was there, as one step.
@@ -81,10 +114,10 @@ class Session:
         """
         if min(objects, default=1) < 1:
             raise ValueError(f"labels must be 1 or higher, got {sorted(objects)}.")
-        state = {label: tuple(prompts) for label, prompts in objects.items()}
-        for prompts in state.values():
-            checked_prompts(prompts, self.scan.grid)
-        found = {label: self._segmented(prompts) for label, prompts in state.items()}
+        state = {label: _Object(tuple(prompts)) for label, prompts in objects.items()}
+        for one in state.values():
+            checked_prompts(one.prompts, self.scan.grid)
+        found = {label: self._segmented(one) for label, one in state.items()}
         self._go(state)
         return found
 
@@ -96,12 +129,12 @@ class Session:
         InputError
             What is left does not say where the object is; the session stays as it was.
         """
-        prompts = list(self._state[label])
+        prompts = list(self._state[label].prompts)
         del prompts[position]
-        left = tuple(prompts)
-        if not left:
+        if not prompts:
             self.discard(label)
             return None
+        left = _Object(tuple(prompts))
         found = self._segmented(left)
         self._go({**self._state, label: left})
         return found
@@ -143,24 +176,24 @@ class Session:
     @property
     def prompts(self) -> Mapping[int, tuple[Prompt, ...]]:
         """Prompts of each object by label."""
-        return dict(self._state)
+        return {label: one.prompts for label, one in self._state.items()}
 
     @property
     def segmentations(self) -> Mapping[int, Segmentation]:
         """Segmentation of each object by label."""
-        return {label: self._segmented(prompts) for label, prompts in self._state.items()}
+        return {label: self._segmented(one) for label, one in self._state.items()}
 
     def label_map(self) -> Volume:
         """All objects on the scan's own grid; where two overlap, the likelier one has the voxel."""
         return label_map(self.scan, self.segmentations)
 
-    def _segmented(self, prompts: tuple[Prompt, ...]) -> Segmentation:
-        if prompts not in self._known:
-            self._remember(prompts, self.segmenter.segment_with_details(self.scan, prompts))
-        return self._known[prompts]
+    def _segmented(self, one: _Object) -> Segmentation:
+        if one not in self._known:
+            self._remember(one, self.segmenter.segment_with_details(self.scan, one.prompts))
+        return self._known[one]
 
-    def _remember(self, prompts: tuple[Prompt, ...], found: Segmentation) -> None:
-        self._known[prompts] = found
+    def _remember(self, one: _Object, found: Segmentation) -> None:
+        self._known[one] = found
         for old in list(self._known)[:-MOST_LOGITS]:
             self._known[old] = replace(self._known[old], logits=None)
 
@@ -168,5 +201,5 @@ class Session:
         self._past = [*self._past, self._state][-self.most_steps :]
         self._state = state
         self._future.clear()
-        reachable = {prompts for one in (*self._past, state) for prompts in one.values()}
-        self._known = {prompts: found for prompts, found in self._known.items() if prompts in reachable}
+        reachable = {one for state in (*self._past, state) for one in state.values()}
+        self._known = {one: found for one, found in self._known.items() if one in reachable}

@@ -1,7 +1,6 @@
 """Where to look, and how much of the scan at once: an object should fill nearly half of the view.
 
-A box or a mask tells the object's size. A click does not: the model looks at several scales, and the answer
-is kept that it is sure of and that the other views agree with. ``python -m benchmarks.held_out`` measures it.
+A box or a mask tells the object's size. A click does not: see ``search``.
 """
 
 from collections.abc import Sequence
@@ -9,21 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.metrics.overlap import dice
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
+from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
 from synthfm3d.regions import (
     FIELD_OF_VIEW_PER_EXTENT,
     LEAST_FIELD_OF_VIEW_PER_EXTENT,
     SLICE_SPACING_RANGE,
 )
-from synthfm3d.segmentation.look import Look, ModelOnScan
 from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.volume import Array, Grid
 
-SCALES_TRIED = (1.0, 0.5, 0.25, 2.0)
-"""Widths of the views that are tried around a click, over that of the scan's own pixels."""
-MOST_ROUNDS = 6
-"""Looks in search of a click's scale, with those beyond the scales above."""
 FINEST_PIXEL = 1 / 4
 """Pixel of a region over that of the scan, at least: finer ones only blur."""
 REACH = 1 / 4
@@ -37,84 +30,6 @@ class Focus:
 
     centre_mm: Array
     field_of_view_mm: float
-
-
-def first_look(model: ModelOnScan, prompts: Sequence[Prompt]) -> tuple[Look, Focus]:
-    """Look at the prompted object at the right scale: once for a box or mask, several times for clicks."""
-    centre_mm, extent_mm = prompted_place(prompts, model.scan.grid)
-    limits = field_of_view_limits(model.scan.grid, model.model.grid_shape, extent_mm)
-    if any(not isinstance(prompt, Point) for prompt in prompts):
-        focus = Focus(centre_mm, fitting(extent_mm, limits))
-        return model.look(prompts, focus.centre_mm, focus.field_of_view_mm), focus
-    return _look_around_click(model, prompts, centre_mm, extent_mm, limits)
-
-
-def _look_around_click(
-    model: ModelOnScan,
-    prompts: Sequence[Prompt],
-    centre_mm: Array,
-    extent_mm: float,
-    limits: tuple[float, float],
-) -> tuple[Look, Focus]:
-    """Look at several scales and keep the most credible answer.
-
-    The click is put in the middle, where the view reaches equally far around it. A model tends to find
-    something of a familiar size at whatever scale it looks; what it finds at several of them, and surely, is
-    an object. (On synthetic volumes this chose better than the clearest border, or certainty alone, and a
-    further look at the scale of what was found added nothing.)
-    """
-    start = _starting_field_of_view(model, extent_mm, limits)
-    views: list[tuple[Look, Focus]] = []
-    wanted = [start * factor for factor in SCALES_TRIED]
-    while wanted and len(views) < MOST_ROUNDS:
-        width = float(np.clip(wanted.pop(0), *limits))
-        if not any(np.isclose(width, seen.field_of_view_mm, rtol=0.05) for _, seen in views):
-            views.append((model.look(prompts, centre_mm, width), Focus(centre_mm, width)))
-        if not wanted:
-            wanted = _further(views, limits)
-    looks = [look for look, _ in views]
-    return max(views, key=lambda view: (*_quality(view[0]), _credibility(view[0], looks)))
-
-
-def _quality(look: Look) -> tuple[bool, bool, bool]:
-    """How good an answer is: not empty, it holds a prompt, it fits into the view."""
-    middle = look.middle_mask
-    fits = bool(middle.any()) and not touches_border(middle)
-    return bool(look.mask.any()), look.hits_prompts, fits
-
-
-def _credibility(look: Look, looks: Sequence[Look]) -> float:
-    """The model's certainty times the mean Dice with the answers of the other views."""
-    others = [agreement(look, other) for other in looks if other is not look]
-    return look.certainty * (float(np.mean(others)) if others else 1.0)
-
-
-def agreement(one: Look, other: Look) -> float:
-    """Dice of what two looks around the same place found on their middle slice, as the wider one sees it."""
-    wide, narrow = sorted((one, other), key=lambda look: -look.region.spacing_mm[1])
-    magnified = wide.region.spacing_mm[1] / narrow.region.spacing_mm[1]
-    seen = np.zeros(wide.middle_mask.shape, bool)
-    places = [
-        np.rint(n // 2 + (np.arange(m) - m // 2) * magnified).astype(int)
-        for n, m in zip(narrow.middle_mask.shape, seen.shape, strict=True)
-    ]
-    shown = [(place >= 0) & (place < n) for place, n in zip(places, narrow.middle_mask.shape, strict=True)]
-    seen[np.ix_(*shown)] = narrow.middle_mask[np.ix_(*(p[s] for p, s in zip(places, shown, strict=True)))]
-    return dice(wide.middle_mask, seen)
-
-
-def _further(views: Sequence[tuple[Look, Focus]], limits: tuple[float, float]) -> list[float]:
-    """A wider view if no view holds the whole object, a narrower one if none shows anything; else none."""
-    widths = [focus.field_of_view_mm for _, focus in views]
-    not_empty, _, fits = max(_quality(look) for look, _ in views)
-    further = float(np.clip(max(widths) * 2 if not_empty else min(widths) / 2, *limits))
-    return [] if fits or any(np.isclose(further, width, rtol=0.05) for width in widths) else [further]
-
-
-def _starting_field_of_view(model: ModelOnScan, extent_mm: float, limits: tuple[float, float]) -> float:
-    """The scan's own pixels, one to one: the scale at which it was acquired to show its organs."""
-    own = max(model.model.grid_shape[1:]) * min(model.scan.spacing_mm[1:])
-    return float(np.clip(max(own, LEAST_FIELD_OF_VIEW_PER_EXTENT * extent_mm), *limits))
 
 
 def touches_border(slice_mask: Array) -> bool:

@@ -85,6 +85,29 @@ def test_undo_and_redo_by_button_and_key_change_the_picture(visitor, phantom):
     assert visitor.page.locator("#undo").is_disabled()
 
 
+def test_keys_and_buttons_step_through_answers_of_other_sizes(visitor, phantom):
+    visitor.page.mouse.click(*visitor.place(phantom.centres_mm[0]))
+    visitor.revision(1)
+    offered = visitor.scan["objects"][0]["alternatives"]
+    if len(offered) < 2:
+        pytest.skip("the model sees one size only")
+    sizes = sorted(one["diameter_mm"] for one in offered)
+
+    def place():
+        (chosen,) = (one for one in visitor.scan["objects"][0]["alternatives"] if one["chosen"])
+        return sizes.index(chosen["diameter_mm"])
+
+    first = place()
+    key, back, step = ("]", "Smaller", 1) if first + 1 < len(sizes) else ("[", "Larger", -1)
+    visitor.page.keyboard.press(key)
+    visitor.revision(2)
+    assert place() == first + step
+    assert f"{first + step + 1} of {len(sizes)}" in visitor.page.inner_text("#objects")
+    visitor.page.get_by_role("button", name=back).click()
+    visitor.revision(3)
+    assert place() == first
+
+
 def test_a_drag_draws_a_box_on_the_slice(visitor, phantom):
     grid = phantom.scan.grid
     first, last = (visitor.place(grid.to_mm(np.array([10, *c]))) for c in ([11, 2], [29, 20]))

@@ -132,6 +132,8 @@ function shortcut(key) {
   else if (lower === "n") workbench.startObject();
   else if (lower === "h") workbench.hide(workbench.active);
   else if (lower === "r") viewer.resetView();
+  else if (key === "[" || key === ",") workbench.resize(workbench.active, -1);
+  else if (key === "]" || key === ".") workbench.resize(workbench.active, 1);
   else if (key === "Delete" && workbench.objects.some((one) => one.label === workbench.active)) workbench.discard(workbench.active);
   else return false;
   return true;

@@ -1,6 +1,6 @@
 // The list of objects: name, colour, size, hide, delete, and the agreement with a drawn truth.
 
-import { amount } from "./workbench.js";
+import { amount, bySize, otherSize } from "./workbench.js";
 
 export function listObjects(list, workbench) {
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
@@ -27,8 +27,25 @@ function row(object, workbench) {
   if (object.dice !== null) {
     item.append(told(`Dice ${object.dice.toFixed(3)} with the drawn ${object.structure}`));
   }
+  if (object.alternatives.length > 1) item.append(sizes(object, workbench));
   for (const sentence of object.warnings) item.append(told(sentence, true));
   return item;
+}
+
+/** Steps through the answers to a click, by their size. */
+function sizes(object, workbench) {
+  const line = make("div", { className: "sizes" });
+  const step = (text, key, direction) => {
+    const made = button(text, `${text} answer for ${object.name}`, () => workbench.resize(object.label, direction));
+    made.disabled = !otherSize(object, direction);
+    made.dataset.key = `${key}-${object.label}`;
+    return made;
+  };
+  const chosen = object.alternatives.find((one) => one.chosen);
+  const expected = chosen.predicted_dice === null ? "" : `, expected Dice ${chosen.predicted_dice.toFixed(2)}`;
+  const text = `${bySize(object).indexOf(chosen) + 1} of ${object.alternatives.length}${expected}`;
+  line.append(step("Smaller", "smaller", -1), told(text), step("Larger", "larger", 1));
+  return line;
 }
 
 /** The place of an object that has no prompt yet. */

@@ -110,6 +110,17 @@ export class Workbench extends EventTarget {
     return this.#change("Clearing", () => postJson(`${this.path}/reset`));
   }
 
+  /** Take the next smaller (-1) or larger (1) answer to the clicks on an object, if there is one. */
+  resize(label, direction) {
+    return this.scan && this.#change("Resizing", async () => {
+      const object = this.objects.find((one) => one.label === label);
+      const other = object && otherSize(object, direction);
+      if (!other) return this.scan;
+      const position = object.alternatives.indexOf(other);
+      return postJson(`${this.path}/objects/${label}/alternative`, { position });
+    });
+  }
+
   discard(label) {
     return this.#change("Removing", async () => (await remove(`${this.path}/objects/${label}`)).json());
   }
@@ -184,6 +195,18 @@ export class Workbench extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: what }));
     if (!this.viewer.isEmpty) this.viewer.redraw();
   }
+}
+
+/** The answers to the clicks on an object, the smallest first. */
+export function bySize(object) {
+  return [...object.alternatives].sort((one, other) => one.diameter_mm - other.diameter_mm);
+}
+
+/** The next smaller (-1) or larger (1) answer than the chosen one; undefined if there is none. */
+export function otherSize(object, direction) {
+  const sizes = bySize(object);
+  const place = sizes.findIndex((one) => one.chosen);
+  return place < 0 ? undefined : sizes[place + direction];
 }
 
 /** Size of an object for a person. */

@@ -1,0 +1,153 @@
+"""The right size from a click, which does not tell it: look at several scales, and judge the answers.
+
+A model that has a judge (``model.view_judge``) predicts how good each of its answers is. For other models
+an answer is credible that the model is sure of and that the other views agree with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from synthfm3d.model.interface import JudgedModel
+from synthfm3d.prompts.prompt import Point, Prompt
+from synthfm3d.segmentation.look import Look, ModelOnScan
+from synthfm3d.segmentation.view_features import FEATURES, ViewTable
+from synthfm3d.segmentation.views import agreement, image_width_mm, view_widths
+from synthfm3d.segmentation.zoom import (
+    Focus,
+    field_of_view_limits,
+    fitting,
+    prompted_place,
+    touches_border,
+)
+from synthfm3d.volume import Array
+
+MOST_ALTERNATIVES = 3
+SAME_ANSWER = 0.75
+"""Dice of two answers on the clicked slice from which on they are not offered beside each other."""
+FEWEST_LOOKS = 4
+"""Looks before a search may end early."""
+CLEARLY_BETTER = 0.25
+"""A search ends where the two closest views are predicted to be worse than the best one by this Dice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """One answer to the prompts.
+
+    Parameters
+    ----------
+    look, focus
+        What was seen, and where.
+    predicted_dice
+        The Dice that the model expects on the clicked slice; None where it has no judge.
+    """
+
+    look: Look
+    focus: Focus
+    predicted_dice: float | None = None
+
+    @property
+    def diameter_mm(self) -> float:
+        """Diameter of a disc as large as the mask is on the clicked slice."""
+        pixel_mm = self.look.region.spacing_mm[1]
+        return float(2 * pixel_mm * np.sqrt(np.count_nonzero(self.look.middle_mask) / np.pi))
+
+
+def look_for(model: ModelOnScan, prompts: Sequence[Prompt], known: Sequence[Prompt] = ()) -> list[View]:
+    """Answers to the prompts, best first: one for a box or mask, those of several scales for clicks.
+
+    Parameters
+    ----------
+    prompts
+        What the model is told.
+    known
+        Further clicks. The model is not told of them, but answers that contradict them come last.
+    """
+    grid = model.scan.grid
+    centre_mm, extent_mm = prompted_place(prompts, grid)
+    limits = field_of_view_limits(grid, model.model.grid_shape, extent_mm)
+    if any(not isinstance(prompt, Point) for prompt in prompts):
+        focus = Focus(centre_mm, fitting(extent_mm, limits))
+        return [View(look=model.look(prompts, focus.centre_mm, focus.field_of_view_mm), focus=focus)]
+    return ranked(_views(model, prompts, centre_mm, limits), [*prompts, *known])
+
+
+def ranked(views: Sequence[View], prompts: Sequence[Prompt]) -> list[View]:
+    """Views, best first: not empty, no click contradicted, then by the predicted Dice.
+
+    Without a prediction: an answer that fits into its view, then by credibility.
+    """
+    looks = [view.look for view in views]
+
+    def quality(view: View) -> tuple[float, ...]:
+        found, fits = bool(view.look.mask.any()), not touches_border(view.look.middle_mask)
+        given = (
+            (float(fits and view.look.middle_mask.any()), _credibility(view.look, looks))
+            if view.predicted_dice is None
+            else (view.predicted_dice,)
+        )
+        return float(found), -contradicted(view.look, prompts), float(view.look.hits_prompts), *given
+
+    return sorted(views, key=quality, reverse=True)
+
+
+def distinct(views: Sequence[View]) -> tuple[View, ...]:
+    """The best answers of ranked views that differ from each other; of the empty ones none but the first."""
+    kept = list(views[:1])
+    for view in views[1:]:
+        if not view.look.hits_prompts or len(kept) == MOST_ALTERNATIVES:
+            continue
+        if all(agreement(view.look, other.look) < SAME_ANSWER for other in kept):
+            kept.append(view)
+    return tuple(kept)
+
+
+def contradicted(look: Look, prompts: Sequence[Prompt]) -> int:
+    """Number of clicks that an answer contradicts, among those on the slices that it covers."""
+    count = 0
+    mask = look.mask
+    for prompt in prompts:
+        if not isinstance(prompt, Point):
+            continue
+        index = look.region.to_index(np.array(prompt.position_mm))
+        if not -0.5 <= index[0] < mask.shape[0] - 0.5:
+            continue
+        inside = bool(look.region.contains(index)) and bool(mask[tuple(np.rint(index).astype(int))])
+        count += inside != prompt.positive
+    return count
+
+
+def _views(
+    model: ModelOnScan, prompts: Sequence[Prompt], centre_mm: Array, limits: tuple[float, float]
+) -> list[View]:
+    """Views around a click from the whole image inwards, until one is clearly best."""
+    grid = model.scan.grid
+    judge = model.model.judge if isinstance(model.model, JudgedModel) else None
+    table = ViewTable(image_width_mm(grid))
+    views: list[View] = []
+    predicted: Array | None = None
+    for width in view_widths(grid, limits):
+        look = model.look(prompts, centre_mm, width)
+        views.append(View(look=look, focus=Focus(centre_mm, width)))
+        if judge is None:
+            continue
+        table.add(look)
+        predicted = judge.predicted_dice(FEATURES, table.features)
+        if is_settled(predicted):
+            break
+    if predicted is None:
+        return views
+    return [replace(view, predicted_dice=float(dice)) for view, dice in zip(views, predicted, strict=True)]
+
+
+def is_settled(predicted: Array) -> bool:
+    """Whether the two closest views so far are clearly worse than the best one."""
+    return len(predicted) >= FEWEST_LOOKS and bool(predicted[-2:].max() < predicted.max() - CLEARLY_BETTER)
+
+
+def _credibility(look: Look, looks: Sequence[Look]) -> float:
+    """The model's certainty times the mean Dice with the answers of the other views."""
+    others = [agreement(look, other) for other in looks if other is not look]
+    return look.certainty * (float(np.mean(others)) if others else 1.0)
