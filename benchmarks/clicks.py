@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from scipy import ndimage
 
 from synthfm3d.generate import LabelledVolume, realise
+from synthfm3d.loading.targets import filled_slices, largest_piece
 from synthfm3d.metrics.contrast import boundary_contrast
 from synthfm3d.prompts.simulation import innermost_point, largest_slice
 from synthfm3d.randomness import stream
@@ -29,6 +29,8 @@ LEAST_PIXELS = 60
 """Area of a target on its slice, at least."""
 LEAST_CONTRAST, MOST_INVISIBLE = 1.0, 0.35
 """Median contrast-to-noise ratio of a boundary at least, and its invisible share at most."""
+SMALL_HOLES = 0.15
+"""Share of a part's area on a slice below which holes in it are closed."""
 INNERMOST = 0.7
 """Share of clicks at the innermost point; the others are anywhere inside."""
 
@@ -170,17 +172,10 @@ def drawable(mask: Array, *, whole: bool) -> Array:
 
     Of a part of a structure only small holes are closed: the content of a wall is not the wall.
     """
-    closed = mask.copy()
-    for z in np.flatnonzero(mask.any(axis=(1, 2))):
-        filled = ndimage.binary_fill_holes(mask[z])
-        if whole or np.count_nonzero(filled & ~mask[z]) < 0.15 * np.count_nonzero(mask[z]):
-            closed[z] = filled
-    pieces, count = ndimage.label(closed)
-    if count < 2:
-        return closed
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return np.asarray(pieces == sizes.argmax())
+    piece = largest_piece(mask)
+    closed = filled_slices(piece)
+    few = closed.sum(axis=(1, 2)) < (1 + SMALL_HOLES) * piece.sum(axis=(1, 2))
+    return closed if whole else np.where(few[:, None, None], closed, piece)
 
 
 def _is_prompted(image: Volume, mask: Array) -> bool:

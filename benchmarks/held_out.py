@@ -13,8 +13,8 @@ model is chosen by. ``--set``:
   end has far to go.
 - ``crowded``: CT alone, every volume crowded: many structures have a neighbour of nearly the same grey, and
   many repeat along the body. It shows leaks, masks of more than 1.5 times the true volume.
-- ``fine``: what people prompt on scans as finely stored as real ones (320 to 1,024 pixels a side), sequences and
-  single pictures of ultrasound, too (``benchmarks.clicks``).
+- ``fine``: what people prompt on scans as finely stored as real ones (320 to 1,024 pixels a side),
+  sequences and single pictures of ultrasound, too (``benchmarks.clicks``).
 """
 
 import argparse
