@@ -81,14 +81,14 @@ def draw_strands(draw: Draw, frame: Frame, count: int) -> list[Structure]:
     ]
 
 
-def _tree(draw: Draw, frame: Frame, radius: tuple[float, float] = (0.012, 0.03)) -> list[Tube]:
+def _tree(draw: Draw, frame: Frame, radii: tuple[float, float] = (0.012, 0.03)) -> list[Tube]:
     root = (
         rounded(frame.size_mm[0] * draw.uniform(0.1, 0.9)),
         rounded(frame.centre_mm[0] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[0]),
         rounded(frame.centre_mm[1] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[1]),
     )
     tubes: list[Tube] = []
-    branches = [(root, draw.direction(3), frame.scale_mm * draw.log_uniform(*radius))]
+    branches = [(root, draw.direction(3), frame.scale_mm * draw.log_uniform(*radii))]
     while branches and len(tubes) < _MOST_TUBES:
         point, heading, radius = branches.pop(0)
         for _ in range(draw.whole(1, 4)):
