@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import read_text
 from synthfm3d.io.read import read_labels
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.prompts.scribble import clicks_of
@@ -116,7 +117,7 @@ def prompts_schema() -> dict[str, Any]:
 def read_prompt_file(path: Path) -> PromptFile:
     """A prompts file; InputError names the file and the place in it that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         return TypeAdapter(PromptFile).validate_json(text, strict=False, extra="forbid")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

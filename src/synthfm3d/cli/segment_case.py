@@ -110,7 +110,6 @@ def _before(path: Path, scan: Volume) -> Segmentation:
         modality=scan.modality,
         field_of_view_mm=3 * extent_mm,
         warnings=(),
-        logits=scan.with_voxels(np.where(inside, 5, -5).astype(np.float16)),
     )
 
 
