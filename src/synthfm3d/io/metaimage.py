@@ -63,10 +63,7 @@ def write_metaimage(path: Path, volume: Volume) -> None:
     matrix = lps_matrix(volume)
     spacing = np.sqrt((matrix[:, :3] ** 2).sum(axis=0))
     directions = matrix[:, :3] / spacing
-    if off_right_angles(matrix) > _NO_SHEAR:
-        raise InputError(
-            f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
-        )
+    check_metaimage_grid(path, volume)
     packed = zlib.compress(little_endian(voxels), 4)
     lines = [
         "ObjectType = Image",
@@ -84,6 +81,14 @@ def write_metaimage(path: Path, volume: Volume) -> None:
         "ElementDataFile = LOCAL",
     ]
     write_atomically(path, "\n".join([*lines, ""]).encode() + packed)
+
+
+def check_metaimage_grid(path: Path, volume: Volume) -> None:
+    """Raise InputError for a sheared grid."""
+    if off_right_angles(lps_matrix(volume)) > _NO_SHEAR:
+        raise InputError(
+            f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
+        )
 
 
 def _meta_layout(path: Path, header: bytes) -> Layout:

@@ -204,7 +204,8 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
         if shape[2] == 1:
             return 0, frames, "time"
         raise InputError(
-            f"{path}: is 4-D with {frames} frames: choose one with --frame 0 to --frame {frames - 1}."
+            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
+            "as a file of its own."
         )
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"

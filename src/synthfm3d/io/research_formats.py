@@ -116,12 +116,13 @@ def _one_frame(
         return luminance(path, np.moveaxis(array[:3], 0, -1))
     if layout.components and frames > 1 and frame is None:
         raise InputError(
-            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one of "
-            f"them with --frame 0 to --frame {frames - 1}."
+            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
+            f"from 0 to {frames - 1} (--frame)."
         )
     if frames > 1 and frame is None:
         raise InputError(
-            f"{path}: is 4-D with {frames} frames: choose one with --frame 0 to --frame {frames - 1}."
+            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
+            "as a file of its own."
         )
     if not 0 <= (frame or 0) < frames:
         raise InputError(f"{path}: there is no frame {frame}: the file has 0 to {frames - 1}.")

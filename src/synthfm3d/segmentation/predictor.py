@@ -23,10 +23,10 @@ from synthfm3d.segmentation.outlined import keep_outlined
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
 from synthfm3d.segmentation.sequence import as_slices, moved
-from synthfm3d.segmentation.slices import on_grid_of, working_form
+from synthfm3d.segmentation.slices import working_form
 from synthfm3d.segmentation.widening import outgrown, widened
 from synthfm3d.segmentation.zoom import first_look
-from synthfm3d.volume import Array, Modality, Volume
+from synthfm3d.volume import Array, Modality, Volume, on_grid_of
 
 _SURE = 5.0
 """Log-odds of a mask of which nothing else is known."""
