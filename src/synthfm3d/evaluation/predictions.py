@@ -82,9 +82,7 @@ def _one_object(path: Path, mask: Volume) -> Volume:
     values = [int(value) for value in np.unique(mask.voxels) if value]
     if len(values) > 1:
         listed = ", ".join(map(str, values[:20]))
-        raise InputError(
-            f"{path}: holds the labels {listed}, one is needed: save each in a file of its own."
-        )
+        raise InputError(f"{path}: holds the labels {listed}, one is needed: save each in a file of its own.")
     return mask
 
 
