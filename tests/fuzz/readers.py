@@ -47,8 +47,6 @@ SECONDS = 20
 MEMORY_BYTES = 6 << 30
 VOXELS = stream(0, "fuzz").integers(1, 100, size=(6, 40, 48)).astype(np.int16)
 WORDS = b"true 1 TRUE none nan -1 0 1e308 -inf 99999999999 ( ) (,) short gzip big domain LOCAL um".split()
-    b"true 1 TRUE none nan -1 0 1e308 -inf 99999999999 ( ) (,) short gzip big domain vector LOCAL um".split()
-)
 
 
 class TooSlow(Exception):
