@@ -207,7 +207,7 @@ def segment(
 def _segment_scan(
     case: "Case", said: "PromptOptions", model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
-    from synthfm3d.cli.segment_case import read_case, run_case, summary
+    from synthfm3d.cli.segment_case import earlier_mask, read_case, run_case, summary
     from synthfm3d.io.read import format_of
 
     # All that can be wrong with the input is found before the model is loaded.
@@ -216,11 +216,12 @@ def _segment_scan(
         raise InputError("--keep-identity has no effect on a scan that is not DICOM: leave it out.")
     volume = read_case(case)
     objects = said.objects(case.scan, volume)
+    before = earlier_mask(case, volume)
 
     from synthfm3d.evaluation.models import model_method  # torch: seconds
 
     say(f"Segmenting {case.scan} with the model {model}.", quiet=quiet)
-    report = run_case(case, volume, objects, model_method(model, device), model)
+    report = run_case(case, volume, objects, model_method(model, device), model, before)
     for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)
     if as_json:

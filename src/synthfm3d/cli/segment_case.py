@@ -81,11 +81,19 @@ def read_case(case: Case) -> Volume:
 
 
 def run_case(
-    case: Case, scan: Volume, objects: Sequence[PromptedObject], method: ModelMethod, model: str
+    case: Case,
+    scan: Volume,
+    objects: Sequence[PromptedObject],
+    method: ModelMethod,
+    model: str,
+    before: Segmentation | None = None,
 ) -> dict[str, Any]:
-    """Segment the objects of a scan, write all files or none, and return the report."""
+    """Segment the objects of a scan, write all files or none, and return the report.
+
+    ``before`` is an earlier mask of the only object, which its prompts correct.
+    """
     start = time.perf_counter()
-    found = {o.label: _segmented(case, scan, o, method) for o in objects}
+    found = {o.label: _segmented(scan, o, method, before) for o in objects}
     labels = label_map(scan, found)
     report = _report(case, scan, objects, found, labels, method, model)
     report["seconds"] = round(time.perf_counter() - start, 2)
@@ -93,16 +101,19 @@ def run_case(
     return report
 
 
-def _segmented(case: Case, scan: Volume, prompted: PromptedObject, method: ModelMethod) -> Segmentation:
-    if case.previous is None:
+def _segmented(
+    scan: Volume, prompted: PromptedObject, method: ModelMethod, before: Segmentation | None
+) -> Segmentation:
+    if before is None:
         return method.segmenter.segment_with_details(scan, prompted.prompts)
-    before = _before(case.previous, scan, case.label)
     return method.segmenter.correct(scan, before, prompted.prompts, new=len(prompted.prompts))
 
 
-def _before(path: Path, scan: Volume, label: int | None) -> Segmentation:
-    """An earlier mask as something to correct: sure of itself, seen at three times its extent."""
-    mask = read_mask(path, scan, label)
+def earlier_mask(case: Case, scan: Volume) -> Segmentation | None:
+    """The mask that the prompts correct, if there is one: sure of itself, seen at three times its extent."""
+    if case.previous is None:
+        return None
+    mask = read_mask(case.previous, scan, case.label)
     inside = mask.voxels > 0
     largest = int(inside.sum(axis=(1, 2)).argmax())
     extent_mm = measured(inside[largest], scan.grid, largest)[1]
