@@ -20,10 +20,10 @@ from synthfm3d.prompts.simulation import innermost_point, largest_slice
 from synthfm3d.segmentation.follow import follow
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.predictor import Segmenter
-from synthfm3d.segmentation.slices import on_grid_of, working_form
+from synthfm3d.segmentation.slices import working_form
 from synthfm3d.segmentation.zoom import Focus, prompted_place
 from synthfm3d.synthesis.settings import SynthesisSettings
-from synthfm3d.volume import Array, Volume
+from synthfm3d.volume import Array, Volume, on_grid_of
 
 SEED = 900_001
 SIZES_ML = (1.0, 10.0, 100.0)

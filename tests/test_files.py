@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthfm3d.errors import InputError
-from synthfm3d.files import check_writable, write_atomically
+from synthfm3d.files import check_writable, read_text, write_atomically
 
 
 def names(folder):
@@ -16,6 +16,13 @@ def names(folder):
 
 def full_disk(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_text_is_read_whatever_mark_an_editor_put_in_front(tmp_path, encoding):
+    mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+    (tmp_path / "text").write_bytes(mark + '{"1": "größer"}'.encode(encoding))
+    assert read_text(tmp_path / "text") == '{"1": "größer"}'
 
 
 def test_content_arrives_and_nothing_else_stays(tmp_path):

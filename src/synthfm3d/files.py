@@ -1,5 +1,6 @@
 """A file appears under its name when it is whole, and not before."""
 
+import codecs
 import json
 import os
 from collections.abc import Iterator
@@ -50,6 +51,17 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """
     with appearing_whole(path) as file:
         file.write(content)
+
+
+def read_text(path: str | Path) -> str:
+    """Text that a person wrote: UTF-8 with or without a byte order mark, or UTF-16 with one (Windows).
+
+    Raises OSError where the file cannot be read, UnicodeDecodeError (a ValueError) where it is no text.
+    """
+    content = Path(path).read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig")
 
 
 def json_text(content: Any) -> str:

@@ -40,7 +40,8 @@ class Grid:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise ValueError(f"affine must be a finite 4 x 4 matrix, got shape {affine.shape}.")
-        if abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+        if not lengths.all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-9:
             raise ValueError("affine is singular: two voxel axes point the same way in the world.")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
@@ -171,3 +172,28 @@ class Volume:
         order = max(permutations(range(3)), key=lambda p: sum(abs(agreement[n, p[n]]) for n in range(3)))
         flips = [bool(agreement[n, order[n]] < 0) for n in range(3)]
         return self.reordered((order[0], order[1], order[2]), (flips[0], flips[1], flips[2]))
+
+
+def on_grid_of(volume: Volume, grid: Grid) -> Volume:
+    """The same voxels in the axis order and directions of ``grid``, which covers the same lattice.
+
+    Raises ValueError if the two do not differ in the order and direction of their axes alone.
+    """
+    turn = np.linalg.inv(volume.affine[:3, :3]) @ grid.affine[:3, :3]  # [present axis, wanted axis]
+    order = np.abs(turn).argmax(axis=0)
+    flips = turn[order, range(3)] < 0
+    if sorted(order) == [0, 1, 2]:
+        turned = volume.reordered(
+            (int(order[0]), int(order[1]), int(order[2])), (bool(flips[0]), bool(flips[1]), bool(flips[2]))
+        )
+        # A tenth of a voxel: affines lose digits when other programs store them.
+        if turned.grid.same_as(grid, tolerance_mm=0.1 * min(grid.spacing_mm)):
+            return replace(turned, affine=grid.affine)
+    raise ValueError(
+        f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not lie on one "
+        f"of {grid.shape} voxels at {_rounded(grid.spacing_mm)} mm (z, y, x)."
+    )
+
+
+def _rounded(spacing_mm: tuple[float, float, float]) -> tuple[float, ...]:
+    return tuple(round(s, 3) for s in spacing_mm)

@@ -13,6 +13,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from scaled import Scaled
 
+from synthfm3d.app.answers import without_options
 from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.segmentation.predictor import Segmenter
 
@@ -234,6 +235,43 @@ def test_an_outline_is_sent_as_a_file(client, scan, phantom):
     refused = client.put(path, content=nifti_bytes(shifted, 1))
     assert refused.status_code == 422
     assert "voxels of the scan" in refused.json()["detail"]
+
+
+def test_a_label_map_is_an_outline_if_one_value_of_it_is_named(client, scan, phantom):
+    both = phantom.balls[0].astype(np.uint8) + 2 * phantom.balls[1].astype(np.uint8)
+    content = nifti_bytes(phantom.scan.with_voxels(both), 1)
+    path = f"/api/scans/{scan['id']}/objects/1/mask"
+    refused = client.put(path, content=content)
+    assert refused.status_code == 422
+    assert "holds the labels 1, 2" in refused.json()["detail"]
+    assert "--" not in refused.json()["detail"]
+    assert client.put(f"{path}?value=2", content=content).status_code == 200
+    assert dice(labels_of(client, scan)[0] == 1, phantom.balls[1]) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "is 4-D: choose one from 0 to 4 (--frame), or save one.",
+            "is 4-D: choose one from 0 to 4, or save one.",
+        ),
+        ("give their spacing (--spacing X,Y,Z).", "give their spacing."),
+        ("choose one with --frame 0 to --frame 3.", "choose one with frame 0 to frame 3."),
+        ("interpolate with --allow-gaps.", "interpolate with allow_gaps."),
+    ],
+)
+def test_visitors_are_told_of_fields_and_not_of_options(said, shown):
+    assert without_options(said) == shown
+
+
+def test_a_file_that_leaves_something_open_is_answered_without_options(client, phantom):
+    four = np.stack([phantom.scan.voxels.T] * 2, axis=-1)
+    content = gzip.compress(nib.Nifti1Image(four, np.eye(4)).to_bytes())
+    answer = client.post("/api/uploads", content=content)
+    assert answer.status_code == 422
+    assert "2 frames" in answer.json()["detail"]
+    assert "--" not in answer.json()["detail"]
 
 
 def test_segment_takes_everything_at_once_and_answers_with_the_label_map(client, scan, phantom):

@@ -50,6 +50,15 @@ def test_masks_are_found_by_case_structure_prompt_and_draw(case: Case, tmp_path:
     assert "phantom/ball/box.nii.gz" in missing.error
 
 
+def test_a_label_map_answers_no_question_about_one_object(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / "phantom" / "egg.nii.gz"
+    path.parent.mkdir()
+    write_nifti(path, case.label_map)
+    tool = FolderOfMasks("tool", tmp_path)
+    scores = [outcome.score for outcome in evaluate_case(case, [tool], EVERYTHING)]
+    assert all("one is needed" in score.error for score in scores if score.structure == "egg")
+
+
 def test_a_tool_without_prompts_answers_all_of_them(case: Case, tmp_path: Path) -> None:
     for label, structure in ((1, "egg"), (2, "ball")):
         write(tmp_path / "phantom" / f"{structure}.nii.gz", case, label)

@@ -1,17 +1,20 @@
 """Feeds damaged files to the readers for as long as one likes.
 
     python tests/fuzz/readers.py --minutes 10
+    python tests/fuzz/readers.py --minutes 10 --without dicom
 
-Each case is a sound file with bytes changed, cut out, doubled or replaced, most of them in its header.
-It must be refused with an InputError or read as finite numbers, within seconds and bounded memory; a
-file whose voxels are all above zero must never be read as zeros. What breaks this is kept, and how to
-repeat it is printed; exit code 1 says so.
+Each case is a sound file with bytes changed, cut out, doubled or replaced, or words of its header exchanged,
+most of them in its header. It must be refused with an InputError or read as finite numbers, within seconds
+and bounded memory; a file whose voxels are all above zero must never be read as zeros. Files of prompts and
+label names must be read or refused. What breaks this is kept, and how to repeat it is printed; exit code 1
+says so.
 """
 
 import argparse
 import gzip
 import io
 import os
+import re
 import resource
 import shutil
 import signal
@@ -21,6 +24,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import nibabel as nib
@@ -31,14 +35,18 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 
+from synthfm3d.cli.prompt_files import read_prompt_file
 from synthfm3d.errors import InputError
+from synthfm3d.io.nifti import read_label_names
 from synthfm3d.io.read import ReadOptions, read
 from synthfm3d.randomness import stream
 
+PROMPTS = """{"unit": "mm", "objects": [{"name": "liver", "points": [{"at": [61, 44, 8.5]}]},
+ {"label": 5, "boxes": [{"first": [90, 40, 17], "last": [110, 66, 17]}], "masks": ["outline.nii.gz"]}]}"""
 SECONDS = 20
 MEMORY_BYTES = 6 << 30
 VOXELS = stream(0, "fuzz").integers(1, 100, size=(6, 40, 48)).astype(np.int16)
-OPTIONS = ReadOptions(spacing_mm=(2.0, 1.0, 1.0), frame=None)
+WORDS = b"true 1 TRUE none nan -1 0 1e308 -inf 99999999999 ( ) (,) short gzip big domain LOCAL um".split()
 
 
 class TooSlow(Exception):
@@ -51,6 +59,7 @@ def main() -> int:
     arguments.add_argument("--cases", type=int, default=10**9)
     arguments.add_argument("--first", type=int, default=0, help="number of the first case")
     arguments.add_argument("--keep", type=Path, default=Path("fuzz-failures"))
+    arguments.add_argument("--without", default="", help="leave out sources whose name holds this")
     given = arguments.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGALRM, _too_slow)
@@ -60,6 +69,7 @@ def main() -> int:
     outcomes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         sound = sound_scans(Path(folder) / "sound")
+        sound = [path for path in sound if not given.without or given.without not in path.name]
         number = given.first
         while time.monotonic() < end and number < given.first + given.cases:
             work = Path(folder) / "case"
@@ -84,7 +94,10 @@ def run(sound: list[Path], number: int, work: Path, keep: Path) -> str:
     scan = next((p for p in files if p.suffix in (".nhdr", ".mhd")), files[0] if len(files) == 1 else work)
     signal.alarm(SECONDS)
     try:
-        volume = read(scan, OPTIONS)
+        if scan.suffix == ".json":
+            read_json(scan)
+            return "read"
+        volume = read(scan, options_of(source.name))
         assert np.isfinite(volume.voxels).all(), "numbers that are not finite"
         assert volume.voxels.any(), "silent zeros"
         return "read"
@@ -103,6 +116,20 @@ def run(sound: list[Path], number: int, work: Path, keep: Path) -> str:
         signal.alarm(0)
 
 
+def options_of(source: str) -> ReadOptions:
+    """What a sound file of this source leaves open."""
+    if source in ("npy", "npz", "png"):
+        return ReadOptions(spacing_mm=(2.0, 1.0, 1.0))
+    return ReadOptions(frame=1 if source.startswith("four") else None)
+
+
+def read_json(path: Path) -> None:
+    """Both kinds of JSON that a user writes."""
+    for reader in (read_prompt_file, read_label_names):
+        with suppress(InputError):
+            reader(path)
+
+
 def damage(content: bytes, draw: np.random.Generator) -> bytes:
     """Bytes changed in one to four places; of a gzip file, mostly what is inside."""
     if content.startswith(b"\x1f\x8b") and draw.random() < 0.8:
@@ -114,7 +141,7 @@ def damage(content: bytes, draw: np.random.Generator) -> bytes:
         header = min(len(damaged), 1200)
         place = int(draw.integers(header if draw.random() < 0.85 else len(damaged)))
         length = int(draw.integers(1, 9))
-        match int(draw.integers(7)):
+        match int(draw.integers(8)):
             case 0:
                 damaged[place] = int(draw.integers(256))
             case 1:
@@ -128,6 +155,11 @@ def damage(content: bytes, draw: np.random.Generator) -> bytes:
                 del damaged[place : place + length]
             case 5:
                 damaged[place:place] = damaged[place : place + length]
+            case 6:
+                words = list(re.finditer(rb"[^\s:=]+", bytes(damaged[:header])))
+                if words:
+                    old = words[int(draw.integers(len(words)))]
+                    damaged[old.start() : old.end()] = WORDS[int(draw.integers(len(WORDS)))]
             case _:
                 del damaged[int(draw.integers(len(damaged))) :]
     return bytes(damaged)
@@ -147,7 +179,16 @@ def sound_scans(folder: Path) -> list[Path]:
     nib.save(nib.Nifti2Image(VOXELS.T, affine), place("nifti-2") / "scan.nii")
     floats = VOXELS.astype(np.float32)
     nib.save(nib.Nifti1Image(floats.T, affine), place("nifti-float") / "scan.nii")
+    forms = nib.Nifti1Image(VOXELS.T, affine)
+    forms.set_sform(affine, 0), forms.set_qform(affine, 1)
+    forms.header.set_xyzt_units("micron")
+    nib.save(forms, place("nifti-qform-micron") / "scan.nii")
+    (place("json-prompts") / "scan.json").write_text(PROMPTS, encoding="utf-8-sig")
+    (place("json-names") / "scan.json").write_text('{"1": "liver", "2": "spleen"}', encoding="utf-16")
     image = SimpleITK.GetImageFromArray(VOXELS)
+    series = SimpleITK.JoinSeries([image, image])
+    for name in ("scan.nrrd", "scan.mha"):
+        SimpleITK.WriteImage(series, str(place(f"four-{name[5:]}") / name), True)
     for name in ("scan.nrrd", "scan.nhdr", "scan.mha", "scan.mhd"):
         for packed in (False, True):
             SimpleITK.WriteImage(image, str(place(f"{name[5:]}-{packed}") / name), packed)

@@ -12,11 +12,22 @@ ROWS = [
 
 
 def test_every_bad_input_has_one_row():
-    assert [int(row[0]) for row in ROWS] == list(range(1, 78))
+    assert [int(row[0]) for row in ROWS] == list(range(1, len(ROWS) + 1))
+    assert len({row[1] for row in ROWS}) == len(ROWS)
 
 
 def test_every_row_has_a_policy():
     assert {row[2] for row in ROWS} == {"reject", "repair", "accept"}
+
+
+def test_the_readme_tells_how_many_of_them_are_refused_repaired_and_read():
+    told = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    count = {policy: sum(row[2] == policy for row in ROWS) for policy in ("reject", "repair", "accept")}
+    assert (
+        f"Of [{len(ROWS)} kinds of bad file](docs/reference/inputs.md) {count['reject']} are refused, "
+        f"{count['repair']} repaired with a word that stays with the result, and {count['accept']} read as "
+        "they should be"
+    ) in told
 
 
 def test_every_test_that_the_table_names_is_there():

@@ -315,7 +315,9 @@ def test_label_names_are_read_and_nonsense_refused(tmp_path):
     path = tmp_path / "labels.json"
     path.write_text('{"1": "spleen", "20": "colon"}')
     assert read_label_names(path) == {1: "spleen", 20: "colon"}
-    for nonsense in ("{", "[1, 2]", '{"spleen": 1}'):
+    path.write_text('{"1": "spleen"}', encoding="utf-8-sig")
+    assert read_label_names(path) == {1: "spleen"}
+    for nonsense in ("{", "[1, 2]", '{"spleen": 1}', '{"1": {"name": "spleen"}}', "[" * 100_000):
         path.write_text(nonsense)
         with pytest.raises(InputError, match=r"labels\.json"):
             read_label_names(path)

@@ -1,10 +1,12 @@
 """Pictures and arrays: what they do not say is asked for, and nothing in them is executed or unpacked."""
 
+import gzip
 import pickle
 import zipfile
 
 import numpy as np
 import pytest
+import SimpleITK
 from PIL import Image
 
 from synthfm3d.io.read import ReadOptions, read
@@ -151,3 +153,66 @@ def test_what_is_no_file_is_refused(tmp_path, refused):
     os.mkfifo(tmp_path / "pipe")
     refused(tmp_path / "pipe", "no regular file")
     refused(tmp_path / "none", "no such file")
+
+
+@pytest.mark.parametrize(("suffix", "what"), [(".tif", "TIFF"), (".bmp", "BMP"), (".gif", "GIF")])
+def test_a_folder_of_other_pictures_is_called_one(tmp_path, refused, suffix, what):
+    message = refused(
+        write_pictures(tmp_path / "scan", suffix), f"{what} picture", "PNG", spacing_mm=(3, 1, 1)
+    )
+    assert "DICOM image" not in message
+
+
+def test_a_picture_that_holds_several_is_refused(tmp_path, refused):
+    folder = write_pictures(tmp_path / "scan", ".png", VOXELS[:2])
+    first, *others = (Image.fromarray(values) for values in VOXELS[:3])
+    first.save(folder / "slice1.png", save_all=True, append_images=others)
+    refused(folder, "slice1.png holds several pictures", spacing_mm=(3, 1, 1))
+
+
+@pytest.mark.filterwarnings("ignore:.*how it lies in the patient")
+def test_pictures_of_other_bits_are_refused(tmp_path, refused):
+    folder = write_pictures(tmp_path / "scan", ".png", VOXELS[:2])
+    Image.fromarray(VOXELS[2].astype(np.uint16) * 256).save(folder / "slice2.png")
+    refused(folder, "slice2.png has values of uint16", spacing_mm=(3, 1, 1))
+
+
+def test_previews_beside_dicom_slices_do_not_make_them_pictures(series):
+    folder = series.write()
+    Image.fromarray(VOXELS[0]).save(folder / "preview.png")
+    assert np.array_equal(read(folder).voxels, series.hounsfield())
+
+
+# ---------------------------------------------------------------- packed once more
+
+
+@pytest.mark.parametrize("name", ["scan.nrrd", "scan.mha", "scan.npy"])
+def test_a_gzip_file_of_another_format_is_told_to_be_one(tmp_path, refused, name):
+    if name == "scan.npy":
+        np.save(tmp_path / name, VOXELS)
+    else:
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(VOXELS), str(tmp_path / name))
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+    kind = {".nrrd": "NRRD", ".mha": "MetaImage", ".npy": "NumPy"}[name[4:]]
+    refused(tmp_path / f"{name}.gz", "gunzip", kind)
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"BZh91AY&SY", "bzip2"),
+        (b"\xfd7zXZ\0", "XZ"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard"),
+        (gzip.compress(gzip.compress(b"x" * 500)), "gzip file inside a gzip file"),
+        (gzip.compress(b"\0\0\0\1\0\0\0\x40" + bytes(500)), "FreeSurfer"),
+        (b"mrtrix image\ndim: 3,3,3\n", "MRtrix"),
+        (b"CDF\1" + bytes(500), "MINC"),
+        (b"MATLAB 5.0 MAT-file", "MATLAB"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+    ],
+)
+def test_files_of_other_tools_are_refused_by_name_with_the_way_out(tmp_path, refused, start, what):
+    (tmp_path / "scan.nii.gz").write_bytes(start)
+    message = refused(tmp_path / "scan.nii.gz", what)
+    assert "unknown format" not in message

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 from altered_growing import AlteredGrowing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 
 from synthfm3d.prompts.prompt import Box, Point
-from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.randomness import stream
+from synthfm3d.segmentation.predictor import Segmentation, Segmenter
 from synthfm3d.segmentation.session import Session
+from synthfm3d.volume import Grid, Volume
 
 
 class Fickle(AlteredGrowing):
@@ -55,10 +60,13 @@ def test_slices_that_the_object_enters_as_before_are_not_looked_at_again(session
     assert model.looks == looks + 1
 
 
-def test_a_correction_that_the_model_does_not_heed_there_may_change_other_places(session, tube):
+def test_a_click_that_says_nothing_new_changes_nothing(session, tube):
     before = session.add(click(tube.scan, 60, 40, 40)).mask.voxels
-    after = session.add(click(tube.scan, 60, 42, 42)).mask.voxels  # was found already
-    assert (before != after).any()
+    found_already = session.add(click(tube.scan, 60, 42, 42))
+    outside_already = session.add(click(tube.scan, 60, 5, 5, positive=False))
+    assert (before == found_already.mask.voxels).all()
+    assert (before == outside_already.mask.voxels).all()
+    assert "changed nothing" in outside_already.warnings[-1]
 
 
 def test_a_box_speaks_of_all_that_it_holds(session, tube):
@@ -72,3 +80,77 @@ def test_a_box_speaks_of_all_that_it_holds(session, tube):
     after = session.segmenter.correct(tube.scan, before, prompts, new=len(added))
     assert before.mask.voxels[60, 26, 26]
     assert not after.mask.voxels[60, 26, 26]  # the corner that the model lost lies in the box
+
+
+# ---------------------------------------------------------------- whatever a model answers
+
+
+class Erratic:
+    """A model that answers something else at every look, and heeds no prompt."""
+
+    name, grid_shape = "erratic", (8, 24, 24)
+
+    def __init__(self, seed):
+        self.draw = stream(seed, "erratic")
+
+    def prepare(self, channels, spacing_mm):
+        return None
+
+    def logits(self, features, prompts, previous=None):
+        return self._blobs(self.grid_shape)
+
+    def _blobs(self, shape):
+        smooth = ndimage.gaussian_filter(self.draw.normal(size=shape), 1.5)
+        return (20 * (smooth / smooth.std()) + self.draw.normal(0, 10)).astype(np.float32)
+
+
+class ErraticSlices(Erratic):
+    """The same as a model that follows objects through whole slices by itself."""
+
+    def follow(self, slices, prompts, previous=None):
+        yield from enumerate(self._blobs(slices.shape))
+
+
+def voxels_that_share_no_change_with(corrections, before, after, grid):
+    """Number of voxels that changed apart from every click, by a flood from the clicks."""
+    changed = before != after
+    reached = np.zeros_like(changed)
+    for one in corrections:
+        z, y, x = np.rint(grid.to_index(np.array(one.position_mm))).astype(int)
+        around = (slice(z, z + 1), slice(max(y - 1, 0), y + 2), slice(max(x - 1, 0), x + 2))
+        reached[around] |= changed[around] & (after[around] == one.positive)
+    while True:
+        grown = ndimage.binary_dilation(reached) & changed
+        if (grown == reached).all():
+            return np.count_nonzero(changed & ~reached)
+        reached = grown
+
+
+@pytest.mark.parametrize("model", [Erratic, ErraticSlices])
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10**6), count=st.integers(1, 3), keeps_logits=st.booleans())
+def test_voxels_change_only_together_with_a_click(model, seed, count, keeps_logits):
+    draw = stream(seed, "corrections")
+    grid = Grid.from_spacing((14, 30, 32), (3.0, 1.0, 1.0))
+    order, flips = tuple(draw.permutation(3)), tuple(draw.random(3) < 0.5)
+    scan = Volume(voxels=draw.normal(size=grid.shape).astype(np.float32), affine=grid.affine, modality="mr")
+    scan = scan.reordered(tuple(int(n) for n in order), tuple(bool(f) for f in flips))
+    parts = ndimage.gaussian_filter(draw.normal(size=scan.voxels.shape), 2) > 0.05
+    before = Segmentation(
+        mask=scan.with_voxels(parts.astype(np.uint8)),
+        modality="mr",
+        field_of_view_mm=float(draw.choice([12, 20, 60])),
+        warnings=(),
+        logits=scan.with_voxels(np.where(parts, 3, -3).astype(np.float16)) if keeps_logits else None,
+    )
+    clicks = []
+    for place in draw.integers(0, scan.voxels.shape, size=(count, 3)):
+        positive = bool(draw.random() < 0.5)
+        clicks.append(Point(position_mm=tuple(scan.grid.to_mm(place)), positive=positive))
+    after = Segmenter(model(seed)).correct(scan, before, clicks, new=count)
+    was, now = before.mask.voxels > 0, after.mask.voxels > 0
+    # The eight voxels around a click lie on its slice, across the thick axis.
+    axial = [scan.with_voxels(one).axial().voxels for one in (was, now)]
+    assert voxels_that_share_no_change_with(clicks, *axial, scan.axial().grid) == 0
+    if keeps_logits:  # what stays in the mask is as likely as it was: other objects win nothing there
+        assert (before.logits.voxels[was & now] == after.logits.voxels[was & now]).all()

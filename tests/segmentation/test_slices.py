@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.prompts.prompt import Box, Mask, Point
-from synthfm3d.segmentation.slices import foreground_corners, on_grid_of, slicing_axis, working_form
-from synthfm3d.volume import Grid, Volume
+from synthfm3d.segmentation.slices import foreground_corners, slicing_axis, working_form
+from synthfm3d.volume import Grid, Volume, on_grid_of
 
 orders = st.permutations(range(3)).map(tuple)
 flips = st.tuples(st.booleans(), st.booleans(), st.booleans())

@@ -159,9 +159,11 @@ def test_the_weights_say_which_volumes_they_were_trained_on(tmp_path):
     assert after == volumes_of_patches(3 * TINY.batch_size, TINY.data).stop
 
 
-def test_resuming_without_a_checkpoint_says_so(tmp_path):
-    with pytest.raises(InputError, match="no checkpoint"):
-        train(TINY, tmp_path, resume=True, device="cpu")
+def test_resuming_without_a_checkpoint_says_so_and_leaves_no_folder(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InputError, match="no checkpoint"):
+            train(TINY, folder, resume=True, device="cpu")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_rate_warms_up_and_ends_near_a_hundredth():

@@ -1,6 +1,7 @@
 """What is told of an open scan: its objects, their sizes and doubts, and the agreement with a drawn truth."""
 
 import math
+import re
 
 import numpy as np
 
@@ -13,6 +14,12 @@ from synthfm3d.segmentation.predictor import Segmentation
 
 COLOURS = ("#e53935", "#1e9bff", "#2fbf71", "#f4c430", "#b362d9", "#ff8a3d", "#19c2c2", "#f06ca8")
 """Of objects by label; the first is red, as masks are shown in the field."""
+
+
+def without_options(text: str) -> str:
+    """A sentence without options of the command line, which visitors have not: their names alone are left."""
+    in_brackets = re.sub(r" \(--[a-z][^()]*\)", "", text)
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), in_brackets)
 
 
 def state_of(opened: OpenScan) -> ScanState:
@@ -41,7 +48,7 @@ def details_of(opened: OpenScan) -> ScanDetails:
         modality=assumed_modality(scan),
         display=windows_of(scan).bounds[0],
         value_range=(float(scan.voxels.min()), float(scan.voxels.max())),
-        warnings=list(scan.doubts),
+        warnings=[without_options(doubt) for doubt in scan.doubts],
         structures=structures,
         dicom=opened.origin is not None,
         palette=list(COLOURS),
@@ -58,7 +65,7 @@ def _object(opened: OpenScan, label: int, found: Segmentation) -> ScanObject:
         prompts=[shown(prompt) for prompt in prompts],
         voxels=int(np.count_nonzero(found.mask.voxels)),
         volume_ml=None if math.isnan(found.volume_ml) else found.volume_ml,
-        warnings=[sentence for sentence in found.warnings if sentence not in opened.scan.doubts],
+        warnings=[without_options(one) for one in found.warnings if one not in opened.scan.doubts],
         alternatives=[
             AlternativeAnswer(
                 diameter_mm=view.diameter_mm, predicted_dice=view.predicted_dice, chosen=n == found.chosen

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 
 from synthfm3d.app.answers import state_of
@@ -24,7 +24,7 @@ from synthfm3d.app.routes_scans import NIFTI, QUICK_GZIP, Stack, as_stack, attac
 from synthfm3d.app.store import OpenScan
 from synthfm3d.errors import InputError
 from synthfm3d.io.nifti import nifti_bytes
-from synthfm3d.io.read import read_labels
+from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.values import reading_at_most
 from synthfm3d.io.write import write
 from synthfm3d.prompts.prompt import Mask
@@ -52,13 +52,20 @@ async def remove_prompt(label: ThisLabel, position: int, opened: ThisScan, desk:
 
 
 @router.put("/objects/{label}/mask", openapi_extra={"requestBody": {"content": {"*/*": {}}}})
-async def add_mask(label: ThisLabel, request: Request, opened: ThisScan, desk: AtDesk) -> ScanState:
+async def add_mask(
+    label: ThisLabel,
+    request: Request,
+    opened: ThisScan,
+    desk: AtDesk,
+    value: Annotated[int | None, Query(ge=1, description="The object's value in a label map.")] = None,
+) -> ScanState:
     """Outline an object with a mask on the scan's grid, a file such as NIfTI, on one or more slices.
 
     A slice that holds foreground is taken as outlined whole.
     """
     content = await request.body()
-    mask = await desk.reader.do(lambda: _read_mask(content, desk.settings.limits.voxel_bytes))
+    most_bytes = desk.settings.limits.voxel_bytes
+    mask = await desk.reader.do(lambda: _read_mask(content, opened.scan, value, most_bytes))
     await changed(desk, opened, lambda: opened.session.add(Mask(volume=mask), label))
     return await _state(opened)
 
@@ -155,7 +162,7 @@ def _dicom(opened: OpenScan) -> bytes:
         return path.read_bytes()
 
 
-def _read_mask(content: bytes, most_bytes: int) -> Volume:
+def _read_mask(content: bytes, scan: Volume, value: int | None, most_bytes: int) -> Volume:
     with (
         tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
         reading_at_most(most_bytes),
@@ -165,7 +172,7 @@ def _read_mask(content: bytes, most_bytes: int) -> Volume:
         path = Path(folder) / "mask"
         path.write_bytes(content)
         try:
-            return read_labels(path)
+            return read_mask(path, scan, value)
         except InputError as error:
             raise InputError(str(error).replace(str(path), "the mask")) from error
 

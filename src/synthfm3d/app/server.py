@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from synthfm3d import __version__
 from synthfm3d.app import routes_objects, routes_playground, routes_scans
+from synthfm3d.app.answers import without_options
 from synthfm3d.app.desk import AtDesk, Desk, set_cookie
 from synthfm3d.app.files import Files
 from synthfm3d.app.messages import Health, LoginRequest
@@ -101,7 +102,7 @@ def _add_general_routes(app: FastAPI) -> None:
 
 
 async def _input_error(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": " ".join(str(error).split())}, 422)
+    return JSONResponse({"detail": " ".join(without_options(str(error)).split())}, 422)
 
 
 async def _wrong_request(request: Request, error: Exception) -> JSONResponse:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.read import read_labels
+from synthfm3d.files import read_text
+from synthfm3d.io.pairs import read_mask
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.prompts.scribble import clicks_of
 from synthfm3d.segmentation.placement import checked_prompts
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from synthfm3d.volume import Grid, Volume
 
 Unit = Literal["voxel", "mm"]
+MOST_LABEL = 65535
+"""A label map holds no larger value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,7 @@ def prompts_schema() -> dict[str, Any]:
 def read_prompt_file(path: Path) -> PromptFile:
     """A prompts file; InputError names the file and the place in it that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         return TypeAdapter(PromptFile).validate_json(text, strict=False, extra="forbid")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -146,8 +149,10 @@ def prompted_objects(
     for number, entry in enumerate(objects, start=1):
         label = number if entry.label is None else entry.label
         what = entry.name or f"object {number}"
-        if not 1 <= label <= 65535 or any(other.label == label for other in found):
-            raise InputError(f"{path}: {what} has the label {label}: give each object its own, from 1.")
+        if not 1 <= label <= MOST_LABEL:
+            raise InputError(f"{path}: {what} has the label {label}: labels are 1 to {MOST_LABEL}.")
+        if any(other.label == label for other in found):
+            raise InputError(f"{path}: {what} has the label {label} of another object: give it its own.")
         try:
             prompts = tuple(_prompts(entry, file.unit, scan, path.parent))
             checked_prompts(prompts, scan.grid)
@@ -193,17 +198,11 @@ def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> 
     return r, a, s
 
 
-def mask_prompt(path: Path, scan: "Volume") -> Mask:
-    """The mask of a file as a prompt; InputError names the file if it is empty or on another grid."""
-    prompt = Mask(volume=read_labels(path))
-    try:
-        checked_prompts([prompt], scan.grid)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    return prompt
+def mask_prompt(path: Path, scan: "Volume", label: int | None = None) -> Mask:
+    """The mask of a file, or one label of it, as a prompt; InputError as of ``read_mask``."""
+    return Mask(volume=read_mask(path, scan, label))
 
 
-def scribble_prompts(path: Path, scan: "Volume", *, positive: bool) -> list[Point]:
-    """A scribble of a file as clicks; InputError names the file if it is empty or on another grid."""
-    drawn = mask_prompt(path, scan).volume
-    return clicks_of(drawn, positive=positive)
+def scribble_prompts(path: Path, scan: "Volume", *, positive: bool, label: int | None = None) -> list[Point]:
+    """A scribble of a file, or one label of it, as clicks; InputError as of ``read_mask``."""
+    return clicks_of(read_mask(path, scan, label), positive=positive)

@@ -32,6 +32,8 @@ class PromptOptions:
         Numbers of options are RAS millimetres, else voxels (i, j, k) of the stored array.
     correct
         An earlier mask of the object, which the prompts correct.
+    label
+        Which label of these files is meant, where they hold several.
     """
 
     point: tuple[str, ...] = ()
@@ -42,6 +44,15 @@ class PromptOptions:
     mm: bool = False
     file: Path | None = None
     correct: Path | None = None
+    label: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.file is not None and (self.mm or (self.label is not None and self.correct is None)):
+            raise InputError("a file of prompts says its unit itself: leave out --mm and --label.")
+        if self.mm and not (self.point or self.negative or self.box):
+            raise InputError("--mm has no effect without --point, --negative or --box: leave it out.")
+        if self.label is not None and not (self.mask or self.scribble or self.correct):
+            raise InputError("--label needs a file with labels: --mask-prompt, --scribble or --correct.")
 
     @property
     def by_option(self) -> bool:
@@ -66,6 +77,7 @@ class PromptOptions:
             "mask": None if self.mask is None else str(self.mask),
             "scribble": None if self.scribble is None else str(self.scribble),
             "correct": None if self.correct is None else str(self.correct),
+            "label": self.label,
         }
 
     def objects(self, scan: Path, volume: Volume) -> list[PromptedObject]:
@@ -96,9 +108,9 @@ class PromptOptions:
             *_boxes(self.box, volume.grid, self.mm),
         ]
         if self.mask is not None:
-            prompts.append(mask_prompt(self.mask, volume))
+            prompts.append(mask_prompt(self.mask, volume, self.label))
         if self.scribble is not None:
-            prompts.extend(scribble_prompts(self.scribble, volume, positive=True))
+            prompts.extend(scribble_prompts(self.scribble, volume, positive=True, label=self.label))
         return prompts
 
 

@@ -69,6 +69,10 @@ def segment(
     prompts_schema: Annotated[
         bool, typer.Option("--prompts-schema", help="Print the JSON Schema of prompts and stop.")
     ] = False,
+    label: Annotated[
+        int | None,
+        typer.Option(min=1, help="Which label of --mask-prompt, --scribble and --correct is meant."),
+    ] = None,
     mm: Annotated[
         bool, typer.Option("--mm", help="Numbers are RAS millimetres, not voxel indices of the stored array.")
     ] = False,
@@ -112,11 +116,15 @@ def segment(
         bool,
         typer.Option("--keep-identity", help="Let a DICOM patient's identity and path into the outputs."),
     ] = False,
-    suffix: Annotated[str, typer.Option("--format", help="Ending of the masks of many scans.")] = ".nii.gz",
+    suffix: Annotated[
+        str | None, typer.Option("--format", help="Ending of the masks of many scans; .nii.gz if not given.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Leave out scans that have their mask from the same prompts.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="How many scans at a time.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="How many scans at a time; one if not given.")
+    ] = None,
     device: Device = "auto",
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -156,12 +164,17 @@ def segment(
         mm=mm,
         file=prompts,
         correct=correct,
+        label=label,
     )
     if _is_many(scan, output):
         from synthfm3d.cli.segment_folder import Plan
 
         if prompts is None or said.by_option or correct:
-            raise InputError(f"{scan}: is a folder of scans: give the prompts of all with --prompts FILE.")
+            raise InputError(
+                f"{scan}: is a folder, and {output} is no file of a mask: for one scan name a file such as "
+                "mask.nii.gz, for many scans give the prompts of all with --prompts FILE."
+            )
+        suffix = suffix or ".nii.gz"
         plan = Plan(
             folder=scan,
             output=output,
@@ -170,7 +183,7 @@ def segment(
             options=options,
             model=model,
             device=device,
-            jobs=jobs,
+            jobs=jobs or 1,
             resume=resume,
             probabilities=probabilities,
             alternatives=alternatives,
@@ -178,6 +191,10 @@ def segment(
         )
         _segment_folder(plan, quiet, as_json)
         return
+
+    of_many = {"--format": suffix is not None, "--jobs": jobs is not None, "--resume": resume}
+    if given := [name for name, is_given in of_many.items() if is_given]:
+        raise InputError(f"{' and '.join(given)} are for folders of scans: leave them out for one scan.")
 
     from synthfm3d.cli.segment_case import Case
 
@@ -188,6 +205,7 @@ def segment(
         inputs=said.inputs,
         said=said.said(scan),
         previous=correct,
+        label=label,
         probabilities=probabilities,
         alternatives=alternatives,
         keep_identity=keep_identity,
@@ -198,17 +216,21 @@ def segment(
 def _segment_scan(
     case: "Case", said: "PromptOptions", model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
-    from synthfm3d.cli.segment_case import read_case, run_case, summary
+    from synthfm3d.cli.segment_case import earlier_mask, read_case, run_case, summary
+    from synthfm3d.io.read import format_of
 
     # All that can be wrong with the input is found before the model is loaded.
     case.check_outputs()
+    if case.keep_identity and format_of(case.scan) != "dicom":
+        raise InputError("--keep-identity has no effect on a scan that is not DICOM: leave it out.")
     volume = read_case(case)
     objects = said.objects(case.scan, volume)
+    before = earlier_mask(case, volume)
 
     from synthfm3d.evaluation.models import model_method  # torch: seconds
 
     say(f"Segmenting {case.scan} with the model {model}.", quiet=quiet)
-    report = run_case(case, volume, objects, model_method(model, device), model)
+    report = run_case(case, volume, objects, model_method(model, device), model, before)
     for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)
     if as_json:
@@ -247,15 +269,7 @@ def _segment_folder(plan: "Plan", quiet: bool, as_json: bool) -> None:
 
 
 def _is_many(scan: Path, output: Path) -> bool:
-    """A folder of scans: the output is no file of a mask, and the folder no series of slices."""
-    from synthfm3d.io.write import check_suffix
-
+    """A folder of scans: the output is a folder, or has no ending, so that it can become one."""
     if not scan.is_dir() or (output.exists() and not output.is_dir()):
         return False
-    if output.is_dir():
-        return True
-    try:
-        check_suffix(output)
-    except InputError:
-        return True
-    return False
+    return output.is_dir() or not output.suffix

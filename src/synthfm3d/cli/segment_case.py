@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +19,9 @@ from synthfm3d.cli.segment_alternatives import Alternative, other_answers, round
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
-from synthfm3d.io.read import ReadOptions, format_of, read, read_labels
-from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, write
+from synthfm3d.io.pairs import read_mask
+from synthfm3d.io.read import ReadOptions, format_of, read
+from synthfm3d.io.write import SUFFIXES, Origin, check_can_hold, check_suffix, write
 from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.predictor import Segmentation
 from synthfm3d.segmentation.zoom import measured
@@ -42,6 +42,8 @@ class Case:
         An earlier mask that the prompts correct.
     alternatives
         Whether masks of other sizes are written, too.
+    label
+        Which label of it is meant, if it holds several.
     """
 
     scan: Path
@@ -50,6 +52,7 @@ class Case:
     inputs: tuple[Path, ...] = ()
     said: Mapping[str, Any] = field(default_factory=dict)
     previous: Path | None = None
+    label: int | None = None
     probabilities: bool = False
     alternatives: bool = False
     keep_identity: bool = False
@@ -74,18 +77,28 @@ class Case:
 
 
 def read_case(case: Case) -> Volume:
-    """The scan; its doubts are kept in it and not shown twice."""
+    """The scan, its doubts kept in it and not shown twice; InputError if no mask of it could be written."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return read(case.scan, case.options)
+        scan = read(case.scan, case.options)
+    check_can_hold(case.output, scan)
+    return scan
 
 
 def run_case(
-    case: Case, scan: Volume, objects: Sequence[PromptedObject], method: ModelMethod, model: str
+    case: Case,
+    scan: Volume,
+    objects: Sequence[PromptedObject],
+    method: ModelMethod,
+    model: str,
+    before: Segmentation | None = None,
 ) -> dict[str, Any]:
-    """Segment the objects of a scan, write all files or none, and return the report."""
+    """Segment the objects of a scan, write all files or none, and return the report.
+
+    ``before`` is an earlier mask of the only object, which its prompts correct.
+    """
     start = time.perf_counter()
-    found = {o.label: _segmented(case, scan, o, method) for o in objects}
+    found = {o.label: _segmented(scan, o, method, before) for o in objects}
     labels = label_map(scan, found)
     others: list[Alternative] = []
     if case.alternatives:
@@ -98,29 +111,27 @@ def run_case(
     return report
 
 
-def _segmented(case: Case, scan: Volume, prompted: PromptedObject, method: ModelMethod) -> Segmentation:
-    if case.previous is None:
+def _segmented(
+    scan: Volume, prompted: PromptedObject, method: ModelMethod, before: Segmentation | None
+) -> Segmentation:
+    if before is None:
         return method.segmenter.segment_with_details(scan, prompted.prompts)
-    before = _before(case.previous, scan)
     return method.segmenter.correct(scan, before, prompted.prompts, new=len(prompted.prompts))
 
 
-def _before(path: Path, scan: Volume) -> Segmentation:
-    """An earlier mask as something to correct: sure of itself, seen at three times its extent."""
-    mask = read_labels(path)
-    if not mask.grid.same_as(scan.grid, tolerance_mm=0.1 * min(scan.spacing_mm)) or not mask.voxels.any():
-        raise InputError(
-            f"{path}: is empty or does not lie on the voxels of the scan: name the mask of this scan."
-        )
+def earlier_mask(case: Case, scan: Volume) -> Segmentation | None:
+    """The mask that the prompts correct, if there is one: sure of itself, seen at three times its extent."""
+    if case.previous is None:
+        return None
+    mask = read_mask(case.previous, scan, case.label)
     inside = mask.voxels > 0
     largest = int(inside.sum(axis=(1, 2)).argmax())
     extent_mm = measured(inside[largest], scan.grid, largest)[1]
     return Segmentation(
-        mask=scan.with_voxels(inside.astype(np.uint8)),
+        mask=mask,
         modality=scan.modality,
         field_of_view_mm=3 * extent_mm,
         warnings=(),
-        logits=scan.with_voxels(np.where(inside, 5, -5).astype(np.float16)),
     )
 
 
@@ -146,20 +157,25 @@ def _report(
         "modality": first.modality,
         "field_of_view_mm": round(first.field_of_view_mm, 3),
         "voxels": sum(voxels.values()),
-        "volume_ml": None if voxel_ml is None else round(sum(voxels.values()) * voxel_ml, 4),
+        "volume_ml": None if voxel_ml is None else _ml(sum(voxels.values()) * voxel_ml),
         "objects": [
             {
                 "label": o.label,
                 "name": o.name,
                 "voxels": voxels[o.label],
-                "volume_ml": None if voxel_ml is None else round(voxels[o.label] * voxel_ml, 4),
                 "predicted_dice": rounded(found[o.label].predicted_dice),
+                "volume_ml": None if voxel_ml is None else _ml(voxels[o.label] * voxel_ml),
             }
             for o in objects
         ],
         "warnings": [_without_path(case, sentence) for sentence in doubts],
         "synthfm3d": __version__,
     }
+
+
+def _ml(volume: float) -> float:
+    """Millilitres with four decimals, or four digits where that would be too few."""
+    return round(volume, 4) if volume >= 1 else float(f"{volume:.4g}")
 
 
 def _name_of_scan(case: Case) -> str:
@@ -254,5 +270,5 @@ def _refuse_to_replace_others(report: Path) -> None:
 def summary(report: Mapping[str, Any]) -> str:
     """One line for a person."""
     ml = report["volume_ml"]
-    volume = "" if ml is None or math.isnan(ml) else f"{ml:.2f} ml, "
+    volume = "" if ml is None else f"{ml:.2f} ml, " if ml >= 0.1 or ml == 0 else f"{ml:.2g} ml, "
     return f"{report['mask']}: {volume}{report['voxels']} voxels"

@@ -10,6 +10,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import read_text
 
 Settings = TypeVar("Settings")
 
@@ -100,7 +101,7 @@ def _merge(values: dict[str, Any], changes: dict[str, Any]) -> None:
 
 def _read_mapping(recipe: Path) -> dict[str, Any]:
     try:
-        values = yaml.load(recipe.read_text(encoding="utf-8"), _Loader)
+        values = yaml.load(read_text(recipe), _Loader)
     except UnicodeDecodeError:
         raise InputError(f"{recipe}: not a text file: a recipe is YAML.") from None
     except yaml.YAMLError as error:

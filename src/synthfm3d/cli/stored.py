@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import read_text
 from synthfm3d.synthesis.scene import Scene
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def read_scene(path: Path) -> Scene:
     """The scene of a JSON file that ``generate`` wrote, alone or in a shard."""
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = json.loads(read_text(path))
     except ValueError as error:
         raise InputError(f"{path}: is not a scene: give a scene.json that generate wrote.") from error
     return scene_of(plain, path)

@@ -11,8 +11,8 @@ from synthfm3d.evaluation.resources import Cost, measured_call
 from synthfm3d.metrics.calibration import Calibration
 from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.prompts.simulation import correcting_click
-from synthfm3d.segmentation.slices import on_grid_of, working_form
-from synthfm3d.volume import Volume
+from synthfm3d.segmentation.slices import working_form
+from synthfm3d.volume import Volume, on_grid_of
 
 _Said = tuple[Volume, Volume | None]
 """A mask, and the log-odds of a first answer where the method has them."""

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.method import Question
 from synthfm3d.evaluation.protocol import DRAWN
@@ -63,7 +65,7 @@ class FolderOfMasks:
             for suffix in SUFFIXES:
                 path = self.folder / f"{place}{suffix}"
                 if path.is_file():
-                    return read_labels(path)
+                    return _one_object(path, read_labels(path))
         raise InputError(f"there is no {mask_name(question)}{SUFFIXES[0]}.")
 
     def _masks(self) -> list[Path]:
@@ -73,6 +75,15 @@ class FolderOfMasks:
             for path in self.folder.glob(depth)
             if path.name.endswith(SUFFIXES) and path.is_file()
         )
+
+
+def _one_object(path: Path, mask: Volume) -> Volume:
+    """The mask; InputError for a label map of several objects, which is the answer to no question."""
+    values = [int(value) for value in np.unique(mask.voxels) if value]
+    if len(values) > 1:
+        listed = ", ".join(map(str, values[:20]))
+        raise InputError(f"{path}: holds the labels {listed}, one is needed: save each in a file of its own.")
+    return mask
 
 
 def _place(question: Question) -> str:

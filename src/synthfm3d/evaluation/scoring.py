@@ -24,8 +24,8 @@ from synthfm3d.metrics.surface import surface_agreement
 from synthfm3d.metrics.tolerances import tolerance_of
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.randomness import stream
-from synthfm3d.segmentation.slices import on_grid_of, working_form
-from synthfm3d.volume import Position, Volume
+from synthfm3d.segmentation.slices import working_form
+from synthfm3d.volume import Position, Volume, on_grid_of
 
 ONE_PROTOCOL = Protocol()
 _PROMPTED_FRAME = "ED"

@@ -100,9 +100,13 @@ def _values(path: Path, frames: Sequence[Frame], stack: Stack) -> Array:
     colours = int(frames[0].header.get("SamplesPerPixel") or 1)
     check_size(path, shape, 4 * colours)
     if colours > 1:
-        pixels = np.empty((*shape, 3), np.uint8)
+        bits = int(frames[0].header.get("BitsAllocated") or 8)
+        pixels = np.empty((*shape, 3), np.uint8 if bits <= 8 else np.uint16)
         for z, frame in enumerate(frames):
-            pixels[z] = _of_shape(path, frame_values(path, frame), (stack.rows, stack.columns, 3))
+            values = _of_shape(path, frame_values(path, frame), (stack.rows, stack.columns, 3))
+            if values.min() < 0 or values.max() > np.iinfo(pixels.dtype).max:
+                raise InputError(f"{path}: its colours have more than 16 bits: export it with 8 or 16 bits.")
+            pixels[z] = values
         return luminance(path, pixels)
     whole = all((f.slope or 1.0) == 1.0 and float(f.intercept or 0.0).is_integer() for f in frames)
     voxels = np.empty(shape, np.int16 if whole else np.float32)

@@ -16,6 +16,8 @@ from synthfm3d.io.research_formats import (
     load_voxels,
     lps_matrix,
     name_of,
+    needed,
+    unit_mm,
     warn_of_unknown_orientation,
     words,
 )
@@ -36,6 +38,7 @@ _META_TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _NO_SHEAR = 1e-4
 """Cosine between two axes: more than digits lost on the way here."""
 
@@ -60,10 +63,7 @@ def write_metaimage(path: Path, volume: Volume) -> None:
     matrix = lps_matrix(volume)
     spacing = np.sqrt((matrix[:, :3] ** 2).sum(axis=0))
     directions = matrix[:, :3] / spacing
-    if off_right_angles(matrix) > _NO_SHEAR:
-        raise InputError(
-            f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
-        )
+    check_metaimage_grid(path, volume)
     packed = zlib.compress(little_endian(voxels), 4)
     lines = [
         "ObjectType = Image",
@@ -83,40 +83,72 @@ def write_metaimage(path: Path, volume: Volume) -> None:
     write_atomically(path, "\n".join([*lines, ""]).encode() + packed)
 
 
+def check_metaimage_grid(path: Path, volume: Volume) -> None:
+    """Raise InputError for a sheared grid."""
+    if off_right_angles(lps_matrix(volume)) > _NO_SHEAR:
+        raise InputError(
+            f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
+        )
+
+
 def _meta_layout(path: Path, header: bytes) -> Layout:
     pairs = (line.partition("=") for line in header.decode("latin-1").splitlines())
     fields = {name.strip(): value.strip() for name, equals, value in pairs if equals}
     try:
-        sizes = tuple(int(n) for n in fields["DimSize"].split())
-        rank, channels = int(fields["NDims"]), int(fields.get("ElementNumberOfChannels", "1"))
-        if rank != len(sizes) or rank not in (3, 4) or (rank == 4 and channels > 1):
+        sizes = tuple(int(n) for n in needed(fields, "DimSize").split())
+        rank, channels = int(needed(fields, "NDims")), int(fields.get("ElementNumberOfChannels", "1"))
+        if rank != len(sizes) or rank not in (3, 4) or (rank == 4 and channels > 1) or channels < 1:
             raise ValueError(f"it has {rank} axes and {channels} channels, three and one are needed")
-        voxel_type = np.dtype(_META_TYPES[fields["ElementType"].removesuffix("_ARRAY")])
-        if "True" in (fields.get("BinaryDataByteOrderMSB"), fields.get("ElementByteOrderMSB")):
-            voxel_type = voxel_type.newbyteorder(">")
-        if fields.get("BinaryData", "True") != "True" or fields.get("HeaderSize", "0") not in ("0", "-1"):
-            raise ValueError("its voxels are text, or begin elsewhere")
-        scale = (
-            fields.get("ElementToIntensityFunctionSlope", "1"),
-            fields.get("ElementToIntensityFunctionOffset", "0"),
-        )
-        if tuple(float(word) for word in scale) != (1.0, 0.0):
-            raise ValueError("it scales its values")
+        _check_plain(fields)
         matrix = _meta_matrix(path, fields, rank)
-        data_file = fields["ElementDataFile"]
         check_regular(matrix)
-    except (KeyError, ValueError) as error:
+        packed = _is_true(fields, "CompressedData", False)
+        from_end = fields.get("HeaderSize", "0") == "-1"
+        if from_end and packed:
+            raise ValueError("it is compressed, and its HeaderSize is -1")
+        data_file = needed(fields, "ElementDataFile")
+        several = channels > 1
+        return Layout(
+            sizes=(channels, *sizes) if several else sizes,
+            spatial=(1, 2, 3) if several else (0, 1, 2),
+            matrix=matrix,
+            voxel_type=_meta_type(fields),
+            packing="zlib" if packed else "raw",
+            data_file=None if data_file.upper() == "LOCAL" else data_file,
+            from_end=from_end,
+            components="numbers" if several else None,
+        )
+    except ValueError as error:
         raise InputError(f"{path}: cannot be read as MetaImage ({error}): export it again.") from error
-    colour = channels > 1
-    return Layout(
-        sizes=(channels, *sizes) if colour else sizes,
-        spatial=(1, 2, 3) if colour else (0, 1, 2),
-        matrix=matrix,
-        voxel_type=voxel_type,
-        packing="zlib" if fields.get("CompressedData") == "True" else "raw",
-        data_file=None if data_file.upper() == "LOCAL" else data_file,
-        colour=colour,
-    )
+
+
+def _meta_type(fields: dict[str, str]) -> np.dtype[np.generic]:
+    said = needed(fields, "ElementType").upper().removesuffix("_ARRAY")
+    if said not in _META_TYPES:
+        raise ValueError(f"voxels of the type {said!r} are no numbers that are known here")
+    names = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+    is_big = any(_is_true(fields, name, False) for name in names)
+    return np.dtype(_META_TYPES[said]).newbyteorder(">" if is_big else "<")
+
+
+def _is_true(fields: dict[str, str], name: str, default: bool) -> bool:
+    """A yes or no of a header; ValueError for a word that ITK does not take for either."""
+    if name not in fields:
+        return default
+    if fields[name].lower() not in _BOOLEANS:
+        raise ValueError(f"{name} is {fields[name]!r}, which is neither True nor False")
+    return _BOOLEANS[fields[name].lower()]
+
+
+def _check_plain(fields: dict[str, str]) -> None:
+    """Raise ValueError for voxels that are stored as text, begin elsewhere, or are scaled."""
+    if not _is_true(fields, "BinaryData", True):
+        raise ValueError("its voxels are text (BinaryData = False); save them as binary data")
+    if fields.get("HeaderSize", "0") not in ("0", "-1"):
+        raise ValueError("its voxels do not begin where its header ends (HeaderSize)")
+    slope = float(fields.get("ElementToIntensityFunctionSlope", "1"))
+    if (slope, float(fields.get("ElementToIntensityFunctionOffset", "0"))) != (1.0, 0.0):
+        raise ValueError("it scales its values")
 
 
 def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
@@ -137,7 +169,10 @@ def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
     if not {"TransformMatrix", "Rotation", "Orientation"} & set(fields):
         warn_of_unknown_orientation(path)
     matrix = np.eye(4)
+    turn = turn.reshape(rank, rank)
+    if turn[3:, :3].any() or turn[:3, 3:].any():
+        raise ValueError("its directions mix space with the fourth axis")
     # Row n of the stored matrix is the direction of axis n.
-    directions = turn.reshape(rank, rank)[:3, :3].T * spacing[:3]
-    matrix[:3] = np.column_stack([directions, origin[:3]])
+    matrix[:3] = np.column_stack([turn[:3, :3].T * spacing[:3], origin[:3]])
+    matrix[:3] *= unit_mm(path, {fields.get("DistanceUnits", "?")} - {"?", ""})
     return np.asarray(LPS_TO_RAS @ matrix)

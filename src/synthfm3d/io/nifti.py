@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.files import write_atomically
+from synthfm3d.files import read_text, write_atomically
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file
 from synthfm3d.io.values import SLOPES, as_labels, luminance, repaired, stored_voxels
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
@@ -70,12 +70,14 @@ def read_label_names(path: str | Path) -> dict[int, str]:
     """Structure names of a ``labels.json``, an object ``{"1": "spleen", …}`` from value to name."""
     path = Path(path)
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return {int(value): str(name) for value, name in stored.items()}
+        stored = json.loads(read_text(path))
+        if not all(isinstance(name, str) for name in stored.values()):
+            raise ValueError("a name is no text")
+        return {int(value): name for value, name in stored.items()}
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"{path}: cannot be read ({reason}): check the path.") from error
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise InputError(
             f'{path}: is not a list of label names: write JSON such as {{"1": "liver", "2": "spleen"}}.'
         ) from error
@@ -202,7 +204,8 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
         if shape[2] == 1:
             return 0, frames, "time"
         raise InputError(
-            f"{path}: is 4-D with {frames} frames: choose one with --frame 0 to --frame {frames - 1}."
+            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
+            "as a file of its own."
         )
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"
@@ -219,7 +222,7 @@ def _encoded(volume: Volume) -> bytes:
     image = nib.Nifti1Image(stored, affine)
     image.set_sform(affine, code="scanner")
     image.set_qform(affine, code="scanner")
-    if not np.allclose(image.get_qform(), affine, atol=1e-3):
+    if not np.allclose(image.get_qform(), affine, rtol=0, atol=1e-3 * min(1.0, *volume.spacing_mm)):
         image.set_qform(affine, code="unknown")  # a quaternion cannot hold shear
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = b"SynthFM-3D"

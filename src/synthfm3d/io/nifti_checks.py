@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.quaternions import quat2mat
 from nibabel.spatialimages import HeaderDataError
 
 from synthfm3d.errors import InputError
@@ -21,6 +22,12 @@ from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, check_size
 from synthfm3d.volume import Array, Grid
 
 _CHUNK = 1 << 24
+_UNITS_MM = {1: 1000.0, 2: 1.0, 3: 1e-3}
+_UNIT_NAMES = {1000.0: "metre", 1e-3: "micrometre"}
+_LARGEST_MM = 100.0
+"""No voxel of a scan is larger: a file that says metres and means millimetres has larger ones."""
+_QUATERNION_ROUNDED = 1e-3
+"""Of the squared length of a quaternion: more is no rounding."""
 _SHEARED = 1e-2
 """Cosine between two voxel axes, half a degree off a right angle: less is rounding."""
 _HEADER_BYTES = 544  # the longer of NIfTI-1 (348 + 4) and NIfTI-2 (540 + 4), with the extension flag
@@ -28,15 +35,26 @@ _OTHER_FORMATS = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
     b"GIF8": "a GIF picture",
+    b"BM": "a BMP picture",
+    b"RIFF": "a WebP picture or a film",
     b"II*\0": "a TIFF picture",
     b"MM\0*": "a TIFF picture",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive: unpack it first",
     b"Rar!": "a RAR archive: unpack it first",
     b"7z\xbc\xaf": "a 7-Zip archive: unpack it first",
+    b"\x1f\x8b": "a gzip file inside a gzip file: unpack it once",
+    b"BZh": "a bzip2 file: unpack it first (bunzip2)",
+    b"\xfd7zXZ": "an XZ file: unpack it first (unxz)",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file: unpack it first (unzstd)",
     b"NRRD": "an NRRD image",
+    b"\0\0\0\1\0\0": "a FreeSurfer file (.mgh): convert it to NIfTI first (mri_convert)",
+    b"mrtrix image": "an MRtrix image: convert it to NIfTI first (mrconvert)",
+    b"CDF": "a MINC file: convert it to NIfTI first (mnc2nii)",
+    b"MATLAB": "a MATLAB file: save the voxels as NumPy array or NIfTI first",
+    b"version https://git-lfs": "the pointer of a Git LFS file: fetch the file itself (git lfs pull)",
     b"ObjectType": "a MetaImage header",
-    b"\x89HDF": "an HDF5 file",
+    b"\x89HDF": "an HDF5 file (MINC 2, MATLAB 7.3?): convert it to NIfTI first",
     b"\x00\x05\x16\x07": "the AppleDouble shadow of one: name the file without ._ in front",
     b"{": "a JSON file",
 }
@@ -178,48 +196,72 @@ def _expected_bytes(path: Path, header: Header) -> int:
 def checked_affine(path: Path, header: Header) -> Array:
     """(4, 4) affine from the stored (i, j, k) to RAS mm, by the sform, else the qform, else the spacing.
 
-    Warns where the two forms contradict each other or are missing; raises InputError where no form
-    gives a usable geometry.
+    Warns where the two forms contradict each other or are missing, or the unit is not the millimetre; raises
+    InputError where no form gives a usable geometry.
     """
-    sform, qform = _usable_sform(header), _usable_qform(header)
+    unit = _unit_mm(path, header)
+    affine = _affine_in_units(path, header)
+    affine[:3] *= unit
+    lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    if unit != 1 and not SMALLEST_MM <= lengths.min() <= lengths.max() <= _LARGEST_MM:
+        raise InputError(
+            f"{path}: its header gives lengths in {_UNIT_NAMES[unit]}s, which makes voxels of "
+            f"{' x '.join(f'{mm:.3g}' for mm in lengths)} mm: correct its unit (xyzt_units)."
+        )
+    if not is_regular(affine):
+        raise InputError(f"{path}: its voxels are too small to be of space: export it again.")
+    return affine
+
+
+def _unit_mm(path: Path, header: Header) -> float:
+    """Millimetres in the unit of the header, as ITK takes it: no known unit means millimetres."""
+    unit = _UNITS_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    if unit != 1:
+        warnings.warn(
+            f"{path}: its unit is the {_UNIT_NAMES[unit]}; it is placed in millimetres.", stacklevel=4
+        )
+    return unit
+
+
+def _affine_in_units(path: Path, header: Header) -> Array:
+    sform, qform = _usable_sform(header), _usable_qform(path, header)
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
     if (header["pixdim"][1:4] < 0).any():
-        warnings.warn(f"{path}: its voxel spacing is negative; the sign is dropped.", stacklevel=3)
+        warnings.warn(f"{path}: its voxel spacing is negative; the sign is dropped.", stacklevel=4)
     if sform is None and int(header["sform_code"]) > 0:
         if qform is None:
             raise InputError(
                 f"{path}: its affine is singular (two axes coincide) and it has no qform: export it again."
             )
-        warnings.warn(f"{path}: its sform is singular; the qform is used.", stacklevel=3)
+        warnings.warn(f"{path}: its sform is singular; the qform is used.", stacklevel=4)
     if sform is not None:
-        scales = np.sqrt((sform[:3, :3] ** 2).sum(axis=0))
-        if (
-            np.allclose(scales, 1.0, atol=1e-4)
-            and spacing.min() > 0
-            and not np.allclose(spacing, 1.0, atol=1e-3)
-        ):
-            # Known from ACDC: a placeholder sform of 1 mm beside the true spacing.
-            warnings.warn(
-                f"{path}: its sform says 1 mm but its spacing is "
-                f"{' x '.join(f'{s:.3g}' for s in spacing)} mm; the spacing is trusted.",
-                stacklevel=3,
-            )
-            sform = qform if qform is not None else sform @ np.diag([*spacing, 1.0])
-        elif qform is not None and not _agree(header, sform, qform):
-            warnings.warn(
-                f"{path}: its sform and qform put the voxels at different places; the sform is used.",
-                stacklevel=3,
-            )
-        return _warned_of_shear(path, sform)
+        return _warned_of_shear(path, _sform_or_spacing(path, header, sform, qform, spacing))
     if qform is not None:
         return qform
-    warnings.warn(
-        f"{path}: it has neither sform nor qform: its orientation is unknown, left and right may be swapped.",
-        stacklevel=3,
-    )
     if spacing.min() < SMALLEST_MM or not np.isfinite(spacing).all():
         raise InputError(f"{path}: it has no voxel spacing and no affine: export it again.")
+    why = "its qform cannot be used" if int(header["qform_code"]) > 0 else "it has neither sform nor qform"
+    warnings.warn(f"{path}: {why}: its orientation is unknown, left and right may be swapped.", stacklevel=4)
     return np.asarray(header.get_base_affine(), np.float64)
+
+
+def _sform_or_spacing(path: Path, header: Header, sform: Array, qform: Array | None, spacing: Array) -> Array:
+    """The sform, unless it is a placeholder of 1 mm beside the true spacing, as known from ACDC."""
+    scales = np.sqrt((sform[:3, :3] ** 2).sum(axis=0))
+    unsaid = np.allclose(scales, 1.0, atol=1e-4) and not np.allclose(spacing, 1.0, atol=1e-3)
+    if unsaid and spacing.min() > 0:
+        warnings.warn(
+            f"{path}: its sform says 1 mm but its spacing is "
+            f"{' x '.join(f'{s:.3g}' for s in spacing)} mm; the spacing is trusted.",
+            stacklevel=5,
+        )
+        return qform if qform is not None else np.asarray(sform @ np.diag([*spacing, 1.0]))
+    if qform is not None and not _agree(header, sform, qform):
+        warnings.warn(
+            f"{path}: its sform and qform put the voxels at different places; the sform is used.",
+            stacklevel=5,
+        )
+    return sform
 
 
 def _extent(header: Header, axis: int) -> int:
@@ -232,13 +274,26 @@ def _usable_sform(header: Header) -> Array | None:
     return _if_regular(header.get_sform())
 
 
-def _usable_qform(header: Header) -> Array | None:
-    if int(header["qform_code"]) <= 0 or not (np.abs(header["pixdim"][1:4]) > 0).all():
+def _usable_qform(path: Path, header: Header) -> Array | None:
+    """The qform as ITK takes it: any quaternion is brought to length one, and a qfac of 0 counts as 1."""
+    spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
+    vector = np.array([header[f"quatern_{name}"] for name in "bcd"], np.float64)
+    if int(header["qform_code"]) <= 0 or not (spacing > 0).all() or not np.isfinite(vector).all():
         return None
-    try:
-        return _if_regular(header.get_qform())
-    except (HeaderDataError, ValueError):
-        return None
+    length = float((vector**2).sum())
+    if length > 1 + _QUATERNION_ROUNDED:
+        warnings.warn(
+            f"{path}: the quaternion of its qform is {np.sqrt(length):.4g} long; it is shortened to 1.",
+            stacklevel=5,
+        )
+    # Nearly half a turn: the scalar part is what rounding has left of nothing (nifti1_io.c does the same).
+    scalar = np.sqrt(1 - length) if length < 1 - 1e-7 else 0.0
+    vector = vector if scalar else vector / np.sqrt(length)
+    handedness = -1.0 if float(header["pixdim"][0]) < 0 else 1.0
+    affine = np.eye(4)
+    affine[:3, :3] = quat2mat([scalar, *vector]) * spacing * [1, 1, handedness]
+    affine[:3, 3] = [float(header[f"qoffset_{axis}"]) for axis in "xyz"]
+    return _if_regular(affine)
 
 
 def _if_regular(affine: Array) -> Array | None:

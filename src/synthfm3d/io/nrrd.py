@@ -1,6 +1,7 @@
 """NRRD files (``.nrrd``, ``.nhdr``); the format: teem.sourceforge.net/nrrd/format.html."""
 
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.bounded import Packing
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
+    Components,
     Layout,
     check_regular,
     little_endian,
     load_voxels,
     lps_matrix,
     name_of,
+    needed,
+    unit_mm,
     warn_of_unknown_orientation,
     words,
 )
@@ -43,6 +47,9 @@ _NRRD_TYPES = {
     "float": "f4",
     "double": "f8",
 }
+_PACKINGS: dict[str, Packing] = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
+_WORDS = re.compile(r"\([^()]*\)|[^\s()]+")
+"""Vectors in brackets, which may hold blanks, and single words."""
 
 
 def load_nrrd(path: Path, *, frame: int | None = None, modality: Modality | None = None) -> Volume:
@@ -79,65 +86,138 @@ def write_nrrd(path: Path, volume: Volume) -> None:
 
 
 def _nrrd_layout(path: Path, header: bytes) -> Layout:
-    lines = header.decode("latin-1").replace("\r\n", "\n").split("\n")[1:]
-    pairs = (line.partition(": ") for line in lines if not line.startswith("#") and ":=" not in line)
-    fields = {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
+    fields = _fields(header)
     try:
-        sizes = tuple(int(n) for n in fields["sizes"].split())
-        voxel_type = np.dtype(_NRRD_TYPES[fields["type"].lower()])
-        if fields.get("endian", "little") == "big":
-            voxel_type = voxel_type.newbyteorder(">")
-        packings: dict[str, Packing] = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
-        packing = packings[fields["encoding"].lower()]
-        if any(fields.get(name, "0") not in ("0", "-1") for name in ("byte skip", "line skip", "byteskip")):
-            raise ValueError("it skips bytes")
-        kinds = fields.get("kinds", "").split() or ["domain"] * len(sizes)
-        if int(fields["dimension"]) != len(sizes) or len(kinds) != len(sizes):
+        sizes = tuple(int(n) for n in needed(fields, "sizes").split())
+        kinds = [kind.lower() for kind in fields.get("kinds", "").split()] or ["domain"] * len(sizes)
+        if int(needed(fields, "dimension")) != len(sizes) or len(kinds) != len(sizes):
             raise ValueError("its dimension and its sizes contradict each other")
+        packing, from_end = _packing(fields)
         spatial, vectors = _nrrd_axes(fields, len(sizes), kinds)
-        origin = np.array(_vector(fields.get("space origin", "(0,0,0)")))
         if len(spatial) != 3 or len(sizes) not in (3, 4):
             raise ValueError(f"{len(spatial)} of its {len(sizes)} axes are of space, three are needed")
-        matrix = np.eye(4)
-        matrix[:3] = _space(path, fields) @ np.column_stack([*vectors, origin])
+        matrix = _nrrd_matrix(path, fields, vectors)
         check_regular(matrix)
-    except (KeyError, ValueError) as error:
+        others = [kinds[n] for n in range(len(sizes)) if n not in spatial]
+        return Layout(
+            sizes=sizes,
+            spatial=spatial,
+            matrix=matrix,
+            voxel_type=_voxel_type(fields),
+            packing=packing,
+            data_file=fields.get("data file", fields.get("datafile")),
+            from_end=from_end,
+            components=_components(others),
+        )
+    except ValueError as error:
         raise InputError(f"{path}: cannot be read as NRRD ({error}): export it again.") from error
-    others = [kinds[n].lower() for n in range(len(sizes)) if n not in spatial]
-    return Layout(
-        sizes=sizes,
-        spatial=spatial,
-        matrix=matrix,
-        voxel_type=voxel_type,
-        packing=packing,
-        data_file=fields.get("data file", fields.get("datafile")),
-        colour=any("color" in kind or kind == "vector" for kind in others),
-    )
+
+
+def _fields(header: bytes) -> dict[str, str]:
+    """Fields of a header by name in small letters; comments and key/value pairs (``:=``) left out."""
+    fields = {}
+    for line in header.decode("latin-1").replace("\r\n", "\n").split("\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon and not line.startswith("#") and not value.startswith("="):
+            fields[name.strip().lower()] = value.strip()
+    return fields
+
+
+def _voxel_type(fields: dict[str, str]) -> np.dtype[np.generic]:
+    said = " ".join(needed(fields, "type").lower().split())
+    if said not in _NRRD_TYPES:
+        raise ValueError(f"voxels of the type {said!r} are no numbers that are known here")
+    orders = {"little": "<", "big": ">"}
+    order = fields.get("endian", "little").lower()
+    if order not in orders:
+        raise ValueError(f"its endian {order!r} is neither little nor big")
+    return np.dtype(_NRRD_TYPES[said]).newbyteorder("<" if order == "little" else ">")
+
+
+def _packing(fields: dict[str, str]) -> tuple[Packing, bool]:
+    """How the voxels are packed, and whether they are the last bytes of their file."""
+    said = needed(fields, "encoding").lower()
+    if said not in _PACKINGS:
+        raise ValueError(
+            f"its voxels are encoded as {said!r}; raw and gzip can be read, so save it with one of these"
+        )
+    skips = {
+        "line": fields.get("line skip", fields.get("lineskip", "0")),
+        "byte": fields.get("byte skip", fields.get("byteskip", "0")),
+    }
+    from_end = skips["byte"] == "-1"
+    if skips["line"] != "0" or skips["byte"] not in ("0", "-1") or (from_end and said != "raw"):
+        raise ValueError("its voxels do not begin where its header ends (byte skip, line skip)")
+    return _PACKINGS[said], from_end
+
+
+def _components(kinds: list[str]) -> Components | None:
+    """What the axis that is not of space counts, where it is no sequence of frames."""
+    if any("color" in kind for kind in kinds):
+        return "colours"
+    numbers = ("vector", "matrix", "complex", "quaternion", "point", "normal", "gradient")
+    return "numbers" if any(word in kind for kind in kinds for word in numbers) else None
 
 
 def _nrrd_axes(fields: dict[str, str], rank: int, kinds: list[str]) -> tuple[tuple[int, ...], list[Array]]:
-    """The axes of space, and the step along each of them."""
+    """The axes of space, and the step along each of them, three numbers."""
     if "space directions" in fields:
-        axes = fields["space directions"].replace(", ", ",").split()
+        axes = [_vector(word) for word in _WORDS.findall(fields["space directions"])]
         if len(axes) != rank:
             raise ValueError("it does not give a direction for each axis")
-        spatial = tuple(n for n, word in enumerate(axes) if word.lower() != "none")
-        return spatial, [np.array(_vector(axes[n])) for n in spatial]
-    spatial = tuple(n for n, kind in enumerate(kinds) if kind.lower() in ("domain", "space", "???"))
+        if any(axis is not None and axis.size == 4 for axis in axes):
+            return _axes_of_space_and_time(axes)
+        directions = {n: axis for n, axis in enumerate(axes) if axis is not None}
+        if any(axis.size != 3 for axis in directions.values()):
+            raise ValueError("its directions are not vectors of three numbers")
+        return tuple(directions), list(directions.values())
+    spatial = tuple(n for n, kind in enumerate(kinds) if kind in ("domain", "space", "???"))
     spacings = [float(word) for word in fields.get("spacings", "").split()]
     if len(spacings) != rank:
         raise ValueError("it does not give a spacing for each axis")
     return spatial, list(np.diag([spacings[n] for n in spatial]))
 
 
+def _axes_of_space_and_time(axes: list[Array | None]) -> tuple[tuple[int, ...], list[Array]]:
+    """The same of directions with four numbers, as ITK writes them: one axis lies along the fourth alone."""
+    along: dict[int, Array] = {}
+    for n, axis in enumerate(axes):
+        if axis is None or axis.size != 4 or (axis[3] and axis[:3].any()):
+            raise ValueError("its directions mix space with the fourth axis")
+        if not axis[3]:
+            along[n] = axis[:3]
+    return tuple(along), list(along.values())
+
+
+def _nrrd_matrix(path: Path, fields: dict[str, str], vectors: list[Array]) -> Array:
+    """(4, 4): RAS mm of an index along the axes of space."""
+    origin = _vector(fields.get("space origin", "(0,0,0)"))
+    if origin is None or origin.size not in (3, 4):
+        raise ValueError("its space origin is no vector of three numbers")
+    matrix = np.eye(4)
+    matrix[:3] = _space(path, fields) @ np.column_stack([*vectors, origin[:3]])
+    matrix[:3] *= _unit_mm(path, fields)
+    return matrix
+
+
+def _unit_mm(path: Path, fields: dict[str, str]) -> float:
+    """Millimetres in the unit of space, which is the same along all axes."""
+    said = fields.get("space units", fields.get("units", ""))
+    words_said = {word.strip() for word in re.findall(r'"([^"]*)"', said)}
+    return unit_mm(path, words_said - {"", "???", "none", "s", "ms", "sec"})
+
+
 def _space(path: Path, fields: dict[str, str]) -> Array:
     space = fields.get("space", "").lower().removesuffix("-time")
+    space = {"rast": "ras", "last": "las", "lpst": "lps"}.get(space, space)
     if space in _SPACES and "space directions" in fields:
         return _SPACES[space]
     warn_of_unknown_orientation(path)
     return LPS_TO_RAS[:3, :3]
 
 
-def _vector(text: str) -> tuple[float, float, float]:
-    x, y, z = (float(word) for word in text.strip("()").split(","))
-    return x, y, z
+def _vector(text: str) -> Array | None:
+    """The numbers of ``(x, y, z)``, with or without blanks; None for ``none``."""
+    if text.strip().lower() == "none":
+        return None
+    return np.array([float(word) for word in text.strip().strip("()").split(",")])

@@ -1,14 +1,16 @@
-"""A scan and its label map: whether the two belong together."""
+"""A scan and its label map or mask: whether the two belong together; one way in for all of them."""
 
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality
-from synthfm3d.volume import Volume
+from synthfm3d.io.read import read_labels
+from synthfm3d.volume import Volume, on_grid_of
 
 _HOLDS_GAS = ("lung", "trachea", "colon", "bowel", "duodenum", "stomach", "esophagus", "oesophagus", "airway")
 _GAS_HU = -300.0
@@ -18,7 +20,7 @@ _MOST_GAS = 0.5
 
 
 def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str] | None = None) -> Volume:
-    """The label map on the image's grid.
+    """The label map on the image's grid, in the image's storage order whatever its own.
 
     Parameters
     ----------
@@ -38,19 +40,7 @@ def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str
         The labels had no geometry and take that of the image; there are values without a name; a CT
         structure lies in air, as if the labels were flipped or another patient's.
     """
-    if labels.voxels.shape != image.voxels.shape:
-        raise InputError(
-            f"{where}: its labels have {_shape(labels)} voxels, the scan {_shape(image)}: "
-            "resample the labels onto the scan first."
-        )
-    if not labels.grid.same_as(image.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
-        if not _is_placeholder(labels):
-            raise InputError(
-                f"{where}: its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
-                f"({lattice_in_words(image)}): resample the labels onto the scan first."
-            )
-        warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=2)
-        labels = replace(labels, affine=image.affine)
+    labels = _on_scan(image, labels, where)
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
     if not found:
         warnings.warn(f"{where}: every label is 0: there is no structure in it.", stacklevel=2)
@@ -60,6 +50,66 @@ def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str
     if assumed_modality(image) == "ct":
         _warn_of_labels_in_air(image, labels, found, where, names or {})
     return labels
+
+
+def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
+    """One object of a mask or label map of any format: uint8, 0 or 1, on the scan's voxels.
+
+    Parameters
+    ----------
+    label
+        Which label is meant; needed where there are several.
+
+    Raises
+    ------
+    InputError
+        The file is empty, lies elsewhere than the scan, or holds several labels and none is named; what
+        ``read_labels`` refuses.
+
+    Warns
+    -----
+    UserWarning
+        It has no geometry of its own and takes that of the scan.
+    """
+    labels = _on_scan(scan, read_labels(path), str(path))
+    found = [int(value) for value in np.unique(labels.voxels) if value != 0]
+    listed = ", ".join(str(value) for value in found[:20]) + (" …" if len(found) > 20 else "")
+    if not found:
+        raise InputError(f"{path}: is empty: the object must be drawn on at least one slice.")
+    if label is None and len(found) > 1:
+        raise InputError(
+            f"{path}: holds the labels {listed}, one object is needed: say which one is meant (--label), or "
+            "save it alone."
+        )
+    if label is not None and label not in found:
+        raise InputError(f"{path}: holds no label {label}: it has {listed}.")
+    inside = labels.voxels == (found[0] if label is None else label)
+    return scan.with_voxels(inside.astype(np.uint8))
+
+
+def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
+    """Labels on the scan's voxels in its storage order; InputError where they do not lie on them."""
+    if sorted(labels.voxels.shape) != sorted(scan.voxels.shape):
+        raise InputError(
+            f"{where}: its labels have {_shape(labels)} voxels, the scan {_shape(scan)}: they must lie on "
+            "the voxels of the scan; resample the labels onto the scan first."
+        )
+    if scan.third_axis == "time" and labels.voxels.shape == scan.voxels.shape:
+        # Along time an affine holds no distance, and files write there what they like.
+        affine = labels.affine.copy()
+        affine[:, 0] = scan.affine[:, 0]
+        labels = replace(labels, affine=affine, third_axis="time")
+    try:
+        return on_grid_of(labels, scan.grid)
+    except ValueError:
+        if labels.voxels.shape != scan.voxels.shape or not _is_placeholder(labels):
+            raise InputError(
+                f"{where}: its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
+                f"({lattice_in_words(scan)}): they must lie on the voxels of the scan; resample the labels "
+                "onto the scan first."
+            ) from None
+    warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=3)
+    return replace(labels, affine=scan.affine)
 
 
 def _warn_of_labels_in_air(

@@ -42,7 +42,14 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
                         f"{folder}: {path.name} has {width} x {height} pixels, the first {shape[1]} x "
                         f"{shape[0]}: all slices of a scan have the same size."
                     )
+                if getattr(picture, "n_frames", 1) > 1:
+                    raise InputError(f"{folder}: {path.name} holds several pictures: save each as a file.")
                 slices.append(_grey(path, picture))
+                if slices[-1].dtype != slices[0].dtype:
+                    raise InputError(
+                        f"{folder}: {path.name} has values of {slices[-1].dtype}, the first of "
+                        f"{slices[0].dtype}: all slices of a scan have the same bits."
+                    )
         except InputError:
             raise
         except Exception as error:  # each of Pillow's decoders has its own way to fail
@@ -112,7 +119,8 @@ def _array(path: Path, file: IO[bytes], most_bytes: int) -> Array:
 def _needed(path: Path, spacing_mm: Spacing | None) -> Spacing:
     if spacing_mm is None:
         raise InputError(
-            f"{path}: does not say how far its voxels are apart: give --spacing X,Y,Z in millimetres."
+            f"{path}: does not say how far its voxels are apart: give their spacing in millimetres "
+            "(--spacing X,Y,Z)."
         )
     if min(spacing_mm) < SMALLEST_MM or not np.isfinite(spacing_mm).all():
         raise InputError(f"{path}: a spacing of {spacing_mm} mm is impossible: give three positive numbers.")

@@ -13,13 +13,39 @@ from synthfm3d.io.metaimage import load_metaimage
 from synthfm3d.io.nifti import load_nifti
 from synthfm3d.io.nifti_checks import what_it_is
 from synthfm3d.io.nrrd import load_nrrd
-from synthfm3d.io.plain import load_array, load_pictures, picture_files
+from synthfm3d.io.plain import PICTURE_SUFFIXES, load_array, load_pictures, picture_files
 from synthfm3d.io.values import as_labels, repaired
 from synthfm3d.volume import Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
+_SAID_BY_OPTIONS = {
+    "frame": ("a frame", "--frame"),
+    "series": ("a series", "--series"),
+    "spacing_mm": ("a spacing", "--spacing"),
+    "allow_gaps": ("leave to fill gaps", "--allow-gaps"),
+    "one_series": ("the word that it is one series", "one_series"),
+}
+_HEEDED: dict[Format, tuple[str, ...]] = {
+    "nifti": ("frame",),
+    "nrrd": ("frame",),
+    "metaimage": ("frame",),
+    "pictures": ("spacing_mm",),
+    "numpy": ("spacing_mm",),
+    "dicom": ("frame", "series", "allow_gaps", "one_series"),
+}
+"""Options that each format leaves open; the modality and ``cine`` can be said of all."""
+_IN_WORDS: dict[Format, str] = {
+    "nifti": "a NIfTI file",
+    "nrrd": "an NRRD file",
+    "metaimage": "a MetaImage",
+    "pictures": "a folder of pictures",
+    "numpy": "a NumPy file",
+    "dicom": "a DICOM scan",
+}
 _START = 4096
 """Bytes at the start of a file in which every format has said what it is."""
+_LOOKED_AT = 50
+"""Files of a folder that are looked into to tell what it holds."""
 _FIRST_GROUPS = (b"\x08\x00", b"\x02\x00")
 """Groups 8 and 2 in little endian, one of which the first element of a DICOM file belongs to."""
 
@@ -69,7 +95,8 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
     Raises
     ------
     InputError
-        It is no sound scan; the message names the file, what is wrong, and the way out.
+        It is no sound scan, or an option has no effect on its format; the message names the file, what is
+        wrong, and the way out.
 
     Warns
     -----
@@ -107,26 +134,40 @@ def format_of(path: Path) -> Format:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
     start = _start(path)
+    found = _format_of_start(path, start)
+    if found is None:
+        raise InputError(
+            f"{path}: is not a scan{what_it_is(start)}: NIfTI, NRRD, MetaImage, DICOM, PNG and JPEG folders "
+            "and NumPy arrays can be read."
+        )
+    if found != "nifti" and _is_gzip(path):
+        raise InputError(
+            f"{path}: is {_IN_WORDS[found]}, packed once more with gzip: unpack it first (gunzip)."
+        )
+    return found
+
+
+def _format_of_start(path: Path, start: bytes) -> Format | None:
+    """The format that a file begins like; None where it is none of those that are read."""
     if start.startswith(b"NRRD000"):
         return "nrrd"
     if _is_metaimage(start):
         return "metaimage"
     if start.startswith(b"\x93NUMPY") or (start.startswith(b"PK\x03\x04") and _holds_arrays(path)):
         return "numpy"
-    if start[128:132] == b"DICM" or _is_bare_dicom(start):
+    if _is_dicom(start):
         return "dicom"
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
         raise InputError(f"{path}: is a single picture: name the folder that holds all slices of the scan.")
     if start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] == b"n+2\0":
         return "nifti"
-    raise InputError(
-        f"{path}: is not a scan{what_it_is(start)}: NIfTI, NRRD, MetaImage, DICOM, PNG and JPEG folders and "
-        "NumPy arrays can be read."
-    )
+    return None
 
 
 def _load(path: Path, options: ReadOptions) -> Volume:
-    volume = _load_format(path, format_of(path), options)
+    kind = format_of(path)
+    _check_heeded(path, kind, options)
+    volume = _load_format(path, kind, options)
     return replace(volume, third_axis="time") if options.cine else volume
 
 
@@ -158,19 +199,35 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
         raise InputError(f"{path}: cannot be read (permission denied): check its permissions.") from error
 
 
+def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
+    """Raise InputError for an option that the format has no use for: nobody shall believe it was heeded."""
+    for name, (what, option) in _SAID_BY_OPTIONS.items():
+        if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]:
+            raise InputError(
+                f"{path}: is {_IN_WORDS[kind]}, on which {what} has no effect: leave it out ({option})."
+            )
+
+
 def _format_of_folder(folder: Path) -> Format:
     visible = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
     if not visible:
         raise InputError(f"{folder}: the folder is empty: name a folder of DICOM, PNG or JPEG slices.")
+    files = [p for p in visible if p.is_file()]
+    others = [p for p in files if p.suffix.lower() not in PICTURE_SUFFIXES]
+    if any(_is_dicom(_start(p)) for p in others[:_LOOKED_AT]):
+        return "dicom"  # pictures beside slices are previews of them
     if picture_files(folder):
         return "pictures"
-    files = [p for p in visible if p.is_file()]
-    if files and not any(_start(p)[128:132] == b"DICM" or _is_bare_dicom(_start(p)) for p in files[:50]):
-        named = [
-            p.name for p in files if p.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"))
-        ]
-        if named:
-            raise InputError(f"{folder}: is a folder of {len(named)} scans: name one of them.")
+    scans = [p for p in files if p.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"))]
+    if scans:
+        raise InputError(f"{folder}: is a folder of {len(scans)} scans: name one of them.")
+    kinds = {what_it_is(_start(p)) for p in files[:_LOOKED_AT]}
+    if len(kinds) == 1 and (kind := kinds.pop()).startswith(" but "):
+        what = kind.removeprefix(" but ").partition(":")[0]
+        raise InputError(
+            f"{folder}: {files[0].name} in it is {what}, and so are the others: slices are DICOM, PNG or "
+            "JPEG files; save them as one of these."
+        )
     return "dicom"
 
 
@@ -183,6 +240,15 @@ def _start(path: Path) -> bytes:
         file.seek(0)
         with gzip.GzipFile(fileobj=file) as stream:
             return stream.read(_START)
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _is_dicom(start: bytes) -> bool:
+    return start[128:132] == b"DICM" or _is_bare_dicom(start)
 
 
 def _is_metaimage(start: bytes) -> bool:

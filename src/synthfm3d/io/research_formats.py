@@ -6,9 +6,10 @@ data files anywhere and refuses sheared grids.
 """
 
 import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -20,6 +21,14 @@ from synthfm3d.volume import Array, Modality, Volume
 
 HEADER_BYTES = 1 << 16
 """More than the header of any sane file."""
+Components = Literal["colours", "numbers"]
+_UNITS_MM = {
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-6),
+    **dict.fromkeys(("um", "µm", "micron", "micrometer", "micrometre"), 1e-3),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1.0),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 10.0),
+    **dict.fromkeys(("m", "meter", "metre"), 1000.0),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +43,10 @@ class Layout:
         The three of them that are axes of space, fastest first.
     matrix
         (4, 4) from the index along ``spatial`` to RAS mm.
+    from_end
+        The voxels are the last bytes of their file, whatever comes before them.
+    components
+        What the fourth axis counts in each voxel; None: it counts frames.
     """
 
     sizes: tuple[int, ...]
@@ -42,7 +55,8 @@ class Layout:
     voxel_type: np.dtype[np.generic]
     packing: Packing
     data_file: str | None
-    colour: bool = False
+    from_end: bool = False
+    components: Components | None = None
 
 
 def load_voxels(
@@ -66,11 +80,11 @@ def load_voxels(
         raise InputError(f"{path}: its header is damaged (sizes {layout.sizes}): export it again.")
     promised = check_size(path, layout.sizes, layout.voxel_type.itemsize)
     if layout.data_file is None:
-        content = read_promised(path, file, promised, layout.packing)
+        content = _promised(path, file, promised, layout)
     else:
         data = beside(path, layout.data_file)
         with data.open("rb") as voxels:
-            content = read_promised(data, voxels, promised, layout.packing)
+            content = _promised(data, voxels, promised, layout)
     array = np.frombuffer(content, layout.voxel_type).reshape(layout.sizes[::-1])
     rank = len(layout.sizes)
     # Stored axis n is array axis rank - 1 - n; the one that is not of space goes to the front.
@@ -93,20 +107,58 @@ def _one_frame(
             raise InputError(f"{path}: there is no frame {frame}: the file has only frame 0.")
         return array
     frames = array.shape[0]
-    if layout.colour and frames in (3, 4):
-        if modality != "us" or array.dtype != np.uint8:
+    if layout.components and frames in (3, 4) and array.dtype in (np.uint8, np.uint16):
+        if modality != "us":
             raise InputError(
                 f"{path}: is a colour image: convert it to grey values, or say that it is ultrasound "
                 "(--modality us)."
             )
         return luminance(path, np.moveaxis(array[:3], 0, -1))
+    if layout.components and frames > 1 and frame is None:
+        raise InputError(
+            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
+            f"from 0 to {frames - 1} (--frame)."
+        )
     if frames > 1 and frame is None:
         raise InputError(
-            f"{path}: is 4-D with {frames} frames: choose one with --frame 0 to --frame {frames - 1}."
+            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
+            "as a file of its own."
         )
     if not 0 <= (frame or 0) < frames:
         raise InputError(f"{path}: there is no frame {frame}: the file has 0 to {frames - 1}.")
     return np.asarray(array[frame or 0])
+
+
+def _promised(path: Path, file: BinaryIO, promised: int, layout: Layout) -> bytearray:
+    """The bytes of the voxels from a file at its first voxel, or from the end of it."""
+    if layout.from_end:
+        file.seek(max(0, path.stat().st_size - promised))
+    return read_promised(path, file, promised, layout.packing)
+
+
+def needed(fields: Mapping[str, str], name: str) -> str:
+    """A field of a header; ValueError that names it where it is missing."""
+    if name not in fields:
+        raise ValueError(f"it has no {name!r}")
+    return fields[name]
+
+
+def unit_mm(path: Path, said: Collection[str]) -> float:
+    """Millimetres in the unit that a header names; in millimetres, which are assumed, where it names none.
+
+    Raises ValueError for an unknown unit, and for several; warns of others than the millimetre.
+    """
+    if not said:
+        return 1.0
+    if len(said) > 1:
+        raise ValueError(f"it has several units of length: {', '.join(sorted(said))}")
+    (unit,) = said
+    known = unit.lower().removesuffix("s") if len(unit) > 2 else unit.lower()
+    if known not in _UNITS_MM:
+        raise ValueError(f"its unit of length {unit!r} is none of {', '.join(_UNITS_MM)}")
+    if _UNITS_MM[known] != 1:
+        warnings.warn(f"{path}: its unit is {unit}; it is placed in millimetres.", stacklevel=7)
+    return _UNITS_MM[known]
 
 
 def check_regular(matrix: Array) -> None:

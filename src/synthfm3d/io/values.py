@@ -104,9 +104,10 @@ def _doubts_about(volume: Volume) -> list[str]:
 
 
 def as_labels(path: Path, volume: Volume) -> Volume:
-    """A label map with integer voxels; nearly whole floats are rounded.
+    """A label map with integer voxels, 0 or higher; nearly whole floats are rounded.
 
-    Raises InputError for other fractions and for NaN: the file is then an image or a probability.
+    Raises InputError for other fractions and for NaN (the file is then an image or a probability), and for
+    negative numbers, which mark no structure.
     """
     voxels = volume.voxels
     if voxels.dtype.kind == "f":
@@ -116,6 +117,11 @@ def as_labels(path: Path, volume: Volume) -> Volume:
                 f"{path}: holds fractions, so it is not a label map: name the file of the labels."
             )
         voxels = smallest_integers(rounded)
+    if (lowest := int(voxels.min())) < 0:
+        raise InputError(
+            f"{path}: holds the label {lowest}: labels are 0 for the background and 1 or higher for "
+            "structures: change it."
+        )
     return volume.with_voxels(voxels)
 
 
@@ -148,12 +154,13 @@ def stored_voxels(volume: Volume) -> Array:
 
 
 def luminance(path: Path, colours: Array) -> Array:
-    """Grey values uint8 (...) of colours uint8 (..., 3); warns how much of it was really coloured."""
-    grey = np.empty(colours.shape[:-1], np.uint8)
+    """Grey values (...) of colours (..., 3), uint8 or uint16 as they are; warns how much was coloured."""
+    grey = np.empty(colours.shape[:-1], colours.dtype)
+    least = _COLOURED * np.iinfo(colours.dtype).max // 255
     coloured = 0
-    for n, frame in enumerate(colours):  # one frame at a time: the float copy is three times as large
+    for n, frame in enumerate(colours):  # one frame at a time: the float copy is larger
         grey[n] = np.rint(frame.astype(np.float32) @ _LUMINANCE)
-        coloured += int(np.count_nonzero(frame.max(axis=-1).astype(int) - frame.min(axis=-1) > _COLOURED))
+        coloured += int(np.count_nonzero(frame.max(axis=-1).astype(int) - frame.min(axis=-1) > least))
     warnings.warn(
         f"{path}: is a colour image; its luminance is used ({coloured / grey.size:.1%} of it is coloured).",
         stacklevel=4,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.metaimage import write_metaimage
+from synthfm3d.io.metaimage import check_metaimage_grid, write_metaimage
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.io.nrrd import write_nrrd
 from synthfm3d.volume import Volume
@@ -65,6 +65,16 @@ def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> Non
             )
         case _:
             write_nifti(path, volume)
+
+
+def check_can_hold(path: str | Path, scan: Volume) -> None:
+    """Raise InputError now if the format of a mask cannot hold the grid of a scan: before it is segmented."""
+    path = Path(path)
+    suffix = check_suffix(path)
+    if suffix in (".nrrd", ".mha"):
+        _spatial(path, scan)
+    if suffix == ".mha":
+        check_metaimage_grid(path, scan)
 
 
 def check_suffix(path: str | Path) -> str:

@@ -1,13 +1,13 @@
 """A mask that is wrong somewhere is mended there, by one more look; beyond it, where its end has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
 from synthfm3d.segmentation.follow import follow, slice_prompt
+from synthfm3d.segmentation.locality import take_back
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.segmentation.zoom import Focus
@@ -29,8 +29,8 @@ def correct(
 
     The model looks at the place of the corrections with every prompt that reaches it, and with its
     former logits. Where no positive prompt does, the former outline some slices nearer to the first
-    prompts says which object is meant. Of what the look changes only that counts which the corrections
-    lie in; where the object leaves the slices of the look otherwise than before, it is followed anew.
+    prompts says which object is meant. Only the changes of the look that the corrections ask for count
+    (``take_back``); where the object leaves its slices otherwise than before, it is followed anew.
 
     Returns
     -------
@@ -49,12 +49,11 @@ def correct(
         if region.contains(region.to_index(grid.to_mm(middle_voxel(prompt, grid))))
     ]
     if not any(is_positive(prompt) for prompt in reaching):
-        outlined = [z for z in np.flatnonzero((logits > 0).any(axis=(1, 2))) if int(z) not in corrected]
-        if not outlined:
+        wanted = centre[0] + _towards_prompts(prompts, grid, centre[0]) * _some_slices(region, grid)
+        trusted = trusted_slice(logits, corrected, wanted)
+        if trusted is None:
             logits[sorted(corrected)] = CERTAINLY_NOT  # an object of one slice, and that is wrong
             return True
-        wanted = centre[0] + _towards_prompts(prompts, grid, centre[0]) * _some_slices(region, grid)
-        trusted = int(min(outlined, key=lambda z: abs(z - wanted)))
         reaching = [slice_prompt(model, logits, trusted), *reaching]
         if not _reaches(region, grid, trusted):
             focus = Focus(grid.to_mm(np.array([trusted, *centre[1:]])), field_of_view_mm)
@@ -66,38 +65,10 @@ def correct(
     before = logits.copy()
     _forget(logits, grid, look.region)
     logits[part] = found
-    _restore_elsewhere(logits[part[0]], before[part[0]], _spoken_of(corrections, grid)[part[0]])
+    take_back(logits, before, corrections, grid)
     below = _beyond(model, prompts, logits, before, part[0], focus, -1)
     above = _beyond(model, prompts, logits, before, part[0], focus, 1)
     return below and above
-
-
-def _restore_elsewhere(logits: Array, before: Array, spoken_of: Array) -> None:
-    """Take back, in place, the changes of a mask (z, y, x) that reach no voxel that corrections speak of.
-
-    A correction says that something is wrong where it is, and nothing of other places. Where it changed
-    nothing at all, the other changes are what it has led to, and stay.
-    """
-    changes, _ = ndimage.label((logits > 0) != (before > 0))
-    meant = np.unique(changes[spoken_of & (changes > 0)])
-    if meant.size:
-        restored = (changes > 0) & ~np.isin(changes, meant)
-        logits[restored] = before[restored]
-
-
-def _spoken_of(corrections: Sequence[Prompt], grid: Grid) -> Array:
-    """Boolean (z, y, x) of the scan: clicks with the pixels beside them, boxes, and outlined slices."""
-    places = np.zeros(grid.shape, bool)
-    for prompt in corrections:
-        if isinstance(prompt, Mask):
-            places[prompt.volume.voxels.any(axis=(1, 2))] = True
-        elif isinstance(prompt, Box):
-            places[tuple(slice(a, b + 1) for a, b in box_voxels(prompt, grid).T)] = True
-        else:
-            assert isinstance(prompt, Point)
-            z, y, x = np.clip(np.rint(middle_voxel(prompt, grid)).astype(int), 0, np.array(grid.shape) - 1)
-            places[z, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = True
-    return places
 
 
 def _beyond(
@@ -119,6 +90,12 @@ def _beyond(
     if not (logits[end] > 0).any():  # the object ends before now, so what came behind it was wrong
         logits[slice(covered.stop, None) if direction > 0 else slice(0, covered.start)] = CERTAINLY_NOT
     return follow(model, prompts, logits, covered, focus, direction)
+
+
+def trusted_slice(logits: Array, corrected: Collection[int], wanted: float) -> int | None:
+    """The slice nearest to ``wanted`` on which logits (z, y, x) hold the object and no correction lies."""
+    outlined = [z for z in np.flatnonzero((logits > 0).any(axis=(1, 2))).tolist() if z not in corrected]
+    return min(outlined, key=lambda z: abs(z - wanted), default=None)
 
 
 def is_positive(prompt: Prompt) -> bool:

@@ -7,8 +7,7 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Box, GridPrompts, Mask, Point, Prompt, box_voxels
 from synthfm3d.regions import resample
-from synthfm3d.segmentation.slices import on_grid_of
-from synthfm3d.volume import Array, Grid
+from synthfm3d.volume import Array, Grid, on_grid_of
 
 
 def checked_prompts(prompts: Sequence[Prompt], scan: Grid, *, correcting: bool = False) -> list[Prompt]:

@@ -16,17 +16,21 @@ from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel, SliceModel
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
-from synthfm3d.segmentation.correction import correct
+from synthfm3d.segmentation.correction import correct, is_positive, trusted_slice
 from synthfm3d.segmentation.follow import depth_limits, follow
+from synthfm3d.segmentation.locality import says_nothing_new, take_back
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.outlined import keep_outlined
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
 from synthfm3d.segmentation.search import View, contradicted, distinct, look_for
 from synthfm3d.segmentation.sequence import as_slices, moved
-from synthfm3d.segmentation.slices import on_grid_of, working_form
+from synthfm3d.segmentation.slices import working_form
 from synthfm3d.segmentation.widening import outgrown, widened
-from synthfm3d.volume import Array, Modality, Volume
+from synthfm3d.volume import Array, Modality, Volume, on_grid_of
+
+_SURE = 5.0
+"""Log-odds of a mask of which nothing else is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -199,56 +203,77 @@ class Segmenter:
     def correct(
         self, volume: Volume, before: Segmentation, prompts: Sequence[Prompt], new: int
     ) -> Segmentation:
-        """A segmentation after more prompts: what they lie in is mended, the rest stays.
+        """A segmentation after more prompts: what they lie in is mended, the rest stays exactly.
 
-        Where positive prompts lie so far apart that the object must be larger than the view in which it
-        was found, it is segmented anew from all of them.
+        Whatever the model answers, a voxel changes only together with the place of a correction
+        (``locality.take_back``). If an alternative of the first answer agrees with more clicks, it is
+        corrected in its place. Where positive prompts lie so far apart that the object must be larger than
+        the view in which it was found, the answer is that to all of them.
 
         Parameters
         ----------
         before
-            What is corrected; the model gets its logits.
+            What is corrected; the model gets its logits, or is told to be sure of the mask.
         prompts
             All prompts of the object, the corrections last.
         new
             How many of them are corrections. They may be negative clicks alone.
         """
-        prompts = checked_prompts(prompts, volume.grid, correcting=before.logits is not None)
-        if before.logits is None:
-            return self.segment_with_details(volume, prompts)
+        prompts = checked_prompts(prompts, volume.grid, correcting=True)
         slices = as_slices(volume)
         if slices is not volume:
             moves = [moved(prompt, volume.grid, slices.grid) for prompt in prompts]
             return _on(volume, self.correct(slices, _on(slices, before), moves, new))
         working = working_form(volume, prompts)
-        prompts = [_turned(prompt, working) for prompt in prompts]
-        windows = windows_of(working)
-        logits = on_grid_of(before.logits, working.grid).voxels.copy()
-        width_mm = before.field_of_view_mm
-        if isinstance(self.model, SliceModel):
-            logits, _ = follow_slices(self.model, working, windows, prompts, previous=logits)
-            ended = True
-        else:
-            model = ModelOnScan(self.model, working, windows)
-            corrections = prompts[len(prompts) - new :]
-            better = _better_alternative(before, prompts)
-            if better is not None:
-                before = _followed(model, volume, prompts, before.alternatives[better], ())
-                if not _contradicts(before.mask, corrections):
-                    return before
-                assert before.logits is not None
-                logits = on_grid_of(before.logits, working.grid).voxels.copy()
-                width_mm = before.field_of_view_mm
-            if outgrown(model, prompts, corrections, width_mm):
-                return self._at_once(volume, prompts)
-            width_mm = widened(model, logits, prompts, corrections, width_mm)
-            ended = correct(model, logits, prompts, corrections, width_mm)
-            keep_outlined(logits, prompts, but=_slices_of(corrections, working))
+        former = on_grid_of(_log_odds(before), working.grid).voxels
+        turned = [_turned(prompt, working) for prompt in prompts]
+        corrections = turned[len(turned) - new :]
+        logits, width_mm, ended = self._corrected(working, turned, corrections, former, before)
+        keep_outlined(logits, turned, but=_slices_of(corrections, working))
+        take_back(logits, former, corrections, working.grid)
         mask = logits > 0
-        notes = _doubts(working.with_voxels(mask), prompts, hits=True, ended=ended)
+        notes = _doubts(working.with_voxels(mask), turned, hits=True, ended=ended)
         if not mask.any():
             notes = ["Nothing is left of the object: undo, or prompt it again."]
-        return _segmentation(volume, working, logits, notes, width_mm)
+        elif np.array_equal(mask, former > 0):
+            notes.append("The correction changed nothing: click where the mask is wrong, or outline a slice.")
+        return replace(_segmentation(volume, working, logits, notes, width_mm), modality=before.modality)
+
+    def _corrected(
+        self,
+        working: Volume,
+        prompts: Sequence[Prompt],
+        corrections: Sequence[Prompt],
+        former: Array,
+        before: Segmentation,
+    ) -> tuple[Array, float, bool]:
+        """Log-odds of the working form, the width of the view, and whether the ends were found."""
+        width_mm = before.field_of_view_mm
+        if says_nothing_new(former > 0, corrections, working.grid):
+            return former.copy(), width_mm, True
+        windows = windows_of(working)
+        if isinstance(self.model, SliceModel):
+            said = _with_something_positive(prompts, corrections, former, working)
+            if said is None:
+                return np.full_like(former, CERTAINLY_NOT), width_mm, True
+            logits, _ = follow_slices(self.model, working, windows, said, previous=former)
+            return logits, width_mm, True
+        model = ModelOnScan(self.model, working, windows)
+        logits = former.copy()
+        better = _better_alternative(before, prompts)
+        if better is not None:
+            other = _followed(model, working, prompts, before.alternatives[better], ())
+            assert other.logits is not None
+            logits, width_mm = other.logits.voxels.copy(), other.field_of_view_mm
+            if not _contradicts(other.mask, corrections):
+                return logits, width_mm, True
+        if outgrown(model, prompts, corrections, width_mm):
+            anew = self._at_once(working, prompts)
+            assert anew.logits is not None
+            return on_grid_of(anew.logits, working.grid).voxels.copy(), anew.field_of_view_mm, True
+        width_mm = widened(model, logits, prompts, corrections, width_mm)
+        ended = correct(model, logits, prompts, corrections, width_mm)
+        return logits, width_mm, ended
 
 
 def _followed(
@@ -304,6 +329,28 @@ def _contradicts(mask: Volume, clicks: Sequence[Prompt]) -> bool:
         if inside != click.positive:
             return True
     return False
+
+
+def _with_something_positive(
+    prompts: Sequence[Prompt], corrections: Sequence[Prompt], former: Array, working: Volume
+) -> Sequence[Prompt] | None:
+    """The prompts; if all are negative, with a slice of the former mask; None if only wrong ones are left."""
+    if any(is_positive(prompt) for prompt in prompts):
+        return prompts
+    corrected = _slices_of(corrections, working)
+    trusted = trusted_slice(former, corrected, float(np.mean(sorted(corrected))))
+    if trusted is None:
+        return None
+    outlined = np.zeros(former.shape, bool)
+    outlined[trusted] = former[trusted] > 0
+    return [Mask(volume=working.with_voxels(outlined)), *prompts]
+
+
+def _log_odds(found: Segmentation) -> Volume:
+    """Those of a segmentation; of a mask alone, those of somebody who is sure of it."""
+    if found.logits is not None:
+        return found.logits
+    return found.mask.with_voxels(np.where(found.mask.voxels > 0, _SURE, -_SURE).astype(np.float16))
 
 
 def _width_mm(scan: Volume) -> float:

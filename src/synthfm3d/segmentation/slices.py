@@ -5,12 +5,11 @@ flipped only, so the way back is exact.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
-from synthfm3d.volume import Array, Grid, Volume
+from synthfm3d.volume import Array, Grid, Volume, on_grid_of
 
 CLEARLY_LARGER = 1.3
 """The largest spacing names the slicing axis if it exceeds the next one by this factor. Scans whose
@@ -44,27 +43,6 @@ def slicing_axis(grid: Grid, prompts: Sequence[Prompt] = ()) -> int:
     return acquired
 
 
-def on_grid_of(volume: Volume, grid: Grid) -> Volume:
-    """The same voxels in the axis order and directions of ``grid``, which covers the same lattice.
-
-    Raises ValueError if the two do not differ in the order and direction of their axes alone.
-    """
-    turn = np.linalg.inv(volume.affine[:3, :3]) @ grid.affine[:3, :3]  # [present axis, wanted axis]
-    order = np.abs(turn).argmax(axis=0)
-    flips = turn[order, range(3)] < 0
-    if sorted(order) == [0, 1, 2]:
-        turned = volume.reordered(
-            (int(order[0]), int(order[1]), int(order[2])), (bool(flips[0]), bool(flips[1]), bool(flips[2]))
-        )
-        # A tenth of a voxel: affines lose digits when other programs store them.
-        if turned.grid.same_as(grid, tolerance_mm=0.1 * min(grid.spacing_mm)):
-            return replace(turned, affine=grid.affine)
-    raise ValueError(
-        f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not lie on one "
-        f"of {grid.shape} voxels at {_rounded(grid.spacing_mm)} mm (z, y, x)."
-    )
-
-
 def _acquisition_axis(grid: Grid) -> int:
     spacing = np.array(grid.spacing_mm)
     largest = int(spacing.argmax())
@@ -91,7 +69,3 @@ def foreground_corners(mask: Array) -> Array:
     if not len(present[0]):
         raise ValueError("the mask is empty: it holds no voxel other than zero.")
     return np.array([[p[0] for p in present], [p[-1] for p in present]])
-
-
-def _rounded(spacing_mm: tuple[float, float, float]) -> tuple[float, ...]:
-    return tuple(round(s, 3) for s in spacing_mm)

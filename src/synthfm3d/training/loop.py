@@ -26,7 +26,7 @@ from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.config import OptimiserConfig, RunConfig
 from synthfm3d.training.family import Sample
 from synthfm3d.training.sam2_groups import Sam2OptimiserConfig
-from synthfm3d.training.state import TrainingState
+from synthfm3d.training.state import TrainingState, check_resumable
 
 LOG_FILE = "log.jsonl"
 BEST_FOLDER = "best"
@@ -56,6 +56,8 @@ def train(
     -------
     Path of the weights: the moving average.
     """
+    if resume:
+        check_resumable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = _accelerator(config, folder, device)
     state = TrainingState(config, accelerator.device, started=resume)

@@ -16,6 +16,13 @@ from synthfm3d.training.family import family_of
 CHECKPOINT_FILE = "checkpoint.pt"
 
 
+def check_resumable(folder: Path) -> None:
+    """Raise InputError if there is no checkpoint in a folder, or no such folder; nothing is made."""
+    path = folder / CHECKPOINT_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: there is no checkpoint to resume from; start without --resume.")
+
+
 class TrainingState:
     """Network, the moving average of its weights, optimiser, steps taken, and the best result so far."""
 
@@ -61,9 +68,8 @@ class TrainingState:
 
     def load(self, folder: Path) -> None:
         """Go on from the folder's checkpoint; InputError if it belongs to another configuration."""
+        check_resumable(folder)
         path = folder / CHECKPOINT_FILE
-        if not path.is_file():
-            raise InputError(f"{path}: there is no checkpoint to resume from; start without --resume.")
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, UnpicklingError) as error:

@@ -212,7 +212,9 @@ export function otherSize(object, direction) {
 /** Size of an object for a person. */
 export function amount(object) {
   if (object.volume_ml === null) return `${object.voxels} pixels`;
-  return `${object.volume_ml.toFixed(object.volume_ml < 10 ? 2 : 1)} ml`;
+  const ml = object.volume_ml;
+  if (ml > 0 && ml < 0.1) return `${ml.toPrecision(2)} ml`;
+  return `${ml.toFixed(ml < 10 ? 2 : 1)} ml`;
 }
 
 /** Colours far apart for neighbouring places, by the golden angle. */

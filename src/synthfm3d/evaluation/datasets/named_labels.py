@@ -7,6 +7,7 @@ from typing import Any
 
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.files import stem
+from synthfm3d.files import read_text
 
 BACKGROUND = ("background", "bg", "unlabelled", "unlabeled")
 
@@ -14,7 +15,7 @@ BACKGROUND = ("background", "bg", "unlabelled", "unlabeled")
 def read_json(path: Path) -> dict[str, Any]:
     """An object of a JSON file; InputError where it is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({type(error).__name__}): correct it.") from error
     if not isinstance(content, dict):
