@@ -27,7 +27,7 @@ from synthfm3d.io.read import read_labels
 from synthfm3d.io.values import reading_at_most
 from synthfm3d.io.write import write
 from synthfm3d.prompts.prompt import Mask
-from synthfm3d.volume import Volume
+from synthfm3d.volume import Grid, Volume
 
 router = APIRouter(prefix="/api/scans/{identifier}", tags=["objects"])
 ThisLabel = Annotated[Label, InPath()]
@@ -57,7 +57,9 @@ async def add_mask(label: ThisLabel, request: Request, opened: ThisScan, desk: A
     A slice that holds foreground is taken as outlined whole.
     """
     content = await request.body()
-    mask = await desk.reader.do(lambda: _read_mask(content, desk.settings.limits.voxel_bytes))
+    mask = await desk.reader.do(
+        lambda: _read_mask(content, opened.scan.grid, desk.settings.limits.voxel_bytes)
+    )
     await changed(desk, opened, lambda: opened.session.add(Mask(volume=mask), label))
     return await _state(opened)
 
@@ -146,7 +148,7 @@ def _dicom(opened: OpenScan) -> bytes:
         return path.read_bytes()
 
 
-def _read_mask(content: bytes, most_bytes: int) -> Volume:
+def _read_mask(content: bytes, scan: Grid, most_bytes: int) -> Volume:
     with (
         tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
         reading_at_most(most_bytes),
@@ -156,7 +158,7 @@ def _read_mask(content: bytes, most_bytes: int) -> Volume:
         path = Path(folder) / "mask"
         path.write_bytes(content)
         try:
-            return read_labels(path)
+            return read_labels(path, on=scan)
         except InputError as error:
             raise InputError(str(error).replace(str(path), "the mask")) from error
 

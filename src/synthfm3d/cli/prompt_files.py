@@ -195,7 +195,7 @@ def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> 
 
 def mask_prompt(path: Path, scan: "Volume") -> Mask:
     """The mask of a file as a prompt; InputError names the file if it is empty or on another grid."""
-    prompt = Mask(volume=read_labels(path))
+    prompt = Mask(volume=read_labels(path, on=scan.grid))
     try:
         checked_prompts([prompt], scan.grid)
     except InputError as error:

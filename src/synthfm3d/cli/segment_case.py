@@ -19,7 +19,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
 from synthfm3d.io.read import ReadOptions, format_of, read, read_labels
-from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, write
+from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.predictor import Segmentation
 from synthfm3d.segmentation.zoom import measured
@@ -69,10 +69,15 @@ class Case:
 
 
 def read_case(case: Case) -> Volume:
-    """The scan; its doubts are kept in it and not shown twice."""
+    """The scan; its doubts are kept in it and not shown twice.
+
+    Raises InputError, too, where no mask on it could be written as the output asks for.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return read(case.scan, case.options)
+        scan = read(case.scan, case.options)
+        check_writing(case.output, scan, _origin(case))
+    return scan
 
 
 def run_case(
@@ -97,7 +102,7 @@ def _segmented(case: Case, scan: Volume, prompted: PromptedObject, method: Model
 
 def _before(path: Path, scan: Volume) -> Segmentation:
     """An earlier mask as something to correct: sure of itself, seen at three times its extent."""
-    mask = read_labels(path)
+    mask = read_labels(path, on=scan.grid)
     if not mask.grid.same_as(scan.grid, tolerance_mm=0.1 * min(scan.spacing_mm)) or not mask.voxels.any():
         raise InputError(
             f"{path}: is empty or does not lie on the voxels of the scan: name the mask of this scan."
@@ -171,13 +176,7 @@ def _write(
     report: Mapping[str, Any],
 ) -> None:
     """All files or none: a mask that cannot be written leaves no report behind."""
-    origin = Origin(
-        path=case.scan,
-        series=case.options.series,
-        frame=case.options.frame,
-        names={o.label: o.name for o in objects if o.name},
-        keep_identity=case.keep_identity,
-    )
+    origin = _origin(case, {o.label: o.name for o in objects if o.name})
     steps: list[tuple[Path, Callable[[Path], None]]] = []
     text = (json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     steps.append((case.report, lambda path: write_atomically(path, text)))
@@ -195,6 +194,16 @@ def _write(
             with suppress(OSError):
                 path.unlink()
         raise
+
+
+def _origin(case: Case, names: Mapping[int, str] | None = None) -> Origin:
+    return Origin(
+        path=case.scan,
+        series=case.options.series,
+        frame=case.options.frame,
+        names=names or {},
+        keep_identity=case.keep_identity,
+    )
 
 
 def _probability_writer(found: Segmentation) -> Callable[[Path], None]:

@@ -17,7 +17,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_headers import SINGLE_NUMBERS, VECTORS, kind_of
 from synthfm3d.io.dicom_mosaic import Mosaic, is_mosaic, mosaic_of
 from synthfm3d.io.dicom_numbers import directions_of, finite, thickness_of, two_positive
-from synthfm3d.io.dicom_steps import Steps, is_nuclear, nuclear_steps, plain_steps
+from synthfm3d.io.dicom_steps import is_nuclear, nuclear_steps, plain_steps
 from synthfm3d.volume import Array
 
 _DAMAGED = (

@@ -70,8 +70,8 @@ def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixe
         if len({f.path for f in frames}) == 1 and stack.modality in FILMS:
             return _film(path, one_film(path, frames, frame))
         raise InputError(
-            f"{path}: is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position or "
-            "orientation): export the original series."
+            f"{path}: is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position "
+            "or orientation): export the original series."
         )
     if first.spacing_mm is None:
         raise InputError(f"{path}: its slices have no pixel spacing: export the original series.")
@@ -148,7 +148,7 @@ def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bo
             index, at = _even_slices(path, along, index, allow_gaps)
         origin, step = _line(path, positions, index, normal, frames[0])
     across, down = orientation
-    rows, columns = np.mean([f.spacing_mm for f in frames], axis=0)
+    rows, columns = np.mean([f.spacing_mm or (1.0, 1.0) for f in frames], axis=0)
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, origin])
     return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at)

@@ -1,4 +1,4 @@
-"""What tells images of the same place apart: echo, moment, b-value, kind of image, energy …
+"""What tells images of the same place apart: echo, moment, b-value, kind of image and others.
 
 A series may hold several images of every place. ``moments_of`` gathers all that headers say of frames;
 ``sorted_moments`` finds which of it numbers the images of each place.

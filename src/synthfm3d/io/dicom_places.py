@@ -59,15 +59,15 @@ def one_of_each(
     if moments is None:
         double = next(n for n, place in enumerate(places) if len(place) > 1)
         raise InputError(
-            f"{path}: slice {double} has {len(places[double])} different images at the same place, and nothing "
-            "numbers them: two series are mixed; export one of them."
+            f"{path}: slice {double} has {len(places[double])} different images at the same place, and "
+            "nothing numbers them: two series are mixed; export one of them."
         )
     _tell_copies(path, dropped)
     return _chosen(path, moments, frame, "images of every place")
 
 
 def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Frame]:
-    """The frames of one film in the order of time, of several of the same place the one that was asked for."""
+    """The frames of one film in the order of time; of several films the one that was asked for."""
     films = sorted_films(frames)
     if films is not None:
         frames = _chosen(path, films, frame, "films of the same place")

@@ -102,18 +102,19 @@ def _source_slices(
     shape = (len(placed.frames), stack.rows, stack.columns)
     if placed.at is not None:
         raise InputError(
-            f"{path}: slices of the scan are missing or uneven and were interpolated, and a DICOM segmentation "
-            "cannot refer to slices that are not there: write .nii.gz or .nrrd instead."
+            f"{path}: slices of the scan are missing or uneven and were interpolated, and a DICOM "
+            "segmentation cannot refer to slices that are not there: write .nii.gz or .nrrd instead."
         )
     if placed.frames[0].is_tile:
         raise InputError(
-            f"{path}: a DICOM segmentation cannot refer to the tiles of a mosaic: write .nii.gz or .nrrd instead."
+            f"{path}: a DICOM segmentation cannot refer to the tiles of a mosaic: write .nii.gz "
+            "or .nrrd instead."
         )
     lies_on = Grid(shape, placed.affine).same_as(grid, tolerance_mm=ON_GRID * min(grid.spacing_mm))
     if placed.third_axis == "time" or not lies_on:
         raise InputError(
-            f"{path}: the mask does not lie on the slices of the series (a sequence in time, or another scan): "
-            "write .nii.gz instead."
+            f"{path}: the mask does not lie on the slices of the series (a sequence in time, or another "
+            "scan): write .nii.gz instead."
         )
     return placed, stack
 

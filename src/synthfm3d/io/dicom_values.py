@@ -13,7 +13,7 @@ from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_pixels import PixelSource, is_colour
 from synthfm3d.io.dicom_series import Stack
 from synthfm3d.io.values import SLOPES, check_size, luminance
-from synthfm3d.volume import Array, Modality
+from synthfm3d.volume import Array
 
 _QUANTITIES = ("CT", "PT", "NM")
 """Modalities whose values are measurements: how they are to be shown does not change them."""

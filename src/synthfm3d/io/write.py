@@ -67,6 +67,20 @@ def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> Non
             write_nifti(path, volume)
 
 
+def check_writing(path: str | Path, scan: Volume, origin: Origin) -> None:
+    """Raise InputError now if no mask on a scan could be written later: before the work, not after it.
+
+    A DICOM segmentation cannot refer to every series: see ``write``.
+    """
+    path = Path(path)
+    if check_suffix(path) in (".nrrd", ".mha"):
+        _spatial(path, scan)
+    elif check_suffix(path) == ".dcm":
+        from synthfm3d.io.dicom_seg import check_dicom_seg  # highdicom: an extra
+
+        check_dicom_seg(path, scan.grid, origin.path, series=origin.series, frame=origin.frame)
+
+
 def check_suffix(path: str | Path) -> str:
     """The ending of a name for ``write``; InputError if it is not known."""
     path = Path(path)
