@@ -64,6 +64,7 @@ def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixe
     first = frames[0]
     if first.problem:
         raise InputError(f"{path}: {first.problem}")
+    _check_concatenation(path, frames)
     for doubt in sorted({f.doubt for f in frames if f.doubt}):
         warnings.warn(f"{path}: {doubt}.", stacklevel=4)
     if any(f.position is None or f.orientation is None for f in frames):
@@ -84,6 +85,25 @@ def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixe
         return _repeated_place(path, stack, frames, frame)
     frames = one_of_each(path, frames, along, same_mm, frame, pixels)
     return _stacked(path, frames, orientation, allow_gaps)
+
+
+def _check_concatenation(path: Path, frames: Sequence[Frame]) -> None:
+    """Refuse an object that was spread over several files of which some are missing."""
+    files = {frame.path: frame.header for frame in frames if frame.header.get("ConcatenationUID")}
+    for uid in {str(header.ConcatenationUID) for header in files.values()}:
+        parts = [header for header in files.values() if str(header.ConcatenationUID) == uid]
+        total = max(int(header.get("InConcatenationTotalNumber") or 0) for header in parts)
+        if len(parts) >= total:
+            continue
+        if path.is_dir():
+            raise InputError(
+                f"{path}: {len(parts)} of the {total} files of an object are here, the others are missing: "
+                "export the series again, or name one of the files to read its slices alone."
+            )
+        warnings.warn(
+            f"{path}: is one of {total} files of an object; the slices of the others are not read.",
+            stacklevel=5,
+        )
 
 
 def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> Placed:

@@ -72,6 +72,7 @@ SINGLE_NUMBERS = (
     "BitsStored",
     "Columns",
     "HighBit",
+    "InConcatenationTotalNumber",
     "PixelRepresentation",
     "Rows",
     "SamplesPerPixel",

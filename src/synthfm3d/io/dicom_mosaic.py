@@ -127,8 +127,9 @@ def _slice_normal(private: Dataset) -> Array | None:
 
 def _csa(private: Dataset, name: str = "NumberOfImagesInMosaic", count: int = 1) -> list[Any]:
     """The first values of an entry of Siemens' private image header; empty where there are none."""
-    from nibabel.nicom.csareader import get_csa_header
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nibabel calls all of its DICOM readers experimental
+        from nibabel.nicom.csareader import get_csa_header
     try:
         found = get_csa_header(private, "image")
         return list(found["tags"][name]["items"][:count]) if found else []
