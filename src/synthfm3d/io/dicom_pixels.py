@@ -8,7 +8,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame
@@ -71,13 +71,17 @@ class PixelSource:
         if dataset.file_meta.TransferSyntaxUID in _BY_GDCM:
             if self._decoded is None:
                 self._decoded = _by_gdcm(frame)
-            return _without_foreign_bits(self._decoded[frame.number], frame.header)
+            return _without_foreign_bits(self._decoded[frame.number], frame.header, 0)
+        unused = _unused_low_bits(frame.header, dataset)
+        if unused:
+            # pydicom takes the stored bits for the lowest ones; told that all are stored, it leaves them be.
+            dataset.BitsStored, dataset.HighBit = dataset.BitsAllocated, dataset.BitsAllocated - 1
         values = pixel_array(dataset, index=frame.number)
         if str(frame.header.get("PhotometricInterpretation")) == "PALETTE COLOR":
             return _eight_bits(apply_color_lut(values, dataset)[..., :3], 0)
         if values.ndim == 3:
             return _eight_bits(values, int(frame.header.get("BitsStored") or 8))
-        return _without_foreign_bits(values, frame.header)
+        return _without_foreign_bits(values, frame.header, unused)
 
 
 def check_interpretation(path: Path, header: Dataset) -> None:
@@ -140,16 +144,24 @@ def _eight_bits(colours: Array, bits: int) -> Array:
     return np.asarray(np.rint(wide * (255.0 / ((1 << bits) - 1))), np.uint8)
 
 
-def _without_foreign_bits(values: Array, header: Dataset) -> Array:
+def _unused_low_bits(header: Dataset, dataset: Dataset) -> int:
+    """How many bits lie below the stored ones, which end at ``HighBit``; 0 where a codec stores them."""
+    stored, allocated = int(header.get("BitsStored") or 0), int(header.get("BitsAllocated") or 0)
+    high = int(header.get("HighBit") or 0)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    by_codec = syntax.is_encapsulated and syntax != RLELossless
+    one_value = int(header.get("SamplesPerPixel") or 1) == 1
+    return high - stored + 1 if one_value and not by_codec and 0 < stored <= high < allocated else 0
+
+
+def _without_foreign_bits(values: Array, header: Dataset, unused: int) -> Array:
     """Bits beside the stored ones may hold an old overlay or a sign that was not extended.
 
-    The stored bits end at ``HighBit``, which need not be the lowest place that holds them.
+    ``unused`` bits lie below the stored ones.
     """
     stored, allocated = int(header.get("BitsStored") or 0), int(header.get("BitsAllocated") or 0)
     if values.dtype.kind not in "iu" or values.ndim != 2 or not 0 < stored < min(allocated, 32):
         return values
-    high = int(header.get("HighBit") or 0)
-    unused = high - stored + 1 if stored <= high < allocated else 0
     low = (values.astype(np.int64) >> unused) & ((1 << stored) - 1)
     if int(header.get("PixelRepresentation") or 0):
         low = (low ^ (1 << (stored - 1))) - (1 << (stored - 1))

@@ -51,9 +51,13 @@ class Sources:
         """Set references to slices of the one header for all to their true files and frames."""
         if not self.frames:
             return
+        seen: dict[int, Dataset] = {}  # segments share the references to the slice that both lie on
         for group in segmentation.PerFrameFunctionalGroupsSequence:
             derived = chain(*(item.SourceImageSequence for item in group.get("DerivationImageSequence", [])))
             for reference in derived:
+                if id(reference) in seen:
+                    continue
+                seen[id(reference)] = reference
                 frame = self.frames[int(reference.ReferencedFrameNumber) - 1]
                 _point_to(reference, self.files[frame.path])
                 reference.ReferencedFrameNumber = frame.number + 1
