@@ -30,6 +30,12 @@ class PixelSource:
         self._path: Path | None = None
         self._dataset = Dataset()
         self._decoded: Array | None = None
+        self._held = self._kept = False
+
+    @property
+    def lost_all(self) -> bool:
+        """Whether cells held something, but none of the bits that the headers call the stored ones."""
+        return self._held and not self._kept
 
     def digest(self, path: Path, frame: Frame) -> bytes:
         """A hash of a frame's stored values: equal for exact copies."""
@@ -81,7 +87,10 @@ class PixelSource:
             return _eight_bits(apply_color_lut(values, dataset)[..., :3], 0)
         if values.ndim == 3:
             return _eight_bits(values, int(frame.header.get("BitsStored") or 8))
-        return _without_foreign_bits(values, frame.header, unused)
+        kept = _without_foreign_bits(values, frame.header, unused)
+        self._held |= bool(values.any())
+        self._kept |= bool(kept.any())
+        return kept
 
 
 def check_interpretation(path: Path, header: Dataset) -> None:

@@ -36,6 +36,11 @@ def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSo
             coloured[z] = _of_shape(path, pixels.values(path, frame), (stack.rows, stack.columns, 3))
         return luminance(path, coloured)
     voxels, padding = _rescaled(path, frames, shape, pixels)
+    if pixels.lost_all:
+        raise InputError(
+            f"{path}: its header says that its values lie in bits that are all zero, while others are not "
+            "(BitsStored, HighBit): export the series again."
+        )
     if _is_inverted(stack):
         warnings.warn(f"{path}: stores bright as low (MONOCHROME1); it is inverted.", stacklevel=4)
         _invert(voxels, padding)
