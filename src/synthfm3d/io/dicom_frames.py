@@ -20,7 +20,7 @@ from synthfm3d.io.dicom_numbers import directions_of, finite, thickness_of, two_
 from synthfm3d.io.dicom_steps import is_nuclear, nuclear_steps, plain_steps
 from synthfm3d.volume import Array
 
-_DAMAGED = (
+DAMAGED = (
     "a DICOM image has a damaged header (its geometry or number of frames cannot be read): "
     "export the series again."
 )
@@ -43,6 +43,8 @@ class Frame:
         Row and column of its first pixel in the stored frame: not (0, 0) for a tile of a mosaic.
     group
         What an enhanced object says of this frame alone.
+    stack
+        Which stack of an enhanced object it belongs to; empty: not said.
     position
         (3,) of its first pixel's centre, LPS mm; None: unknown.
     orientation
@@ -75,6 +77,7 @@ class Frame:
     unit: str = ""
     corner: tuple[int, int] = (0, 0)
     group: Dataset | None = None
+    stack: str = ""
     vectors: dict[str, int] = field(default_factory=dict)
     doubt: str = ""
     problem: str = ""
@@ -95,6 +98,8 @@ def frames_of(file: Path, header: Dataset) -> list[Frame]:
             int(header.get(keyword) or 0)  # a list of them is an error, too
         if isinstance(header.get("SeriesInstanceUID", ""), pydicom.multival.MultiValue):
             raise ValueError("two series are named")
+        if min(int(header.Rows), int(header.Columns)) < 1:
+            raise ValueError("there are no pixels")
         count = int(header.get("NumberOfFrames") or 1)
         if not 1 <= count <= MOST_FRAMES:
             raise ValueError("the number of frames is impossible")
@@ -106,7 +111,7 @@ def frames_of(file: Path, header: Dataset) -> list[Frame]:
     except InputError as error:  # of an object that others in its folder need not suffer from
         return [_unread(file, header, str(error))]
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
-        raise InputError(_DAMAGED) from error
+        raise InputError(DAMAGED) from error
 
 
 def _unread(file: Path, header: Dataset, problem: str) -> Frame:
@@ -173,6 +178,7 @@ def _enhanced_frame(
         rows=int(header.Rows),
         columns=int(header.Columns),
         group=group,
+        stack=_stack_of(group),
         position=finite(position, 3) if position else None,
         orientation=directions_of(turned) if turned else None,
         spacing_mm=two_positive(spacing) if spacing else None,
@@ -228,6 +234,11 @@ def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[Frame]:
         )
         for n in range(mosaic.count)
     ]
+
+
+def _stack_of(group: Dataset | None) -> str:
+    content = None if group is None else _first(group, "FrameContentSequence")
+    return "" if content is None else str(content.get("StackID", ""))
 
 
 def _vector(header: Dataset, keyword: str, count: int) -> list[int]:

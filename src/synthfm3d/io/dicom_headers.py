@@ -216,6 +216,7 @@ def is_segmentation(header: Dataset) -> bool:
 
 def kind_of(header: Dataset) -> str:
     """What the standard calls an object: ``"CT Image"``; no word of it is the patient's."""
-    uid = UID(str(header.get("SOPClassUID", "")))
+    named = header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID")
+    uid = UID(str(named or ""))
     name = uid.name if uid.name != uid else "object of an unknown kind"
     return name.removesuffix(" Storage")

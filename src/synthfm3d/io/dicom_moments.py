@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count as counting
+from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
-from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.errors import InputError
+from synthfm3d.io.dicom_frames import DAMAGED, Frame
 from synthfm3d.io.dicom_headers import CLASSIC_MOMENTS
 
 _KINDS = (
@@ -107,8 +109,18 @@ class Moments:
         return f"{named} ({'; '.join(entries)}{more})" if entries else named
 
 
-def moments_of(frames: Sequence[Frame]) -> list[dict[str, str]]:
-    """All that headers say of frames but their places and their pixels, by keyword."""
+def moments_of(path: Path, frames: Sequence[Frame]) -> list[dict[str, str]]:
+    """All that headers say of frames but their places and their pixels, by keyword.
+
+    Raises InputError, in the name of ``path``, where they are damaged.
+    """
+    try:
+        return _said_of_each(frames)
+    except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
+        raise InputError(f"{path}: {DAMAGED}") from error
+
+
+def _said_of_each(frames: Sequence[Frame]) -> list[dict[str, str]]:
     by_file: dict[int, dict[str, str]] = {}
     found = []
     for frame in frames:
@@ -121,9 +133,9 @@ def moments_of(frames: Sequence[Frame]) -> list[dict[str, str]]:
     return found
 
 
-def sorted_moments(places: Sequence[Sequence[Frame]]) -> Moments | None:
+def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | None:
     """What numbers the images of every place; None where nothing does."""
-    moments = [moments_of(place) for place in places]
+    moments = [moments_of(path, place) for place in places]
     said = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
     names = [n for n in dict.fromkeys([*_KINDS, *said]) if n in said and n not in _TIMES]
     chosen = _telling(moments, names)
@@ -141,9 +153,9 @@ def sorted_moments(places: Sequence[Sequence[Frame]]) -> Moments | None:
     return None
 
 
-def sorted_films(frames: Sequence[Frame]) -> Moments | None:
+def sorted_films(path: Path, frames: Sequence[Frame]) -> Moments | None:
     """Several films of one place, such as magnitude and phase; None where the frames are one film."""
-    moments = moments_of(frames)
+    moments = moments_of(path, frames)
     chosen = []
     for name in (*_NEVER_MOMENTS, *_SELDOM_MOMENTS):
         counts = Counter(moment.get(name, "") for moment in moments)

@@ -49,13 +49,13 @@ def one_of_each(
     places, dropped = _without_copies(path, places, pixels, alike_only=True)
     if _are_single(places):
         return _singles(path, places, dropped, frame)
-    moments = sorted_moments(places)
+    moments = sorted_moments(path, places)
     if moments is None:
         # Copies that were stored at another time differ in nothing that matters.
         places, more = _without_copies(path, places, pixels, alike_only=False)
         if _are_single(places):
             return _singles(path, places, dropped + more, frame)
-        moments = sorted_moments(places)
+        moments = sorted_moments(path, places)
     if moments is None:
         double = next(n for n, place in enumerate(places) if len(place) > 1)
         raise InputError(
@@ -68,14 +68,14 @@ def one_of_each(
 
 def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Frame]:
     """The frames of one film in the order of time; of several films the one that was asked for."""
-    films = sorted_films(frames)
+    films = sorted_films(path, frames)
     if films is not None:
         frames = _chosen(path, films, frame, "films of the same place")
     elif frame not in (None, 0):
         raise InputError(
             f"{path}: there is no frame {frame}: its images are one sequence in time, which is read whole."
         )
-    moments = moments_of(frames)
+    moments = moments_of(path, frames)
     for keyword in _ORDERS:
         times = [_number(moment.get(keyword)) for moment in moments]
         if None not in times and len(set(times)) == len(times):
@@ -125,7 +125,7 @@ def _without_copies(
         if len(place) == 1:
             kept.append(place)
             continue
-        said = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(place)]
+        said = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, place)]
         seen: dict[tuple[object, ...], Frame] = {}
         for frame, key in zip(place, said, strict=True):
             alone = said.count(key) == 1

@@ -21,6 +21,8 @@ from synthfm3d.io.tolerances import FAR_EDGE
 
 MOST_FILES = 100_000
 """A folder with more files is no series of slices: the walk stops instead of going on for hours."""
+_LISTED = 30
+"""Stacks that a message lists."""
 _FEW = 4
 """Single images that lie otherwise are dropped beside a stack of at least this many."""
 
@@ -81,6 +83,11 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
     if series is None:
         if len(stacks) == 1:
             return stacks[0]
+        if _are_turned(stacks):
+            raise InputError(
+                f"{path}: its {len(stacks)} slices are turned against each other (radial or curved), so they "
+                "make no volume: export a reconstruction of parallel slices."
+            )
         raise InputError(f"{path}: holds {_listed(stacks)}: choose one with --series.")
     if series.isdecimal() and 1 <= int(series) <= len(stacks):
         return stacks[int(series) - 1]
@@ -148,8 +155,16 @@ def _no_image(path: Path, localisers: int, others: set[str]) -> InputError:
 
 
 def _listed(stacks: Sequence[Stack]) -> str:
-    entries = "; ".join(f"{n}: {stack.described()}" for n, stack in enumerate(stacks, start=1))
-    return f"{len(stacks)} stacks of images ({entries})"
+    shown = enumerate(stacks[:_LISTED], start=1)
+    entries = "; ".join(f"{n}: {stack.described()}" for n, stack in shown)
+    more = "; …" if len(stacks) > _LISTED else ""
+    return f"{len(stacks)} stacks of images ({entries}{more})"
+
+
+def _are_turned(stacks: Sequence[Stack]) -> bool:
+    """Whether every image of one series of one matrix has an orientation of its own."""
+    alike = len({(stack.series_uid, stack.rows, stack.columns) for stack in stacks}) == 1
+    return len(stacks) >= _FEW and alike and all(len(stack.frames) == 1 for stack in stacks)
 
 
 def _order(stack: Stack) -> tuple[int, str, int]:
@@ -198,7 +213,7 @@ def _same_plane(one: Frame, other: Frame) -> bool:
 
 def _numbered_stacks(frames: list[Frame]) -> list[list[Frame]]:
     """The stacks of an enhanced object that numbers them, if each has several slices."""
-    numbers = [_stack_number(frame) for frame in frames]
+    numbers = [frame.stack for frame in frames]
     counts = Counter(numbers)
     if len(counts) == 1 or min(counts.values()) == 1:
         return [frames]
@@ -206,11 +221,6 @@ def _numbered_stacks(frames: list[Frame]) -> list[list[Frame]]:
         [frame for frame, its in zip(frames, numbers, strict=True) if its == number]
         for number in sorted(counts)
     ]
-
-
-def _stack_number(frame: Frame) -> str:
-    contents = None if frame.group is None else frame.group.get("FrameContentSequence")
-    return str(contents[0].get("StackID", "")) if contents else ""
 
 
 def _stack(frames: Sequence[Frame]) -> Stack:
