@@ -77,7 +77,7 @@ def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Seq
     image = read(image_path, ReadOptions(frame=options.frame, modality=options.modality))
     known = {} if options.names is None else read_label_names(options.names)
     where = str(labels_path)
-    label_map = labels_on(image, read_labels(labels_path), where, known)
+    label_map = labels_on(image, read_labels(labels_path, on=image.grid), where, known)
     targets = choose_targets(
         label_map, known, options.structures, label_source=options.label_source or "unknown", where=where
     )

@@ -21,7 +21,7 @@ from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, read
-from synthfm3d.io.write import SUFFIXES, Origin, check_can_hold, check_suffix, write
+from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.predictor import Segmentation
 from synthfm3d.segmentation.zoom import measured
@@ -77,11 +77,14 @@ class Case:
 
 
 def read_case(case: Case) -> Volume:
-    """The scan, its doubts kept in it and not shown twice; InputError if no mask of it could be written."""
+    """The scan; its doubts are kept in it and not shown twice.
+
+    Raises InputError, too, where no mask on it could be written as the output asks for.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         scan = read(case.scan, case.options)
-    check_can_hold(case.output, scan)
+        check_writing(case.output, scan, _origin(case))
     return scan
 
 
@@ -199,13 +202,7 @@ def _write(
     others: Sequence[Alternative],
 ) -> None:
     """All files or none: a mask that cannot be written leaves no report behind."""
-    origin = Origin(
-        path=case.scan,
-        series=case.options.series,
-        frame=case.options.frame,
-        names={o.label: o.name for o in objects if o.name},
-        keep_identity=case.keep_identity,
-    )
+    origin = _origin(case, {o.label: o.name for o in objects if o.name})
     steps: list[tuple[Path, Callable[[Path], None]]] = []
     text = (json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     steps.append((case.report, lambda path: write_atomically(path, text)))
@@ -224,6 +221,16 @@ def _write(
             with suppress(OSError):
                 path.unlink()
         raise
+
+
+def _origin(case: Case, names: Mapping[int, str] | None = None) -> Origin:
+    return Origin(
+        path=case.scan,
+        series=case.options.series,
+        frame=case.options.frame,
+        names=names or {},
+        keep_identity=case.keep_identity,
+    )
 
 
 def _probability_writer(found: Segmentation) -> Callable[[Path], None]:

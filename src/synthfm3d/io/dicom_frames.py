@@ -1,77 +1,30 @@
-"""The image planes of a DICOM file: a header as far as it is needed, and what it says of each frame.
+"""The image planes of a DICOM file: what its header says of each frame.
 
-What enhanced and multi-frame objects keep in functional groups and others in the header itself is looked
-for in both. Headers may be damaged in any way; that shows here.
+Enhanced objects say it in functional groups, classic ones in the header itself, nuclear medicine and
+plain multi-frame objects as one place and a step (``dicom_steps``), Siemens mosaics in a private header
+(``dicom_mosaic``).
 """
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.values import SMALLEST_MM
+from synthfm3d.io.dicom_headers import SINGLE_NUMBERS, VECTORS, kind_of
+from synthfm3d.io.dicom_mosaic import Mosaic, is_mosaic, mosaic_of
+from synthfm3d.io.dicom_numbers import directions_of, finite, thickness_of, two_positive
+from synthfm3d.io.dicom_steps import is_nuclear, nuclear_steps, plain_steps
 from synthfm3d.volume import Array
 
-_WITHOUT_VOXELS = (
-    "Presentation State",
-    "Structured Report",
-    " SR ",
-    "RT Structure",
-    "Key Object",
-    "Waveform",
+DAMAGED = (
+    "a DICOM image has a damaged header (its geometry or number of frames cannot be read): "
+    "export the series again."
 )
-_NOT_A_SCAN = ("Segmentation Storage", "Parametric Map", "RT Dose")
-_DAMAGED = "a DICOM file is damaged in its header: export the series again."
-_CROOKED = 1e-2
-"""How far the length of a direction may be from 1, and the cosine between two from 0."""
-_MOMENTS = (
-    "TemporalPositionIdentifier",
-    "TriggerTime",
-    "EchoTime",
-    "DiffusionBValue",
-    "AcquisitionNumber",
-    "AcquisitionTime",
-    "ContentTime",
-)
-"""What may tell repeated images of the same place apart."""
-_SINGLE_NUMBERS = (
-    "BitsAllocated",
-    "BitsStored",
-    "Columns",
-    "PixelRepresentation",
-    "Rows",
-    "SamplesPerPixel",
-    "SeriesNumber",
-)
-_TAGS: list[str] = [
-    *_MOMENTS,
-    *_SINGLE_NUMBERS,
-    "BurnedInAnnotation",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "ImageType",
-    "InstanceNumber",
-    "Modality",
-    "NumberOfFrames",
-    "PerFrameFunctionalGroupsSequence",
-    "PhotometricInterpretation",
-    "PixelSpacing",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "SOPClassUID",
-    "SequenceOfUltrasoundRegions",
-    "SeriesInstanceUID",
-    "SharedFunctionalGroupsSequence",
-    "SliceThickness",
-    "SpecificCharacterSet",
-]
-"""All that is looked at; nothing that names the patient is even read."""
+MOST_FRAMES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,132 +37,219 @@ class Frame:
         The file's header without pixels.
     number
         Which frame of the file, from 0.
+    rows, columns
+        Its size in pixels.
+    corner
+        Row and column of its first pixel in the stored frame: not (0, 0) for a tile of a mosaic.
+    group
+        What an enhanced object says of this frame alone.
+    stack
+        Which stack of an enhanced object it belongs to; empty: not said.
     position
         (3,) of its first pixel's centre, LPS mm; None: unknown.
     orientation
         (2, 3) unit vectors along a row and down a column, LPS; None: unknown.
     spacing_mm
         Between rows and between columns; None: unknown.
-    moment
-        What tells repeated images of the same place apart, by DICOM keyword.
+    thickness_mm
+        Distance to the next slice, or else the thickness of this one; None: not said.
+    unit
+        What the rescaled values are, in the words of the standard; empty: not said.
+    vectors
+        What nuclear medicine says of this frame in vectors over the frames, by the name of the dimension.
+    doubt
+        What is not known of its place, as the end of a sentence; empty: all is known.
+    problem
+        Why it cannot be read at all; empty: it can.
     """
 
     path: Path
     header: Dataset
     number: int
+    rows: int
+    columns: int
     position: Array | None
     orientation: Array | None
     spacing_mm: tuple[float, float] | None
+    thickness_mm: float | None
     slope: float | None
     intercept: float | None
-    moment: dict[str, str]
+    unit: str = ""
+    corner: tuple[int, int] = (0, 0)
+    group: Dataset | None = None
+    stack: str = ""
+    vectors: dict[str, int] = field(default_factory=dict)
+    doubt: str = ""
+    problem: str = ""
 
-
-def header_of(file: Path) -> Dataset | None:
-    """The header of a DICOM file without its pixels, None for what is no DICOM file.
-
-    Raises InputError where it is damaged.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values; they may quote a patient's name
-        try:
-            header = _converted(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS))
-        except InvalidDicomError:
-            # Without the preamble of the standard; it counts if it names what it is.
-            try:
-                header = _converted(
-                    pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
-                )
-            except Exception:  # any bytes at all may come here
-                return None
-            if "SOPClassUID" not in header or "Rows" not in header:
-                return None
-            if "TransferSyntaxUID" not in getattr(header, "file_meta", Dataset()):
-                header.ensure_file_meta()
-                header.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-                if not header.original_encoding[0]:
-                    header.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        except Exception as error:  # a damaged header can raise nearly anything
-            # Its name stays unsaid, it may be the patient's; left out, it would be a missing slice.
-            raise InputError(_DAMAGED) from error
-        if "SOPClassUID" not in header and "MediaStorageSOPClassUID" not in header.file_meta:
-            raise InputError(_DAMAGED)
-        return header
-
-
-def _converted(header: Dataset) -> Dataset:
-    """The header with all values made from their bytes, which pydicom else puts off: damage shows here."""
-    for _ in header.iterall():
-        pass
-    return header
-
-
-def is_image(header: Dataset) -> bool:
-    """Whether a header is of an image of a scan, and not of a report, a mask or a drawing."""
-    kind = pydicom.uid.UID(str(header.get("SOPClassUID", ""))).name
-    if any(word in kind for word in (*_WITHOUT_VOXELS, *_NOT_A_SCAN)):
-        return False
-    return bool(header.get("Rows")) and bool(header.get("Columns"))
+    @property
+    def is_tile(self) -> bool:
+        return (self.rows, self.columns) != (int(self.header.Rows), int(self.header.Columns))
 
 
 def frames_of(file: Path, header: Dataset) -> list[Frame]:
-    """One frame of a single image; all of an enhanced or cine object. InputError for a damaged header."""
+    """One frame of a single image, all of a multi-frame object, the tiles of a mosaic.
+
+    An object whose frames cannot be placed gives one frame that says why. Raises InputError for a damaged
+    header; the message names neither the file nor the patient.
+    """
     try:
-        for keyword in _SINGLE_NUMBERS:
+        for keyword in SINGLE_NUMBERS:
             int(header.get(keyword) or 0)  # a list of them is an error, too
         if isinstance(header.get("SeriesInstanceUID", ""), pydicom.multival.MultiValue):
             raise ValueError("two series are named")
+        if min(int(header.Rows), int(header.Columns)) < 1:
+            raise ValueError("there are no pixels")
         count = int(header.get("NumberOfFrames") or 1)
-        shared = _first(header, "SharedFunctionalGroupsSequence")
-        groups = header.get("PerFrameFunctionalGroupsSequence") or [None] * count
-        if len(groups) != count:
-            raise ValueError("frames are missing in its header")
-        return [_frame(file, header, n, group, shared) for n, group in enumerate(groups)]
-    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        if not 1 <= count <= MOST_FRAMES:
+            raise ValueError("the number of frames is impossible")
+        if is_mosaic(header):
+            return _tiles(file, header, mosaic_of(file, header))
+        if header.get("PerFrameFunctionalGroupsSequence") or header.get("SharedFunctionalGroupsSequence"):
+            return _enhanced_frames(file, header, count)
+        return _plain_frames(file, header, count)
+    except InputError as error:  # of an object that others in its folder need not suffer from
+        return [_unread(file, header, str(error))]
+    except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
+        raise InputError(DAMAGED) from error
+
+
+def _unread(file: Path, header: Dataset, problem: str) -> Frame:
+    return Frame(
+        path=file,
+        header=header,
+        number=0,
+        rows=int(header.Rows),
+        columns=int(header.Columns),
+        position=None,
+        orientation=None,
+        spacing_mm=None,
+        thickness_mm=None,
+        slope=None,
+        intercept=None,
+        problem=problem,
+    )
+
+
+def _enhanced_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
+    shared = _first(header, "SharedFunctionalGroupsSequence")
+    groups: Sequence[Dataset | None] = header.get("PerFrameFunctionalGroupsSequence") or [None] * count
+    if len(groups) != count:
+        raise ValueError("frames are missing in its header")
+    if count > 1 and groups[0] is None:
         raise InputError(
-            "a DICOM image has a damaged header (its geometry or number of frames cannot be read): "
-            "export the series again."
-        ) from error
+            f"a DICOM {kind_of(header)} does not say where its {count} frames lie: export the series again."
+        )
+    return [_enhanced_frame(file, header, n, group, shared) for n, group in enumerate(groups)]
 
 
-def _frame(file: Path, header: Dataset, number: int, group: Dataset | None, shared: Dataset | None) -> Frame:
-    def part(sequence: str) -> Dataset:
-        """The functional group of this frame, that of all frames, or the header itself."""
+def _enhanced_frame(
+    file: Path, header: Dataset, number: int, group: Dataset | None, shared: Dataset | None
+) -> Frame:
+    def part(sequence: str) -> Dataset | None:
+        """The functional group of this frame, or that of all frames."""
         for place in (group, shared):
             found = None if place is None else _first(place, sequence)
             if found is not None:
                 return found
-        return header
+        return None
 
-    position = part("PlanePositionSequence").get("ImagePositionPatient")
-    orientation = part("PlaneOrientationSequence").get("ImageOrientationPatient")
-    spacing = part("PixelMeasuresSequence").get("PixelSpacing") or _region_spacing(header)
-    values = part("PixelValueTransformationSequence")
-    slope, intercept = values.get("RescaleSlope"), values.get("RescaleIntercept")
-    content = None if group is None else _first(group, "FrameContentSequence")
-    moments = [place for place in (content, group, header) if place is not None]
+    def said(sequence: str, keyword: str) -> object:
+        """A value of a functional group; the header's own where the group or the value is missing."""
+        found = part(sequence)
+        value = None if found is None else found.get(keyword)
+        return header.get(keyword) if value is None else value
+
+    position = said("PlanePositionSequence", "ImagePositionPatient")
+    turned = said("PlaneOrientationSequence", "ImageOrientationPatient")
+    doubt = ""
+    if not position and not turned and part("PlanePositionVolumeSequence") is not None:
+        # 3-D ultrasound: millimetres of the volume itself, whose place in the patient is not known.
+        position = said("PlanePositionVolumeSequence", "ImagePositionVolume")
+        turned = said("PlaneOrientationVolumeSequence", "ImageOrientationVolume")
+        doubt = "says where its slices lie in its own volume, not in the patient"
+    measures = part("PixelMeasuresSequence") or header
+    values = part("PixelValueTransformationSequence") or header
+    spacing = measures.get("PixelSpacing") or header.get("PixelSpacing") or region_spacing(header)
     return Frame(
         path=file,
         header=header,
         number=number,
-        position=None if not position else _finite(position, 3),
-        orientation=None if not orientation else _directions(orientation),
-        spacing_mm=None if not spacing else _positive(spacing),
-        slope=None if slope is None else float(slope),
-        intercept=None if intercept is None else float(intercept),
-        moment=_moment(moments),
+        rows=int(header.Rows),
+        columns=int(header.Columns),
+        group=group,
+        stack=_stack_of(group),
+        position=finite(position, 3) if position else None,
+        orientation=directions_of(turned) if turned else None,
+        spacing_mm=two_positive(spacing) if spacing else None,
+        thickness_mm=thickness_of(measures),
+        slope=_number(values, "RescaleSlope"),
+        intercept=_number(values, "RescaleIntercept"),
+        unit=_unit(values),
+        doubt=doubt,
     )
 
 
-def _moment(places: Sequence[Dataset]) -> dict[str, str]:
-    moment = {}
-    for keyword in (*_MOMENTS, "TemporalPositionIndex"):
-        value = next((place.get(keyword) for place in places if place.get(keyword) is not None), None)
-        if value is not None:
-            moment["TemporalPositionIdentifier" if keyword == "TemporalPositionIndex" else keyword] = str(
-                value
-            )
-    return moment
+def _plain_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
+    steps = nuclear_steps(header, count) if is_nuclear(header) else plain_steps(header, count)
+    spacing = header.get("PixelSpacing") or region_spacing(header)
+    vectors = {name: _vector(header, keyword, count) for keyword, name in VECTORS.items()}
+    return [
+        Frame(
+            path=file,
+            header=header,
+            number=n,
+            rows=int(header.Rows),
+            columns=int(header.Columns),
+            position=steps.position_of(n),
+            orientation=steps.orientation,
+            spacing_mm=two_positive(spacing) if spacing else None,
+            thickness_mm=thickness_of(header) if steps.step_mm is None else abs(steps.step_mm),
+            slope=_number(header, "RescaleSlope"),
+            intercept=_number(header, "RescaleIntercept"),
+            unit=_unit(header),
+            vectors={name: values[n] for name, values in vectors.items() if values},
+            doubt=steps.doubt,
+        )
+        for n in range(count)
+    ]
+
+
+def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[Frame]:
+    return [
+        Frame(
+            path=file,
+            header=header,
+            number=0,
+            rows=mosaic.rows,
+            columns=mosaic.columns,
+            corner=mosaic.corner_of(n),
+            position=mosaic.position_of(n),
+            orientation=mosaic.orientation,
+            spacing_mm=mosaic.spacing_mm,
+            thickness_mm=mosaic.step_mm,
+            slope=_number(header, "RescaleSlope"),
+            intercept=_number(header, "RescaleIntercept"),
+            unit=_unit(header),
+        )
+        for n in range(mosaic.count)
+    ]
+
+
+def _stack_of(group: Dataset | None) -> str:
+    content = None if group is None else _first(group, "FrameContentSequence")
+    return "" if content is None else str(content.get("StackID", ""))
+
+
+def _vector(header: Dataset, keyword: str, count: int) -> list[int]:
+    """One number for each frame, empty where the header has none."""
+    stored = header.get(keyword)
+    if stored is None or stored == "":
+        return []
+    values = [int(value) for value in np.atleast_1d(np.asarray(stored))]
+    if len(values) != count:
+        raise ValueError(f"{keyword} does not have a number for each frame")
+    return values
 
 
 def _first(place: Dataset, sequence: str) -> Dataset | None:
@@ -217,33 +257,32 @@ def _first(place: Dataset, sequence: str) -> Dataset | None:
     return items[0] if items else None
 
 
-def _finite(values: Sequence[object], count: int) -> Array:
-    numbers = np.array([float(str(value)) for value in values])
-    if numbers.shape != (count,) or not np.isfinite(numbers).all():
-        raise ValueError("numbers are missing or not finite")
-    return numbers
+def _number(place: Dataset, keyword: str) -> float | None:
+    value = place.get(keyword)
+    return None if value is None or value == "" else float(value)
 
 
-def _directions(values: Sequence[object]) -> Array:
-    directions = _finite(values, 6).reshape(2, 3)
-    lengths = np.sqrt((directions**2).sum(axis=1))
-    if np.abs(lengths - 1).max() > _CROOKED or abs(directions[0] @ directions[1]) > _CROOKED:
-        raise ValueError("directions are not at right angles")
-    return np.asarray(directions / lengths[:, None])
+def _unit(place: Dataset) -> str:
+    return str(place.get("RescaleType") or "").strip().upper()
 
 
-def _positive(values: Sequence[object]) -> tuple[float, float]:
-    between_rows, between_columns = _finite(values, 2)
-    if min(between_rows, between_columns) < SMALLEST_MM:
-        raise ValueError("spacing is not positive")
-    return float(between_rows), float(between_columns)
+def region_spacing(header: Dataset) -> list[float] | None:
+    """Spacing (rows, columns) in mm of an ultrasound image, from its largest calibrated 2-D region.
 
-
-def _region_spacing(header: Dataset) -> list[float] | None:
-    """Pixel spacing of an ultrasound image, from its largest calibrated region (stored in cm)."""
-    regions = header.get("SequenceOfUltrasoundRegions") or []
-    for region in regions:
+    Regions are stored in centimetres.
+    """
+    found: list[tuple[float, list[float]]] = []
+    for region in header.get("SequenceOfUltrasoundRegions") or []:
         units = region.get("PhysicalUnitsXDirection"), region.get("PhysicalUnitsYDirection")
-        if units == (3, 3) and region.get("PhysicalDeltaX") and region.get("PhysicalDeltaY"):
-            return [10 * abs(float(region.PhysicalDeltaY)), 10 * abs(float(region.PhysicalDeltaX))]
-    return None
+        if units != (3, 3) or not region.get("PhysicalDeltaX") or not region.get("PhysicalDeltaY"):
+            continue
+        sides = [
+            abs(
+                int(region.get(f"RegionLocationMax{axis}1") or 0)
+                - int(region.get(f"RegionLocationMin{axis}0") or 0)
+            )
+            for axis in "XY"
+        ]
+        spacing = [10 * abs(float(region.PhysicalDeltaY)), 10 * abs(float(region.PhysicalDeltaX))]
+        found.append((float(sides[0] * sides[1]), spacing))
+    return max(found, key=lambda entry: entry[0])[1] if found else None

@@ -1,14 +1,13 @@
 """Where the slices of a stack really lie: sorted along their normal, every irregularity found.
 
 The usual readers average over what is missing, doubled, tilted or uneven and say nothing; here each
-is repaired with a warning or refused.
+is repaired with a warning or refused. Places and directions are fitted to all slices, since headers
+round them.
 """
 
-import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +15,14 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.dicom_headers import kind_of
+from synthfm3d.io.dicom_numbers import finite
+from synthfm3d.io.dicom_pixels import PixelSource
+from synthfm3d.io.dicom_places import one_film, one_of_each
 from synthfm3d.io.dicom_series import Stack
+from synthfm3d.io.dicom_steps import FILMS
+from synthfm3d.io.tolerances import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES
 from synthfm3d.volume import Array, ThirdAxis
-
-UNEVEN = 0.02
-"""Distances between slices may differ by this part, or by ``ROUNDED_MM``."""
-ROUNDED_MM = 0.02
-"""What rounding in headers does to a place: many write it with two digits."""
-ASTRAY_PIXELS = 0.1
-"""Slices may lie so far beside the line through the first and the last: nobody sees it."""
-GAP = 1.5
-"""A distance this many times the usual one means that a slice is missing."""
-TILT_DEGREES = 0.5
-"""A gantry counts as tilted from here on."""
-_SAME_PLACE_MM = 1e-2
-"""Frames closer than this show the same slice: no scanner makes slices so thin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,9 +43,7 @@ class Placed:
     at: Array | None = None
 
 
-def place(
-    path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixels_of: Callable[[Frame], bytes]
-) -> Placed:
+def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource) -> Placed:
     """The stack as a volume.
 
     Parameters
@@ -62,8 +52,8 @@ def place(
         Which of several images of the same places, from 0.
     allow_gaps
         Interpolate missing and uneven slices instead of refusing them.
-    pixels_of
-        The stored bytes of a frame, for telling exact duplicates from other images.
+    pixels
+        Where stored values come from, for telling exact copies from other images.
 
     Raises
     ------
@@ -71,167 +61,198 @@ def place(
         The slices make no volume; the message says what is wrong with which of them.
     """
     frames = list(stack.frames)
+    first = frames[0]
+    if first.problem:
+        raise InputError(f"{path}: {first.problem}")
+    _check_concatenation(path, frames)
+    for doubt in sorted({f.doubt for f in frames if f.doubt}):
+        warnings.warn(f"{path}: {doubt}.", stacklevel=4)
     if any(f.position is None or f.orientation is None for f in frames):
-        if _is_sequence(stack):
-            return _sequence(path, frames)
+        if len({f.path for f in frames}) == 1 and stack.modality in FILMS:
+            return _film(path, one_film(path, frames, frame))
         raise InputError(
-            f"{path}: its slices do not say where they lie (no position or orientation): export the "
-            "original series, not a secondary capture."
+            f"{path}: is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position "
+            "or orientation): export the original series."
         )
-    if frames[0].spacing_mm is None:
+    if first.spacing_mm is None:
         raise InputError(f"{path}: its slices have no pixel spacing: export the original series.")
-    normal = np.cross(*_orientation(frames[0]))
+    orientation = _mean_orientation(frames)
+    normal = np.cross(*orientation)
     frames.sort(key=lambda f: (float(_position(f) @ normal), f.number))
     along = np.array([_position(f) @ normal for f in frames])
-    if len(frames) > 1 and np.ptp(along) < _SAME_PLACE_MM:
-        return _repeated_place(path, stack, frames)
-    frames = _one_of_each(path, frames, along, frame, pixels_of)
-    return _checked_stack(path, frames, normal, allow_gaps)
+    same_mm = SAME_PLACE * min(first.spacing_mm)
+    if len(frames) > 1 and np.ptp(along) < same_mm:
+        return _repeated_place(path, stack, frames, frame)
+    frames = one_of_each(path, frames, along, same_mm, frame, pixels)
+    return _stacked(path, frames, orientation, allow_gaps)
 
 
-def _is_sequence(stack: Stack) -> bool:
-    """Whether frames without a place make sense as moments: one file of ultrasound or the like."""
-    return len({f.path for f in stack.frames}) == 1 and stack.modality in ("US", "IVUS", "XA", "RF", "ES")
+def _check_concatenation(path: Path, frames: Sequence[Frame]) -> None:
+    """Refuse an object that was spread over several files of which some are missing."""
+    files = {frame.path: frame.header for frame in frames if frame.header.get("ConcatenationUID")}
+    for uid in {str(header.ConcatenationUID) for header in files.values()}:
+        parts = [header for header in files.values() if str(header.ConcatenationUID) == uid]
+        total = max(int(header.get("InConcatenationTotalNumber") or 0) for header in parts)
+        if len(parts) >= total:
+            continue
+        if path.is_dir():
+            raise InputError(
+                f"{path}: {len(parts)} of the {total} files of an object are here, the others are missing: "
+                "export the series again, or name one of the files to read its slices alone."
+            )
+        warnings.warn(
+            f"{path}: is one of {total} files of an object; the slices of the others are not read.",
+            stacklevel=5,
+        )
 
 
-def _repeated_place(path: Path, stack: Stack, frames: list[Frame]) -> Placed:
+def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> Placed:
     if stack.modality == "CT":
         raise InputError(
             f"{path}: all {len(frames)} slices lie at the same place: export the original series."
         )
+    film = one_film(path, frames, frame)
     warnings.warn(
-        f"{path}: all {len(frames)} images lie at the same place; they are read as a sequence in time.",
+        f"{path}: all {len(film)} images lie at the same place; they are read as a sequence in time.",
         stacklevel=4,
     )
-    return _sequence(path, frames)
+    return _film(path, film)
 
 
-def _sequence(path: Path, frames: Sequence[Frame]) -> Placed:
+def _film(path: Path, frames: Sequence[Frame]) -> Placed:
     """Frames over time; what is not known of their geometry is one millimetre, with a warning."""
     first = frames[0]
     if first.spacing_mm is None:
         warnings.warn(f"{path}: has no pixel spacing; 1 mm is assumed.", stacklevel=5)
-    rows, columns = first.spacing_mm or (1.0, 1.0)
+    rows, columns = first.spacing_mm or _aspect(first)
     across, down = first.orientation if first.orientation is not None else np.eye(3)[:2]
     origin = first.position if first.position is not None else np.zeros(3)
     affine = np.eye(4)
     affine[:3] = np.column_stack([np.cross(across, down), down * rows, across * columns, origin])
-    ordered = sorted(frames, key=lambda f: (_number(f.moment.get("TriggerTime")), _instance(f), f.number))
-    return Placed(frames=tuple(ordered), affine=LPS_TO_RAS @ affine, third_axis="time")
+    return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="time")
 
 
-def _one_of_each(
-    path: Path,
-    frames: list[Frame],
-    along: Array,
-    frame: int | None,
-    pixels_of: Callable[[Frame], bytes],
-) -> list[Frame]:
-    """One frame for each place, lowest first: exact copies are dropped, moments are chosen from."""
-    starts = [0, *(np.flatnonzero(np.diff(along) > _SAME_PLACE_MM) + 1), len(frames)]
-    places = [frames[a:b] for a, b in pairwise(starts)]
-    counts = {len(place) for place in places}
-    if counts == {1}:
-        if frame not in (None, 0):
-            raise InputError(f"{path}: there is no frame {frame}: the series has one image of each place.")
-        return frames
-    distinct = [_without_copies(place, pixels_of) for place in places]
-    if all(len(place) == 1 for place in distinct):
-        dropped = len(frames) - len(distinct)
-        warnings.warn(f"{path}: {dropped} slices are there twice; the copies are left out.", stacklevel=5)
-        return [place[0] for place in distinct]
-    return _one_moment(path, places, frame)
+def _aspect(frame: Frame) -> tuple[float, float]:
+    """Height and width of a pixel of unknown size, the width being one."""
+    ratio = frame.header.get("PixelAspectRatio")
+    if not ratio:
+        return 1.0, 1.0
+    try:
+        height, width = finite(ratio, 2)
+    except (TypeError, ValueError):
+        return 1.0, 1.0
+    return (float(height / width), 1.0) if min(height, width) > 0 else (1.0, 1.0)
 
 
-def _without_copies(place: list[Frame], pixels_of: Callable[[Frame], bytes]) -> list[Frame]:
-    if len(place) == 1:
-        return place
-    seen = {hashlib.sha256(pixels_of(frame)).digest(): frame for frame in reversed(place)}
-    return list(seen.values())
+def _mean_orientation(frames: Sequence[Frame]) -> Array:
+    """(2, 3) unit vectors at right angles, fitted to those of all frames."""
+    mean = np.mean([_orientation(f) for f in frames], axis=0)
+    if np.allclose(mean, _orientation(frames[0]), rtol=0, atol=1e-12):
+        return _orientation(frames[0])
+    u, _, vt = np.linalg.svd(mean, full_matrices=False)
+    return np.asarray(u @ vt)
 
 
-def _one_moment(path: Path, places: list[list[Frame]], frame: int | None) -> list[Frame]:
-    """The frames of one moment of several that were taken at every place."""
-    (count, *others) = {len(place) for place in places}
-    if not others:
-        for keyword in places[0][0].moment:
-            sorted_places = [
-                sorted(place, key=lambda f: (_number(f.moment.get(keyword)), f.moment.get(keyword, "")))
-                for place in places
-            ]
-            if all(len({f.moment.get(keyword) for f in place}) == count for place in sorted_places):
-                if frame is None or not 0 <= frame < count:
-                    raise InputError(
-                        f"{path}: holds {count} images of every place, which differ in {keyword}: "
-                        f"choose one with --frame 0 to --frame {count - 1}."
-                    )
-                return [place[frame] for place in sorted_places]
-    double = next(n for n, place in enumerate(places) if len(place) > 1)
-    raise InputError(
-        f"{path}: slice {double} has {len(places[double])} different images at the same place: "
-        "two series are mixed; export one of them."
-    )
-
-
-def _checked_stack(path: Path, frames: list[Frame], normal: Array, allow_gaps: bool) -> Placed:
+def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bool) -> Placed:
     positions = np.array([_position(f) for f in frames])
+    normal = np.cross(*orientation)
     along = positions @ normal
-    steps = np.diff(along)
-    thickness = _number(str(frames[0].header.get("SliceThickness", "")))
-    usual = float(np.median(steps)) if len(steps) else thickness if 0 < thickness < 1e3 else 1.0
-    if not len(steps):
-        warnings.warn(f"{path}: is a single slice; its thickness is taken as {usual:g} mm.", stacklevel=5)
-    uneven = np.flatnonzero(np.abs(steps - usual) > max(UNEVEN * usual, ROUNDED_MM))
     at = None
-    if len(uneven):
-        at = _even_slices(path, along, steps, usual, int(uneven[0]), allow_gaps)
-        usual = float((along[-1] - along[0]) / (len(at) - 1))
-    across, down = _orientation(frames[0])
-    rows, columns = frames[0].spacing_mm or (1.0, 1.0)
-    step = _step(path, positions, along, normal, usual, min(rows, columns))
+    if len(frames) == 1:
+        thickness = frames[0].thickness_mm or 1.0
+        warnings.warn(f"{path}: is a single slice; its thickness is taken as {thickness:g} mm.", stacklevel=5)
+        origin, step = positions[0], normal * thickness
+    else:
+        index = _even_index(along)
+        if index is None or index[-1] != len(frames) - 1:
+            index, at = _even_slices(path, along, index, allow_gaps)
+        origin, step = _line(path, positions, index, normal, frames[0])
+    across, down = orientation
+    rows, columns = np.mean([f.spacing_mm or (1.0, 1.0) for f in frames], axis=0)
     affine = np.eye(4)
-    affine[:3] = np.column_stack([step, down * rows, across * columns, positions[0]])
+    affine[:3] = np.column_stack([step, down * rows, across * columns, origin])
     return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at)
 
 
-def _even_slices(path: Path, along: Array, steps: Array, usual: float, first: int, allow_gaps: bool) -> Array:
-    """Fractional frame numbers of even slices between the first and the last; a gap is refused."""
-    missing = steps.max() > GAP * usual
-    if missing:
-        first = int(steps.argmax())
-    found = f"slices {first} and {first + 1} are {steps[first]:.2f} mm apart, most others {usual:.2f} mm"
+def _even_index(along: Array) -> Array | None:
+    """The place of each slice on an even grid, 0 for the first; None if they lie on none."""
+    step = float(np.median(np.diff(along)))
+    index = np.concatenate([[0.0], np.cumsum(np.rint(np.diff(along) / step))])
+    for _ in range(2):  # rounded steps add up over a gap: the fit to all slices does not
+        start, step = _fit(index, along)
+        if step <= 0:
+            return None
+        index = np.rint((along - start) / step)
+        index -= index[0]
+    start, step = _fit(index, along)
+    astray = np.abs(along - start - step * index).max()
+    return index if astray <= EVEN * step and (np.diff(index) > 0).all() else None
+
+
+def _fit(index: Array, values: Array) -> tuple[float, float]:
+    """Start and slope of the line of least squares."""
+    centred = index - index.mean()
+    slope = float(centred @ values / max(float(centred @ centred), 1e-300))
+    return float(values.mean() - slope * index.mean()), slope
+
+
+def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool) -> tuple[Array, Array]:
+    """The place of each slice on an even grid, and where the slices of that grid lie among them.
+
+    A gap and uneven slices are refused, unless they may be interpolated.
+    """
+    steps = np.diff(along)
+    usual = float(np.median(steps))
+    first = int(steps.argmax() if index is not None else np.abs(steps - usual).argmax())
+    found = f"slices {first} and {first + 1} are {_mm(steps[first])} apart, most others {_mm(usual)}"
     if not allow_gaps:
-        why = "a slice is missing" if missing else "the slices are not evenly spaced"
+        why = "a slice is missing" if index is not None else "the slices are not evenly spaced"
         raise InputError(
             f"{path}: {found}: {why}; export the series again, or interpolate with --allow-gaps."
         )
-    finest = float(np.quantile(steps, 0.1))
-    count = round((along[-1] - along[0]) / finest) + 1
+    if index is None:
+        finest = float(np.quantile(steps, 0.1))
+        count = round((along[-1] - along[0]) / finest) + 1
+        index = (along - along[0]) / (along[-1] - along[0]) * (count - 1)
+    count = int(index[-1]) + 1
+    if count > MOST_EVEN * len(along):
+        raise InputError(f"{path}: {found}: too many slices are missing; export the series again.")
     warnings.warn(f"{path}: {found}; {count} even slices are interpolated.", stacklevel=6)
-    return np.interp(np.linspace(along[0], along[-1], count), along, np.arange(len(along)))
+    return index, np.interp(np.arange(count), index, np.arange(len(along)))
 
 
-def _step(path: Path, positions: Array, along: Array, normal: Array, usual: float, pixel_mm: float) -> Array:
-    """(3,) from a slice to the next, LPS mm; with a tilted gantry it is not along the normal."""
-    if len(positions) == 1:
-        return np.asarray(normal * usual)
-    direction = (positions[-1] - positions[0]) / (along[-1] - along[0])
-    straight = positions[0] + np.outer(along - along[0], direction)
-    astray = float(np.sqrt(((positions - straight) ** 2).sum(axis=1)).max())
-    if astray > ASTRAY_PIXELS * pixel_mm + ROUNDED_MM:
+def _line(path: Path, positions: Array, index: Array, normal: Array, frame: Frame) -> tuple[Array, Array]:
+    """Origin and step (3,), LPS mm, of the straight line through all slices.
+
+    With a tilted gantry it does not run along the normal.
+    """
+    pixel_mm = min(frame.spacing_mm or (1.0, 1.0))
+    fitted = [_fit(index, positions[:, n]) for n in range(3)]
+    origin, step = np.array([f[0] for f in fitted]), np.array([f[1] for f in fitted])
+    beside = positions - origin - np.outer(index, step)
+    beside -= np.outer(beside @ normal, normal)
+    astray = float(np.sqrt((beside**2).sum(axis=1)).max())
+    if astray > STRAIGHT * pixel_mm:
         raise InputError(
-            f"{path}: its slices do not lie one behind the other, some are {astray:.1f} mm astray: "
+            f"{path}: its slices do not lie one behind the other, some are {_mm(astray)} astray: "
             "two series are mixed; export one of them."
         )
-    tilt = float(np.degrees(np.arccos(np.clip(1 / np.sqrt((direction**2).sum()), -1, 1))))
+    straight = float(step @ normal) * normal
+    sideways = float(np.sqrt(((step - straight) ** 2).sum()))
+    if sideways * index[-1] <= STRAIGHT * pixel_mm:
+        return positions.mean(axis=0) - straight * index.mean(), straight
+    tilt = float(np.degrees(np.arctan2(sideways, float(step @ normal))))
     if tilt > TILT_DEGREES:
         warnings.warn(
             f"{path}: the gantry was tilted by {tilt:.1f} degrees; every voxel keeps its true place, on "
             "axes that are not at right angles.",
             stacklevel=6,
         )
-        return np.asarray(direction * usual)
-    return np.asarray(normal * usual)
+    return origin, step
+
+
+def _mm(length: float) -> str:
+    return f"{length:.2f} mm" if length >= 0.1 else f"{length:.2g} mm"
 
 
 def _position(frame: Frame) -> Array:
@@ -242,14 +263,3 @@ def _position(frame: Frame) -> Array:
 def _orientation(frame: Frame) -> Array:
     assert frame.orientation is not None
     return frame.orientation
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return float("inf")
-
-
-def _instance(frame: Frame) -> float:
-    return _number(str(frame.header.get("InstanceNumber", "")))

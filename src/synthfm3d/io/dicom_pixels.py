@@ -1,93 +1,177 @@
-"""Stored DICOM pixels become values: decoded, freed of what is not theirs, rescaled slice by slice."""
+"""Stored DICOM pixels become integers or colours: decoded, and freed of what is not theirs."""
 
+import hashlib
 import warnings
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.dicom_headers import whole_file
 from synthfm3d.volume import Array
 
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422")
 
 
-def stored_bytes(frame: Frame) -> bytes:
-    """The pixel bytes of a frame's file as they are stored."""
-    return bytes(_dataset(frame.path).PixelData)
+class PixelSource:
+    """The pixels of files, each read once while its frames are asked for in turn.
 
-
-def frame_values(path: Path, frame: Frame) -> Array:
-    """Integers (y, x), or colours (y, x, 3), of a frame before rescaling.
-
-    Raises
-    ------
-    InputError
-        The pixels are truncated, damaged, or compressed in a way for which no decoder is installed.
+    One of these serves one scan, so that no pixel outlives the reading: a file may be written anew.
     """
-    try:
-        dataset = _dataset(frame.path)
-        if "PixelData" not in dataset:
-            raise ValueError("there are no pixels")
-        syntax = dataset.file_meta.TransferSyntaxUID
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if syntax in _BY_GDCM:
-                values = _by_gdcm(frame)
-            else:
-                values = pixel_array(dataset, index=frame.number)
-    except InputError:
-        raise
-    except Exception as error:  # decoders raise whatever they like
-        reason = str(error).split("\n")[0]
-        if "missing dependencies" in str(error) or "no pixel data decoders" in str(error).lower():
-            raise InputError(
-                f"{path}: is compressed as {syntax.name}, for which no decoder is installed: export it "
-                "uncompressed, or install pylibjpeg with the plug-in for it."
-            ) from error
-        raise InputError(
-            f"{path}: the pixels of a slice are damaged or incomplete ({reason}): export the series again."
-        ) from error
-    return _without_foreign_bits(values, frame.header)
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._dataset = Dataset()
+        self._decoded: Array | None = None
+        self._held = self._kept = False
+
+    @property
+    def lost_all(self) -> bool:
+        """Whether cells held something, but none of the bits that the headers call the stored ones."""
+        return self._held and not self._kept
+
+    def digest(self, path: Path, frame: Frame) -> bytes:
+        """A hash of a frame's stored values: equal for exact copies."""
+        values = self.values(path, frame)
+        return hashlib.sha256(repr((values.shape, values.dtype.str)).encode() + values.tobytes()).digest()
+
+    def values(self, path: Path, frame: Frame) -> Array:
+        """Numbers (y, x) before rescaling, or colours uint8 (y, x, 3), of a frame.
+
+        Raises
+        ------
+        InputError
+            The pixels are truncated, damaged, of a kind that is not known here, or compressed in a way
+            for which no decoder is installed.
+        """
+        check_interpretation(path, frame.header)
+        try:
+            dataset = self._file(frame.path)
+            if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+                raise ValueError("there are no pixels")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                values = self._stored(frame)
+        except InputError as error:  # in the name of the scan: that of a file may be the patient's
+            raise InputError(f"{path}: {error}") from error
+        except Exception as error:  # decoders raise whatever they like
+            raise _refusal(path, error, self._dataset) from error
+        row, column = frame.corner
+        return values[row : row + frame.rows, column : column + frame.columns]
+
+    def _file(self, path: Path) -> Dataset:
+        if path != self._path:
+            self._dataset, self._decoded = whole_file(path), None
+            self._path = path
+        return self._dataset
+
+    def _stored(self, frame: Frame) -> Array:
+        dataset = self._dataset
+        if dataset.file_meta.TransferSyntaxUID in _BY_GDCM:
+            if self._decoded is None:
+                self._decoded = _by_gdcm(frame)
+            return _without_foreign_bits(self._decoded[frame.number], frame.header, 0)
+        unused = _unused_low_bits(frame.header, dataset)
+        if unused:
+            # pydicom takes the stored bits for the lowest ones; told that all are stored, it leaves them be.
+            dataset.BitsStored, dataset.HighBit = dataset.BitsAllocated, dataset.BitsAllocated - 1
+        values = pixel_array(dataset, index=frame.number)
+        if str(frame.header.get("PhotometricInterpretation")) == "PALETTE COLOR":
+            return _eight_bits(apply_color_lut(values, dataset)[..., :3], 0)
+        if values.ndim == 3:
+            return _eight_bits(values, int(frame.header.get("BitsStored") or 8))
+        kept = _without_foreign_bits(values, frame.header, unused)
+        self._held |= bool(values.any())
+        self._kept |= bool(kept.any())
+        return kept
 
 
-@lru_cache(maxsize=2)
-def _dataset(path: Path) -> Dataset:
-    """A whole file; the last ones are kept, since the frames of a file are asked for in turn."""
-    dataset = pydicom.dcmread(path, force=True)
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit, little = dataset.original_encoding
-        assert little is not False
-        dataset.file_meta.TransferSyntaxUID = (
-            pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
+def check_interpretation(path: Path, header: Dataset) -> None:
+    """InputError for pixels that are neither grey values nor colours as they are known here."""
+    samples = int(header.get("SamplesPerPixel") or 1)
+    kind = str(header.get("PhotometricInterpretation") or "MONOCHROME2")
+    known = _COLOURS if samples == 3 else (*_GREY, "PALETTE COLOR") if samples == 1 else ()
+    if kind not in known:
+        named = (
+            kind if kind in (*_GREY, *_COLOURS, "PALETTE COLOR", "HSV", "ARGB", "CMYK") else "another kind"
         )
-    return dataset
+        raise InputError(
+            f"{path}: its pixels are {named} with {samples} samples each, which cannot be read: export it as "
+            "grey values (MONOCHROME2) or RGB."
+        )
+
+
+def is_colour(header: Dataset) -> bool:
+    """Whether the pixels are colours, directly or through a palette."""
+    return int(header.get("SamplesPerPixel") or 1) > 1 or (
+        str(header.get("PhotometricInterpretation")) == "PALETTE COLOR"
+    )
+
+
+def _refusal(path: Path, error: Exception, dataset: Dataset) -> InputError:
+    reason = str(error).split("\n")[0]
+    if "missing dependencies" in str(error) or "no pixel data decoders" in str(error).lower():
+        syntax = dataset.file_meta.TransferSyntaxUID
+        return InputError(
+            f"{path}: is compressed as {syntax.name}, for which no decoder is installed: export it "
+            "uncompressed, or install pylibjpeg with the plug-in for it."
+        )
+    return InputError(
+        f"{path}: the pixels of a slice are damaged or incomplete ({reason}): export the series again."
+    )
 
 
 def _by_gdcm(frame: Frame) -> Array:
-    """Lossless JPEG, which SimpleITK's GDCM decodes; it rescales, so the rescaling is taken off again."""
+    """All frames of a lossless JPEG file, which SimpleITK's GDCM decodes.
+
+    GDCM rescales, so the rescaling is taken off again.
+    """
     import SimpleITK
 
     header = frame.header
     if str(header.get("PhotometricInterpretation")) != "MONOCHROME2":
         raise InputError("a lossless JPEG image that is not MONOCHROME2 cannot be decoded: export it again.")
     array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(frame.path)))
-    scaled = array[frame.number].astype(np.float64)
+    scaled = array.astype(np.float64)
     slope, intercept = frame.slope or 1.0, frame.intercept or 0.0
-    return np.asarray(np.rint((scaled - intercept) / slope), np.int32)
+    return np.asarray(np.rint((scaled - intercept) / slope), np.int64)
 
 
-def _without_foreign_bits(values: Array, header: Dataset) -> Array:
-    """Bits above BitsStored may hold an old overlay or a sign that was not extended."""
+def _eight_bits(colours: Array, bits: int) -> Array:
+    """Colours as uint8; ``bits`` of each sample, 0: all that its type has."""
+    bits = bits or 8 * colours.dtype.itemsize
+    if bits <= 8:
+        return colours.astype(np.uint8)
+    wide = np.clip(colours, 0, (1 << bits) - 1).astype(np.float64)
+    return np.asarray(np.rint(wide * (255.0 / ((1 << bits) - 1))), np.uint8)
+
+
+def _unused_low_bits(header: Dataset, dataset: Dataset) -> int:
+    """How many bits lie below the stored ones, which end at ``HighBit``; 0 where a codec stores them."""
+    stored, allocated = int(header.get("BitsStored") or 0), int(header.get("BitsAllocated") or 0)
+    high = int(header.get("HighBit") or 0)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    by_codec = syntax.is_encapsulated and syntax != RLELossless
+    one_value = int(header.get("SamplesPerPixel") or 1) == 1
+    return high - stored + 1 if one_value and not by_codec and 0 < stored <= high < allocated else 0
+
+
+def _without_foreign_bits(values: Array, header: Dataset, unused: int) -> Array:
+    """Bits beside the stored ones may hold an old overlay or a sign that was not extended.
+
+    ``unused`` bits lie below the stored ones.
+    """
     stored, allocated = int(header.get("BitsStored") or 0), int(header.get("BitsAllocated") or 0)
     if values.dtype.kind not in "iu" or values.ndim != 2 or not 0 < stored < min(allocated, 32):
         return values
-    low = values.astype(np.int64) & ((1 << stored) - 1)
+    low = (values.astype(np.int64) >> unused) & ((1 << stored) - 1)
     if int(header.get("PixelRepresentation") or 0):
         low = (low ^ (1 << (stored - 1))) - (1 << (stored - 1))
     return low.astype(np.int32)

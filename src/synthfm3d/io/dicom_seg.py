@@ -7,7 +7,6 @@ from pathlib import Path
 
 import highdicom as hd
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
@@ -16,40 +15,11 @@ from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
 from synthfm3d.io.dicom import placed_frames
 from synthfm3d.io.dicom_geometry import Placed
+from synthfm3d.io.dicom_seg_sources import EMPTIED, source_headers
 from synthfm3d.io.dicom_series import Stack
-from synthfm3d.volume import Array, Grid, Volume
-
-_TERMS = {
-    "adrenal": codes.SCT.AdrenalGland,
-    "aorta": codes.SCT.Aorta,
-    "brain": codes.SCT.Brain,
-    "duodenum": codes.SCT.Duodenum,
-    "esophagus": codes.SCT.Esophagus,
-    "gallbladder": codes.SCT.Gallbladder,
-    "heart": codes.SCT.Heart,
-    "inferior_vena_cava": codes.SCT.InferiorVenaCava,
-    "kidney": codes.SCT.Kidney,
-    "left_ventricle": codes.SCT.LeftVentricle,
-    "liver": codes.SCT.Liver,
-    "pancreas": codes.SCT.Pancreas,
-    "prostate": codes.SCT.Prostate,
-    "spinal_cord": codes.SCT.SpinalCord,
-    "spleen": codes.SCT.Spleen,
-    "stomach": codes.SCT.Stomach,
-}
-"""SNOMED CT terms of structures; what is not here is a body structure with the user's words as its label."""
-_EMPTIED = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-)
-"""The standard wants these to be there, but they may be empty."""
+from synthfm3d.io.structure_codes import coded
+from synthfm3d.io.tolerances import ON_GRID
+from synthfm3d.volume import Grid, Volume
 
 
 def write_dicom_seg(
@@ -81,44 +51,84 @@ def write_dicom_seg(
     InputError
         The label map is empty or does not lie on the slices of the series.
     """
-    placed, stack = placed_frames(source, series, frame)
-    shape = (len(placed.frames), stack.rows, stack.columns)
-    if placed.third_axis == "time" or not Grid(shape, placed.affine).same_as(labels.grid, tolerance_mm=0.01):
-        raise InputError(
-            f"{path}: the mask does not lie on the slices of the series (interpolated, or a sequence): "
-            "write .nii.gz instead."
-        )
+    content = io.BytesIO()
+    _made(path, labels, source, series, frame, names or {}, keep_identity).save_as(content)
+    write_atomically(path, content.getvalue())
+
+
+def check_dicom_seg(
+    path: Path, scan: Grid, source: Path, *, series: str | None = None, frame: int | None = None
+) -> None:
+    """Raise InputError now if no mask on ``scan`` could be written as a segmentation of the source later."""
+    voxels = np.zeros(scan.shape, np.uint8)
+    voxels[0, 0, 0] = 1
+    _made(path, Volume(voxels=voxels, affine=scan.affine), source, series, frame, {}, False)
+
+
+def _made(
+    path: Path,
+    labels: Volume,
+    source: Path,
+    series: str | None,
+    frame: int | None,
+    names: Mapping[int, str],
+    keep_identity: bool,
+) -> hd.seg.Segmentation:
     values = [int(v) for v in np.unique(labels.voxels) if v != 0]
     if not values:
         raise InputError(f"{path}: the mask is empty, and DICOM has no empty segmentation: write .nii.gz.")
+    if values[0] < 0:
+        raise InputError(f"{path}: holds the label {values[0]}: labels of a DICOM segmentation are positive.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd values in the source; they may quote the patient's name
+        placed, stack = _source_slices(path, labels.grid, source, series, frame)
         try:
-            segmentation = _segmentation(placed, stack, labels, values, names or {})
-        except (AttributeError, ValueError, KeyError, TypeError) as error:
-            reason = str(error).splitlines()[0]
+            segmentation = _segmentation(placed, stack, labels, values, names)
+        except (AttributeError, ValueError, KeyError, TypeError, IndexError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
                 f"{path}: its series cannot be referred to by a DICOM segmentation ({reason}): write .nii.gz."
             ) from error
-        if not keep_identity:
-            _without_identity(segmentation)
-        content = io.BytesIO()
-        segmentation.save_as(content)
-    write_atomically(path, content.getvalue())
+    if not keep_identity:
+        _without_identity(segmentation)
+    return segmentation
+
+
+def _source_slices(
+    path: Path, grid: Grid, source: Path, series: str | None, frame: int | None
+) -> tuple[Placed, Stack]:
+    """The slices of the source, on which the grid must lie."""
+    placed, stack = placed_frames(source, series, frame, allow_gaps=True)
+    shape = (len(placed.frames), stack.rows, stack.columns)
+    if placed.at is not None:
+        raise InputError(
+            f"{path}: slices of the scan are missing or uneven and were interpolated, and a DICOM "
+            "segmentation cannot refer to slices that are not there: write .nii.gz or .nrrd instead."
+        )
+    if placed.frames[0].is_tile:
+        raise InputError(
+            f"{path}: a DICOM segmentation cannot refer to the tiles of a mosaic: write .nii.gz "
+            "or .nrrd instead."
+        )
+    lies_on = Grid(shape, placed.affine).same_as(grid, tolerance_mm=ON_GRID * min(grid.spacing_mm))
+    if placed.third_axis == "time" or not lies_on:
+        raise InputError(
+            f"{path}: the mask does not lie on the slices of the series (a sequence in time, or another "
+            "scan): write .nii.gz instead."
+        )
+    return placed, stack
 
 
 def _segmentation(
     placed: Placed, stack: Stack, labels: Volume, values: list[int], names: Mapping[int, str]
 ) -> hd.seg.Segmentation:
     """The segmentation object; segments are numbered from 1 in the order of the label ``values``."""
-    sources, order = _sources(placed)
-    for header in sources:
-        _complete(header, labels.spacing_mm[0])
+    sources = source_headers(placed.frames, labels.spacing_mm[0])
     numbers = np.zeros(max(values) + 1, np.uint8 if len(values) < 256 else np.uint16)
     numbers[values] = range(1, len(values) + 1)
-    return hd.seg.Segmentation(
-        source_images=sources,
-        pixel_array=numbers[labels.voxels[order]],
+    segmentation = hd.seg.Segmentation(
+        source_images=sources.headers,
+        pixel_array=numbers[labels.voxels],
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[
             _description(n, names.get(value, f"object {value}")) for n, value in enumerate(values, start=1)
@@ -133,48 +143,34 @@ def _segmentation(
         device_serial_number="0",
         series_description="SynthFM-3D segmentation",
     )
-
-
-def _sources(placed: Placed) -> tuple[list[Dataset], Array]:
-    """Headers of the source files, and the order of the slices in which highdicom wants the voxels."""
-    files = list(dict.fromkeys(frame.path for frame in placed.frames))
-    headers: list[Dataset] = [pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files]
-    if len(files) == len(placed.frames):
-        return headers, np.asarray(np.arange(len(files)))
-    # One file of many frames: in the order of its frames.
-    return headers, np.asarray(np.argsort([frame.number for frame in placed.frames]))
-
-
-def _complete(header: Dataset, thickness_mm: float) -> None:
-    """Give a source what the standard wants it to have and scanners leave out; an empty value says so."""
-    for keyword in (*_EMPTIED, "Manufacturer", "PositionReferenceIndicator"):
-        if keyword not in header:
-            setattr(header, keyword, "")
-    if not header.get("SliceThickness"):
-        header.SliceThickness = thickness_mm
+    sources.refer_truly(segmentation)
+    return segmentation
 
 
 def _description(number: int, name: str) -> hd.seg.SegmentDescription:
-    word = name.lower().replace(" ", "_")
-    known = next((term for key, term in _TERMS.items() if key in word), None)
-    return hd.seg.SegmentDescription(
+    known = coded(name)
+    description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=name[:64],
-        segmented_property_category=codes.SCT.Organ if known else codes.SCT.AnatomicalStructure,
-        segmented_property_type=known or codes.SCT.BodyStructure,
+        segmented_property_category=known.category,
+        segmented_property_type=known.type,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
         algorithm_identification=hd.AlgorithmIdentificationSequence(
             name="SynthFM-3D", version=__version__, family=codes.DCM.ArtificialIntelligence
         ),
     )
+    if known.side is not None:
+        side = hd.sr.CodedConcept.from_code(known.side)
+        description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side]
+    return description
 
 
 def _without_identity(dataset: Dataset) -> None:
     """Empty or delete whatever says who the patient is, at the top level, where highdicom copies it to."""
     for element in list(dataset):
-        if element.tag.group == 0x0010 and element.keyword not in _EMPTIED:
+        if element.tag.group == 0x0010 and element.keyword not in EMPTIED:
             del dataset[element.tag]
-    for keyword in _EMPTIED:
+    for keyword in EMPTIED:
         setattr(dataset, keyword, "")
     for keyword in ("StudyDescription", "ClinicalTrialSubjectID", "IssuerOfPatientID", "InstitutionName"):
         if keyword in dataset:

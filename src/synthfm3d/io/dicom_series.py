@@ -6,18 +6,23 @@ and count, never by a description, a name, an id or the name of a file inside th
 
 import os
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom.dataset import Dataset
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_frames import Frame, frames_of, header_of, is_image
+from synthfm3d.io.dicom_frames import Frame, frames_of
+from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
+from synthfm3d.io.tolerances import FAR_EDGE
 
 MOST_FILES = 100_000
 """A folder with more files is no series of slices: the walk stops instead of going on for hours."""
+_LISTED = 30
+"""Stacks that a message lists."""
 _FEW = 4
 """Single images that lie otherwise are dropped beside a stack of at least this many."""
 
@@ -47,7 +52,7 @@ def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
     Raises
     ------
     InputError
-        There is no DICOM image.
+        There is no DICOM image, or a header is damaged; the message names the folder and no file in it.
 
     Warns
     -----
@@ -55,23 +60,21 @@ def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
         Localisers and single images that lie otherwise were left out.
     """
     groups: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
-    localisers = others = 0
-    for file in [path] if path.is_file() else _files(path):
-        header = header_of(file)
-        if header is None or not is_image(header):
-            others += header is not None
-            continue
-        if "LOCALIZER" in str(header.get("ImageType")) and path.is_dir():
+    localisers = 0
+    others: set[str] = set()
+    for header, frames in _read_headers(path):
+        if not is_image(header):
+            others.add(kind_of(header))
+        elif _is_localiser(header) and path.is_dir():
             localisers += 1
-            continue
-        for frame in frames_of(file, header):
+        for frame in frames:
             groups[_kind(frame, one_series)].append(frame)
     if not groups:
-        what = "no DICOM image but localisers" if localisers else "no DICOM image with voxels"
-        raise InputError(f"{path}: holds {what}: name the folder of a series of slices.")
+        raise _no_image(path, localisers, others)
     if localisers:
         warnings.warn(f"{path}: {localisers} localiser images are left out.", stacklevel=3)
-    stacks = [_stack(frames) for frames in groups.values()]
+    parts = [part for frames in groups.values() for part in _alike(frames)]
+    stacks = [_stack(frames) for frames in parts]
     return sorted(_without_strays(path, stacks), key=_order)
 
 
@@ -80,6 +83,11 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
     if series is None:
         if len(stacks) == 1:
             return stacks[0]
+        if _are_turned(stacks):
+            raise InputError(
+                f"{path}: its {len(stacks)} slices are turned against each other (radial or curved), so they "
+                "make no volume: export a reconstruction of parallel slices."
+            )
         raise InputError(f"{path}: holds {_listed(stacks)}: choose one with --series.")
     if series.isdecimal() and 1 <= int(series) <= len(stacks):
         return stacks[int(series) - 1]
@@ -89,19 +97,16 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
     return found[0]
 
 
-def _listed(stacks: Sequence[Stack]) -> str:
-    entries = "; ".join(f"{n}: {stack.described()}" for n, stack in enumerate(stacks, start=1))
-    return f"{len(stacks)} stacks of images ({entries})"
+def files_at(path: Path) -> Iterator[Path]:
+    """The file itself, or the regular files below a folder, sorted.
 
-
-def _order(stack: Stack) -> tuple[int, str, int]:
-    return stack.series_number or 0, stack.series_uid, -len(stack.frames)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Regular files below a folder, sorted; links are not followed, hidden files are left out."""
+    Links are not followed, hidden files are left out. Raises InputError where there are too many.
+    """
+    if path.is_file():
+        yield path
+        return
     count = 0
-    for where, folders, names in os.walk(folder, followlinks=False):
+    for where, folders, names in os.walk(path, followlinks=False):
         folders.sort()
         for name in sorted(names):
             file = Path(where) / name
@@ -110,19 +115,112 @@ def _files(folder: Path) -> Iterator[Path]:
             count += 1
             if count > MOST_FILES:
                 raise InputError(
-                    f"{folder}: holds more than {MOST_FILES:,} files: name the folder of one series."
+                    f"{path}: holds more than {MOST_FILES:,} files: name the folder of one series."
                 )
             yield file
 
 
+def _read_headers(path: Path) -> Iterator[tuple[Dataset, list[Frame]]]:
+    """The headers of all DICOM files, each with the frames that count for a scan."""
+    for file in files_at(path):
+        try:
+            header = header_of(file)
+            if header is None:
+                continue
+            left_out = not is_image(header) or (_is_localiser(header) and path.is_dir())
+            frames = [] if left_out else frames_of(file, header)
+        except InputError as error:  # in the name of the folder: that of a file may be the patient's
+            raise InputError(f"{path}: {error}") from error
+        yield header, frames
+
+
+def _is_localiser(header: Dataset) -> bool:
+    return "LOCALIZER" in str(header.get("ImageType"))
+
+
+def _no_image(path: Path, localisers: int, others: set[str]) -> InputError:
+    if localisers:
+        return InputError(
+            f"{path}: holds no DICOM image but localisers: name the folder of a series of slices."
+        )
+    if any("Segmentation" in kind for kind in others):
+        return InputError(
+            f"{path}: is a DICOM segmentation, not a scan: name the scan, and give this as a mask "
+            "(--mask-prompt, --correct, --labels)."
+        )
+    found = f" but {', '.join(sorted(others))}" if others else ""
+    return InputError(
+        f"{path}: holds no DICOM image with voxels{found}: name the folder of a series of slices."
+    )
+
+
+def _listed(stacks: Sequence[Stack]) -> str:
+    shown = enumerate(stacks[:_LISTED], start=1)
+    entries = "; ".join(f"{n}: {stack.described()}" for n, stack in shown)
+    more = "; …" if len(stacks) > _LISTED else ""
+    return f"{len(stacks)} stacks of images ({entries}{more})"
+
+
+def _are_turned(stacks: Sequence[Stack]) -> bool:
+    """Whether every image of one series of one matrix has an orientation of its own."""
+    alike = len({(stack.series_uid, stack.rows, stack.columns) for stack in stacks}) == 1
+    return len(stacks) >= _FEW and alike and all(len(stack.frames) == 1 for stack in stacks)
+
+
+def _order(stack: Stack) -> tuple[int, str, int]:
+    return stack.series_number or 0, stack.series_uid, -len(stack.frames)
+
+
 def _kind(frame: Frame, one_series: bool) -> tuple[object, ...]:
-    """What the frames of one stack share. Rounded: scanners write the last digits as they like."""
-    turned = None if frame.orientation is None else tuple(frame.orientation.ravel().round(2) + 0.0)
-    spacing = None if frame.spacing_mm is None else tuple(np.round(frame.spacing_mm, 3))
+    """What the frames of one stack have exactly in common."""
     header = frame.header
-    several = frame.path if int(header.get("NumberOfFrames") or 1) > 1 else None
+    # Frames without a place are those of one film; slices of a series may be spread over several files.
+    film = frame.path if frame.position is None and int(header.get("NumberOfFrames") or 1) > 1 else None
     series = "" if one_series else str(header.get("SeriesInstanceUID", ""))
-    return series, header.Rows, header.Columns, turned, spacing, several
+    pixels = str(header.get("PhotometricInterpretation")), int(header.get("SamplesPerPixel") or 1)
+    return series, frame.rows, frame.columns, frame.is_tile, pixels, film, frame.problem
+
+
+def _alike(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Frames of the same orientation and spacing, within tolerance, apart where stacks are numbered."""
+    groups: list[list[Frame]] = []
+    for frame in frames:
+        group = next((group for group in groups if _same_plane(group[0], frame)), None)
+        if group is None:
+            groups.append([frame])
+        else:
+            group.append(frame)
+    return [part for group in groups for part in _numbered_stacks(group)]
+
+
+def _same_plane(one: Frame, other: Frame) -> bool:
+    """Whether two images of one size would lie on each other, if their first pixels did."""
+    pixels = max(one.rows, one.columns)
+    if (one.orientation is None) != (other.orientation is None):
+        return False
+    if (one.spacing_mm is None) != (other.spacing_mm is None):
+        return False
+    if one.orientation is not None and other.orientation is not None:
+        turned = np.sqrt(((one.orientation - other.orientation) ** 2).sum(axis=1)).max()
+        if turned * pixels > FAR_EDGE:
+            return False
+    if one.spacing_mm is not None and other.spacing_mm is not None:
+        ratio = np.array(one.spacing_mm) / np.array(other.spacing_mm)
+        if np.abs(ratio - 1).max() * pixels > FAR_EDGE:
+            return False
+    return True
+
+
+def _numbered_stacks(frames: list[Frame]) -> list[list[Frame]]:
+    """The stacks of an enhanced object that numbers them, if each has several slices."""
+    numbers = [frame.stack for frame in frames]
+    counts = Counter(numbers)
+    if len(counts) == 1 or min(counts.values()) == 1:
+        return [frames]
+    return [
+        [frame for frame, its in zip(frames, numbers, strict=True) if its == number]
+        for number in sorted(counts)
+    ]
 
 
 def _stack(frames: Sequence[Frame]) -> Stack:
@@ -131,11 +229,17 @@ def _stack(frames: Sequence[Frame]) -> Stack:
     return Stack(
         series_uid=str(header.get("SeriesInstanceUID", "")),
         series_number=None if number is None else int(number),
-        modality=str(header.get("Modality", "unknown modality")),
-        rows=int(header.Rows),
-        columns=int(header.Columns),
+        modality=_code(header.get("Modality")),
+        rows=frames[0].rows,
+        columns=frames[0].columns,
         frames=tuple(frames),
     )
+
+
+def _code(modality: object) -> str:
+    """A modality as the standard writes it; anything else is not repeated."""
+    text = str(modality or "")
+    return text if text.isupper() and text.isalnum() and len(text) <= 6 else "unknown modality"
 
 
 def _without_strays(path: Path, stacks: Sequence[Stack]) -> list[Stack]:

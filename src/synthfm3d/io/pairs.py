@@ -71,7 +71,7 @@ def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
     UserWarning
         It has no geometry of its own and takes that of the scan.
     """
-    labels = _on_scan(scan, read_labels(path), str(path))
+    labels = _on_scan(scan, read_labels(path, on=scan.grid), str(path))
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
     listed = ", ".join(str(value) for value in found[:20]) + (" …" if len(found) > 20 else "")
     if not found:

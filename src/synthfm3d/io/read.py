@@ -15,7 +15,7 @@ from synthfm3d.io.nifti_checks import what_it_is
 from synthfm3d.io.nrrd import load_nrrd
 from synthfm3d.io.plain import PICTURE_SUFFIXES, load_array, load_pictures, picture_files
 from synthfm3d.io.values import as_labels, repaired
-from synthfm3d.volume import Modality, Volume
+from synthfm3d.volume import Grid, Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
 _SAID_BY_OPTIONS = {
@@ -113,13 +113,30 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
     return replace(volume, doubts=doubts)
 
 
-def read_labels(path: str | Path, options: ReadOptions | None = None) -> Volume:
+def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Grid | None = None) -> Volume:
     """A label map or mask of any format, with integer voxels; see ``read``.
 
-    Labels stored as floats are rounded when they are within 0.001 of a whole number. Raises InputError
-    for other fractions and for NaN: the file is then an image or a probability.
+    Labels stored as floats are rounded when they are within 0.001 of a whole number.
+
+    Parameters
+    ----------
+    on
+        Grid of the scan that the mask belongs to. A DICOM segmentation stores only slices with segments; it
+        is laid onto this grid, or without one onto the smallest grid that holds them.
+
+    Raises
+    ------
+    InputError
+        There are other fractions or NaN (the file is then an image or a probability); a DICOM segmentation
+        does not lie on the grid.
     """
     path = Path(path)
+    if format_of(path) == "dicom":
+        from synthfm3d.io.dicom_seg_reading import find_segmentation, load_segmentation  # pydicom: an extra
+
+        segmentation = find_segmentation(path)
+        if segmentation is not None:
+            return load_segmentation(path, segmentation, on)
     return as_labels(path, _load(path, options or ReadOptions()))
 
 

@@ -67,14 +67,22 @@ def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> Non
             write_nifti(path, volume)
 
 
-def check_can_hold(path: str | Path, scan: Volume) -> None:
-    """Raise InputError now if the format of a mask cannot hold the grid of a scan: before it is segmented."""
+def check_writing(path: str | Path, scan: Volume, origin: Origin) -> None:
+    """Raise InputError now if no mask on a scan could be written later: before the work, not after it.
+
+    NRRD and MetaImage cannot hold every grid; a DICOM segmentation cannot refer to every series, as ``write``
+    says.
+    """
     path = Path(path)
     suffix = check_suffix(path)
     if suffix in (".nrrd", ".mha"):
         _spatial(path, scan)
     if suffix == ".mha":
         check_metaimage_grid(path, scan)
+    if suffix == ".dcm":
+        from synthfm3d.io.dicom_seg import check_dicom_seg  # highdicom: an extra
+
+        check_dicom_seg(path, scan.grid, origin.path, series=origin.series, frame=origin.frame)
 
 
 def check_suffix(path: str | Path) -> str:

@@ -63,7 +63,7 @@ def read_pair(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bo
     """The case; InputError where its files are damaged, lie on different grids or hold undefined values."""
     with noted(pair.image, pair.labels) as notes:
         image = read(pair.image, ReadOptions(modality=modality, cine=cine, frame=pair.frame))
-        label_map = read_labels(pair.labels, ReadOptions(cine=cine))
+        label_map = read_labels(pair.labels, ReadOptions(cine=cine), on=image.grid)
         label_map = defined(pair.labels.name, label_map, labels)
         if not cine:
             label_map = labels_on(image, label_map, pair.labels.name, labels.names)

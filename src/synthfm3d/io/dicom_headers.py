@@ -1,0 +1,222 @@
+"""Headers of DICOM files without their pixels, and what kind of object a file holds.
+
+Headers may be damaged in any way; that shows here.
+"""
+
+import warnings
+import zlib
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.values import LARGEST_BYTES
+
+DAMAGED = "a DICOM file is damaged in its header: export the series again."
+SEGMENTATIONS = (
+    "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation Storage
+    "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation Storage
+)
+_WITHOUT_VOXELS = (
+    "Presentation State",
+    "Structured Report",
+    " SR ",
+    "RT Structure",
+    "Key Object",
+    "Waveform",
+)
+_NOT_A_SCAN = (
+    "Segmentation Storage",
+    "Parametric Map",
+    "RT Dose",
+    "Whole Slide",
+)
+CLASSIC_MOMENTS = (
+    "AcquisitionNumber",
+    "AcquisitionTime",
+    "ContentTime",
+    "ContrastBolusAgent",
+    "ConvolutionKernel",
+    "DiffusionBValue",
+    "DiffusionGradientOrientation",
+    "EchoNumbers",
+    "EchoTime",
+    "FlipAngle",
+    "FrameReferenceTime",
+    "ImageType",
+    "InversionTime",
+    "KVP",
+    "NominalPercentageOfCardiacPhase",
+    "ReconstructionDiameter",
+    "RepetitionTime",
+    "SequenceName",
+    "TemporalPositionIdentifier",
+    "TriggerTime",
+)
+"""What may tell images of the same place apart that are a file each."""
+VECTORS = {
+    "EnergyWindowVector": "EnergyWindow",
+    "DetectorVector": "Detector",
+    "PhaseVector": "Phase",
+    "RRIntervalVector": "RRInterval",
+    "TimeSlotVector": "TimeSlot",
+    "TimeSliceVector": "TimeSlice",
+}
+"""What may tell frames of nuclear medicine apart: one number for each frame."""
+SINGLE_NUMBERS = (
+    "BitsAllocated",
+    "BitsStored",
+    "Columns",
+    "HighBit",
+    "InConcatenationTotalNumber",
+    "PixelRepresentation",
+    "Rows",
+    "SamplesPerPixel",
+    "SeriesNumber",
+)
+_TAGS: list[str] = [
+    *CLASSIC_MOMENTS,
+    *SINGLE_NUMBERS,
+    *VECTORS,
+    "BurnedInAnnotation",
+    "CineRate",
+    "ConcatenationUID",
+    "DetectorInformationSequence",
+    "DimensionIndexSequence",
+    "FrameIncrementPointer",
+    "FrameTime",
+    "FrameTimeVector",
+    "GridFrameOffsetVector",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "InConcatenationNumber",
+    "InConcatenationTotalNumber",
+    "InstanceNumber",
+    "Modality",
+    "ModalityLUTSequence",
+    "NumberOfFrames",
+    "PerFrameFunctionalGroupsSequence",
+    "PhotometricInterpretation",
+    "PixelAspectRatio",
+    "PixelPaddingRangeLimit",
+    "PixelPaddingValue",
+    "PixelSpacing",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "RescaleType",
+    "SOPClassUID",
+    "SequenceOfUltrasoundRegions",
+    "SeriesInstanceUID",
+    "SharedFunctionalGroupsSequence",
+    "SliceLocationVector",
+    "SliceThickness",
+    "SliceVector",
+    "SpacingBetweenSlices",
+    "SpecificCharacterSet",
+]
+"""All that is looked at; nothing that names the patient is even read."""
+_CHUNK = 1 << 20
+_START = 4096
+"""Bytes at the start of a file that hold its transfer syntax."""
+_BEFORE_META = 144
+"""Preamble, magic and the first element, which tells the length of the rest of the meta information."""
+
+
+def header_of(file: Path) -> Dataset | None:
+    """The header of a DICOM file without its pixels, None for what is no DICOM file.
+
+    Raises InputError where it is damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd values; they may quote a patient's name
+        try:
+            _refuse_a_bomb(file)
+            header = _converted(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS))
+        except InvalidDicomError:
+            return _without_preamble(file)
+        except InputError:
+            raise
+        except Exception as error:  # a damaged header can raise nearly anything
+            # Its name stays unsaid, it may be the patient's; left out, it would be a missing slice.
+            raise InputError(DAMAGED) from error
+        if "SOPClassUID" not in header and "MediaStorageSOPClassUID" not in header.file_meta:
+            raise InputError(DAMAGED)
+        return header
+
+
+def whole_file(file: Path) -> Dataset:
+    """A whole file with its pixels; its transfer syntax is guessed where it is not named."""
+    _refuse_a_bomb(file)
+    dataset = pydicom.dcmread(file, force=True)
+    _name_syntax(dataset)
+    return dataset
+
+
+def _without_preamble(file: Path) -> Dataset | None:
+    """A file without the preamble of the standard; it counts if it names what it is."""
+    try:
+        header = _converted(pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS))
+    except Exception:  # any bytes at all may come here
+        return None
+    if "SOPClassUID" not in header or "Rows" not in header:
+        return None
+    _name_syntax(header)
+    return header
+
+
+def _name_syntax(dataset: Dataset) -> None:
+    if "TransferSyntaxUID" in getattr(dataset, "file_meta", Dataset()):
+        return
+    dataset.ensure_file_meta()
+    implicit = dataset.original_encoding[0]
+    dataset.file_meta.TransferSyntaxUID = (
+        pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
+    )
+
+
+def _converted(header: Dataset) -> Dataset:
+    """The header with all values made from their bytes, which pydicom else puts off: damage shows here."""
+    for _ in header.iterall():
+        pass
+    return header
+
+
+def _refuse_a_bomb(file: Path) -> None:
+    """InputError for a deflated file that swells beyond all that is read; pydicom has no bound."""
+    with file.open("rb") as stream:
+        if DeflatedExplicitVRLittleEndian.encode() not in stream.read(_START):
+            return
+        try:
+            length = read_file_meta_info(file).FileMetaInformationGroupLength
+            stream.seek(_BEFORE_META + length)
+        except Exception:  # the reader after this one says what is wrong
+            return
+        size, inflate = 0, zlib.decompressobj(-zlib.MAX_WBITS)
+        while not inflate.eof and (stored := inflate.unconsumed_tail or stream.read(_CHUNK)):
+            size += len(inflate.decompress(stored, 16 * _CHUNK))
+            if size > LARGEST_BYTES:
+                raise InputError("a deflated DICOM file swells to more than is read: export it uncompressed.")
+
+
+def is_image(header: Dataset) -> bool:
+    """Whether a header is of an image of a scan, and not of a report, a mask or a drawing."""
+    kind = kind_of(header)
+    if any(word in f"{kind} Storage" for word in (*_WITHOUT_VOXELS, *_NOT_A_SCAN)):
+        return False
+    return bool(header.get("Rows")) and bool(header.get("Columns"))
+
+
+def is_segmentation(header: Dataset) -> bool:
+    return str(header.get("SOPClassUID", "")) in SEGMENTATIONS
+
+
+def kind_of(header: Dataset) -> str:
+    """What the standard calls an object: ``"CT Image"``; no word of it is the patient's."""
+    named = header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID")
+    uid = UID(str(named or ""))
+    name = uid.name if uid.name != uid else "object of an unknown kind"
+    return name.removesuffix(" Storage")

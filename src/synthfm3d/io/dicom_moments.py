@@ -1,0 +1,293 @@
+"""What tells images of the same place apart: echo, moment, b-value, kind of image and others.
+
+A series may hold several images of every place. ``moments_of`` gathers all that headers say of frames;
+``sorted_moments`` finds which of it numbers the images of each place.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count as counting
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.dicom_frames import DAMAGED, Frame
+from synthfm3d.io.dicom_headers import CLASSIC_MOMENTS
+
+_KINDS = (
+    "ImageType",
+    "ComplexImageComponent",
+    "DataType",
+    "EchoTime",
+    "EchoNumbers",
+    "DiffusionBValue",
+    "DiffusionDirectionality",
+    "DiffusionGradientOrientation",
+    "InversionTime",
+    "FlipAngle",
+    "EnergyWindow",
+    "Detector",
+    "KVP",
+    "ConvolutionKernel",
+    "TemporalPositionIdentifier",
+    "Phase",
+    "RRInterval",
+    "TimeSlot",
+    "TimeSlice",
+    "NominalPercentageOfCardiacPhase",
+    "NominalCardiacTriggerDelayTime",
+    "NominalRespiratoryTriggerDelayTime",
+)
+"""What has the same few values at every place, most telling first."""
+_NEVER_MOMENTS = ("ImageType", "ComplexImageComponent", "DataType", "EnergyWindow", "Detector")
+"""What no frame of one film differs in from another."""
+_SELDOM_MOMENTS = ("EchoTime", "DiffusionBValue", "InversionTime")
+"""What tells several films of one place apart, unless every frame has a value of its own."""
+_TIMES = (
+    "TemporalPositionTimeOffset",
+    "TriggerTime",
+    "ActualCardiacTriggerDelayTime",
+    "FrameReferenceTime",
+    "AcquisitionNumber",
+    "FrameAcquisitionNumber",
+    "FrameReferenceDateTime",
+    "FrameAcquisitionDateTime",
+    "AcquisitionTime",
+    "ContentTime",
+    "InstanceNumber",
+)
+"""What has its own value at every place, and only counts by its order there."""
+_SAME = {
+    "EffectiveEchoTime": "EchoTime",
+    "FrameType": "ImageType",
+    "InversionTimes": "InversionTime",
+    "TemporalPositionIndex": "TemporalPositionIdentifier",
+}
+"""Other names of the same thing in enhanced objects."""
+_ELSEWHERE = re.compile(
+    "ImagePosition|ImageOrientation|SliceLocation|InStackPosition|StackID|DimensionIndexValues|TablePosition"
+    "|Rescale|Window|PixelValue|Comments|Label|UID|PixelSpacing|SliceThickness|SpacingBetween"
+)
+"""What says where a frame lies or how it is shown; it tells no two images of one place apart."""
+_PLAIN = re.compile(r"[\w .,+\\/-]{1,40}")
+"""Values that are repeated in a message."""
+_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """Several images of every place, in a fixed order.
+
+    Parameters
+    ----------
+    keywords
+        What tells them apart.
+    groups
+        The frames of each of them.
+    values
+        What each says under the keywords; None where every place has a value of its own.
+    """
+
+    keywords: tuple[str, ...]
+    groups: tuple[tuple[Frame, ...], ...]
+    values: tuple[tuple[str, ...] | None, ...]
+
+    def described(self) -> str:
+        """The keywords, and which number stands for which values."""
+        named = " and ".join(self.keywords)
+        entries = [
+            f"{n}: {', '.join(value or '-' for value in values)}"
+            for n, values in enumerate(self.values[:_LISTED])
+            if values is not None and all(not v or _PLAIN.fullmatch(v) for v in values)
+        ]
+        more = "; …" if len(self.values) > _LISTED else ""
+        return f"{named} ({'; '.join(entries)}{more})" if entries else named
+
+
+def moments_of(path: Path, frames: Sequence[Frame]) -> list[dict[str, str]]:
+    """All that headers say of frames but their places and their pixels, by keyword.
+
+    Raises InputError, in the name of ``path``, where they are damaged.
+    """
+    try:
+        return _said_of_each(frames)
+    except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
+        raise InputError(f"{path}: {DAMAGED}") from error
+
+
+def _said_of_each(frames: Sequence[Frame]) -> list[dict[str, str]]:
+    by_file: dict[int, dict[str, str]] = {}
+    found = []
+    for frame in frames:
+        said = {name: str(value) for name, value in frame.vectors.items()}
+        for keyword, value in () if frame.group is None else (*_leaves(frame.group), *_dimensions(frame)):
+            said.setdefault(_SAME.get(keyword, keyword), value)
+        if id(frame.header) not in by_file:
+            by_file[id(frame.header)] = _said_of_all(frame.header)
+        found.append({**by_file[id(frame.header)], **said})
+    return found
+
+
+def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | None:
+    """What numbers the images of every place; None where nothing does."""
+    moments = [moments_of(path, place) for place in places]
+    said = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
+    names = [n for n in dict.fromkeys([*_KINDS, *said]) if n in said and n not in _TIMES]
+    chosen = _telling(moments, names)
+    tuples = [[tuple(m.get(name, "") for name in chosen) for m in place] for place in moments]
+    if chosen and all(len(set(place)) == len(place) for place in tuples):
+        found = _by_value(places, tuples, chosen)
+        if found is not None:
+            return found
+    if len({len(place) for place in places}) > 1:
+        return None
+    for time in [name for name in _TIMES if name in said]:
+        found = _by_order(places, moments, chosen, time)
+        if found is not None:
+            return found
+    return None
+
+
+def sorted_films(path: Path, frames: Sequence[Frame]) -> Moments | None:
+    """Several films of one place, such as magnitude and phase; None where the frames are one film."""
+    moments = moments_of(path, frames)
+    chosen = []
+    for name in (*_NEVER_MOMENTS, *_SELDOM_MOMENTS):
+        counts = Counter(moment.get(name, "") for moment in moments)
+        long_enough = name in _NEVER_MOMENTS or min(counts.values()) > 1
+        if len(counts) > 1 and long_enough and len(set(counts.values())) == 1:
+            chosen.append(name)
+    tuples = [tuple(moment.get(name, "") for name in chosen) for moment in moments]
+    return _by_value([frames], [tuples], tuple(chosen)) if chosen else None
+
+
+def _said_of_all(header: Dataset) -> dict[str, str]:
+    """What a header says of all frames of its file."""
+    said = {}
+    shared = header.get("SharedFunctionalGroupsSequence")
+    for keyword, value in _leaves(shared[0]) if shared else ():
+        said[_SAME.get(keyword, keyword)] = value
+    for keyword in (*CLASSIC_MOMENTS, "InstanceNumber"):
+        value = header.get(keyword)
+        if value is not None and value != "":
+            said.setdefault(keyword, _text(value))
+    return said
+
+
+def _telling(moments: Sequence[Sequence[dict[str, str]]], names: Sequence[str]) -> tuple[str, ...]:
+    """One keyword that tells all images of a place apart, else the fewest, first ones first."""
+    most = max(len(place) for place in moments)
+    # The others have a value of their own at every place.
+    few = [n for n in names if len({moment.get(n, "") for place in moments for moment in place}) <= most]
+    for name in few:
+        if all(len({m.get(name, "") for m in place}) == len(place) for place in moments):
+            return (name,)
+    chosen: tuple[str, ...] = ()
+    apart = 1
+    for name in few:
+        tried = (*chosen, name)
+        now = max(len({tuple(m.get(n, "") for n in tried) for m in place}) for place in moments)
+        if now > apart:
+            chosen, apart = tried, now
+    return chosen
+
+
+def _by_value(
+    places: Sequence[Sequence[Frame]], tuples: list[list[tuple[str, ...]]], chosen: tuple[str, ...]
+) -> Moments | None:
+    """One group for each combination of values; None if there are more of them than images of a place."""
+    values = sorted({value for place in tuples for value in place}, key=_sortable)
+    if len(values) > max(len(place) for place in places):
+        return None
+    groups = {value: list[Frame]() for value in values}
+    for place, said in zip(places, tuples, strict=True):
+        for frame, value in zip(place, said, strict=True):
+            groups[value].append(frame)
+    return Moments(
+        keywords=chosen,
+        groups=tuple(tuple(group) for group in groups.values()),
+        values=tuple(_differing(values)),
+    )
+
+
+def _by_order(
+    places: Sequence[Sequence[Frame]],
+    moments: Sequence[Sequence[dict[str, str]]],
+    chosen: tuple[str, ...],
+    time: str,
+) -> Moments | None:
+    """The n-th image of every place, by values and time; None if two are alike or the values differ."""
+    names = (*chosen, time)
+    rows, kinds = [], set()
+    for place, said in zip(places, moments, strict=True):
+        keys = [tuple(m.get(name, "") for name in names) for m in said]
+        if len(set(keys)) < len(keys):
+            return None
+        order = sorted(range(len(keys)), key=lambda n: _sortable(keys[n]))
+        rows.append([place[n] for n in order])
+        kinds.add(tuple(keys[n][:-1] for n in order))
+    if len(kinds) > 1:
+        return None
+    groups = tuple(tuple(row[n] for row in rows) for n in range(len(rows[0])))
+    return Moments(keywords=names, groups=groups, values=(None,) * len(groups))
+
+
+def _differing(values: list[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Values for a message: of lists like image types, only the entries that are not the same in all."""
+    columns = []
+    for column in zip(*values, strict=True):
+        parts = [value.split("\\") for value in column]
+        same_length = len({len(part) for part in parts}) == 1
+        differ = [n for n in range(len(parts[0])) if same_length and len({part[n] for part in parts}) > 1]
+        columns.append(["\\".join(part[n] for n in differ) if differ else "\\".join(part) for part in parts])
+    yield from zip(*columns, strict=True)
+
+
+def _leaves(item: Dataset) -> Iterator[tuple[str, str]]:
+    """Keyword and value of all that a functional group says, however deep."""
+    for element in item:
+        if element.VR == "SQ":
+            for inner in element.value[:1]:
+                yield from _leaves(inner)
+        elif element.keyword and not _ELSEWHERE.search(element.keyword):
+            yield element.keyword, _text(element.value)
+
+
+def _dimensions(frame: Frame) -> Iterator[tuple[str, str]]:
+    """The indices of a frame along the dimensions that its object declares, but those of place."""
+    declared = frame.header.get("DimensionIndexSequence") or []
+    contents = frame.group.get("FrameContentSequence") if frame.group is not None else None
+    indices = contents[0].get("DimensionIndexValues") if contents else None
+    if indices is None:
+        return
+    values = [indices] if isinstance(indices, int) else list(indices)
+    for number, dimension, value in zip(counting(1), declared, values, strict=False):
+        pointer = dimension.get("DimensionIndexPointer")
+        keyword = "" if pointer is None else pydicom.datadict.keyword_for_tag(BaseTag(pointer))
+        if not keyword:
+            yield f"dimension {number}", _text(value)
+        elif not _ELSEWHERE.search(keyword):
+            yield keyword, _text(value)
+
+
+def _text(value: object) -> str:
+    """A value as text; those of a list behind each other, as the standard writes them."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return str(value)
+    return "\\".join(str(one) for one in value)
+
+
+def _sortable(values: Sequence[str]) -> tuple[tuple[int, float, str], ...]:
+    """Numbers before words, and those by their size."""
+    keys = []
+    for value in values:
+        try:
+            keys.append((0, float(value), ""))
+        except ValueError:
+            keys.append((1, 0.0, value))
+    return tuple(keys)

@@ -1,0 +1,129 @@
+"""Headers of a series in the form in which highdicom can refer to its slices.
+
+highdicom wants single images of exactly one orientation, or one multi-frame object whose frames all belong
+to the mask. A series may be neither: rounded directions, some frames of an enhanced object, frames spread
+over several files, nuclear medicine without functional groups. So it gets one header with a functional
+group for each slice, and the references that it makes are then set to the true file and frame.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+
+from synthfm3d.io.dicom_frames import Frame
+
+EMPTIED = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
+"""The standard wants these to be there, but they may be empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sources:
+    """Headers for highdicom, one for each slice or one for all, in the order of the slices.
+
+    Parameters
+    ----------
+    frames
+        The slices; empty where each header is that of a file of its own.
+    files
+        The headers of the files as they are.
+    """
+
+    headers: list[Dataset]
+    frames: tuple[Frame, ...]
+    files: dict[Path, Dataset]
+
+    def refer_truly(self, segmentation: Dataset) -> None:
+        """Set references to slices of the one header for all to their true files and frames."""
+        if not self.frames:
+            return
+        seen: dict[int, Dataset] = {}  # segments share the references to the slice that both lie on
+        for group in segmentation.PerFrameFunctionalGroupsSequence:
+            derived = chain(*(item.SourceImageSequence for item in group.get("DerivationImageSequence", [])))
+            for reference in derived:
+                if id(reference) in seen:
+                    continue
+                seen[id(reference)] = reference
+                frame = self.frames[int(reference.ReferencedFrameNumber) - 1]
+                _point_to(reference, self.files[frame.path])
+                reference.ReferencedFrameNumber = frame.number + 1
+        for series in segmentation.ReferencedSeriesSequence:
+            series.ReferencedInstanceSequence = Items(
+                [_point_to(Dataset(), header) for header in self.files.values()]
+            )
+
+
+def source_headers(frames: Sequence[Frame], step_mm: float) -> Sources:
+    """Headers of the slices of a volume, which are ``step_mm`` apart."""
+    files = {
+        path: _complete(pydicom.dcmread(path, stop_before_pixels=True, force=True), step_mm)
+        for path in dict.fromkeys(frame.path for frame in frames)
+    }
+    multi_frame = any(int(header.get("NumberOfFrames") or 1) > 1 for header in files.values())
+    if not multi_frame and len(files) == len(frames):
+        headers = list(files.values())
+        for header in headers:  # rounded directions differ in their last digits
+            header.ImageOrientationPatient = headers[0].ImageOrientationPatient
+            header.PixelSpacing = headers[0].PixelSpacing
+        return Sources(headers=headers, frames=(), files=files)
+    return Sources(headers=[_one_for_all(frames, files, step_mm)], frames=tuple(frames), files=files)
+
+
+def _one_for_all(frames: Sequence[Frame], files: dict[Path, Dataset], step_mm: float) -> Dataset:
+    """The first file's header with a functional group for each slice, and no other."""
+    header = pydicom.dataset.Dataset(files[frames[0].path])
+    header.file_meta = getattr(files[frames[0].path], "file_meta", None)
+    shared, measures, turned = Dataset(), Dataset(), Dataset()
+    first = frames[0]
+    assert first.orientation is not None
+    assert first.spacing_mm is not None
+    measures.PixelSpacing = [_decimal(mm) for mm in first.spacing_mm]
+    measures.SliceThickness = measures.SpacingBetweenSlices = _decimal(step_mm)
+    turned.ImageOrientationPatient = [_decimal(v) for v in first.orientation.ravel()]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = Items([measures]), Items([turned])
+    groups = []
+    for frame in frames:
+        assert frame.position is not None
+        group, place = Dataset(), Dataset()
+        place.ImagePositionPatient = [_decimal(mm) for mm in frame.position]
+        group.PlanePositionSequence = Items([place])
+        groups.append(group)
+    header.SharedFunctionalGroupsSequence = Items([shared])
+    header.PerFrameFunctionalGroupsSequence = Items(groups)
+    header.NumberOfFrames = len(frames)
+    return header
+
+
+def _complete(header: Dataset, step_mm: float) -> Dataset:
+    """Give a source what the standard wants it to have and scanners leave out; an empty value says so."""
+    for keyword in (*EMPTIED, "Manufacturer", "PositionReferenceIndicator"):
+        if keyword not in header:
+            setattr(header, keyword, "")
+    if not header.get("SliceThickness"):
+        header.SliceThickness = _decimal(step_mm)
+    return header
+
+
+def _point_to(reference: Dataset, header: Dataset) -> Dataset:
+    reference.ReferencedSOPClassUID = header.SOPClassUID
+    reference.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    return reference
+
+
+def _decimal(value: float) -> str:
+    """A number in the sixteen characters that a decimal string may have."""
+    return next(text for digits in range(14, 3, -1) if len(text := f"{value:.{digits}g}") <= 16)

@@ -1,0 +1,160 @@
+"""What stored DICOM numbers mean: rescaled, looked up, inverted, and padding told from tissue."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_modality_lut
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.dicom_pixels import PixelSource, is_colour
+from synthfm3d.io.dicom_series import Stack
+from synthfm3d.io.values import SLOPES, check_size, luminance
+from synthfm3d.volume import Array
+
+_QUANTITIES = ("CT", "PT", "NM")
+"""Modalities whose values are measurements: how they are to be shown does not change them."""
+_HOUNSFIELD = ("HU", "US", "HU_MOD", "")
+"""Rescale types of CT in Hounsfield units; US is unspecified, which CT scanners write, too."""
+
+
+def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> Array:
+    """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32.
+
+    Of colours, the luminance in the bits in which they are stored, uint8 or uint16. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it they are inverted, but never
+    those of CT, PET and nuclear medicine. Padding takes the smallest value of the rest.
+    """
+    shape = (len(frames), stack.rows, stack.columns)
+    colour = is_colour(frames[0].header)
+    check_size(path, shape, 12 if colour else 4)
+    if colour:
+        return luminance(path, _colours(path, frames, (stack.rows, stack.columns, 3), pixels))
+    voxels, padding = _rescaled(path, frames, shape, pixels)
+    if pixels.lost_all:
+        raise InputError(
+            f"{path}: its header says that its values lie in bits that are all zero, while others are not "
+            "(BitsStored, HighBit): export the series again."
+        )
+    if _is_inverted(stack):
+        warnings.warn(f"{path}: stores bright as low (MONOCHROME1); it is inverted.", stacklevel=4)
+        _invert(voxels, padding)
+    if padding is not None:
+        _fill_padding(path, voxels, padding)
+    return voxels
+
+
+def _colours(path: Path, frames: Sequence[Frame], shape: tuple[int, int, int], pixels: PixelSource) -> Array:
+    """Colours (z, y, x, 3) in as many bits as they are stored in, uint8 or uint16."""
+    bits = int(frames[0].header.get("BitsAllocated") or 8)
+    colours = np.empty((len(frames), *shape), np.uint8 if bits <= 8 else np.uint16)
+    for z, frame in enumerate(frames):
+        values = _of_shape(path, pixels.values(path, frame), shape)
+        if values.min() < 0 or values.max() > np.iinfo(colours.dtype).max:
+            raise InputError(f"{path}: its colours have more than 16 bits: export it with 8 or 16 bits.")
+        colours[z] = values
+    return colours
+
+
+def is_hounsfield(stack: Stack) -> bool:
+    """Whether the values of a CT are Hounsfield units, as far as its header says."""
+    return {frame.unit for frame in stack.frames} <= set(_HOUNSFIELD)
+
+
+def _is_inverted(stack: Stack) -> bool:
+    header = stack.frames[0].header
+    return str(header.get("PhotometricInterpretation")) == "MONOCHROME1" and stack.modality not in _QUANTITIES
+
+
+def _rescaled(
+    path: Path, frames: Sequence[Frame], shape: tuple[int, int, int], pixels: PixelSource
+) -> tuple[Array, Array | None]:
+    """Voxels and, if there is any, where the padding is; one copy of the voxels is made."""
+    whole = all((f.slope or 1.0) == 1.0 and float(f.intercept or 0.0).is_integer() for f in frames)
+    voxels = np.empty(shape, np.int16 if whole else np.float32)
+    padding: Array | None = None
+    for z, frame in enumerate(frames):
+        stored = _of_shape(path, pixels.values(path, frame), shape[1:])
+        padded = _padding(stored, frame.header)
+        if padded is not None and padded.any():
+            padding = np.zeros(shape, bool) if padding is None else padding
+            padding[z] = padded
+        scaled = _meaning(path, stored, frame)
+        if voxels.dtype.kind == "i" and not np.array_equal(scaled, np.rint(scaled)):
+            voxels = voxels.astype(np.float32)
+        if voxels.dtype == np.int16 and (scaled.min() < -32768 or scaled.max() > 32767):
+            voxels = voxels.astype(np.int32)  # never narrowed
+        if voxels.dtype == np.int32 and np.abs(scaled).max() >= 2**31:
+            voxels = voxels.astype(np.float32)
+        voxels[z] = scaled
+    return voxels, padding
+
+
+def _meaning(path: Path, stored: Array, frame: Frame) -> Array:
+    """Stored values of a slice in the unit of the scan, float64."""
+    table = frame.header.get("ModalityLUTSequence")
+    if table and frame.slope is None:
+        try:
+            return np.asarray(apply_modality_lut(stored, frame.header), np.float64)
+        except Exception as error:  # tables may be damaged in any way
+            raise InputError(
+                f"{path}: the table of a slice that gives its values a meaning (Modality LUT) is damaged: "
+                "export the series again."
+            ) from error
+    slope = 1.0 if frame.slope is None else frame.slope
+    intercept = frame.intercept or 0.0
+    if not SLOPES[0] < abs(slope) < SLOPES[1] or not np.isfinite(intercept):
+        raise InputError(f"{path}: a slice has an impossible rescale slope ({slope:g}): export it again.")
+    return np.asarray(stored.astype(np.float64) * slope + intercept)
+
+
+def _padding(stored: Array, header: Dataset) -> Array | None:
+    """Where stored values are the padding that the header names, or within its range."""
+    first, last = (_as_stored(header.get(k), header) for k in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
+    if first is None:
+        return None
+    last = first if last is None else last
+    return np.logical_and(stored >= min(first, last), stored <= max(first, last))
+
+
+def _as_stored(value: object, header: Dataset) -> int | None:
+    """A padding value with the sign of the pixels, whatever sign its own type has."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, int):
+        raise InputError("a DICOM image names its padding in a damaged way: export the series again.")
+    bits = int(header.get("BitsStored") or 16)
+    if not int(header.get("PixelRepresentation") or 0):
+        return value & 0xFFFF if value < 0 else value
+    span = 1 << 16 if value >= 1 << bits else 1 << bits
+    return value - span if value >= span // 2 else value
+
+
+def _invert(voxels: Array, padding: Array | None) -> None:
+    """Bright and dark exchanged in place, in a type wide enough; the range of the rest stays the same."""
+    rest = voxels if padding is None or padding.all() else voxels[~padding]
+    both = float(rest.max()) + float(rest.min())
+    for z, plane in enumerate(voxels):
+        inverted = both - plane.astype(np.float64)
+        if padding is not None:
+            inverted[padding[z]] = float(rest.min())
+        voxels[z] = inverted
+
+
+def _fill_padding(path: Path, voxels: Array, padding: Array) -> None:
+    if padding.all():
+        raise InputError(f"{path}: holds nothing but padding: export the series again.")
+    voxels[padding] = voxels[~padding].min()
+    warnings.warn(
+        f"{path}: {np.count_nonzero(padding) / padding.size:.1%} of it is padding around the picture; "
+        "it is read as the smallest value of the rest.",
+        stacklevel=4,
+    )
+
+
+def _of_shape(path: Path, values: Array, shape: tuple[int, ...]) -> Array:
+    if values.shape != shape:
+        raise InputError(f"{path}: the pixels of a slice do not fill its matrix: export the series again.")
+    return values
