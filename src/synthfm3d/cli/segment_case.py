@@ -22,7 +22,6 @@ from synthfm3d.io.read import ReadOptions, format_of, read, read_labels
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, write
 from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.predictor import Segmentation
-from synthfm3d.segmentation.zoom import measured
 from synthfm3d.volume import Volume
 
 
@@ -96,22 +95,11 @@ def _segmented(case: Case, scan: Volume, prompted: PromptedObject, method: Model
 
 
 def _before(path: Path, scan: Volume) -> Segmentation:
-    """An earlier mask as something to correct: sure of itself, seen at three times its extent."""
     mask = read_labels(path)
-    if not mask.grid.same_as(scan.grid, tolerance_mm=0.1 * min(scan.spacing_mm)) or not mask.voxels.any():
-        raise InputError(
-            f"{path}: is empty or does not lie on the voxels of the scan: name the mask of this scan."
-        )
-    inside = mask.voxels > 0
-    largest = int(inside.sum(axis=(1, 2)).argmax())
-    extent_mm = measured(inside[largest], scan.grid, largest)[1]
-    return Segmentation(
-        mask=scan.with_voxels(inside.astype(np.uint8)),
-        modality=scan.modality,
-        field_of_view_mm=3 * extent_mm,
-        warnings=(),
-        logits=scan.with_voxels(np.where(inside, 5, -5).astype(np.float16)),
-    )
+    try:
+        return Segmentation.from_mask(scan, mask)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _report(

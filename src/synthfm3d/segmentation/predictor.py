@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.model.interface import PromptableModel, SliceModel
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
@@ -24,8 +25,13 @@ from synthfm3d.segmentation.propagation import follow_slices
 from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import on_grid_of, working_form
 from synthfm3d.segmentation.widening import outgrown, widened
-from synthfm3d.segmentation.zoom import first_look
+from synthfm3d.segmentation.zoom import first_look, measured
 from synthfm3d.volume import Modality, Volume
+
+STARTING_LOGIT = 5.0
+"""Log-odds inside a mask that a user brought along to be corrected; the negative of it outside."""
+STARTING_FIELD_OF_VIEW_PER_EXTENT = 3.0
+"""Field of view for corrections of such a mask, over its extent on the slice where it is largest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +57,34 @@ class Segmentation:
     field_of_view_mm: float
     warnings: tuple[str, ...]
     logits: Volume | None = None
+
+    @classmethod
+    def from_mask(cls, scan: Volume, mask: Volume) -> Self:
+        """A mask that was made before or elsewhere, as something that prompts can correct.
+
+        Parameters
+        ----------
+        mask
+            Non-zero is the object. It covers the voxels of the scan; its axes may be stored in another order.
+
+        Raises
+        ------
+        InputError
+            The mask is empty, or does not cover the voxels of the scan.
+        """
+        try:
+            inside = on_grid_of(mask, scan.grid).voxels != 0
+        except ValueError as error:
+            raise InputError(f"the mask must lie on the voxels of the scan: {error}") from error
+        if not inside.any():
+            raise InputError("the mask is empty: there is nothing to correct.")
+        return cls(
+            mask=scan.with_voxels(inside.astype(np.uint8)),
+            modality=assumed_modality(scan),
+            field_of_view_mm=STARTING_FIELD_OF_VIEW_PER_EXTENT * _largest_extent_mm(scan.with_voxels(inside)),
+            warnings=scan.doubts,
+            logits=scan.with_voxels(np.where(inside, STARTING_LOGIT, -STARTING_LOGIT).astype(np.float16)),
+        )
 
     @property
     def volume_ml(self) -> float:
@@ -216,6 +250,13 @@ class Segmenter:
             warnings=(*volume.doubts, *notes),
             logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
         )
+
+
+def _largest_extent_mm(mask: Volume) -> float:
+    """Larger in-plane extent, mm, of a mask on the slice (of the working form) where its area is largest."""
+    slices = working_form(as_slices(mask))
+    index = int(slices.voxels.sum(axis=(1, 2)).argmax())
+    return measured(slices.voxels[index], slices.grid, index)[1]
 
 
 def _width_mm(scan: Volume) -> float:

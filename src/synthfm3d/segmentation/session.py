@@ -4,7 +4,7 @@ Knows nothing of HTTP or of notebooks; both sit on top of it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.segmentation.objects import label_map
@@ -16,14 +16,29 @@ MOST_LOGITS = 8
 """States of which the logits are kept: they are twice as large as a mask."""
 MOST_STEPS = 100
 """Changes that can be taken back."""
-_State = dict[int, tuple[Prompt, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompted:
+    """What determines an object: its prompts, and the mask that they correct if it began with one."""
+
+    prompts: tuple[Prompt, ...] = ()
+    start: Segmentation | None = None
+
+    def with_prompts(self, prompts: tuple[Prompt, ...]) -> "_Prompted":
+        return replace(self, prompts=prompts)
+
+
+_State = dict[int, _Prompted]
+_NOTHING = _Prompted()
 
 
 class Session:
     """Interactive segmentation of one scan.
 
     A further click on an object corrects its mask where the click is; any other change segments the
-    object anew from all its prompts. Masks of former states are kept, so undo and redo cost nothing;
+    object anew from all its prompts. An object may begin with a mask (``start``); then all its prompts
+    are corrections of this mask. Masks of former states are kept, so undo and redo cost nothing;
     the last few keep their logits, too, without which a click segments the object anew.
 
     Parameters
@@ -47,7 +62,7 @@ class Session:
         self._state: _State = {}
         self._past: list[_State] = []
         self._future: list[_State] = []
-        self._known: dict[tuple[Prompt, ...], Segmentation] = {}
+        self._known: dict[_Prompted, Segmentation] = {}
 
     def add(self, prompt: Prompt | Sequence[Prompt], label: int = 1) -> Segmentation:
         """Add a prompt to an object, or several as one step, and its segmentation with them.
@@ -60,15 +75,31 @@ class Session:
         if label < 1:
             raise ValueError(f"label must be 1 or higher, got {label}.")
         new = tuple(prompt) if isinstance(prompt, Sequence) else (prompt,)
-        before = self._state.get(label, ())
-        prompts = (*before, *new)
-        checked_prompts(prompts, self.scan.grid)
-        known = self._known.get(before)
-        clicks_only = all(isinstance(one, Point) for one in new)
-        if clicks_only and known is not None and known.mask.voxels.any():
-            self._remember(prompts, self.segmenter.correct(self.scan, known, prompts, new=len(new)))
-        found = self._segmented(prompts)
-        self._go({**self._state, label: prompts})
+        before = self._state.get(label, _NOTHING)
+        after = before.with_prompts((*before.prompts, *new))
+        self._check(after)
+        known = self._correctable(before)
+        if known is not None and all(isinstance(one, Point) for one in new):
+            self._remember(after, self.segmenter.correct(self.scan, known, after.prompts, new=len(new)))
+        found = self._segmented(after)
+        self._go({**self._state, label: after})
+        return found
+
+    def start(self, mask: Volume, label: int = 1) -> Segmentation:
+        """Begin an object with a mask that prompts then correct; it replaces the object, as one step.
+
+        A ``Mask`` prompt is another thing: it outlines the object on some slices, and the object is
+        followed beyond them. This mask is taken as a whole.
+
+        Raises
+        ------
+        InputError
+            The mask is empty or does not lie on the scan, see ``Segmentation.from_mask``.
+        """
+        if label < 1:
+            raise ValueError(f"label must be 1 or higher, got {label}.")
+        found = Segmentation.from_mask(self.scan, mask)
+        self._go({**self._state, label: _Prompted(start=found)})
         return found
 
     def segment(self, objects: Mapping[int, Sequence[Prompt]]) -> Mapping[int, Segmentation]:
@@ -81,25 +112,28 @@ class Session:
         """
         if min(objects, default=1) < 1:
             raise ValueError(f"labels must be 1 or higher, got {sorted(objects)}.")
-        state = {label: tuple(prompts) for label, prompts in objects.items()}
-        for prompts in state.values():
-            checked_prompts(prompts, self.scan.grid)
-        found = {label: self._segmented(prompts) for label, prompts in state.items()}
+        state = {label: _Prompted(tuple(prompts)) for label, prompts in objects.items()}
+        for one in state.values():
+            self._check(one)
+        found = {label: self._segmented(one) for label, one in state.items()}
         self._go(state)
         return found
 
     def remove(self, position: int, label: int = 1) -> Segmentation | None:
         """Remove a prompt of an object by its position; None if the object is gone with its last one.
 
+        An object that began with a mask is this mask again when its last prompt is removed.
+
         Raises
         ------
         InputError
             What is left does not say where the object is; the session stays as it was.
         """
-        prompts = list(self._state[label])
+        before = self._state[label]
+        prompts = list(before.prompts)
         del prompts[position]
-        left = tuple(prompts)
-        if not left:
+        left = before.with_prompts(tuple(prompts))
+        if left == _NOTHING:
             self.discard(label)
             return None
         found = self._segmented(left)
@@ -115,6 +149,13 @@ class Session:
     def clear(self) -> None:
         """Remove all objects, as one step that can be taken back."""
         self._go({})
+
+    def restart(self) -> None:
+        """Remove all objects and forget every step: nothing can be taken back."""
+        self._state = {}
+        self._past.clear()
+        self._future.clear()
+        self._known.clear()
 
     def undo(self) -> bool:
         """Take back the last change; False if there is none."""
@@ -142,25 +183,43 @@ class Session:
 
     @property
     def prompts(self) -> Mapping[int, tuple[Prompt, ...]]:
-        """Prompts of each object by label."""
-        return dict(self._state)
+        """Prompts of each object by label; none where an object is the mask that it began with."""
+        return {label: one.prompts for label, one in self._state.items()}
 
     @property
     def segmentations(self) -> Mapping[int, Segmentation]:
         """Segmentation of each object by label."""
-        return {label: self._segmented(prompts) for label, prompts in self._state.items()}
+        return {label: self._segmented(one) for label, one in self._state.items()}
 
     def label_map(self) -> Volume:
         """All objects on the scan's own grid; where two overlap, the likelier one has the voxel."""
         return label_map(self.scan, self.segmentations)
 
-    def _segmented(self, prompts: tuple[Prompt, ...]) -> Segmentation:
-        if prompts not in self._known:
-            self._remember(prompts, self.segmenter.segment_with_details(self.scan, prompts))
-        return self._known[prompts]
+    def _check(self, prompted: _Prompted) -> None:
+        checked_prompts(prompted.prompts, self.scan.grid, correcting=prompted.start is not None)
 
-    def _remember(self, prompts: tuple[Prompt, ...], found: Segmentation) -> None:
-        self._known[prompts] = found
+    def _correctable(self, prompted: _Prompted) -> Segmentation | None:
+        """What a further click corrects: None for nothing, or for what is rather made anew with it."""
+        found = self._known.get(prompted) if prompted.prompts else prompted.start
+        if found is None or not found.mask.voxels.any():
+            return None
+        return None if found.logits is None and prompted.start is not None else found
+
+    def _segmented(self, prompted: _Prompted) -> Segmentation:
+        if prompted.start is not None and not prompted.prompts:
+            return prompted.start
+        if prompted not in self._known:
+            self._remember(prompted, self._segmented_anew(prompted))
+        return self._known[prompted]
+
+    def _segmented_anew(self, prompted: _Prompted) -> Segmentation:
+        prompts = prompted.prompts
+        if prompted.start is None:
+            return self.segmenter.segment_with_details(self.scan, prompts)
+        return self.segmenter.correct(self.scan, prompted.start, prompts, new=len(prompts))
+
+    def _remember(self, prompted: _Prompted, found: Segmentation) -> None:
+        self._known[prompted] = found
         for old in list(self._known)[:-MOST_LOGITS]:
             self._known[old] = replace(self._known[old], logits=None)
 
@@ -168,5 +227,5 @@ class Session:
         self._past = [*self._past, self._state][-self.most_steps :]
         self._state = state
         self._future.clear()
-        reachable = {prompts for one in (*self._past, state) for prompts in one.values()}
-        self._known = {prompts: found for prompts, found in self._known.items() if prompts in reachable}
+        reachable = {prompted for one in (*self._past, state) for prompted in one.values()}
+        self._known = {prompted: found for prompted, found in self._known.items() if prompted in reachable}
