@@ -16,11 +16,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from synthfm3d.app.settings import ServeSettings
+from synthfm3d.app.viewers.addresses import PREFIX, VIEWER_UPLOADS
 
 log = logging.getLogger("synthfm3d.app")
 LOGIN_COOKIE = "synthfm3d_login"
 UPLOADS = "/api/uploads"
-_OPEN = frozenset({"/healthz", "/api/login"})
+_PRIVATE = ("/api/", f"{PREFIX}/")
+_OPEN = frozenset({"/healthz", "/api/login", PREFIX, f"{PREFIX}/", f"{PREFIX}/healthz"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # The viewer compiles no text to code and loads nothing; its font and icons are data: pictures inside of it.
 CONTENT_SECURITY_POLICY = (
@@ -117,14 +119,14 @@ class Guard:
             if parts.scheme not in ("http", "https") or not known:
                 return True
         told = headers.get("sec-fetch-site", "none")
-        return told == "cross-site" and (scope["method"] not in _SAFE or scope["path"].startswith("/api/"))
+        return told == "cross-site" and (scope["method"] not in _SAFE or scope["path"].startswith(_PRIVATE))
 
     def _public_hosts(self) -> frozenset[str]:
         """Names of a proxy in front, of which the port may differ from the one that is called here."""
         return frozenset(name for name in self._settings.hosts if not _is_address(name)) - {"localhost"}
 
     def _needs_login(self, path: str) -> bool:
-        private = path.startswith("/api/") or path == "/openapi.json"
+        private = path.startswith(_PRIVATE) or path == "/openapi.json"
         return self._settings.token is not None and private and path not in _OPEN
 
     def _is_known(self, headers: Headers) -> bool:
@@ -137,7 +139,8 @@ class Guard:
 
     def _most_bytes(self, scope: Scope) -> int:
         limits = self._settings.limits
-        is_file = scope["path"] == UPLOADS or scope["path"].endswith("/mask")
+        path = scope["path"]
+        is_file = path == UPLOADS or path in VIEWER_UPLOADS or path.endswith("/mask")
         return limits.upload_bytes if is_file else limits.body_bytes
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
@@ -168,7 +171,7 @@ def same_secret(given: str, secret: str) -> bool:
 def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
     for name, value in _HEADERS.items():
         headers[name] = value
-    if scope["path"].startswith("/api/"):
+    if scope["path"].startswith(_PRIVATE):
         headers["Cache-Control"] = "no-store"
 
 
