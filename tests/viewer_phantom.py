@@ -1,6 +1,7 @@
 """A small scan of which every axis is another, for tests of what viewers send and get."""
 
 import threading
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -58,6 +59,8 @@ def listening(app):
     sock = server.config.bind_socket()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
+    while not server.started:
+        time.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
     finally:
