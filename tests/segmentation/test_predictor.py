@@ -11,7 +11,8 @@ from synthfm3d.errors import InputError
 from synthfm3d.model.random_walker import RandomWalker
 from synthfm3d.prompts.prompt import Box, Mask, Point
 from synthfm3d.prompts.simulation import largest_slice, tight_box
-from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.volume import Grid, Volume
 
 KINDS = ("click", "box", "mask")
 
@@ -271,3 +272,18 @@ def test_a_scan_of_a_single_slice_is_segmented(ball):
     )
     mask = Segmenter(RandomWalker()).segment(one, [Box(corner_mm=low, opposite_mm=high)])
     assert dice(mask.voxels, ball.truth[20:21]) > 0.75
+    click = Point(position_mm=tuple(one.grid.to_mm(np.array([0, 40, 40]))))
+    mask = Segmenter(RandomWalker()).segment(one, [click])
+    assert dice(mask.voxels, ball.truth[20:21]) > 0.85
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_a_mask_to_be_corrected_is_seen_at_three_times_its_extent_however_it_is_stored(order):
+    grid = Grid.from_spacing((12, 20, 30), (5.0, 1.0, 2.0))
+    inside = np.zeros(grid.shape, np.uint8)
+    inside[4:8, 3:9, 10:20] = 1  # on a slice 6 mm high and 20 mm wide
+    scan = Volume(voxels=inside.astype(np.float32), affine=grid.affine).reordered(order, (False, True, False))
+    mask = Volume(voxels=inside, affine=grid.affine)
+    found = Segmentation.from_mask(scan, mask)
+    assert found.field_of_view_mm == pytest.approx(60.0)
+    assert found.mask.grid.same_as(scan.grid)

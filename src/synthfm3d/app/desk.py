@@ -11,6 +11,7 @@ from fastapi import Cookie, Depends, HTTPException, Request, Response
 from synthfm3d.app.files import Files
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.store import OpenScan, Store
+from synthfm3d.app.viewers.leases import Leases
 from synthfm3d.app.work import Line
 from synthfm3d.segmentation.predictor import Segmenter
 
@@ -24,6 +25,8 @@ class Desk:
 
     Parameters
     ----------
+    leases
+        Places of viewers such as 3D Slicer and napari.
     model, reader, painter
         Threads for the model, for reading and writing scans, and for drawing synthetic ones.
     """
@@ -32,6 +35,7 @@ class Desk:
     segmenter: Segmenter
     files: Files
     store: Store
+    leases: Leases
     model: Line
     reader: Line
     painter: Line

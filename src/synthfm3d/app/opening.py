@@ -67,6 +67,11 @@ def open_drawn(
     )
 
 
-def _session(segmenter: Segmenter, scan: Volume, limits: Limits) -> Session:
+def most_steps(scan: Volume, limits: Limits) -> int:
+    """How many steps of a session on this scan the limits allow to keep."""
     steps = limits.step_bytes // scan.voxels.size  # a mask has one byte for each voxel
-    return Session(segmenter, scan, most_steps=min(MOST_STEPS, max(_FEWEST_STEPS, steps)))
+    return min(MOST_STEPS, max(_FEWEST_STEPS, steps))
+
+
+def _session(segmenter: Segmenter, scan: Volume, limits: Limits) -> Session:
+    return Session(segmenter, scan, most_steps(scan, limits))

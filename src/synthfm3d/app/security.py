@@ -16,11 +16,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from synthfm3d.app.settings import ServeSettings
+from synthfm3d.app.viewers.addresses import PREFIX, VIEWER_UPLOADS
 
 log = logging.getLogger("synthfm3d.app")
 LOGIN_COOKIE = "synthfm3d_login"
 UPLOADS = "/api/uploads"
-_OPEN = frozenset({"/healthz", "/api/login"})
+PRIVATE = ("/api/", f"{PREFIX}/")
+"""What wants the token, and is not for pages of other sites."""
+UPLOAD_PATHS = (UPLOADS, *sorted(VIEWER_UPLOADS))
+_OPEN = frozenset({"/healthz", "/api/login", PREFIX, f"{PREFIX}/", f"{PREFIX}/healthz"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # The viewer compiles no text to code and loads nothing; its font and icons are data: pictures inside of it.
 CONTENT_SECURITY_POLICY = (
@@ -40,11 +44,25 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware that refuses what must not be answered, and answers what fails."""
+    """ASGI middleware that refuses what must not be answered, and answers what fails.
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
+    Parameters
+    ----------
+    private, uploads
+        How the paths begin that are not for everybody, and that take files.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServeSettings,
+        private: tuple[str, ...] = PRIVATE,
+        uploads: tuple[str, ...] = UPLOAD_PATHS,
+    ) -> None:
         self._app = app
         self._settings = settings
+        self._private = private
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP is refused, apart from starting and stopping."""
@@ -60,7 +78,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered.append(message["status"])
-                _add_headers(scope, MutableHeaders(scope=message))
+                self._add_headers(scope, MutableHeaders(scope=message))
             await send(message)
 
         refusal = self._refusal(scope)
@@ -103,6 +121,12 @@ class Guard:
             return _refused(413, f"that is more than the {self._most_bytes(scope):,} bytes taken here.")
         return None
 
+    def _add_headers(self, scope: Scope, headers: MutableHeaders) -> None:
+        for name, value in _HEADERS.items():
+            headers[name] = value
+        if scope["path"].startswith(self._private):
+            headers["Cache-Control"] = "no-store"
+
     def _knows_host(self, host: str) -> bool:
         name = _name_of(f"//{host}")
         if name in self._settings.hosts:
@@ -117,14 +141,16 @@ class Guard:
             if parts.scheme not in ("http", "https") or not known:
                 return True
         told = headers.get("sec-fetch-site", "none")
-        return told == "cross-site" and (scope["method"] not in _SAFE or scope["path"].startswith("/api/"))
+        return told == "cross-site" and (
+            scope["method"] not in _SAFE or scope["path"].startswith(self._private)
+        )
 
     def _public_hosts(self) -> frozenset[str]:
         """Names of a proxy in front, of which the port may differ from the one that is called here."""
         return frozenset(name for name in self._settings.hosts if not _is_address(name)) - {"localhost"}
 
     def _needs_login(self, path: str) -> bool:
-        private = path.startswith("/api/") or path == "/openapi.json"
+        private = path.startswith(self._private) or path == "/openapi.json"
         return self._settings.token is not None and private and path not in _OPEN
 
     def _is_known(self, headers: Headers) -> bool:
@@ -137,7 +163,8 @@ class Guard:
 
     def _most_bytes(self, scope: Scope) -> int:
         limits = self._settings.limits
-        is_file = scope["path"] == UPLOADS or scope["path"].endswith("/mask")
+        path = scope["path"]
+        is_file = path.startswith(self._uploads) or path.endswith("/mask")
         return limits.upload_bytes if is_file else limits.body_bytes
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
@@ -163,13 +190,6 @@ def login_value(token: str) -> str:
 def same_secret(given: str, secret: str) -> bool:
     """Comparison that takes the same time wherever the two differ."""
     return compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode())
-
-
-def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
-    for name, value in _HEADERS.items():
-        headers[name] = value
-    if scope["path"].startswith("/api/"):
-        headers["Cache-Control"] = "no-store"
 
 
 def _refused(status: int, reason: str) -> JSONResponse:

@@ -20,6 +20,8 @@ from synthfm3d.app.messages import Health, LoginRequest
 from synthfm3d.app.security import LOGIN_COOKIE, Guard, login_value, same_secret
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.store import Full, Store
+from synthfm3d.app.viewers import routes_nninteractive
+from synthfm3d.app.viewers.leases import Leases
 from synthfm3d.app.work import Line
 from synthfm3d.errors import InputError
 from synthfm3d.segmentation.predictor import Segmenter
@@ -34,11 +36,13 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
 
     Raises InputError for a named scan or a root that does not exist.
     """
+    store = Store(settings.limits)
     desk = Desk(
         settings=settings,
         segmenter=segmenter,
         files=Files(settings.scans, settings.root),
-        store=Store(settings.limits),
+        store=store,
+        leases=Leases(settings.limits, store),
         model=Line("model"),
         reader=Line("reader"),
         painter=Line("painter"),
@@ -57,7 +61,7 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
     app.add_exception_handler(Full, _full)
     app.add_exception_handler(RequestValidationError, _wrong_request)
     _add_general_routes(app)
-    for module in (routes_scans, routes_objects, routes_playground):
+    for module in (routes_scans, routes_objects, routes_playground, routes_nninteractive):
         app.include_router(module.router)
     app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE, html=True), minimum_size=2000, compresslevel=4))
     return app
@@ -75,6 +79,7 @@ async def _living(app: FastAPI) -> AsyncIterator[None]:
 async def _sweep(desk: Desk) -> None:
     while True:
         await asyncio.sleep(min(_SWEEP_SECONDS, desk.settings.limits.idle_seconds))
+        desk.leases.take_back_unused()
         desk.store.close_idle()
 
 

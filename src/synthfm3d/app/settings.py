@@ -24,6 +24,10 @@ class Limits:
         Largest body of any other request.
     idle_seconds
         A scan that nobody used for so long is closed.
+    viewers
+        Most viewers of others (3D Slicer, napari) at a time.
+    silent_seconds
+        A viewer whose program did not call for so long is taken for dead.
     step_bytes
         Memory for the masks of former states of one scan; the number of steps that can be taken back follows.
     """
@@ -34,6 +38,8 @@ class Limits:
     voxels: int = 2**29
     body_bytes: int = 2**20
     idle_seconds: float = 3600.0
+    viewers: int = 16
+    silent_seconds: float = 60.0
     step_bytes: int = 2**28
 
     def __post_init__(self) -> None:

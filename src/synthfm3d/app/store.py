@@ -97,6 +97,10 @@ class Store:
         found.used = self._clock()
         return found
 
+    def has(self, identifier: str) -> bool:
+        """Whether a scan is open; asking is no use of it."""
+        return identifier in self._scans
+
     def of(self, visitor: str) -> list[OpenScan]:
         """The open scans of one visitor, in the order of opening."""
         return [one for one in self._scans.values() if one.visitor == visitor]

@@ -6,6 +6,7 @@ must not read at a time, or one visitor's doubts would turn up with the other's 
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,14 +20,27 @@ class Line:
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self.waiting = 0
+        self._seconds = 0.0
 
     async def do(self, call: Callable[[], Result]) -> Result:
         """The result of a call, or its exception."""
         self.waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, call)
         finally:
             self.waiting -= 1
+
+    @property
+    def expected_wait(self) -> float:
+        """Seconds that a further call would wait, if those before it take as long as the last few."""
+        return self.waiting * self._seconds
+
+    def _timed(self, call: Callable[[], Result]) -> Result:
+        start = time.monotonic()
+        try:
+            return call()
+        finally:
+            self._seconds += (time.monotonic() - start - self._seconds) / 4
 
     def close(self) -> None:
         """Finish the present call and drop those that wait."""

@@ -15,7 +15,13 @@ _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command(
-        "doctor", epilog=examples("synthfm3d doctor", "synthfm3d doctor --full", "synthfm3d doctor --json")
+        "doctor",
+        epilog=examples(
+            "synthfm3d doctor",
+            "synthfm3d doctor --full",
+            "synthfm3d doctor --json",
+            "synthfm3d doctor --viewer http://127.0.0.1:8765/nninteractive",
+        ),
     )(doctor)
 
 
@@ -24,6 +30,19 @@ def doctor(
         bool,
         typer.Option("--full", help="Also draw a volume, import SAM 2 and segment a scan: half a minute."),
     ] = False,
+    viewer: Annotated[
+        str | None,
+        typer.Option(
+            "--viewer",
+            metavar="URL",
+            help="Look at this server only, as 3D Slicer and napari would use it.",
+            show_default=False,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", envvar="SYNTHFM3D_TOKEN", help="Of the server, with --viewer."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for what goes wrong: packages, extras, cores, memory, GPU, folders, weights.
@@ -33,9 +52,10 @@ def doctor(
     from dataclasses import asdict
 
     from synthfm3d.pipeline.doctor.examination import examine
+    from synthfm3d.pipeline.doctor.viewer import examine_viewer
 
     found: list[Finding] = []
-    for finding in examine(full=full):
+    for finding in examine(full=full) if viewer is None else examine_viewer(viewer, token or None):
         found.append(finding)
         if not as_json:
             typer.echo(_line(finding))

@@ -24,7 +24,6 @@ from synthfm3d.io.read import ReadOptions, format_of, read
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.predictor import Segmentation
-from synthfm3d.segmentation.zoom import measured
 from synthfm3d.volume import Volume
 
 
@@ -123,19 +122,10 @@ def _segmented(
 
 
 def earlier_mask(case: Case, scan: Volume) -> Segmentation | None:
-    """The mask that the prompts correct, if there is one: sure of itself, seen at three times its extent."""
+    """The mask that the prompts correct, if there is one."""
     if case.previous is None:
         return None
-    mask = read_mask(case.previous, scan, case.label)
-    inside = mask.voxels > 0
-    largest = int(inside.sum(axis=(1, 2)).argmax())
-    extent_mm = measured(inside[largest], scan.grid, largest)[1]
-    return Segmentation(
-        mask=mask,
-        modality=scan.modality,
-        field_of_view_mm=3 * extent_mm,
-        warnings=(),
-    )
+    return Segmentation.from_mask(scan, read_mask(case.previous, scan, case.label))
 
 
 def _report(

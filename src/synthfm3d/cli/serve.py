@@ -11,7 +11,10 @@ from synthfm3d.cli.common import Device, Quiet, examples, say
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
+    import socket
+
     import uvicorn
+    from fastapi import FastAPI
 
     from synthfm3d.app.settings import Limits, ServeSettings
 
@@ -28,6 +31,7 @@ def register(app: typer.Typer) -> None:
             "synthfm3d serve scan.nii.gz",
             "synthfm3d serve dicom/ --root /data/scans --port 9000",
             "synthfm3d serve --host 0.0.0.0 --token random",
+            "synthfm3d serve --itksnap-port 8911",
             "SYNTHFM3D_TOKEN=... synthfm3d serve --host 0.0.0.0 --public-host scans.example.org",
         ),
     )(serve)
@@ -61,6 +65,12 @@ def serve(
     upload_mib: Annotated[
         int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
     ] = 1024,
+    itksnap_port: Annotated[
+        int | None,
+        typer.Option(
+            "--itksnap-port", min=0, max=65535, help="For ITK-SNAP, on this machine alone; 0: any free one."
+        ),
+    ] = None,
     idle_minutes: Annotated[
         float, typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans unused for so long.")
     ] = 60.0,
@@ -69,8 +79,9 @@ def serve(
 ) -> None:
     """Serve a page on which clicks on a scan become masks, and a playground of synthetic volumes.
 
-    The page and every file it needs come with the package; nothing is fetched from elsewhere. Programs use
-    the same server by REST: its description is at /openapi.json. Stop it with Ctrl+C.
+    3D Slicer and napari click on the same server, at its address with /nninteractive behind it. The page and
+    every file it needs come with the package; nothing is fetched from elsewhere. Programs use the same server
+    by REST: its description is at /openapi.json. Stop it with Ctrl+C.
     """
     import uvicorn
 
@@ -94,17 +105,35 @@ def serve(
     app = create_app(model_method(model, device).segmenter, settings)
     _write_log(quiet)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
-    _run(uvicorn.Server(config), host, chosen)
+    server = uvicorn.Server(config)
+    listener = _listener(server, host, chosen)
+    if itksnap_port is None:
+        server.run(sockets=[listener])
+    else:
+        _run_with_itksnap(server, listener, app, itksnap_port)
 
 
-def _run(server: "uvicorn.Server", host: str, token: str | None) -> None:
-    """Listen, tell where, and serve until the process is stopped."""
+def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: "FastAPI", port: int) -> None:
+    """Serve ITK-SNAP at a port of this machine's own address, too, until the process is stopped."""
+    import uvicorn
+
+    from synthfm3d.app.listening import run_both
+    from synthfm3d.app.viewers.itksnap import create_itksnap_app
+
+    beside = uvicorn.Config(create_itksnap_app(app), port=port, log_config=None, access_log=False, ws="none")
+    beside_listener = beside.bind_socket()
+    typer.echo(f"ITK-SNAP: http://127.0.0.1:{beside_listener.getsockname()[1]}")
+    run_both(server, listener, beside, beside_listener)
+
+
+def _listener(server: "uvicorn.Server", host: str, token: str | None) -> "socket.socket":
+    """Bind the server's address, and tell it."""
     listener = server.config.bind_socket()
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
     # Behind the number sign: this part stays in the browser, and out of every log.
     typer.echo(f"Open {address}#token={token}" if token else f"Open {address}")
-    server.run(sockets=[listener])
+    return listener
 
 
 def _chosen_token(token: str | None) -> str | None:

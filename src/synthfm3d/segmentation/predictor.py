@@ -27,10 +27,13 @@ from synthfm3d.segmentation.search import View, contradicted, distinct, look_for
 from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import working_form
 from synthfm3d.segmentation.widening import outgrown, widened
+from synthfm3d.segmentation.zoom import measured
 from synthfm3d.volume import Array, Modality, Volume, on_grid_of
 
-_SURE = 5.0
-"""Log-odds of a mask of which nothing else is known."""
+STARTING_LOGIT = 5.0
+"""Log-odds inside a mask of which nothing else is known; the negative of it outside."""
+STARTING_FIELD_OF_VIEW_PER_EXTENT = 3.0
+"""Field of view for corrections of such a mask, over its extent on the slice where it is largest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +71,34 @@ class Segmentation:
     def predicted_dice(self) -> float | None:
         """The Dice that the model expects on the clicked slice; None without a judge or a choice."""
         return self.alternatives[self.chosen].predicted_dice if self.alternatives else None
+
+    @classmethod
+    def from_mask(cls, scan: Volume, mask: Volume) -> Self:
+        """A mask that was made before or elsewhere, as something that prompts can correct.
+
+        Parameters
+        ----------
+        mask
+            Non-zero is the object. It covers the voxels of the scan; its axes may be stored in another order.
+
+        Raises
+        ------
+        InputError
+            The mask is empty, or does not cover the voxels of the scan.
+        """
+        try:
+            inside = on_grid_of(mask, scan.grid).voxels != 0
+        except ValueError as error:
+            raise InputError(f"the mask must lie on the voxels of the scan: {error}") from error
+        if not inside.any():
+            raise InputError("the mask is empty: there is nothing to correct.")
+        return cls(
+            mask=scan.with_voxels(inside.astype(np.uint8)),
+            modality=assumed_modality(scan),
+            field_of_view_mm=STARTING_FIELD_OF_VIEW_PER_EXTENT * _largest_extent_mm(scan.with_voxels(inside)),
+            warnings=scan.doubts,
+            logits=scan.with_voxels(np.where(inside, STARTING_LOGIT, -STARTING_LOGIT).astype(np.float16)),
+        )
 
     @property
     def volume_ml(self) -> float:
@@ -350,7 +381,16 @@ def _log_odds(found: Segmentation) -> Volume:
     """Those of a segmentation; of a mask alone, those of somebody who is sure of it."""
     if found.logits is not None:
         return found.logits
-    return found.mask.with_voxels(np.where(found.mask.voxels > 0, _SURE, -_SURE).astype(np.float16))
+    return found.mask.with_voxels(
+        np.where(found.mask.voxels > 0, STARTING_LOGIT, -STARTING_LOGIT).astype(np.float16)
+    )
+
+
+def _largest_extent_mm(mask: Volume) -> float:
+    """Larger in-plane extent, mm, of a mask on the slice (of the working form) where its area is largest."""
+    slices = working_form(as_slices(mask))
+    index = int(slices.voxels.sum(axis=(1, 2)).argmax())
+    return measured(slices.voxels[index], slices.grid, index)[1]
 
 
 def _width_mm(scan: Volume) -> float:

@@ -20,20 +20,36 @@ MOST_STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """Prompts of one object, and which of the alternatives was chosen by hand."""
+    """What determines an object.
 
-    prompts: tuple[Prompt, ...]
+    Parameters
+    ----------
+    prompts
+        All of the object, in the order in which they came.
+    start
+        The mask that the prompts correct, if the object began with one.
+    choice
+        Which of the alternatives was chosen by hand.
+    """
+
+    prompts: tuple[Prompt, ...] = ()
+    start: Segmentation | None = None
     choice: int | None = None
+
+    def with_prompts(self, prompts: tuple[Prompt, ...]) -> "_Object":
+        return _Object(prompts, self.start)
 
 
 _State = dict[int, _Object]
+_NOTHING = _Object()
 
 
 class Session:
     """Interactive segmentation of one scan.
 
     A further click on an object corrects its mask where the click is; any other change segments the
-    object anew from all its prompts. Masks of former states are kept, so undo and redo cost nothing;
+    object anew from all its prompts. An object may begin with a mask (``start``); then all its prompts
+    are corrections of this mask. Masks of former states are kept, so undo and redo cost nothing;
     the last few keep their logits, too, without which a click segments the object anew.
 
     Parameters
@@ -70,17 +86,33 @@ class Session:
         if label < 1:
             raise ValueError(f"label must be 1 or higher, got {label}.")
         new = tuple(prompt) if isinstance(prompt, Sequence) else (prompt,)
-        before = self._state.get(label, _Object(()))
-        after = _Object((*before.prompts, *new))
-        checked_prompts(after.prompts, self.scan.grid)
-        known = self._known.get(before)
-        clicks_only = all(isinstance(one, Point) for one in new)
-        if clicks_only and known is not None and known.mask.voxels.any():
+        before = self._state.get(label, _NOTHING)
+        after = before.with_prompts((*before.prompts, *new))
+        self._check(after)
+        known = self._correctable(before)
+        if known is not None and all(isinstance(one, Point) for one in new):
             found = self.segmenter.correct(self.scan, known, after.prompts, new=len(new))
             # The same clicks may have been added before, to another alternative.
             self._remember(after, found)
         found = self._segmented(after)
         self._go({**self._state, label: after})
+        return found
+
+    def start(self, mask: Volume, label: int = 1) -> Segmentation:
+        """Begin an object with a mask that prompts then correct; it replaces the object, as one step.
+
+        A ``Mask`` prompt is another thing: it outlines the object on some slices, and the object is
+        followed beyond them. This mask is taken as a whole.
+
+        Raises
+        ------
+        InputError
+            The mask is empty or does not lie on the scan, see ``Segmentation.from_mask``.
+        """
+        if label < 1:
+            raise ValueError(f"label must be 1 or higher, got {label}.")
+        found = Segmentation.from_mask(self.scan, mask)
+        self._go({**self._state, label: _Object(start=found)})
         return found
 
     def choose(self, position: int, label: int = 1) -> Segmentation:
@@ -97,7 +129,7 @@ class Session:
         known = self._segmented(before)
         if known.alternatives and position == known.chosen:
             return known
-        after = _Object(before.prompts, position)
+        after = replace(before, choice=position)
         if after not in self._known:
             found = self.segmenter.choose(self.scan, known, before.prompts, position)
             self._remember(after, found)
@@ -116,7 +148,7 @@ class Session:
             raise ValueError(f"labels must be 1 or higher, got {sorted(objects)}.")
         state = {label: _Object(tuple(prompts)) for label, prompts in objects.items()}
         for one in state.values():
-            checked_prompts(one.prompts, self.scan.grid)
+            self._check(one)
         found = {label: self._segmented(one) for label, one in state.items()}
         self._go(state)
         return found
@@ -124,17 +156,20 @@ class Session:
     def remove(self, position: int, label: int = 1) -> Segmentation | None:
         """Remove a prompt of an object by its position; None if the object is gone with its last one.
 
+        An object that began with a mask is this mask again when its last prompt is removed.
+
         Raises
         ------
         InputError
             What is left does not say where the object is; the session stays as it was.
         """
-        prompts = list(self._state[label].prompts)
+        before = self._state[label]
+        prompts = list(before.prompts)
         del prompts[position]
-        if not prompts:
+        left = before.with_prompts(tuple(prompts))
+        if left == _NOTHING:
             self.discard(label)
             return None
-        left = _Object(tuple(prompts))
         found = self._segmented(left)
         self._go({**self._state, label: left})
         return found
@@ -148,6 +183,13 @@ class Session:
     def clear(self) -> None:
         """Remove all objects, as one step that can be taken back."""
         self._go({})
+
+    def restart(self) -> None:
+        """Remove all objects and forget every step: nothing can be taken back."""
+        self._state = {}
+        self._past.clear()
+        self._future.clear()
+        self._known.clear()
 
     def undo(self) -> bool:
         """Take back the last change; False if there is none."""
@@ -175,7 +217,7 @@ class Session:
 
     @property
     def prompts(self) -> Mapping[int, tuple[Prompt, ...]]:
-        """Prompts of each object by label."""
+        """Prompts of each object by label; none where an object is the mask that it began with."""
         return {label: one.prompts for label, one in self._state.items()}
 
     @property
@@ -187,13 +229,31 @@ class Session:
         """All objects on the scan's own grid; where two overlap, the likelier one has the voxel."""
         return label_map(self.scan, self.segmentations)
 
-    def _segmented(self, one: _Object) -> Segmentation:
-        if one not in self._known:
-            self._remember(one, self.segmenter.segment_with_details(self.scan, one.prompts))
-        return self._known[one]
+    def _check(self, prompted: _Object) -> None:
+        checked_prompts(prompted.prompts, self.scan.grid, correcting=prompted.start is not None)
 
-    def _remember(self, one: _Object, found: Segmentation) -> None:
-        self._known[one] = found
+    def _correctable(self, prompted: _Object) -> Segmentation | None:
+        """What a further click corrects: None for nothing, or for what is rather made anew with it."""
+        found = self._known.get(prompted) if prompted.prompts else prompted.start
+        if found is None or not found.mask.voxels.any():
+            return None
+        return None if found.logits is None and prompted.start is not None else found
+
+    def _segmented(self, prompted: _Object) -> Segmentation:
+        if prompted.start is not None and not prompted.prompts:
+            return prompted.start
+        if prompted not in self._known:
+            self._remember(prompted, self._segmented_anew(prompted))
+        return self._known[prompted]
+
+    def _segmented_anew(self, prompted: _Object) -> Segmentation:
+        prompts = prompted.prompts
+        if prompted.start is None:
+            return self.segmenter.segment_with_details(self.scan, prompts)
+        return self.segmenter.correct(self.scan, prompted.start, prompts, new=len(prompts))
+
+    def _remember(self, prompted: _Object, found: Segmentation) -> None:
+        self._known[prompted] = found
         for old in list(self._known)[:-MOST_LOGITS]:
             self._known[old] = replace(self._known[old], logits=None)
 

@@ -1,0 +1,1 @@
+"""Viewers of others click on our server: the wires that they speak, on top of ``Session``."""

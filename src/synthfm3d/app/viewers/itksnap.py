@@ -1,0 +1,58 @@
+"""ITK-SNAP's server, for a port of its own that this machine alone can reach."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse
+
+from synthfm3d.app.desk import Desk
+from synthfm3d.app.security import Guard
+from synthfm3d.app.settings import ServeSettings
+from synthfm3d.app.store import Full
+from synthfm3d.app.viewers import routes_itksnap
+from synthfm3d.app.viewers.arrays import TooLarge, WireError
+from synthfm3d.app.viewers.deadline import TooLate
+from synthfm3d.app.viewers.leases import Leases
+from synthfm3d.errors import InputError
+
+_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (InputError, 400),
+    (WireError, 400),
+    (TooLarge, 413),
+    (Full, 503),
+    (TooLate, 504),
+)
+_UPLOADS = tuple(
+    f"{version}/{name}/"
+    for version in ("", "/v2")
+    for name in ("upload_raw", "process_scribble_interaction", "process_lasso_interaction")
+)
+
+
+def create_itksnap_app(main: FastAPI) -> FastAPI:
+    """The application for ITK-SNAP. It shares the model, the memory and the limits of the main application.
+
+    It asks for no token, so it answers to names of this machine only.
+    """
+    desk = main.state.desk
+    assert isinstance(desk, Desk)
+    app = FastAPI(title="SynthFM-3D for ITK-SNAP", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.desk = desk
+    limits = desk.settings.limits
+    # Between two prompts ITK-SNAP says nothing.
+    app.state.itksnap_leases = Leases(replace(limits, silent_seconds=limits.idle_seconds), desk.store)
+    local = ServeSettings(model=desk.settings.model, limits=limits)
+    app.add_middleware(Guard, settings=local, private=("/",), uploads=_UPLOADS)
+    for kind, code in _CODES:
+        app.add_exception_handler(kind, _answered_with(code))
+    app.add_exception_handler(routes_itksnap.NoSession, routes_itksnap.no_session)
+    app.include_router(routes_itksnap.router)
+    return app
+
+
+def _answered_with(code: int) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"status": "error", "error": " ".join(str(error).split())}, code)
+
+    return answer
