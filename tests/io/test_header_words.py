@@ -2,6 +2,7 @@
 
 import warnings
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
@@ -33,7 +34,7 @@ def write_mha(path, content, **changed):
     return path
 
 
-def write_nrrd(path, content, **changed):
+def write_nrrd(path, voxels, **changed):
     fields = {
         "type": "short",
         "dimension": "3",
@@ -46,7 +47,7 @@ def write_nrrd(path, content, **changed):
         **changed,
     }
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in fields.items() if value is not None]
-    path.write_bytes("\n".join(["NRRD0004", *lines, "", ""]).encode() + content)
+    path.write_bytes("\n".join(["NRRD0004", *lines, "", ""]).encode() + voxels)
     return path
 
 
@@ -149,6 +150,30 @@ def test_axes_that_mix_space_and_time_are_refused(tmp_path, refused):
     refused(path, "fourth axis")
 
 
+# ---------------------------------------------------------------- what contradicts itself
+
+
+def test_a_field_that_is_given_twice_is_refused_unless_both_agree(tmp_path, refused):
+    for again, is_refused in (("DimSize = 6 5 4", False), ("DimSize = 3 5 4", True)):
+        path = write_mha(tmp_path / "a.mha", VALUES.tobytes(), Comment=f"twice\n{again}")
+        refused(path, "'DimSize' twice") if is_refused else quietly(path)
+    for again, is_refused in (("sizes: 6 5 4", False), ("sizes: 3 5 4", True)):
+        path = write_nrrd(tmp_path / "a.nrrd", VALUES.tobytes(), content=f"twice\n{again}")
+        refused(path, "'sizes' twice") if is_refused else quietly(path)
+
+
+def test_a_negative_spacing_of_a_metaimage_is_refused(tmp_path, refused):
+    refused(write_mha(tmp_path / "a.mha", VALUES.tobytes(), ElementSpacing="1 1 -3"), "negative")
+
+
+def test_the_fields_of_a_metaimage_come_in_any_order(tmp_path):
+    path = write_mha(tmp_path / "a.mha", VALUES.tobytes())
+    lines = path.read_bytes().split(b"ElementDataFile")[0].splitlines(keepends=True)
+    end = b"ElementDataFile = LOCAL\n" + VALUES.tobytes()
+    path.write_bytes(b"".join(lines[::-1]) + end)
+    assert np.array_equal(quietly(path).voxels, VALUES)
+
+
 # ---------------------------------------------------------------- several numbers in a voxel
 
 
@@ -170,3 +195,14 @@ def test_colours_become_their_luminance_in_their_own_bits(tmp_path, refused, nam
     refused(tmp_path / name, "colour image")
     grey = quietly(tmp_path / name, modality="us").voxels
     assert (np.abs(grey[0, 0].astype(int) - ramp) <= 1).all()  # R = G = B is its own luminance
+
+
+def test_a_vector_field_of_nifti_is_called_one(tmp_path, refused):
+    vectors = (
+        stream(0, "vectors").normal(size=(6, 5, 4, 1, 3)).astype(np.float32)
+    )  # (i, j, k, time, component)
+    image = nib.Nifti1Image(vectors, np.eye(4))
+    image.header.set_intent("vector")
+    nib.save(image, tmp_path / "field.nii")
+    refused(tmp_path / "field.nii", "3 numbers in each voxel")
+    assert np.array_equal(quietly(tmp_path / "field.nii", frame=1).voxels, vectors[..., 0, 1].T)

@@ -77,3 +77,11 @@ def test_a_negative_label_is_no_structure(tmp_path, kind):
     write(LABELS.with_voxels(voxels), tmp_path / "labels.nii")
     with pytest.raises(InputError, match="label -1"):
         read_labels(tmp_path / "labels.nii")
+
+
+def test_labels_that_floats_cannot_tell_apart_are_refused(tmp_path):
+    voxels = LABELS.voxels.astype(np.float32)
+    voxels[0, 0, 0] = 2**24 + 2
+    write(LABELS.with_voxels(voxels), tmp_path / "labels.nii")
+    with pytest.raises(InputError, match="16,777,216"):
+        read_labels(tmp_path / "labels.nii")

@@ -4,6 +4,7 @@ import gzip
 import pickle
 import zipfile
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
@@ -181,6 +182,42 @@ def test_previews_beside_dicom_slices_do_not_make_them_pictures(series):
     folder = series.write()
     Image.fromarray(VOXELS[0]).save(folder / "preview.png")
     assert np.array_equal(read(folder).voxels, series.hounsfield())
+
+
+def test_the_same_slices_in_two_formats_are_refused(tmp_path, refused):
+    write_pictures(tmp_path / "scan", ".png", VOXELS[:3])
+    write_pictures(tmp_path / "scan", ".jpg", VOXELS[:3])
+    refused(tmp_path / "scan", "are the same slice", spacing_mm=(3, 1, 1))
+
+
+@pytest.mark.filterwarnings("ignore:.*how it lies in the patient")
+def test_a_number_that_is_left_out_of_the_names_is_told(tmp_path):
+    folder = write_pictures(tmp_path / "scan", ".png", VOXELS[:5])
+    assert "missing" not in " ".join(read(folder, SPACED).doubts)
+    (folder / "slice2.png").unlink()
+    with pytest.warns(UserWarning, match="is a slice missing"):
+        assert len(read(folder, SPACED).voxels) == 4
+
+
+@pytest.mark.filterwarnings("ignore:.*how it lies in the patient")
+def test_a_picture_that_says_how_to_turn_it_is_read_as_stored_and_told(tmp_path):
+    (tmp_path / "scan").mkdir()
+    for z, values in enumerate(VOXELS[:2]):
+        turned = Image.fromarray(values)
+        turned.getexif()[0x0112] = 6  # to be shown turned by a quarter
+        turned.save(tmp_path / "scan" / f"{z}.png", exif=turned.getexif())
+    with pytest.warns(UserWarning, match="read as stored"):
+        volume = read(tmp_path / "scan", SPACED)
+    assert np.array_equal(volume.voxels, VOXELS[:2])
+
+
+@pytest.mark.filterwarnings("ignore:.*how it lies in the patient")
+@pytest.mark.parametrize("factor", [1e300, 1e-60])
+def test_numbers_that_single_precision_cannot_hold_are_refused(tmp_path, refused, factor):
+    np.save(tmp_path / "scan.npy", VOXELS * factor)
+    refused(tmp_path / "scan.npy", "single precision", spacing_mm=(3, 1, 1))
+    nib.save(nib.Nifti1Image(VOXELS.T * factor, np.eye(4)), tmp_path / "scan.nii")
+    refused(tmp_path / "scan.nii", "single precision")
 
 
 # ---------------------------------------------------------------- packed once more

@@ -12,6 +12,7 @@ from synthfm3d.io.research_formats import (
     HEADER_BYTES,
     Layout,
     check_regular,
+    fields_of,
     little_endian,
     load_voxels,
     lps_matrix,
@@ -92,9 +93,9 @@ def check_metaimage_grid(path: Path, volume: Volume) -> None:
 
 
 def _meta_layout(path: Path, header: bytes) -> Layout:
-    pairs = (line.partition("=") for line in header.decode("latin-1").splitlines())
-    fields = {name.strip(): value.strip() for name, equals, value in pairs if equals}
+    parts = [line.partition("=") for line in header.decode("latin-1").splitlines()]
     try:
+        fields = fields_of((name.strip(), value.strip()) for name, equals, value in parts if equals)
         sizes = tuple(int(n) for n in needed(fields, "DimSize").split())
         rank, channels = int(needed(fields, "NDims")), int(fields.get("ElementNumberOfChannels", "1"))
         if rank != len(sizes) or rank not in (3, 4) or (rank == 4 and channels > 1) or channels < 1:
@@ -166,6 +167,8 @@ def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
     turn = numbers(("TransformMatrix", "Rotation", "Orientation"), rank * rank, np.eye(rank).ravel())
     origin = numbers(("Offset", "Position", "Origin"), rank, np.zeros(rank))
     spacing = numbers(("ElementSpacing", "ElementSize"), rank, None)
+    if (spacing < 0).any():
+        raise ValueError("its ElementSpacing is negative")
     if not {"TransformMatrix", "Rotation", "Orientation"} & set(fields):
         warn_of_unknown_orientation(path)
     matrix = np.eye(4)

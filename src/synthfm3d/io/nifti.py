@@ -18,10 +18,12 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.files import read_text, write_atomically
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file
-from synthfm3d.io.values import SLOPES, as_labels, luminance, repaired, stored_voxels
+from synthfm3d.io.values import SLOPES, as_labels, check_float32, luminance, repaired, stored_voxels
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
 
 _GZIP_LEVEL = 4  # of noise, level 9 takes three times as long for 1 % fewer bytes
+_SEVERAL_NUMBERS = (1004, 1005, 1006, 1007, 1008, 1010, 2003, 2004)
+"""Intent codes of matrices, vectors, quaternions and colours: the axis behind the third is no time."""
 _STORED_TO_OURS = [2, 1, 0, 3]
 
 
@@ -162,6 +164,7 @@ def _values(path: Path, header: Header, content: io.BytesIO, frame: int, shape: 
     slope, intercept = _scale_factors(path, header)
     native = voxel_type.newbyteorder("=")
     if (slope, intercept) == (1.0, 0.0):
+        check_float32(path, stored)
         narrow = native if voxel_type.kind in "iu" else np.dtype(np.float32)
         return stored.astype(narrow)
     scaled = np.empty(shape, np.float32)
@@ -200,6 +203,11 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
     frames = math.prod(shape[3:])
     if sum(n > 1 for n in shape[3:]) > 1:
         raise InputError(f"{path}: is a {len(shape)}-D image of shape {shape}: extract one 3-D volume first.")
+    if frames > 1 and frame is None and int(header["intent_code"]) in _SEVERAL_NUMBERS:
+        raise InputError(
+            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
+            f"from 0 to {frames - 1} (--frame)."
+        )
     if frames > 1 and frame is None:
         if shape[2] == 1:
             return 0, frames, "time"

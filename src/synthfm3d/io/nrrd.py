@@ -15,6 +15,7 @@ from synthfm3d.io.research_formats import (
     Components,
     Layout,
     check_regular,
+    fields_of,
     little_endian,
     load_voxels,
     lps_matrix,
@@ -86,8 +87,8 @@ def write_nrrd(path: Path, volume: Volume) -> None:
 
 
 def _nrrd_layout(path: Path, header: bytes) -> Layout:
-    fields = _fields(header)
     try:
+        fields = _fields(header)
         sizes = tuple(int(n) for n in needed(fields, "sizes").split())
         kinds = [kind.lower() for kind in fields.get("kinds", "").split()] or ["domain"] * len(sizes)
         if int(needed(fields, "dimension")) != len(sizes) or len(kinds) != len(sizes):
@@ -115,12 +116,13 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
 
 def _fields(header: bytes) -> dict[str, str]:
     """Fields of a header by name in small letters; comments and key/value pairs (``:=``) left out."""
-    fields = {}
-    for line in header.decode("latin-1").replace("\r\n", "\n").split("\n")[1:]:
-        name, colon, value = line.partition(":")
-        if colon and not line.startswith("#") and not value.startswith("="):
-            fields[name.strip().lower()] = value.strip()
-    return fields
+    lines = header.decode("latin-1").replace("\r\n", "\n").split("\n")[1:]
+    parts = [line.partition(":") for line in lines if not line.startswith("#")]
+    return fields_of(
+        (name.strip().lower(), value.strip())
+        for name, colon, value in parts
+        if colon and not value.startswith("=")
+    )
 
 
 def _voxel_type(fields: dict[str, str]) -> np.dtype[np.generic]:

@@ -3,6 +3,7 @@
 import re
 import warnings
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +17,7 @@ from synthfm3d.volume import Array, Grid, Modality, Volume
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 MOST_SLICES = 10_000
+_EXIF_ORIENTATION = 0x0112
 Spacing = tuple[float, float, float]
 
 
@@ -27,6 +29,7 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
     paths = sorted(picture_files(folder), key=natural_order)
     if len(paths) > MOST_SLICES:
         raise InputError(f"{folder}: holds more than {MOST_SLICES:,} pictures: name the folder of one scan.")
+    _check_names(folder, paths)
     grid_spacing = _needed(folder, spacing_mm)
     slices: list[Array] = []
     shape: tuple[int, ...] | None = None
@@ -44,6 +47,7 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
                     )
                 if getattr(picture, "n_frames", 1) > 1:
                     raise InputError(f"{folder}: {path.name} holds several pictures: save each as a file.")
+                _warn_of_turn(path, picture)
                 slices.append(_grey(path, picture))
                 if slices[-1].dtype != slices[0].dtype:
                     raise InputError(
@@ -59,6 +63,23 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
         affine=Grid.from_spacing((1, 1, 1), grid_spacing).affine,
         modality=modality,
     )
+
+
+def _check_names(folder: Path, paths: list[Path]) -> None:
+    """Refuse slices that are there twice in two formats; warn where numbers in their names leave some out."""
+    names = [path.stem.lower() for path in paths]
+    for one, other in pairwise(sorted(range(len(paths)), key=names.__getitem__)):
+        if names[one] == names[other]:
+            raise InputError(
+                f"{folder}: {paths[one].name} and {paths[other].name} are the same slice: remove one of them."
+            )
+    numbers = [int(found[-1]) if (found := re.findall(r"[0-9]+", name)) else None for name in names]
+    steps = {b - a for a, b in pairwise(numbers) if a is not None and b is not None}
+    if len(steps) > 1 and None not in numbers:
+        warnings.warn(
+            f"{folder}: the numbers in the names of its slices are not evenly apart: is a slice missing?",
+            stacklevel=4,
+        )
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -130,6 +151,14 @@ def _needed(path: Path, spacing_mm: Spacing | None) -> Spacing:
         stacklevel=5,
     )
     return spacing_mm
+
+
+def _warn_of_turn(path: Path, picture: Image.Image) -> None:
+    if picture.getexif().get(_EXIF_ORIENTATION, 1) != 1:
+        warnings.warn(
+            f"{path.parent}: its pictures say that viewers shall turn them (EXIF); they are read as stored.",
+            stacklevel=5,
+        )
 
 
 def _grey(path: Path, picture: Image.Image) -> Array:

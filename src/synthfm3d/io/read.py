@@ -269,8 +269,8 @@ def _is_dicom(start: bytes) -> bool:
 
 
 def _is_metaimage(start: bytes) -> bool:
-    head = start.lstrip()[:64]
-    return head.startswith((b"ObjectType", b"NDims", b"Comment")) and b"ElementDataFile" in start
+    names = {line.partition(b"=")[0].strip() for line in start.split(b"\n")}
+    return b"ElementDataFile" in names and bool({b"ObjectType", b"NDims", b"DimSize"} & names)
 
 
 def _is_bare_dicom(start: bytes) -> bool:

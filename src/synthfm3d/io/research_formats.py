@@ -6,7 +6,7 @@ data files anywhere and refuses sheared grids.
 """
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -134,6 +134,15 @@ def _promised(path: Path, file: BinaryIO, promised: int, layout: Layout) -> byte
     if layout.from_end:
         file.seek(max(0, path.stat().st_size - promised))
     return read_promised(path, file, promised, layout.packing)
+
+
+def fields_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Fields of a header by name; ValueError for two that contradict each other."""
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if fields.setdefault(name, value) != value:
+            raise ValueError(f"it gives {name!r} twice, as {fields[name]!r} and {value!r}")
+    return fields
 
 
 def needed(fields: Mapping[str, str], name: str) -> str:

@@ -21,6 +21,8 @@ SLOPES = (1e-20, 1e20)
 """Scale factors beyond these are damage: float32 voxels would all become zero, or infinite."""
 LABEL_TOLERANCE = 1e-3
 """A label stored as a float may be this far from a whole number (rounding of a scale factor)."""
+_LARGEST_FLOAT_LABEL = 2**24
+"""The next whole number is no float32 any more."""
 _INTEGERS = (np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _COLOURED = 40
@@ -60,11 +62,25 @@ def repaired(path: Path, volume: Volume) -> Volume:
     """An image that models can take: finite float32 or integers; warns of what was mended or looks odd."""
     voxels = volume.voxels
     if voxels.dtype.kind == "f":
+        check_float32(path, voxels)
         voxels = _without_nonfinite(path, voxels.astype(np.float32, copy=False))
     volume = volume.with_voxels(voxels)
     for doubt in _doubts_about(volume):
         warnings.warn(f"{path}: {doubt}", stacklevel=3)
     return volume
+
+
+def check_float32(path: Path, voxels: Array) -> None:
+    """Raise InputError for numbers of double precision that single precision turns into infinity or zero."""
+    if voxels.dtype.kind != "f" or voxels.dtype.itemsize <= 4:
+        return
+    limits = np.finfo(np.float32)
+    ends = (float(end.reduce(voxels, axis=None)) for end in (np.fmin, np.fmax))  # these pass over NaN
+    largest = max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
+    if largest > limits.max or 0 < largest < limits.tiny:
+        raise InputError(
+            f"{path}: its largest value is {largest:g}, which single precision cannot hold: scale its values."
+        )
 
 
 def _without_nonfinite(path: Path, voxels: Array) -> Array:
@@ -115,6 +131,11 @@ def as_labels(path: Path, volume: Volume) -> Volume:
         if not np.isfinite(voxels).all() or np.abs(voxels - rounded).max() > LABEL_TOLERANCE:
             raise InputError(
                 f"{path}: holds fractions, so it is not a label map: name the file of the labels."
+            )
+        if np.abs(rounded).max() > _LARGEST_FLOAT_LABEL:
+            raise InputError(
+                f"{path}: holds labels above {_LARGEST_FLOAT_LABEL:,} as floating-point numbers, which "
+                "cannot be told from their neighbours: store them as integers."
             )
         voxels = smallest_integers(rounded)
     if (lowest := int(voxels.min())) < 0:
