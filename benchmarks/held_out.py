@@ -10,8 +10,8 @@ baselines, Dice and calibration as in ``synthfm3d evaluate``. What a model is ch
   prompt: there a model that hedges falls behind tools that learn nothing.
 - ``long``: the same in scans of some hundred slices, of which an object takes a part: what runs on beyond its
   end has far to go.
-- ``fine``: what people prompt on scans as finely stored as real ones (320 to 1,024 pixels a side), sequences and
-  single pictures of ultrasound, too (``benchmarks.clicks``).
+- ``fine``: what people prompt on scans as finely stored as real ones, 320 to 1,024 pixels a side, sequences
+  and single pictures of ultrasound among them (``benchmarks.clicks``).
 """
 
 import argparse
