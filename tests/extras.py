@@ -14,7 +14,7 @@ SMALL = "--seed 1 --shape 8,48,48 -q"
 TINY = (
     "--set steps=1 --set batch_size=1 --set precision=fp32 --set workers=0 --set model.widths=[4,4,4,4,4] "
     "--set model.grid_shape=[16,32,32] --set data.depth=[16] --set data.in_plane=[64] "
-    "--set data.least_voxels=60 --set validation.every_steps=0 --device cpu -q"
+    "--set data.targets.least_voxels=60 --set validation.every_steps=0 --device cpu -q"
 )
 VOLUME = "out/volume_00000"
 COMMANDS = {

@@ -231,7 +231,9 @@ def test_an_outline_is_sent_as_a_file(client, scan, phantom):
     assert told.status_code == 200, told.text
     assert told.json()["objects"][0]["prompts"] == [{"type": "mask"}]
     assert dice(labels_of(client, scan)[0] == 1, phantom.balls[0]) > 0.7
-    shifted = replace(phantom.scan.with_voxels(outline), affine=np.eye(4))
+    affine = phantom.scan.affine.copy()
+    affine[0, 3] += 25.0
+    shifted = replace(phantom.scan.with_voxels(outline), affine=affine)
     refused = client.put(path, content=nifti_bytes(shifted, 1))
     assert refused.status_code == 422
     assert "voxels of the scan" in refused.json()["detail"]

@@ -114,7 +114,7 @@ def test_a_wrong_recipe_is_named_with_what_is_wrong(text, complaint, tmp_path):
 
 def test_a_recipe_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "recipe.yaml"
-    path.write_bytes(b"\xff\xfe\x00\x80")
+    path.write_bytes(b"\x81\xff\x00\x80")
     with pytest.raises(InputError, match="not a text file"):
         read_settings(Training, path)
 

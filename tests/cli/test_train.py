@@ -9,7 +9,7 @@ from synthfm3d.cli import main
 TINY = [
     "--set", "steps=2", "--set", "batch_size=1", "--set", "precision=fp32", "--set", "workers=0",
     "--set", "model.widths=[4, 4, 4, 4, 4]", "--set", "model.grid_shape=[16, 32, 32]",
-    "--set", "data.depth=[16]", "--set", "data.in_plane=[64]", "--set", "data.least_voxels=60",
+    "--set", "data.depth=[16]", "--set", "data.in_plane=[64]", "--set", "data.targets.least_voxels=60",
     "--set", "validation.every_steps=0", "--device", "cpu",
 ]  # fmt: skip
 
@@ -51,8 +51,8 @@ def test_a_missing_recipe_is_named(tmp_path, capsys):
 def test_a_dry_run_tells_the_size_of_the_shipped_recipe(tmp_path, capsys):
     assert main(["train", "recipes/nano.yaml", "-o", str(tmp_path / "run"), "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert 2e6 < plan["parameters"] < 3e6
-    assert plan["volumes"] == 2 * plan["steps"]
+    assert 3e6 < plan["parameters"] < 4e6
+    assert plan["patches"] == 4 * plan["steps"]
     assert not (tmp_path / "run").exists()
 
 

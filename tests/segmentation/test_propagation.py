@@ -10,6 +10,7 @@ from synthfm3d.model.interface import SliceModel
 from synthfm3d.model.sam2_initial import fresh_network
 from synthfm3d.model.sam2_model import Sam2Model
 from synthfm3d.model.sam2_sizes import Sam2Settings
+from synthfm3d.prompts.prompt import Point
 from synthfm3d.segmentation.predictor import Segmenter
 
 
@@ -79,7 +80,7 @@ def test_a_box_in_3d_ends_the_mask_on_its_first_and_last_slice(ball):
 
 
 def test_a_correction_is_given_what_it_corrects(ball):
-    """On the slices' own pixels; and what the model answers then is the result."""
+    """On the slices' own pixels."""
 
     class Remembering(Overlapping):
         def follow(self, slices, prompts, previous=None):
@@ -90,9 +91,9 @@ def test_a_correction_is_given_what_it_corrects(ball):
     segmenter = Segmenter(model)
     first = segmenter.segment_with_details(ball.scan, ball.prompts("click"))
     assert model.previous is None
-    again = segmenter.correct(ball.scan, first, [*ball.prompts("click"), *ball.prompts("click")], 1)
+    (inside,) = ball.prompts("click")
+    segmenter.correct(ball.scan, first, [inside, Point(position_mm=inside.position_mm, positive=False)], 1)
     assert np.array_equal(model.previous > 0, first.mask.voxels > 0)
-    assert np.array_equal(again.mask.voxels, first.mask.voxels)
 
 
 def test_sam2_makes_a_mask_for_a_scan_of_any_shape(ball):

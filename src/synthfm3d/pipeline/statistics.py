@@ -16,7 +16,6 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.generate import LabelledVolume, realise
-from synthfm3d.loading.patches import PatchSettings
 from synthfm3d.metrics.contrast import boundary_contrast
 from synthfm3d.metrics.shape import shape_of
 from synthfm3d.pipeline.features import Shares, shares_of
@@ -26,8 +25,8 @@ from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 
-LEAST_VOXELS = PatchSettings().targets.least_voxels
-"""Smaller targets are not measured: training does not prompt for them either."""
+LEAST_VOXELS = 150
+"""Smaller targets are not measured: few voxels tell no shape."""
 PERCENTILES = (5, 50, 95)
 
 

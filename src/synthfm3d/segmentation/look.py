@@ -72,7 +72,10 @@ class ModelOnScan:
     model: PromptableModel
     scan: Volume
     windows: Windows
-    _copies: list[CoarserCopies] = field(default_factory=list)
+    _copies: CoarserCopies = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_copies", CoarserCopies(self.scan))
 
     def region(self, centre_mm: Array, field_of_view_mm: float) -> Grid:
         """The region of this width around a position (3,), RAS mm, in the shape that the model takes."""
@@ -91,9 +94,7 @@ class ModelOnScan:
         """
         grid = self.scan.grid
         region = self.region(centre_mm, field_of_view_mm)
-        if not self._copies:
-            self._copies.append(CoarserCopies(self.scan))
-        voxels = resample(*self._copies[0].source_for(region), region, outside=self.windows.outside)
+        voxels = resample(*self._copies.source_for(region), region, outside=self.windows.outside)
         placed = place(prompts, grid, region)
         channels = model_channels(voxels, self.windows)
         features = self.model.prepare(channels, region.spacing_mm)

@@ -159,7 +159,8 @@ class Segmenter:
         dropped, unless no component is touched at all. It ends exactly on the first and last slice of
         a 3-D box; in the plane, a box says where the object is and does not cut it. A region model (no
         ``SliceModel``) leaves an outlined slice as it was drawn. It takes several clicks one after the
-        other: the first says where to look, each that its mask does not hold corrects it.
+        other: the first says where to look, and the others which size is meant, if answers of several
+        sizes were found; each that the mask still does not hold corrects it.
         """
         prompts = checked_prompts(prompts, volume.grid)
         later = _later_clicks(prompts)

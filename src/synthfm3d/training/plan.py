@@ -47,7 +47,7 @@ def plan(config: RunConfig, processes: int = 1) -> dict[str, Any]:
             for g in groups
         ],
         "steps": config.steps,
-        "clips" if isinstance(config, Sam2TrainingConfig) else "volumes": samples,
+        "clips" if isinstance(config, Sam2TrainingConfig) else "patches": samples,
         "checkpoints": config.steps // config.checkpoint_steps,
         "memory_gb": round(memory / 2**30, 2),
     }

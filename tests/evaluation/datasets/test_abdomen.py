@@ -68,7 +68,7 @@ def test_label_pictures_find_their_slices_forwards_and_backwards(copy, look, cas
     # File numbers run from the head to the feet, positions the other way; in CT_2 the pictures, too.
     assert np.array_equal(found.label_map.voxels, chaos_ct_labels())
     assert bool(found.notes) == (case == "CT_2")
-    assert found.image.spacing_mm == (5.0, 0.8, 0.7)
+    assert found.image.spacing_mm == pytest.approx((5.0, 0.8, 0.7))
 
 
 def test_label_pictures_whose_order_cannot_be_told_exclude_the_case(copy, refused):
