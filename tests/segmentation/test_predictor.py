@@ -119,7 +119,7 @@ class Listening:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_on_its_way_a_model_gets_one_outlined_slice_and_negative_clicks_as_in_training(
+def test_on_its_way_a_model_gets_the_known_side_and_negative_clicks_as_in_training(
     phantom, region_growing, kind
 ):
     long = phantom(tube, (160, 64, 64), (1.0, 1.0, 1.0))
@@ -137,8 +137,12 @@ def test_on_its_way_a_model_gets_one_outlined_slice_and_negative_clicks_as_in_tr
         assert not len(heard.positive)
         assert not len(heard.boxes)
         assert len(heard.negative)
-        assert np.count_nonzero((heard.mask > 0).any(axis=(1, 2))) == 1
-        assert np.count_nonzero(heard.mask.any(axis=(1, 2))) == 1
+        outlined = np.flatnonzero((heard.mask > 0).any(axis=(1, 2)))
+        assert np.array_equal(outlined, np.flatnonzero(heard.mask.any(axis=(1, 2))))
+        assert len(outlined) > 1
+        middle = len(heard.mask) // 2
+        assert np.array_equal(outlined, np.arange(outlined[0], outlined[-1] + 1))
+        assert middle in (outlined[0], outlined[-1])
 
 
 def test_a_mask_of_voxels_finer_than_any_pixel_that_a_model_sees_is_a_prompt(phantom, segmenter):
