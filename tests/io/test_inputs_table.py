@@ -12,7 +12,8 @@ ROWS = [
 
 
 def test_every_bad_input_has_one_row():
-    assert [int(row[0]) for row in ROWS] == list(range(1, 78))
+    assert [int(row[0]) for row in ROWS] == list(range(1, len(ROWS) + 1))
+    assert len(ROWS) >= 77
 
 
 def test_every_row_has_a_policy():
