@@ -386,3 +386,16 @@ def test_an_uploaded_dicom_file_gives_a_dicom_segmentation_without_the_patient(c
     assert segmentation.SegmentSequence[0].SegmentLabel == "spleen"
     assert str(segmentation.PatientName) == ""
     assert str(source.PatientName).encode() not in answer.content
+
+
+def test_a_dicom_segmentation_is_a_mask_on_its_scan(client):
+    content = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    scan = client.post("/api/uploads", content=content, headers={"X-File-Name": "CT_small.dcm"}).json()
+    mm = np.array(scan["affine"]) @ [0, 64, 64, 1]
+    add(client, scan, [point(mm[:3])])
+    before, _ = labels_of(client, scan)
+    segmentation = client.get(f"/api/scans/{scan['id']}/labels.dcm").content
+    answer = client.put(f"/api/scans/{scan['id']}/objects/2/mask", content=segmentation)
+    assert answer.status_code == 200, answer.text
+    after, _ = labels_of(client, scan)
+    assert np.count_nonzero(after) >= np.count_nonzero(before)

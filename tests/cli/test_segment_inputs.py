@@ -190,3 +190,9 @@ def test_the_volume_of_small_voxels_is_not_rounded_away(run, scan):
     assert report["volume_ml"] == pytest.approx(true, rel=1e-3)
     assert report["objects"][0]["volume_ml"] == pytest.approx(true, rel=1e-3)
     assert f"{true:.2g} ml" in out
+
+
+def test_all_options_without_effect_are_named_at_once(run):
+    message = run("--point", CLICK, "--spacing", "1,1,5", "--series", "3")
+    assert "--spacing" in message
+    assert "--series" in message

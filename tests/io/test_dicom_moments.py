@@ -131,6 +131,19 @@ def test_moments_that_only_their_times_tell_apart_are_counted_in_order(tmp_path,
     assert np.array_equal(read(folder, ReadOptions(frame=2)).voxels, SIX + 200)
 
 
+def test_two_stations_that_overlap_are_chosen_by_their_acquisition(tmp_path, refused):
+    slices = [
+        a_slice(SIX[z] + 100 * station, 3.0 * (z + 4 * station), number=1 + z, AcquisitionNumber=station)
+        for station in range(2)
+        for z in range(6)
+    ]
+    folder = saved(tmp_path / "scan", *slices)
+    refused(folder, "2 images of some places", "AcquisitionNumber (0: 0; 1: 1)")
+    volume = read(folder, ReadOptions(frame=1))
+    assert np.array_equal(volume.voxels, SIX + 100)
+    assert volume.affine[2, 3] == pytest.approx(12)
+
+
 # ---------------------------------------------------------------- one place
 
 

@@ -7,10 +7,9 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import quiet_read
-from dicom_objects import US_FRAMES, a_slice, an_enhanced, frames_in_one, item, planes, saved
+from dicom_objects import US_FRAMES, a_slice, an_enhanced, an_object, frames_in_one, item, planes, saved
 from PIL import Image
 from pydicom.encaps import encapsulate
-from pydicom.fileset import FileSet
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -54,13 +53,14 @@ def test_a_deflated_file_that_swells_is_refused_before_it_does(tmp_path, refused
 
 
 def test_an_index_of_files_is_called_by_its_name(tmp_path, refused):
-    files = FileSet()
-    for dataset in slices(PatientID="1", StudyDate="20260101", StudyTime="101500", StudyID="1"):
-        dataset.file_meta.ImplementationClassUID = "1.2.3"
-        files.add(dataset)
-    files.write(tmp_path / "disc")
-    assert np.array_equal(read(tmp_path / "disc").voxels, FIVE)
-    refused(tmp_path / "disc" / "DICOMDIR", "Media Storage Directory", "name the folder")
+    folder = saved(tmp_path / "disc", *slices())
+    index = an_object("1.2.840.10008.1.3.10", "OT")
+    del index.SOPClassUID  # only the meta information names it
+    index.DirectoryRecordSequence = []
+    saved(tmp_path / "index", index)
+    (tmp_path / "index" / "000.dcm").rename(folder / "DICOMDIR")
+    assert np.array_equal(read(folder).voxels, FIVE)
+    refused(folder / "DICOMDIR", "Media Storage Directory", "name the folder")
 
 
 def test_a_colour_film_of_lossy_jpeg_becomes_its_luminance(tmp_path):
@@ -115,3 +115,18 @@ def test_a_matrix_of_no_size_is_refused(tmp_path, refused):
     stored = slices()
     stored[2].add_new("Rows", "SS", -12)
     refused(saved(tmp_path / "scan", *stored), "damaged header")
+
+
+@pytest.mark.parametrize("number", [None, ""])
+def test_a_series_need_not_have_a_number(number, tmp_path):
+    stored = slices(SeriesNumber=number)
+    if number == "":
+        for dataset in stored:
+            dataset.add_new("SeriesNumber", "LO", "")
+    assert np.array_equal(read(saved(tmp_path / "scan", *stored)).voxels, FIVE)
+
+
+def test_functional_groups_of_another_type_are_damage(tmp_path, refused):
+    enhanced = an_enhanced(FIVE, 2.0 * np.arange(5))
+    enhanced.PerFrameFunctionalGroupsSequence[2].add_new("FrameContentSequence", "FD", 0.5)
+    refused(saved(tmp_path / "scan", enhanced), "damaged header")

@@ -24,9 +24,9 @@ def test_the_readme_tells_how_many_of_them_are_refused_repaired_and_read():
     told = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     count = {policy: sum(row[2] == policy for row in ROWS) for policy in ("reject", "repair", "accept")}
     assert (
-        f"Of [{len(ROWS)} kinds of bad file](docs/reference/inputs.md) {count['reject']} are refused, "
-        f"{count['repair']} repaired with a word that stays with the result, and {count['accept']} read as "
-        "they should be"
+        f"Of [{len(ROWS)} kinds of unusual or bad file](docs/reference/inputs.md), {count['reject']} are "
+        f"refused, {count['repair']} are repaired with a warning recorded in the result, and "
+        f"{count['accept']} are read correctly"
     ) in told
 
 

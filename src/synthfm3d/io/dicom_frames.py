@@ -25,6 +25,8 @@ DAMAGED = (
     "export the series again."
 )
 MOST_FRAMES = 100_000
+"""Headers with more frames are damaged."""
+MOST_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +102,8 @@ def frames_of(file: Path, header: Dataset) -> list[Frame]:
             raise ValueError("two series are named")
         if min(int(header.Rows), int(header.Columns)) < 1:
             raise ValueError("there are no pixels")
+        if not 0 <= int(header.get("BitsStored") or 0) <= MOST_BITS:
+            raise ValueError("the number of stored bits is impossible")
         count = int(header.get("NumberOfFrames") or 1)
         if not 1 <= count <= MOST_FRAMES:
             raise ValueError("the number of frames is impossible")

@@ -180,8 +180,9 @@ def _name_syntax(dataset: Dataset) -> None:
 
 def _converted(header: Dataset) -> Dataset:
     """The header with all values made from their bytes, which pydicom else puts off: damage shows here."""
-    for _ in header.iterall():
-        pass
+    for part in (header, getattr(header, "file_meta", Dataset())):
+        for _ in part.iterall():
+            pass
     return header
 
 

@@ -74,7 +74,7 @@ _ELSEWHERE = re.compile(
     "|Rescale|Window|PixelValue|Comments|Label|UID|PixelSpacing|SliceThickness|SpacingBetween"
 )
 """What says where a frame lies or how it is shown; it tells no two images of one place apart."""
-_PLAIN = re.compile(r"[\w .,+\\/-]{1,40}")
+_PLAIN = re.compile(r"[\w .,+#*\\/-]{1,40}")
 """Values that are repeated in a message."""
 _LISTED = 8
 
@@ -137,7 +137,8 @@ def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | N
     """What numbers the images of every place; None where nothing does."""
     moments = [moments_of(path, place) for place in places]
     said = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
-    names = [n for n in dict.fromkeys([*_KINDS, *said]) if n in said and n not in _TIMES]
+    others = (name for name in said if name not in _TIMES)
+    names = [name for name in dict.fromkeys([*_KINDS, *others, *_TIMES]) if name in said]
     chosen = _telling(moments, names)
     tuples = [[tuple(m.get(name, "") for name in chosen) for m in place] for place in moments]
     if chosen and all(len(set(place)) == len(place) for place in tuples):

@@ -63,7 +63,8 @@ def one_of_each(
             "nothing numbers them: two series are mixed; export one of them."
         )
     _tell_copies(path, dropped)
-    return _chosen(path, moments, frame, "images of every place")
+    everywhere = len({len(place) for place in places}) == 1
+    return _chosen(path, moments, frame, f"images of {'every place' if everywhere else 'some places'}")
 
 
 def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Frame]:

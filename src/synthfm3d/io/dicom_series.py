@@ -228,7 +228,7 @@ def _stack(frames: Sequence[Frame]) -> Stack:
     number = header.get("SeriesNumber")
     return Stack(
         series_uid=str(header.get("SeriesInstanceUID", "")),
-        series_number=None if number is None else int(number),
+        series_number=None if number is None or number == "" else int(number),
         modality=_code(header.get("Modality")),
         rows=frames[0].rows,
         columns=frames[0].columns,

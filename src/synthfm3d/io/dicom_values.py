@@ -24,15 +24,17 @@ _HOUNSFIELD = ("HU", "US", "HU_MOD", "")
 def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> Array:
     """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32.
 
-    Of colours, the luminance in the bits in which they are stored, uint8 or uint16. Grey values are rescaled
-    slice by slice. Where MONOCHROME1 asks for it they are inverted, but never those of CT, PET and nuclear
-    medicine. Padding takes the smallest value of the rest.
+    Of colours, the luminance, uint8. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it they
+    are inverted, but never those of CT, PET and nuclear medicine. Padding takes the smallest value of the rest.
     """
     shape = (len(frames), stack.rows, stack.columns)
     colour = is_colour(frames[0].header)
     check_size(path, shape, 12 if colour else 4)
     if colour:
-        return luminance(path, _colours(path, frames, (stack.rows, stack.columns, 3), pixels))
+        coloured = np.empty((*shape, 3), np.uint8)
+        for z, frame in enumerate(frames):
+            coloured[z] = _of_shape(path, pixels.values(path, frame), (stack.rows, stack.columns, 3))
+        return luminance(path, coloured)
     voxels, padding = _rescaled(path, frames, shape, pixels)
     if pixels.lost_all:
         raise InputError(
@@ -45,18 +47,6 @@ def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSo
     if padding is not None:
         _fill_padding(path, voxels, padding)
     return voxels
-
-
-def _colours(path: Path, frames: Sequence[Frame], shape: tuple[int, int, int], pixels: PixelSource) -> Array:
-    """Colours (z, y, x, 3) in as many bits as they are stored in, uint8 or uint16."""
-    bits = int(frames[0].header.get("BitsAllocated") or 8)
-    colours = np.empty((len(frames), *shape), np.uint8 if bits <= 8 else np.uint16)
-    for z, frame in enumerate(frames):
-        values = _of_shape(path, pixels.values(path, frame), shape)
-        if values.min() < 0 or values.max() > np.iinfo(colours.dtype).max:
-            raise InputError(f"{path}: its colours have more than 16 bits: export it with 8 or 16 bits.")
-        colours[z] = values
-    return colours
 
 
 def is_hounsfield(stack: Stack) -> bool:

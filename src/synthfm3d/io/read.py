@@ -217,12 +217,18 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
 
 
 def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
-    """Raise InputError for an option that the format has no use for: nobody shall believe it was heeded."""
-    for name, (what, option) in _SAID_BY_OPTIONS.items():
-        if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]:
-            raise InputError(
-                f"{path}: is {_IN_WORDS[kind]}, on which {what} has no effect: leave it out ({option})."
-            )
+    """Raise InputError that names all options which have no effect on the format."""
+    unused = [
+        said
+        for name, said in _SAID_BY_OPTIONS.items()
+        if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]
+    ]
+    if unused:
+        what, named = " and ".join(what for what, _ in unused), ", ".join(option for _, option in unused)
+        verb, them = ("has", "it") if len(unused) == 1 else ("have", "them")
+        raise InputError(
+            f"{path}: is {_IN_WORDS[kind]}, on which {what} {verb} no effect: leave {them} out ({named})."
+        )
 
 
 def _format_of_folder(folder: Path) -> Format:
