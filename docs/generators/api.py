@@ -8,8 +8,8 @@ from typing import Any
 import synthfm3d
 
 PACKAGE = "synthfm3d"
-_ROUTES = "synthfm3d.app.routes_"
-"""Calls of the server are described as such, on the page of REST."""
+_ROUTES = ".routes_"
+"""In the names of modules of which the calls of the server are made; the page of REST describes them."""
 
 
 def layers() -> list[str]:
@@ -27,7 +27,7 @@ def modules(layer: str) -> list[str]:
     names = [top]
     if spec.submodule_search_locations:
         walked = pkgutil.walk_packages(spec.submodule_search_locations, prefix=f"{top}.")
-        names += [module.name for module in walked if not module.name.startswith(_ROUTES)]
+        names += [module.name for module in walked if _ROUTES not in module.name]
     return names
 
 
