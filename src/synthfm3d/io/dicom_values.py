@@ -24,8 +24,9 @@ _HOUNSFIELD = ("HU", "US", "HU_MOD", "")
 def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> Array:
     """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32.
 
-    Of colours, the luminance, uint8. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it they
-    are inverted, but never those of CT, PET and nuclear medicine. Padding takes the smallest value of the rest.
+    Of colours, the luminance, uint8. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it
+    they are inverted, but never those of CT, PET and nuclear medicine. Padding takes the smallest value of
+    the rest.
     """
     shape = (len(frames), stack.rows, stack.columns)
     colour = is_colour(frames[0].header)
