@@ -241,7 +241,7 @@ def test_a_gzip_file_of_another_format_is_told_to_be_one(tmp_path, refused, name
         (b"BZh91AY&SY", "bzip2"),
         (b"\xfd7zXZ\0", "XZ"),
         (b"\x28\xb5\x2f\xfd", "Zstandard"),
-        (gzip.compress(gzip.compress(b"x" * 500), mtime=0), "gzip file inside a gzip file"),
+        (gzip.compress(gzip.compress(b"x" * 500, mtime=0), mtime=0), "gzip file inside a gzip file"),
         (gzip.compress(b"\0\0\0\1\0\0\0\x40" + bytes(500), mtime=0), "FreeSurfer"),
         (b"mrtrix image\ndim: 3,3,3\n", "MRtrix"),
         (b"CDF\1" + bytes(500), "MINC"),
