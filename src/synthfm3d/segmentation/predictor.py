@@ -22,7 +22,7 @@ from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.outlined import keep_outlined
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
-from synthfm3d.segmentation.search import View, contradicted, distinct, look_for
+from synthfm3d.segmentation.search import View, better_than, distinct, look_for
 from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import on_grid_of, working_form
 from synthfm3d.segmentation.widening import outgrown, widened
@@ -232,9 +232,11 @@ class Segmenter:
         else:
             model = ModelOnScan(self.model, working, windows)
             corrections = prompts[len(prompts) - new :]
-            better = _better_alternative(before, prompts)
+            better = None
+            if before.alternatives:
+                better = better_than(before.alternatives[before.chosen], before.alternatives, prompts)
             if better is not None:
-                before = _followed(model, volume, prompts, before.alternatives[better], ())
+                before = _followed(model, volume, prompts, better, ())
                 if not _contradicts(before.mask, corrections):
                     return before
                 assert before.logits is not None
@@ -282,18 +284,6 @@ def _segmentation(
         warnings=(*volume.doubts, *notes),
         logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
     )
-
-
-def _better_alternative(found: Segmentation, prompts: Sequence[Prompt]) -> int | None:
-    """Position of the best alternative that contradicts fewer clicks than the present one; None if none does.
-
-    The alternatives are ordered by quality, so the first of those that contradict the fewest is the best.
-    """
-    if not found.alternatives or not all(isinstance(prompt, Point) for prompt in prompts):
-        return None
-    counts = [contradicted(view.look, prompts) for view in found.alternatives]
-    best = int(np.argmin(counts))
-    return best if counts[best] < counts[found.chosen] else None
 
 
 def _contradicts(mask: Volume, clicks: Sequence[Prompt]) -> bool:
