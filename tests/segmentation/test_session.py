@@ -277,13 +277,19 @@ def test_a_second_click_takes_the_answer_that_agrees_with_it_before_it_corrects(
     first = sizes.add(click(sizes.scan, 12, 76, 76))
     larger = max(first.alternatives, key=lambda view: view.diameter_mm)
     looks = sizes.segmenter.model.looks
-    second = sizes.add(click(sizes.scan, 12, 76, 76 + int(0.4 * larger.diameter_mm)))
+    second = sizes.add(click(sizes.scan, 12, 76, 76 + 0.45 * larger.diameter_mm))
     assert diameter(second) == pytest.approx(larger.diameter_mm, rel=0.1)
     assert second.alternatives == ()
     assert sizes.segmenter.model.looks - looks <= 4
     sizes.undo()
-    smaller = sizes.add(click(sizes.scan, 12, 76, 76 + int(0.45 * diameter(first)), positive=False))
-    assert diameter(smaller) < 0.9 * diameter(first)
+    smaller = sizes.add(click(sizes.scan, 12, 76, 76 + 0.36 * diameter(first), positive=False))
+    assert diameter(smaller) == pytest.approx(diameter(first) / 1.5, rel=0.15)
+
+
+def test_a_click_near_the_border_mends_it_and_leaves_the_size(sizes):
+    first = sizes.add(click(sizes.scan, 12, 76, 76))
+    beside = sizes.add(click(sizes.scan, 12, 76, 76 + 0.55 * diameter(first)))
+    assert beside.field_of_view_mm == first.field_of_view_mm
 
 
 def test_the_model_of_a_box_offers_no_other_sizes(session, pair):

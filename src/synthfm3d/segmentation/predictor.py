@@ -23,7 +23,7 @@ from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
 from synthfm3d.segmentation.outlined import keep_outlined
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.propagation import follow_slices
-from synthfm3d.segmentation.search import View, contradicted, distinct, look_for
+from synthfm3d.segmentation.search import View, better_than, distinct, look_for
 from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import working_form
 from synthfm3d.segmentation.widening import outgrown, widened
@@ -292,9 +292,11 @@ class Segmenter:
             return logits, width_mm, True
         model = ModelOnScan(self.model, working, windows)
         logits = former.copy()
-        better = _better_alternative(before, prompts)
+        better = None
+        if before.alternatives:
+            better = better_than(before.alternatives[before.chosen], before.alternatives, prompts)
         if better is not None:
-            other = _followed(model, working, prompts, before.alternatives[better], ())
+            other = _followed(model, working, prompts, better, ())
             assert other.logits is not None
             logits, width_mm = other.logits.voxels.copy(), other.field_of_view_mm
             if not _contradicts(other.mask, corrections):
@@ -338,18 +340,6 @@ def _segmentation(
         warnings=(*volume.doubts, *notes),
         logits=volume.with_voxels(on_grid_of(working.with_voxels(logits), volume.grid).voxels),
     )
-
-
-def _better_alternative(found: Segmentation, prompts: Sequence[Prompt]) -> int | None:
-    """Position of the best alternative that contradicts fewer clicks than the present one; None if none does.
-
-    The alternatives are ordered by quality, so the first of those that contradict the fewest is the best.
-    """
-    if not found.alternatives or not all(isinstance(prompt, Point) for prompt in prompts):
-        return None
-    counts = [contradicted(view.look, prompts) for view in found.alternatives]
-    best = int(np.argmin(counts))
-    return best if counts[best] < counts[found.chosen] else None
 
 
 def _contradicts(mask: Volume, clicks: Sequence[Prompt]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from synthfm3d.model.interface import JudgedModel
 from synthfm3d.prompts.prompt import Point, Prompt
@@ -30,6 +31,13 @@ FEWEST_LOOKS = 4
 """Looks before a search may end early."""
 CLEARLY_BETTER = 0.25
 """A search ends where the two closest views are predicted to be worse than the best one by this Dice."""
+
+
+DEEP = 0.1
+"""Depth of a click in what is wrong, over the diameter of the mask, from which on the size may be wrong.
+A click that is less deep mends the border."""
+AS_PLAUSIBLE = 0.6
+"""Predicted Dice of an answer that replaces another one, over that of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,6 +125,35 @@ def contradicted(look: Look, prompts: Sequence[Prompt]) -> int:
         inside = bool(look.region.contains(index)) and bool(mask[tuple(np.rint(index).astype(int))])
         count += inside != prompt.positive
     return count
+
+
+def better_than(chosen: View, views: Sequence[View], prompts: Sequence[Prompt]) -> View | None:
+    """Of ranked views the best that agrees with clicks that show the size of the chosen one to be wrong.
+
+    None where no click lies deep in what is wrong with the chosen one, or no plausible view contradicts
+    fewer clicks.
+    """
+    if not any(_depth(chosen, prompt) > DEEP for prompt in prompts):
+        return None
+    least = AS_PLAUSIBLE * (chosen.predicted_dice or 0.0)
+    plausible = [view for view in views if view.predicted_dice is None or view.predicted_dice >= least]
+    best = min(plausible, key=lambda view: contradicted(view.look, prompts), default=chosen)
+    fewer = contradicted(best.look, prompts) < contradicted(chosen.look, prompts)
+    return best if fewer else None
+
+
+def _depth(view: View, prompt: Prompt) -> float:
+    """How deep a click lies in what is wrong on its slice, over the mask's diameter; 0 if nothing is."""
+    if not isinstance(prompt, Point) or not contradicted(view.look, [prompt]):
+        return 0.0
+    index = view.look.region.to_index(np.array(prompt.position_mm))
+    if not view.look.region.contains(index):
+        return 1.0  # a click beyond the view
+    z, y, x = np.rint(index).astype(int)
+    section = view.look.mask[z]
+    wrong = ~section if prompt.positive else section
+    pixels = float(ndimage.distance_transform_edt(wrong)[y, x]) if not wrong.all() else np.inf
+    return pixels * view.look.region.spacing_mm[1] / max(view.diameter_mm, 1e-6)
 
 
 def _views(

@@ -124,6 +124,13 @@ document.addEventListener("keydown", (event) => {
   else workbench.undo();
 });
 
+const SIZE_KEYS = { "[": -1, ",": -1, "]": 1, ".": 1 };
+document.addEventListener("keydown", (event) => {
+  if (!(event.key in SIZE_KEYS) || event.ctrlKey || event.metaKey || event.target.matches("input:not([type=radio])")) return;
+  event.preventDefault();
+  workbench.resize(workbench.active, SIZE_KEYS[event.key]);
+});
+
 /** Single keys over the scan; true if the key was of use. */
 function shortcut(key) {
   const tools = { c: "click", b: "brush", l: "look" };
@@ -132,8 +139,6 @@ function shortcut(key) {
   else if (lower === "n") workbench.startObject();
   else if (lower === "h") workbench.hide(workbench.active);
   else if (lower === "r") viewer.resetView();
-  else if (key === "[" || key === ",") workbench.resize(workbench.active, -1);
-  else if (key === "]" || key === ".") workbench.resize(workbench.active, 1);
   else if (key === "Delete" && workbench.objects.some((one) => one.label === workbench.active)) workbench.discard(workbench.active);
   else return false;
   return true;

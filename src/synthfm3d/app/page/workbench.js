@@ -112,8 +112,10 @@ export class Workbench extends EventTarget {
 
   /** Take the next smaller (-1) or larger (1) answer to the clicks on an object, if there is one. */
   resize(label, direction) {
-    return this.scan && this.#change("Resizing", async () => {
-      const object = this.objects.find((one) => one.label === label);
+    const find = () => this.objects.find((one) => one.label === label);
+    if (!find()?.alternatives.length) return undefined;
+    return this.#change("Resizing", async () => {
+      const object = find();
       const other = object && otherSize(object, direction);
       if (!other) return this.scan;
       const position = object.alternatives.indexOf(other);
