@@ -17,8 +17,8 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
 )
 
-from synthfm3d.io import dicom_headers
 from synthfm3d.io.read import read
+from synthfm3d.io.values import reading_at_most
 
 FIVE = planes(5)
 
@@ -40,7 +40,7 @@ def test_every_byte_order_and_packing_gives_the_same_voxels(syntax, tmp_path):
     assert np.array_equal(read(saved(tmp_path / "scan", *stored)).voxels, FIVE)
 
 
-def test_a_deflated_file_that_swells_is_refused_before_it_does(tmp_path, refused, monkeypatch):
+def test_a_deflated_file_that_swells_is_refused_before_it_does(tmp_path, refused):
     (dataset,) = slices()[:1]
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     path = saved(tmp_path / "scan", dataset) / "000.dcm"
@@ -48,8 +48,8 @@ def test_a_deflated_file_that_swells_is_refused_before_it_does(tmp_path, refused
     head = path.read_bytes()[: 144 + length]
     squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     path.write_bytes(head + squeeze.compress(bytes(30_000_000)) + squeeze.flush())
-    monkeypatch.setattr(dicom_headers, "LARGEST_BYTES", 20_000_000)
-    refused(path, "swells", "export it uncompressed")
+    with reading_at_most(20_000_000):
+        refused(path, "swells", "export it uncompressed")
 
 
 def test_an_index_of_files_is_called_by_its_name(tmp_path, refused):

@@ -1,4 +1,4 @@
-"""DICOM: a folder of slices or a multi-frame file becomes a ``Volume``; ``read_dicom`` tells the story."""
+"""DICOM: a folder of slices or a multi-frame file becomes a ``Volume``; ``load_dicom`` tells the story."""
 
 import warnings
 from pathlib import Path

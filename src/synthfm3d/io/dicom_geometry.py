@@ -168,7 +168,8 @@ def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bo
             index, at = _even_slices(path, along, index, allow_gaps)
         origin, step = _line(path, positions, index, normal, frames[0])
     across, down = orientation
-    rows, columns = np.mean([f.spacing_mm or (1.0, 1.0) for f in frames], axis=0)
+    spacings = np.array([f.spacing_mm or (1.0, 1.0) for f in frames])
+    rows, columns = spacings[0] + (spacings - spacings[0]).mean(axis=0)  # exact where all are the same
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, origin])
     return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at)

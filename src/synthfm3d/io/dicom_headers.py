@@ -14,13 +14,14 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.values import LARGEST_BYTES
+from synthfm3d.io.values import check_size
 
 DAMAGED = "a DICOM file is damaged in its header: export the series again."
 SEGMENTATIONS = (
     "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation Storage
     "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation Storage
 )
+_SWELLS = "a deflated DICOM file swells to more than is read: export it uncompressed."
 _WITHOUT_VOXELS = (
     "Presentation State",
     "Structured Report",
@@ -199,8 +200,10 @@ def _refuse_a_bomb(file: Path) -> None:
         size, inflate = 0, zlib.decompressobj(-zlib.MAX_WBITS)
         while not inflate.eof and (stored := inflate.unconsumed_tail or stream.read(_CHUNK)):
             size += len(inflate.decompress(stored, 16 * _CHUNK))
-            if size > LARGEST_BYTES:
-                raise InputError("a deflated DICOM file swells to more than is read: export it uncompressed.")
+            try:
+                check_size(file, (size,), 1)
+            except InputError:  # without the name of the file, which may be the patient's
+                raise InputError(_SWELLS) from None
 
 
 def is_image(header: Dataset) -> bool:

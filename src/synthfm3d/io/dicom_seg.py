@@ -21,6 +21,9 @@ from synthfm3d.io.structure_codes import coded
 from synthfm3d.io.tolerances import ON_GRID
 from synthfm3d.volume import Grid, Volume
 
+LONGEST_LABEL = 64
+"""Characters that a segment's label may have; a longer name stands in its description, too."""
+
 
 def write_dicom_seg(
     path: Path,
@@ -151,7 +154,7 @@ def _description(number: int, name: str) -> hd.seg.SegmentDescription:
     known = coded(name)
     description = hd.seg.SegmentDescription(
         segment_number=number,
-        segment_label=name[:64],
+        segment_label=name[:LONGEST_LABEL],
         segmented_property_category=known.category,
         segmented_property_type=known.type,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
@@ -159,6 +162,8 @@ def _description(number: int, name: str) -> hd.seg.SegmentDescription:
             name="SynthFM-3D", version=__version__, family=codes.DCM.ArtificialIntelligence
         ),
     )
+    if len(name) > LONGEST_LABEL:
+        description.SegmentDescription = name[:1024]
     if known.side is not None:
         side = hd.sr.CodedConcept.from_code(known.side)
         description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side]
