@@ -34,10 +34,10 @@ test: $(VENV)/.installed-dev ## Run the fast tests
 test-all: test ## Run the fast tests, then the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m slow $(PYTEST_ARGS)
 
-test-viewers: $(VENV)/.installed-dev ## Run the tests of viewers with the oldest client that is supported, too
+test-viewers: $(VENV)/.installed-dev build/napari/.installed ## Run the tests of viewers, with napari and the oldest client, too
 	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --upgrade \
 	    --target build/oldest-client nninteractive-client==$(OLDEST_CLIENT)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/app/viewers $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 SYNTHFM3D_NAPARI=build/napari/bin/python $(BIN)/python -m pytest tests/app/viewers $(PYTEST_ARGS)
 	OMP_NUM_THREADS=1 PYTHONPATH=build/oldest-client $(BIN)/python -m pytest tests/app/viewers/test_client.py $(PYTEST_ARGS)
 
 test-wheel: $(VENV)/.installed-dev ## Run all tests against the wheel, with the sources out of the way
@@ -70,6 +70,12 @@ clean: ## Remove the virtual environment, caches and the demo
 # One stamp for each extra: `make demo` does not wait for the tools of `make lint`.
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q $(PIP_ARGS) -c constraints.txt -e '.[$*]'
+	@touch $@
+
+# 1.3 GB, without torch. It wants another environment than ours.
+build/napari/.installed: | $(BIN)/python
+	$(BIN)/python -m venv build/napari
+	build/napari/bin/python -m pip install --disable-pip-version-check -q $(PIP_ARGS) 'napari[pyqt6]' napari-nninteractive
 	@touch $@
 
 $(BIN)/python:
