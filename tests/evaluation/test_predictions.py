@@ -78,7 +78,8 @@ def test_masks_are_cut_as_the_scan_is(case: Case, tmp_path: Path) -> None:
 def test_a_mask_on_another_grid_is_an_error_of_its_row(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "phantom" / "egg.nii.gz"
     path.parent.mkdir()
-    write_nifti(path, Volume(voxels=case.label_map.voxels[:-1], affine=case.label_map.affine))
+    egg = (case.label_map.voxels[:-1] == 1).astype(np.uint8)
+    write_nifti(path, Volume(voxels=egg, affine=case.label_map.affine))
     score = next(evaluate_case(case, [FolderOfMasks("tool", tmp_path)], Protocol(prompts=("box",)))).score
     assert score.dice == 0.0
     assert "does not lie on" in (score.error or "")
