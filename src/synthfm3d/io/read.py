@@ -200,12 +200,19 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
 
 
 def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
-    """Raise InputError for an option that the format has no use for: nobody shall believe it was heeded."""
-    for name, (what, option) in _SAID_BY_OPTIONS.items():
-        if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]:
-            raise InputError(
-                f"{path}: is {_IN_WORDS[kind]}, on which {what} has no effect: leave it out ({option})."
-            )
+    """Raise InputError for options that the format has no use for: nobody shall believe they were heeded."""
+    useless = [
+        said
+        for name, said in _SAID_BY_OPTIONS.items()
+        if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]
+    ]
+    if useless:
+        what = " and ".join(words for words, _ in useless)
+        names = ", ".join(option for _, option in useless)
+        raise InputError(
+            f"{path}: is {_IN_WORDS[kind]}, on which {what} {'has' if len(useless) == 1 else 'have'} no effect: "
+            f"leave {'it' if len(useless) == 1 else 'them'} out ({names})."
+        )
 
 
 def _format_of_folder(folder: Path) -> Format:
