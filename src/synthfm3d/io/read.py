@@ -209,10 +209,8 @@ def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
     if useless:
         what = " and ".join(words for words, _ in useless)
         names = ", ".join(option for _, option in useless)
-        raise InputError(
-            f"{path}: is {_IN_WORDS[kind]}, on which {what} {'has' if len(useless) == 1 else 'have'} no effect: "
-            f"leave {'it' if len(useless) == 1 else 'them'} out ({names})."
-        )
+        rest = "has no effect: leave it out" if len(useless) == 1 else "have no effect: leave them out"
+        raise InputError(f"{path}: is {_IN_WORDS[kind]}, on which {what} {rest} ({names}).")
 
 
 def _format_of_folder(folder: Path) -> Format:
