@@ -24,7 +24,7 @@ class Session:
 
     A further click on an object corrects its mask where the click is; any other change segments the
     object anew from all its prompts. Masks of former states are kept, so undo and redo cost nothing;
-    the last few keep their logits, too, without which a click segments the object anew.
+    the last few keep their logits, too, without which a click corrects a mask that is taken for certain.
 
     Parameters
     ----------
