@@ -40,6 +40,9 @@ def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str
         The labels had no geometry and take that of the image; there are values without a name; a CT
         structure lies in air, as if the labels were flipped or another patient's.
     """
+    if labels.voxels.shape == image.voxels.shape and _is_placeholder(labels) and not _lies_on(image, labels):
+        warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=2)
+        labels = replace(labels, affine=image.affine)
     labels = _on_scan(image, labels, where)
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
     if not found:
@@ -65,11 +68,6 @@ def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
     InputError
         The file is empty, lies elsewhere than the scan, or holds several labels and none is named; what
         ``read_labels`` refuses.
-
-    Warns
-    -----
-    UserWarning
-        It has no geometry of its own and takes that of the scan.
     """
     labels = _on_scan(scan, read_labels(path, on=scan.grid), str(path))
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
@@ -102,14 +100,11 @@ def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
     try:
         return on_grid_of(labels, scan.grid)
     except ValueError:
-        if labels.voxels.shape != scan.voxels.shape or not _is_placeholder(labels):
-            raise InputError(
-                f"{where}: its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
-                f"({lattice_in_words(scan)}): they must lie on the voxels of the scan; resample the labels "
-                "onto the scan first."
-            ) from None
-    warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=3)
-    return replace(labels, affine=scan.affine)
+        raise InputError(
+            f"{where}: its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
+            f"({lattice_in_words(scan)}): they must lie on the voxels of the scan; resample the labels onto "
+            "the scan first."
+        ) from None
 
 
 def _warn_of_labels_in_air(
@@ -127,6 +122,10 @@ def _warn_of_labels_in_air(
                 "of another patient?",
                 stacklevel=4,
             )
+
+
+def _lies_on(image: Volume, labels: Volume) -> bool:
+    return labels.grid.same_as(image.grid, tolerance_mm=0.1 * min(image.spacing_mm))
 
 
 def _is_placeholder(labels: Volume) -> bool:

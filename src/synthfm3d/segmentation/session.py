@@ -50,7 +50,7 @@ class Session:
     A further click on an object corrects its mask where the click is; any other change segments the
     object anew from all its prompts. An object may begin with a mask (``start``); then all its prompts
     are corrections of this mask. Masks of former states are kept, so undo and redo cost nothing;
-    the last few keep their logits, too, without which a click segments the object anew.
+    the last few keep their logits, too; without them, a click corrects the mask as one that is certain.
 
     Parameters
     ----------
@@ -233,11 +233,9 @@ class Session:
         checked_prompts(prompted.prompts, self.scan.grid, correcting=prompted.start is not None)
 
     def _correctable(self, prompted: _Object) -> Segmentation | None:
-        """What a further click corrects: None for nothing, or for what is rather made anew with it."""
+        """What a further click corrects; None for nothing, which is rather made anew with it."""
         found = self._known.get(prompted) if prompted.prompts else prompted.start
-        if found is None or not found.mask.voxels.any():
-            return None
-        return None if found.logits is None and prompted.start is not None else found
+        return found if found is not None and found.mask.voxels.any() else None
 
     def _segmented(self, prompted: _Object) -> Segmentation:
         if prompted.start is not None and not prompted.prompts:
