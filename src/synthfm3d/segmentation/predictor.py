@@ -30,7 +30,7 @@ from synthfm3d.segmentation.widening import outgrown, widened
 from synthfm3d.segmentation.zoom import measured
 from synthfm3d.volume import Array, Modality, Volume, on_grid_of
 
-STARTING_LOGIT = 5.0
+STARTING_LOGIT = np.float16(5)
 """Log-odds inside a mask of which nothing else is known; the negative of it outside."""
 STARTING_FIELD_OF_VIEW_PER_EXTENT = 3.0
 """Field of view for corrections of such a mask, over its extent on the slice where it is largest."""
@@ -97,7 +97,7 @@ class Segmentation:
             modality=assumed_modality(scan),
             field_of_view_mm=STARTING_FIELD_OF_VIEW_PER_EXTENT * _largest_extent_mm(scan.with_voxels(inside)),
             warnings=scan.doubts,
-            logits=scan.with_voxels(np.where(inside, STARTING_LOGIT, -STARTING_LOGIT).astype(np.float16)),
+            logits=scan.with_voxels(np.where(inside, STARTING_LOGIT, -STARTING_LOGIT)),
         )
 
     @property
