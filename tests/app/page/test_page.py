@@ -86,11 +86,11 @@ def test_undo_and_redo_by_button_and_key_change_the_picture(visitor, phantom):
 
 
 def test_keys_and_buttons_step_through_answers_of_other_sizes(visitor, phantom):
-    visitor.page.mouse.click(*visitor.place(phantom.centres_mm[0]))
+    # Nothing but noise lies here, so that what is found is a matter of the scale.
+    visitor.page.mouse.click(*visitor.place(phantom.scan.grid.to_mm(np.array([10, 35, 22]))))
     visitor.revision(1)
     offered = visitor.scan["objects"][0]["alternatives"]
-    if len(offered) < 2:
-        pytest.skip("the model sees one size only")
+    assert len(offered) > 1
     sizes = sorted(one["diameter_mm"] for one in offered)
 
     def place():
