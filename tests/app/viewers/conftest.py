@@ -5,7 +5,7 @@ import pytest
 from viewer_phantom import SHAPE, SPACING, TOKEN, listening, object_and_voxels
 
 from synthfm3d.app.server import create_app
-from synthfm3d.app.settings import Limits, ServeSettings
+from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.viewers.scan import grid_of_spacing, scan_of_array
 from synthfm3d.segmentation.predictor import Segmenter
 
@@ -34,9 +34,8 @@ def scan(voxels):
 
 @pytest.fixture(scope="session")
 def address(segmenter):
-    """Address of a server with a token, with room for two viewers."""
-    settings = ServeSettings(token=TOKEN, limits=Limits(viewers=2))
-    with listening(create_app(segmenter, settings)) as address:
+    """Address of a server with a token."""
+    with listening(create_app(segmenter, ServeSettings(token=TOKEN))) as address:
         yield f"{address}/nninteractive"
 
 
@@ -46,8 +45,8 @@ def connect(address):
     remote = pytest.importorskip("nnInteractive.inference.remote")
     connected = []
 
-    def connected_client(key=TOKEN):
-        connected.append(remote.nnInteractiveRemoteInferenceSession(address, api_key=key))
+    def connected_client(key=TOKEN, to=address):
+        connected.append(remote.nnInteractiveRemoteInferenceSession(to, api_key=key))
         return connected[-1]
 
     yield connected_client

@@ -7,8 +7,10 @@ import time
 import httpx
 import numpy as np
 import pytest
-from viewer_phantom import MIDDLE, SHAPE, SPACING, TOKEN
+from viewer_phantom import MIDDLE, SHAPE, SPACING, TOKEN, listening
 
+from synthfm3d.app.server import create_app
+from synthfm3d.app.settings import Limits, ServeSettings
 from synthfm3d.app.viewers.scan import grid_of_spacing, scan_of_array
 from synthfm3d.io.example import read_example
 from synthfm3d.metrics.overlap import dice
@@ -242,13 +244,18 @@ def refusal(connect, kind, *key):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_closing_a_client_frees_its_place(connect):
-    first, second = connect(), connect()
-    assert "2 places" in refusal(connect, remote.ServerAtCapacityError)
-    first.close()
-    third = connect()
-    assert third.heartbeat() > 0
-    assert second.lease_status()["remaining_seconds"] > 0
+def test_closing_a_client_frees_its_place(connect, segmenter):
+    settings = ServeSettings(token=TOKEN, limits=Limits(viewers=2))
+    with listening(create_app(segmenter, settings)) as small:
+        there = (TOKEN, f"{small}/nninteractive")
+        first, second = connect(*there), connect(*there)
+        assert "2 places" in refusal(connect, remote.ServerAtCapacityError, *there)
+        first.close()
+        third = connect(*there)
+        assert third.heartbeat() > 0
+        assert second.lease_status()["remaining_seconds"] > 0
+        for client in (second, third):
+            client.close()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
