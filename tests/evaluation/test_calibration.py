@@ -24,7 +24,8 @@ from synthfm3d.evaluation.scoring import evaluate_case
 from synthfm3d.metrics.calibration import Calibration, Reliability
 from synthfm3d.model.grow_cut import GrowCut
 from synthfm3d.prompts.prompt import PROMPT_KINDS, Prompt, PromptKind
-from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Array, Grid, Volume
 
 BOX = Protocol(prompts=("box",))

@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.randomness import stream
-from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.segmentation.session import Session
 from synthfm3d.volume import Grid, Volume
 

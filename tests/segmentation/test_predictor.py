@@ -11,7 +11,8 @@ from synthfm3d.errors import InputError
 from synthfm3d.model.random_walker import RandomWalker
 from synthfm3d.prompts.prompt import Box, Mask, Point
 from synthfm3d.prompts.simulation import largest_slice, tight_box
-from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Grid, Volume
 
 KINDS = ("click", "box", "mask")

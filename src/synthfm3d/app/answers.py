@@ -10,7 +10,7 @@ from synthfm3d.app.store import OpenScan
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
-from synthfm3d.segmentation.predictor import Segmentation
+from synthfm3d.segmentation.result import Segmentation
 
 COLOURS = ("#e53935", "#1e9bff", "#2fbf71", "#f4c430", "#b362d9", "#ff8a3d", "#19c2c2", "#f06ca8")
 """Of objects by label; the first is red, as masks are shown in the field."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from synthfm3d.cli.prompt_files import PromptedObject
 from synthfm3d.io.write import check_suffix
-from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Volume
 
 

@@ -23,7 +23,7 @@ from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, read
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.objects import label_map
-from synthfm3d.segmentation.predictor import Segmentation
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Volume
 
 

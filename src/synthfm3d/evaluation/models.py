@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthfm3d.prompts.prompt import PROMPT_KINDS, Point, Prompt, PromptKind
-from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Volume
 
 

@@ -21,7 +21,8 @@ from synthfm3d.pictures import Cross, Layer, contact_sheet, data_uri, png_bytes,
 from synthfm3d.pipeline import gallery
 from synthfm3d.pipeline.pages import filled
 from synthfm3d.prompts.prompt import Point
-from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Array, Volume
 
 PAGE = "index.html"

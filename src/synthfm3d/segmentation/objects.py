@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from synthfm3d.segmentation.predictor import Segmentation
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Array, Volume
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.placement import checked_prompts
-from synthfm3d.segmentation.predictor import Segmentation, Segmenter
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Volume
 
 MOST_LOGITS = 8
