@@ -44,7 +44,7 @@ def evaluate(
         typer.Option(metavar="NAME", help="Name or label value; several with commas. All, if not given."),
     ] = None,
     samples: Annotated[
-        Path | None, typer.Option(help="Folder of the six sample scans: score their frozen targets.")
+        Path | None, typer.Option(help="Folder of the ten sample scans: score their frozen targets.")
     ] = None,
     dataset: Annotated[
         list[str] | None,
