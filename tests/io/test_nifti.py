@@ -81,8 +81,8 @@ def test_what_is_written_lies_on_the_grid_that_was_read(tmp_path, seed, suffix):
     ours, original = nib.load(written), nib.load(source)
     assert ours.shape == original.shape
     np.testing.assert_allclose(ours.affine, original.affine, atol=1e-3)
-    # A quaternion is stored in float32 without its first number, sqrt(1 - b^2 - c^2 - d^2): near 0 it is known
-    # to 3e-4 only, and voxels are up to 8 mm long.
+    # A quaternion is stored in float32 without its first number, sqrt(1 - b^2 - c^2 - d^2): near 0 it is
+    # known to 3e-4 only, and voxels are up to 8 mm long.
     np.testing.assert_allclose(ours.get_qform(), original.affine, atol=5e-3)
     assert int(ours.header["sform_code"]) > 0
     assert int(ours.header["qform_code"]) > 0
