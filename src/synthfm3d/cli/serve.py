@@ -122,6 +122,7 @@ def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: 
 
     beside = uvicorn.Config(create_itksnap_app(app), port=port, log_config=None, access_log=False, ws="none")
     beside_listener = beside.bind_socket()
+    beside_listener.listen(beside.backlog)
     typer.echo(f"ITK-SNAP: http://127.0.0.1:{beside_listener.getsockname()[1]}")
     run_both(server, listener, beside, beside_listener)
 
@@ -129,6 +130,8 @@ def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: 
 def _listener(server: "uvicorn.Server", host: str, token: str | None) -> "socket.socket":
     """Bind the server's address, and tell it."""
     listener = server.config.bind_socket()
+    # From now on a call waits until the server answers it, and is not refused.
+    listener.listen(server.config.backlog)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
     # Behind the number sign: this part stays in the browser, and out of every log.
