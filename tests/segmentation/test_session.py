@@ -286,6 +286,17 @@ def test_a_second_click_takes_the_answer_that_agrees_with_it_before_it_corrects(
     assert diameter(smaller) == pytest.approx(diameter(first) / 1.5, rel=0.15)
 
 
+def test_a_click_and_a_box_may_correct_a_choice_of_sizes_together(sizes):
+    first = sizes.add(click(sizes.scan, 12, 76, 76))
+    larger = max(first.alternatives, key=lambda view: view.diameter_mm)
+    beyond = click(sizes.scan, 12, 76, 76 + 0.45 * larger.diameter_mm)
+    low, high = sizes.scan.grid.to_mm(np.array([[12, 60, 60], [12, 92, 92]]))
+    box = Box(corner_mm=tuple(low), opposite_mm=tuple(high))
+    prompts = [*sizes.prompts[1], beyond, box]
+    found = sizes.segmenter.correct(sizes.scan, first, prompts, 2)
+    assert found.mask.voxels.sum() > first.mask.voxels.sum()
+
+
 def test_a_click_near_the_border_mends_it_and_leaves_the_size(sizes):
     first = sizes.add(click(sizes.scan, 12, 76, 76))
     beside = sizes.add(click(sizes.scan, 12, 76, 76 + 0.55 * diameter(first)))

@@ -265,10 +265,14 @@ def _segmentation(
     )
 
 
-def _contradicts(mask: Volume, clicks: Sequence[Prompt]) -> bool:
-    """Whether a positive click lies outside of a mask (on its grid), or a negative one inside."""
-    for click in clicks:
-        assert isinstance(click, Point)
+def _contradicts(mask: Volume, corrections: Sequence[Prompt]) -> bool:
+    """Whether a positive click lies outside of a mask (on its grid), or a negative one inside.
+
+    A box or an outline is taken to ask for more than any mask gives.
+    """
+    for click in corrections:
+        if not isinstance(click, Point):
+            return True
         index = np.rint(mask.grid.to_index(np.array(click.position_mm))).astype(int)
         inside = bool(mask.voxels[tuple(np.clip(index, 0, np.array(mask.grid.shape) - 1))])
         if inside != click.positive:
