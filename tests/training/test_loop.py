@@ -166,6 +166,14 @@ def test_resuming_without_a_checkpoint_says_so_and_leaves_no_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_rate_may_be_held_before_it_falls():
+    config = OptimiserConfig(rate=1.0, warmup_steps=10, hold_share=0.6, final_share=0.0)
+    rates = [learning_rate(step, 100, config) for step in range(100)]
+    assert rates[10:61] == pytest.approx([1.0] * 51)
+    assert rates[80] == pytest.approx(0.5)  # half of a cosine, in the middle of the steps that are left
+    assert rates[99] < 0.01
+
+
 def test_the_rate_warms_up_and_ends_near_a_hundredth():
     config = OptimiserConfig(rate=1.0, warmup_steps=10)
     assert learning_rate(0, 1000, config) == pytest.approx(0.1)
