@@ -13,9 +13,8 @@ from synthfm3d.model.volumetric import network_input
 
 Sample = dict[str, Tensor]
 LANES = 64
-"""Patches of one volume are so many numbers apart: a batch shows many volumes, and the next ones show others.
-A worker that takes every second or every sixteenth batch still meets all patches of the volumes that it
-renders, as long as batches times workers divide this number."""
+"""Distance between the numbers of two patches of the same volume, so that a batch shows many volumes. If the
+size of a batch times the number of workers divides it, each volume is rendered by one worker only."""
 
 
 def group_of(number: int, per_volume: int) -> tuple[int, int]:

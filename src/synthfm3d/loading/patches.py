@@ -33,8 +33,8 @@ class PatchSettings:
     pixel_mm, anisotropy
         As in ``SynthesisSettings``.
     per_volume
-        Patches that are cut from one volume, each around a target of its own: rendering costs as much as
-        they.
+        Patches that are cut from one volume, each around another target. Rendering a volume takes longer
+        than cutting a patch.
     click_scale
         Range of the field of view over the target's extent where only clicks say where it is.
     outline_scale

@@ -24,12 +24,11 @@ for one that may end at any voxel, on the side to which the voxel's grey value b
 WALKER_BETAS = (300.0, 4000.0, 16000.0)
 """Of the three random walkers, chosen on synthetic patches."""
 WALKER_TOLERANCE = 1e-2
-"""Of the solver: below it, hardly a voxel changes its side."""
+"""Relative residual at which the solver stops. A smaller one changes hardly any voxel's side."""
 LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
-"""Of the random walker that the grey values' likelihood ends: beta, and the weight of ending against
-stepping."""
+"""Beta of the random walker that may end at any voxel, and the weight of ending there."""
 _SLICE_SPACING = 2.0
-"""Of a region, in its pixels of half the resolution: the least that ``regions`` gives, and the commonest."""
+"""Distance of slices, in pixels, that the walkers assume: the smallest one of a region, and the most frequent."""
 _BINS = 32
 _BIN_STD = 1.2
 """Standard deviation, in bins, by which histograms are smoothed: a click sees few voxels."""
