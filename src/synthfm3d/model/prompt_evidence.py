@@ -28,7 +28,7 @@ WALKER_TOLERANCE = 1e-2
 LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
 """Beta of the random walker that may end at any voxel, and the weight of ending there."""
 _SLICE_SPACING = 2.0
-"""Distance of slices, in pixels, that the walkers assume: the smallest one of a region, and the most frequent."""
+"""Distance of slices, in pixels, that the walkers assume: the smallest of a region, and the most frequent."""
 _BINS = 32
 _BIN_STD = 1.2
 """Standard deviation, in bins, by which histograms are smoothed: a click sees few voxels."""
