@@ -5,6 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# CI draws the same examples in each run, so that no change is refused for an unrelated example.
+# Runs on a developer's machine draw new ones.
+settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",

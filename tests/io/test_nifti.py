@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
@@ -67,6 +67,7 @@ def test_voxels_are_the_stored_array_transposed_and_stay_where_they_are(tmp_path
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10_000), st.sampled_from([".nii", ".nii.gz"]))
+@example(140, ".nii")  # a rotation by nearly 180 degrees, whose quaternion is stored with the largest error
 def test_what_is_written_lies_on_the_grid_that_was_read(tmp_path, seed, suffix):
     draw = stream(seed, "affine")
     affine = np.eye(4)
@@ -82,8 +83,8 @@ def test_what_is_written_lies_on_the_grid_that_was_read(tmp_path, seed, suffix):
     assert ours.shape == original.shape
     np.testing.assert_allclose(ours.affine, original.affine, atol=1e-3)
     # A quaternion is stored in float32 without its first number, sqrt(1 - b^2 - c^2 - d^2): near 0 it is
-    # known to 3e-4 only, and voxels are up to 8 mm long.
-    np.testing.assert_allclose(ours.get_qform(), original.affine, atol=5e-3)
+    # known to 4e-4 only, which is half the angle of the rotation; voxels are up to 8 mm long.
+    np.testing.assert_allclose(ours.get_qform(), original.affine, atol=2 * 4e-4 * 8)
     assert int(ours.header["sform_code"]) > 0
     assert int(ours.header["qform_code"]) > 0
     assert np.array_equal(np.asanyarray(ours.dataobj), np.asanyarray(original.dataobj) > 50)
