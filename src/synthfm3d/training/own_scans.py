@@ -23,6 +23,7 @@ HELD_BACK = 0.25
 """Share of the slices, or of the scans, that judge the adaptation."""
 FEWEST_SCANS = 3
 """Labelled scans from which on whole scans are held back, and not slices of each."""
+_DRAWS = 100
 
 
 def own_scan(image: Volume, masks: Mapping[str, Array], outlined: Outlined = "auto") -> LabelledScan:
@@ -71,10 +72,8 @@ def held_back(
         There is one outlined slice in all.
     """
     draw = stream(seed, "held back")
-    order = draw.permutation(len(scans))
     if len(scans) >= FEWEST_SCANS or (len(scans) == 2 and not any(map(_can_be_parted, scans))):
-        number = max(1, round(HELD_BACK * len(scans)))
-        return [scans[n] for n in order[number:]], [scans[n] for n in order[:number]], "scans"
+        return *_parted(scans, draw), "scans"
     learnt: list[LabelledScan] = []
     judged: list[LabelledScan] = []
     for scan in scans:
@@ -91,6 +90,20 @@ def held_back(
             "least two slices."
         )
     return learnt, judged, "slices"
+
+
+def _parted(
+    scans: Sequence[LabelledScan], draw: np.random.Generator
+) -> tuple[list[LabelledScan], list[LabelledScan]]:
+    """Scans to learn from and scans to judge by, drawn so that as many structures as can be are in both."""
+    number = max(1, round(HELD_BACK * len(scans)))
+    orders = [draw.permutation(len(scans)) for _ in range(_DRAWS)]
+    parted = [([scans[n] for n in order[number:]], [scans[n] for n in order[:number]]) for order in orders]
+    return max(parted, key=lambda part: (_structures(part[0]), _structures(part[1])))
+
+
+def _structures(scans: Sequence[LabelledScan]) -> int:
+    return len({name for scan in scans for name in scan.structures})
 
 
 def _can_be_parted(scan: LabelledScan) -> bool:
