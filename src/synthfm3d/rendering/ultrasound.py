@@ -80,8 +80,8 @@ def ultrasound_slice(
     if acquisition.compounding > 0:
         power = echo * echo + MIRRORED_POWER * (mirror * mirror)
     _detect(
-        real, imaginary, power, _f32(acquisition.compounding), fan.axial, fan.lateral, fan.depth_db, fan.beam_db,
-        _f32(acquisition.dynamic_range_db), _f32(acquisition.gain_db), grey,
+        real, imaginary, power, _f32(acquisition.compounding), fan.axial, fan.lateral, fan.depth_db,
+        fan.beam_db, _f32(acquisition.dynamic_range_db), _f32(acquisition.gain_db), grey,
     )  # fmt: skip
     _scan_convert(grey.reshape(-1), fan.pixel_of.shape[1], fan.sample_of, fan.down, fan.across, image, labels)
 
