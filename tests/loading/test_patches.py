@@ -122,7 +122,9 @@ def test_a_second_slice_is_outlined_as_often_as_asked_for():
 def test_clicks_in_the_middle_of_the_view_come_as_often_as_asked_for():
     """Off the prompted slice's middle only where the target's own pixel there is lost to resampling."""
     for share, least, most in ((1.0, 7, 8), (0.0, 0, 4)):
-        prompts = PromptSettings(click=1.0, box=0.0, more_clicks=0.0, negative=0.0, scribble=0.0, central=share)
+        prompts = PromptSettings(
+            click=1.0, box=0.0, more_clicks=0.0, negative=0.0, scribble=0.0, central=share
+        )
         patches = cut(6, 8, replace(SMALL, prompts=prompts, targets=SOLID))
         # Turned and flipped: the middle pixel of 64 may be the 31st or the 32nd.
         middle = [np.isin(patch.prompts.positive[0, 1:], (31, 32)).all() for patch in patches]
