@@ -4,8 +4,9 @@
     synthfm3d train recipes/ablation/nano.yaml -o runs/ablation/noise-1 --set seed=1 --set data.off=[noise]
     python -m benchmarks.ablation runs/ablation/*
 
-The patches are of the preset ``default`` with all four axes, whatever a network was trained on: a network that was
-trained without noise is also scored on noisy volumes. Prints the Dice of each kind of prompt, one line a run.
+The patches are of the preset ``default`` with all four axes, whatever a network was trained on: a network
+that was trained without noise is also scored on noisy volumes. Prints the Dice of each kind of prompt, one
+line a run.
 """
 
 import argparse

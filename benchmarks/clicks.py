@@ -1,7 +1,7 @@
 """Synthetic clicks on scans with the size and resolution of real scans, and on small ones.
 
-A click depends only on (seed, index). Its target is a structure that users would click on: a whole structure or one
-of its parts, closed, in one piece, and visible along most of its boundary.
+A click depends only on (seed, index). Its target is a structure that users would click on: a whole
+structure or one of its parts, closed, in one piece, and visible along most of its boundary.
 """
 
 from collections.abc import Iterator

@@ -2,9 +2,9 @@
 
     python -m benchmarks.fit_judge --model default --cache runs/judge
 
-Uses synthetic clicks of two seeds: one for the fit, one for the report. The views of every scan are kept in the
-cache, so a run that was stopped continues, and a fit with other settings takes seconds. The judge is written
-beside the weights of the model; ``--no-write`` only reports.
+Uses synthetic clicks of two seeds: one for the fit, one for the report. The views of every scan are kept in
+the cache, so a run that was stopped continues, and a fit with other settings takes seconds. The judge is
+written beside the weights of the model; ``--no-write`` only reports.
 """
 
 import argparse
@@ -177,7 +177,7 @@ def _stored(path: Path, group: int) -> list[JudgedClick]:
 
 
 def tell(judge: ViewJudge, clicked: Sequence[JudgedClick]) -> dict[str, Any]:
-    """Report the mean Dice of the chosen view and of others, the number of looks, and predicted against true Dice."""
+    """Mean Dice of the chosen view and of others, number of looks, and predicted against true Dice."""
     credible = FEATURES.index("credibility")
     rows = [_choice(judge, click) for click in clicked]
     chosen = np.array([row["dice"] for row in rows])

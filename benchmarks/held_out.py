@@ -2,19 +2,19 @@
 
     python -m benchmarks.held_out --model default --volumes 30 --rounds 4
 
-The scans have random size, spacing and modality, and are drawn from seed 900,001. Two structures of each are
-prompted, closed and visible as annotators draw them. Prompts, trivial baselines, Dice and calibration are those of
-``synthfm3d evaluate``. Models are chosen by this score. ``--set``:
+The scans have random size, spacing and modality, and are drawn from seed 900,001. Two structures of each
+are prompted, closed and visible as annotators draw them. Prompts, trivial baselines, Dice and calibration
+are those of ``synthfm3d evaluate``. Models are chosen by this score. ``--set``:
 
 - ``any``: the structures that training uses, down to layers and vessels.
-- ``organs``: whole, large and clear structures in thin slices, many of them lengthened, like much of what users
-  prompt. Here a model with uncertain borders is worse than tools that learn nothing.
-- ``long``: the same in scans of about a hundred slices, where an object takes only a part of the slices. A mask
-  that continues beyond the end of its object becomes very wrong.
-- ``crowded``: only CT, and every volume is crowded: many structures have a neighbour of nearly the same grey, and
-  many repeat along the body. It shows leaks: masks of more than 1.5 times the true volume.
-- ``fine``: structures that users prompt, on scans with the resolution of real ones (320 to 1,024 pixels a side);
-  also sequences and single images of ultrasound (``benchmarks.clicks``).
+- ``organs``: whole, large and clear structures in thin slices, many of them lengthened, like much of what
+  users prompt. Here a model with uncertain borders is worse than tools that learn nothing.
+- ``long``: the same in scans of about a hundred slices, where an object takes only a part of the slices. A
+  mask that continues beyond the end of its object becomes very wrong.
+- ``crowded``: only CT, and every volume is crowded: many structures have a neighbour of nearly the same
+  grey, and many repeat along the body. It shows leaks: masks of more than 1.5 times the true volume.
+- ``fine``: structures that users prompt, on scans with the resolution of real ones (320 to 1,024 pixels a
+  side); also sequences and single images of ultrasound (``benchmarks.clicks``).
 """
 
 import argparse

@@ -28,7 +28,8 @@ class FitSettings:
         Weight of the Dice of the softly chosen view (a softmax of the logits times the sharpness), beside the
         cross-entropy with each view's Dice.
     noise, dropped
-        Standard deviation of the noise on the normalised features, and the share of features that is left out.
+        Standard deviation of the noise on the normalised features, and the share of features that is left
+        out.
     """
 
     members: int = 8

@@ -56,7 +56,7 @@ def _upstream(reference: Array, prediction: Array, run: int) -> None:
 
 
 def _plain_loop_seconds(prediction: Array, reference: Array) -> float:
-    """The simplest method: for each border voxel, the smallest distance to a border voxel of the other mask."""
+    """The simplest method: the smallest distance from each border voxel to the border of the other mask."""
     a, b = (np.argwhere(mask & ~ndimage.binary_erosion(mask)) for mask in (prediction, reference))
     spacing = np.array(_SPACING_MM)
 

@@ -23,7 +23,7 @@ _LABEL_MAPS = range(6)
 
 
 def floor_ms(shape: VoxelShape) -> float:
-    """The least that a generator must do: draw one normal number a voxel, and write an image and a label map."""
+    """The least that a generator must do: one normal number a voxel, an image and a label map."""
     image, labels = np.empty(shape, np.float32), np.empty(shape, np.uint8)
     return 1e3 * cpu_seconds(lambda _: _floor(image, labels), 7)
 

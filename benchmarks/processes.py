@@ -23,7 +23,7 @@ for modality in ("ct", "mr", "us"):
 
 
 def measure(results: Results) -> None:
-    """Seconds to the first volumes with an empty and with a full kernel cache, and volumes per second of one and two processes."""
+    """Seconds to the first volumes with an empty and a full kernel cache; volumes per second of processes."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
         results.add("first volume of each modality, kernels compiled", _start(environment), "s")

@@ -1,7 +1,7 @@
 """Measure SAM 2: parts and training step against the machine's peak, propagation against transformers.
 
-CPU seconds on one thread. The sizes are chosen so that a CPU needs only minutes; on a machine with an accelerator,
-change ``SIZE`` and ``IMAGE_SIZE``.
+CPU seconds on one thread. The sizes are chosen so that a CPU needs only minutes; on a machine with an
+accelerator, change ``SIZE`` and ``IMAGE_SIZE``.
 """
 
 import time
@@ -75,7 +75,7 @@ def _counted(objects: int) -> str:
 
 
 def _training(results: Results) -> None:
-    """Time of a step on a clip of four slices: forward, backward, optimiser, average; and of making the clip."""
+    """Time of a training step on a clip of four slices, of its parts, and of making the clip."""
     config = Sam2TrainingConfig(
         workers=0,
         precision="fp32",

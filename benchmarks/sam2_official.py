@@ -1,7 +1,7 @@
 """Compare propagation through slices: this package and the session of transformers.
 
-``python -m benchmarks.sam2_official ours 60 5`` runs it once with 60 slices and 5 objects, and prints the peak
-memory of the process in MiB (Linux). Memory is measured in a separate process.
+``python -m benchmarks.sam2_official ours 60 5`` runs it once with 60 slices and 5 objects, and prints the
+peak memory of the process in MiB (Linux). Memory is measured in a separate process.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ PROMPTED = 0
 
 
 def network_of(size: SizeName, image_size: int) -> Sam2Network:
-    """A network with random weights that finds an object on every slice, so that no propagation ends early."""
+    """A network with random weights that finds an object on every slice, so that propagation never ends."""
     network = fresh_network(Sam2Settings(size=size, image_size=image_size), seed=0).eval()
     with torch.no_grad():
         network.sam.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(10.0)

@@ -1,7 +1,7 @@
 """Wall time and peak memory of a new process that reads a scan and writes a mask: the time a user waits.
 
-It runs on two threads, like the smallest machine that this package supports. Other benchmarks measure CPU time of one
-thread; this one measures wall time, so other programs on the machine slow it.
+It runs on two threads, like the smallest machine that this package supports. Other benchmarks measure CPU
+time of one thread; this one measures wall time, so other programs on the machine slow it.
 """
 
 import json

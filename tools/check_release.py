@@ -1,9 +1,9 @@
 """Check that a tag may be released: ``python tools/check_release.py v0.1.0``.
 
-The version is written once, in ``src/synthfm3d/__init__.py``. It is not computed from the tag: shards, reports
-and checkpoints carry it, so the same sources must give the same bytes with and without git, between two
-commits, in a shallow clone and from an archive. This program instead checks, before anything is published, that the tag fits
-the sources.
+The version is written once, in ``src/synthfm3d/__init__.py``. It is not computed from the tag: shards,
+reports and checkpoints carry it, so the same sources must give the same bytes with and without git, between
+two commits, in a shallow clone and from an archive. This program instead checks, before anything is
+published, that the tag fits the sources.
 """
 
 import re

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def copy_without_sources(folder: Path) -> Path:
-    """Copy the files of the checkout that git knows; the package ``src/synthfm3d`` of the copy cannot be imported."""
+    """Copy the files that git knows; the package ``src/synthfm3d`` of the copy cannot be imported."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):

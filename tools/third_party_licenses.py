@@ -1,7 +1,7 @@
 """Write ``THIRD_PARTY_LICENSES.md``: the parts of the package, its requirements, and their licences.
 
-Run ``python tools/third_party_licenses.py`` in an environment with the extras [all] and [dev]. The licences are
-those that the packages state.
+Run ``python tools/third_party_licenses.py`` in an environment with the extras [all] and [dev]. The licences
+are those that the packages state.
 """
 
 import re

@@ -2,10 +2,10 @@
 
     python tools/train_for_minutes.py recipes/nano.yaml -o OUT --minutes 9 --workers 16 --batch-size 32
 
-The number of steps that fit into the time is measured first, so that the learning rate reaches its end. Weights, log
-and checkpoint are written to OUT; ``--miniature`` rehearses everything on a CPU. Only torch, accelerate, safetensors,
-numba, SciPy, blosc2 and PyYAML are needed: where accelerate is missing, carry its wheel and put it into
-PYTHONPATH.
+The number of steps that fit into the time is measured first, so that the learning rate reaches its end.
+Weights, log and checkpoint are written to OUT; ``--miniature`` rehearses everything on a CPU. Only torch,
+accelerate, safetensors, numba, SciPy, blosc2 and PyYAML are needed: where accelerate is missing, carry its
+wheel and put it into PYTHONPATH.
 """
 
 import argparse

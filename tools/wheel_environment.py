@@ -28,7 +28,7 @@ _BUILT = (
 
 
 def build(folder: Path) -> tuple[Path, Path]:
-    """Build (sdist, wheel) in an empty folder; the wheel is built from the sdist, to check that this works."""
+    """Build (sdist, wheel) in an empty folder, the wheel from the sdist, to check that this works."""
     # From a copy: a build leaves files beside the sources.
     checkout = folder / "checkout"
     checkout.mkdir(parents=True)
