@@ -55,7 +55,7 @@ RESULTS = Path(__file__).parent / "adaptation.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hospital:
-    """One synthetic scanner and the structure that is segmented there."""
+    """One synthetic scanner and the structure that is segmented there: a whole one, or a layer by its name."""
 
     structure: str
     layout: str
@@ -94,9 +94,8 @@ class Hospital:
         labels = [
             layer.label
             for structure in volume.scene.anatomy.structures
-            if structure.name == self.structure
             for layer in structure.layers
-            if layer.label
+            if layer.label and self.structure in (structure.name, layer.name)
         ]
         return volume.image, np.isin(volume.labels.voxels, labels)
 
@@ -111,7 +110,7 @@ HOSPITALS = {
         noise=NoiseSettings(mode="fixed", mr_noise=(0.14, 0.14), mr_bias=(0.45, 0.45), mr_ghost_share=1.0),
     ),
     "heart-mr": Hospital(
-        structure="left ventricle", layout="heart", modality="mr", pixel_mm=3.0,
+        structure="left ventricle wall", layout="heart", modality="mr", pixel_mm=3.0,
         noise=NoiseSettings(mode="fixed", mr_noise=(0.12, 0.12), mr_bias=(0.6, 0.6)),
     ),
     "heart-us": Hospital(

@@ -1,7 +1,8 @@
 """Patches of labelled scans: as those of synthetic volumes, with the slices of which nothing is known.
 
 A patch is a pure function of (seed, number). Regions, prompts and their imprecision are those of training on
-synthetic volumes (``patches``).
+synthetic volumes (``patches``), but for walls around something: there a box or a click alone would mean both,
+and here it means what the user has labelled.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch.utils.data import Dataset
 
 from synthfm3d.errors import InputError
@@ -27,8 +27,6 @@ from synthfm3d.regions import region_grid, resample
 from synthfm3d.volume import Array, Grid
 
 _MOST_TRIES = 40
-_HOLE = 0.15
-"""Share of a closed section that is no structure, from which on the structure is a wall around something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +105,7 @@ class LabelledPatches:
         areas = outlines.mask[outlines.shown].sum(axis=(1, 2))
         prompt_slice = int(outlines.shown[cutting._prompt_slice(areas, draw)])
         section = outlines.mask[prompt_slice]
-        hollow = _is_hollow(section)
-        by_outline = hollow or draw.random() >= cut.prompts.click
+        by_outline = draw.random() >= cut.prompts.click
         region, prompted = self._region(grid, section, prompt_slice, by_outline, draw)
         inside, known = _labels_on(region, self._filled[index][name], outlines.known, grid)
         if inside.sum() < cut.least_region_voxels * known.mean() or not inside[prompted].any():
@@ -117,7 +114,7 @@ class LabelledPatches:
             windows = cutting._random_window(windows, draw)
         image = resample(scan.image.voxels, grid, region, outside=windows.outside)
         channels = self._altered(model_channels(image, windows), draw)
-        prompts = draw_prompts(inside, prompted, by_outline, hollow, cut.prompts, draw)
+        prompts = draw_prompts(inside, prompted, by_outline, False, cut.prompts, draw)
         # Turned together: what is known travels as a fourth channel.
         turned = cutting._turned(np.concatenate([channels, known[np.newaxis]]), inside, prompts, draw)
         return LabelledPatch(
@@ -207,12 +204,6 @@ def sample_of(patch: LabelledPatch, number: int) -> Sample:
         "kind": torch.tensor(kind),
         "number": torch.tensor(number),
     }
-
-
-def _is_hollow(section: Array) -> bool:
-    """Whether a section (y, x) is a wall around something: it is then prompted by its outline."""
-    closed = int(ndimage.binary_fill_holes(section).sum())
-    return bool(closed - section.sum() > _HOLE * closed)
 
 
 def _filled(outlines: Outlines) -> Array:

@@ -67,7 +67,7 @@ class StructureGuide:
     def read(cls, stored: Mapping[str, Any]) -> Self:
         """From what ``asdict`` gave and JSON kept; InputError for anything else."""
         try:
-            fields = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+            fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
             return cls(**fields)
         except TypeError as error:
             raise InputError(f"the guide of a structure cannot be read ({error}).") from error
