@@ -9,9 +9,8 @@ from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
 from synthfm3d.segmentation.follow import follow, slice_prompt
 from synthfm3d.segmentation.locality import take_back
 from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
-from synthfm3d.segmentation.slices import foreground_corners
 from synthfm3d.segmentation.zoom import Focus
-from synthfm3d.volume import Array, Grid
+from synthfm3d.volume import Array, Grid, foreground_corners
 
 SAME_OUTLINE = 0.8
 """Dice of the mask before and after a correction, on the last slice that it covers, from which on the slices

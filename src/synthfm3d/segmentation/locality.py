@@ -6,8 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
-from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.volume import Array, Grid
+from synthfm3d.volume import Array, Grid, foreground_corners
 
 _Part = tuple[slice, slice, slice]
 

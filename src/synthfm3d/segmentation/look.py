@@ -13,8 +13,7 @@ from synthfm3d.prompts.prompt import GridPrompts, Prompt
 from synthfm3d.regions import region_grid, resample
 from synthfm3d.segmentation.coarser import CoarserCopies
 from synthfm3d.segmentation.placement import place
-from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.volume import Array, Grid, Volume
+from synthfm3d.volume import Array, Grid, Volume, foreground_corners
 
 CERTAINLY_NOT = -20.0
 """Log-odds of voxels that are not the object: what no look has seen, or what no prompt touches."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthfm3d.prompts.prompt import Box, Mask, Prompt, box_voxels
-from synthfm3d.volume import Array, Grid, Volume, on_grid_of
+from synthfm3d.volume import Grid, Volume, foreground_corners, on_grid_of
 
 CLEARLY_LARGER = 1.3
 """The largest spacing names the slicing axis if it exceeds the next one by this factor. Scans whose
@@ -58,14 +58,3 @@ def _flat_axes(prompt: Prompt, grid: Grid) -> list[int]:
     else:
         return []
     return [axis for axis in range(3) if low[axis] == high[axis]]
-
-
-def foreground_corners(mask: Array) -> Array:
-    """Inclusive corners (2, 3) of the smallest box around the non-zero voxels of a mask (z, y, x).
-
-    Raises ValueError for an empty mask.
-    """
-    present = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    if not len(present[0]):
-        raise ValueError("the mask is empty: it holds no voxel other than zero.")
-    return np.array([[p[0] for p in present], [p[-1] for p in present]])

@@ -14,8 +14,7 @@ from synthfm3d.regions import (
     LEAST_FIELD_OF_VIEW_PER_EXTENT,
     SLICE_SPACING_RANGE,
 )
-from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.volume import Array, Grid
+from synthfm3d.volume import Array, Grid, foreground_corners
 
 FINEST_PIXEL = 1 / 4
 """Pixel of a region over that of the scan, at least: finer ones only blur."""
