@@ -14,7 +14,7 @@ import blosc2
 import numpy as np
 
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.volume import Array, Grid, Volume
+from synthfm3d.volume import Array, Grid, Modality, Volume
 
 IMAGE, LABELS, SCENE = "image.blosc2", "labels.blosc2", "scene.json"
 SLICES_PER_CHUNK = 8
