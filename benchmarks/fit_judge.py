@@ -41,6 +41,7 @@ from synthfm3d.segmentation.click_search import (
 from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan, field_of_view_limits
 from synthfm3d.segmentation.slices import Orientation
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable
+from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.volume import Array, Grid
 
 FIT_SEED, HELD_OUT_SEED = 800_001, 900_001
@@ -98,8 +99,8 @@ def _truth(clicked: Sequence[JudgedClick]) -> tuple[list[Array], Array]:
 
 
 def _version(model: PromptableModel) -> str:
-    """Names what was seen of a click: other views or other numbers get another folder."""
-    said = repr((FEATURES, STEP, MOST_VIEWS, FEWEST_LOOKS, model.grid_shape))
+    """Names what was seen of a click: other volumes, views or numbers get another folder."""
+    said = repr((GENERATOR_VERSION, FEATURES, STEP, MOST_VIEWS, FEWEST_LOOKS, model.grid_shape))
     return blake2b(said.encode(), digest_size=4).hexdigest()
 
 
