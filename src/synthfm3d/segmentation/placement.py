@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels
+from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt, box_voxels, is_positive
 from synthfm3d.segmentation.placed_prompts import PlacedPrompts
 from synthfm3d.segmentation.prompt_kinds import PlacedBox, PlacedMask, PlacedPoint, PlacedPrompt
 from synthfm3d.volume import Array, Grid, on_grid_of
@@ -37,7 +37,7 @@ def checked_prompts(prompts: Sequence[Prompt], scan: Grid, *, correcting: bool =
         Nothing says where the object is; a point or box lies outside the scan; a mask is empty or
         on another grid.
     """
-    if not correcting and all(isinstance(prompt, Point) and not prompt.positive for prompt in prompts):
+    if not correcting and not any(is_positive(prompt) for prompt in prompts):
         raise InputError("nothing says where the object is: give a positive point, a box or a mask.")
     checked = list(prompts)
     for number, prompt in enumerate(prompts):
