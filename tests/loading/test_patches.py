@@ -7,9 +7,15 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from synthfm3d.loading.datasets import LANES, PatchDataset, group_of, volumes_of_patches
-from synthfm3d.loading.patches import PatchSettings, make_patches
-from synthfm3d.loading.prompting import PromptSettings, imperfect_outline
+from synthfm3d.loading.patches import (
+    LANES,
+    PatchDataset,
+    PatchSettings,
+    group_of,
+    make_patches,
+    volumes_of_patches,
+)
+from synthfm3d.loading.shares import PromptSettings
 from synthfm3d.loading.targets import TargetSettings
 from synthfm3d.model.prompt_channels import prompt_channels
 
@@ -195,17 +201,6 @@ def test_shares_beyond_one_are_refused():
         PromptSettings(click=0.8, box=0.4)
     with pytest.raises(ValueError, match="box_jitter"):
         PromptSettings(box_jitter=(0.2, 0.1))
-
-
-def test_an_imperfect_outline_is_near_the_true_one_and_seldom_the_same():
-    y, x = np.ogrid[:64, :64]
-    section = (y - 32) ** 2 + (x - 32) ** 2 <= 16**2
-    overlaps = []
-    for n in range(40):
-        drawn = imperfect_outline(section, np.random.default_rng(n))
-        overlaps.append(2 * (drawn & section).sum() / (drawn.sum() + section.sum()))
-    assert min(overlaps) > 0.6
-    assert 0.85 < np.median(overlaps) < 0.99
 
 
 def test_an_object_that_is_handed_on_is_outlined_on_all_slices_of_one_side():
