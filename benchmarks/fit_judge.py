@@ -35,6 +35,7 @@ from synthfm3d.segmentation.slices import working_form
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable
 from synthfm3d.segmentation.views import MOST_VIEWS, STEP, image_width_mm, view_widths
 from synthfm3d.segmentation.zoom import field_of_view_limits, prompted_place
+from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.volume import Array, Grid
 
 FIT_SEED, HELD_OUT_SEED = 800_001, 900_001
@@ -92,8 +93,8 @@ def _truth(clicked: Sequence[JudgedClick]) -> tuple[list[Array], Array]:
 
 
 def _version(model: PromptableModel) -> str:
-    """Names what was seen of a click: other views or other numbers get another folder."""
-    said = repr((FEATURES, STEP, MOST_VIEWS, FEWEST_LOOKS, model.grid_shape))
+    """Names what was seen of a click: other volumes, views or numbers get another folder."""
+    said = repr((GENERATOR_VERSION, FEATURES, STEP, MOST_VIEWS, FEWEST_LOOKS, model.grid_shape))
     return blake2b(said.encode(), digest_size=4).hexdigest()
 
 

@@ -130,6 +130,18 @@ def test_a_smoothly_shifted_outline_is_near_the_true_one_and_seldom_the_same():
     assert 0.85 < np.median(overlaps) < 0.99
 
 
+def test_a_lasso_encloses_most_of_the_section():
+    y, x = np.ogrid[:64, :64]
+    section = (y - 32) ** 2 + (x - 32) ** 2 <= 20**2
+    sizes = []
+    for n in range(20):
+        drawn = smoothly_shifted(section, np.random.default_rng(n), lasso=True)
+        plain = smoothly_shifted(section, np.random.default_rng(n))
+        assert (drawn | ~plain).all()
+        sizes.append(drawn.sum() / section.sum())
+    assert np.mean(sizes) > 1.15
+
+
 def test_an_outline_of_one_pixel_is_never_shrunk_to_nothing():
     section = np.zeros((9, 9), bool)
     section[4, 4] = True

@@ -290,8 +290,8 @@ class PatchSample(TypedDict):
 class PatchDataset(Dataset[PatchSample]):
     """Endless patches of a seed for the volumetric family, rendered when they are asked for.
 
-    Without ``evidence`` the inputs are the channels of image and prompts only; the others follow from them and
-    can be computed on the device that trains.
+    Without ``evidence`` the inputs are the channels of image and prompts only. The others follow from them
+    and can be computed on the device that trains.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from synthfm3d.prompts.simulation import (
     random_pixel,
     ring_around,
     smoothly_shifted,
+    stroke_inside,
     tight_box,
 )
 from synthfm3d.volume import Array
@@ -48,6 +49,9 @@ class PromptSettings:
         Share of click prompts that get one or two further positive clicks.
     negative
         Share of all prompts that get one to three negative clicks.
+    scribble
+        Share of click prompts that are a stroke on the prompted slice, and of negative clicks that are one
+        around it.
     second_slice
         Share of masks that outline the target on another slice as well.
     handed_on
@@ -55,6 +59,8 @@ class PromptSettings:
         follows an object.
     imperfect
         Share of masks whose outlines are shifted, as a hurried user or the model itself draws them.
+    lasso
+        Share of imperfect outlines that lie outside the target all around, as a lasso does.
     solid_box
         Share of box prompts that bound the target in 3-D instead of on one slice.
     box_jitter
@@ -68,9 +74,11 @@ class PromptSettings:
     central: float = 0.5
     more_clicks: float = 0.25
     negative: float = 0.25
+    scribble: float = 0.15
     second_slice: float = 0.15
     handed_on: float = 0.2
     imperfect: float = 0.7
+    lasso: float = 0.15
     solid_box: float = 0.15
     box_jitter: tuple[float, float] = (0.01, 0.08)
     loose_box: float = 0.15
@@ -81,8 +89,8 @@ class PromptSettings:
         if not 0 <= self.box_jitter[0] <= self.box_jitter[1] <= 1:
             raise ValueError(f"box_jitter must be a range of shares of a box's size, got {self.box_jitter}.")
         check_shares(
-            self, "central", "more_clicks", "negative", "second_slice", "handed_on", "imperfect",
-            "solid_box", "loose_box",
+            self, "central", "more_clicks", "negative", "scribble", "second_slice", "handed_on", "imperfect",
+            "lasso", "solid_box", "loose_box",
         )  # fmt: skip
 
 
@@ -103,7 +111,7 @@ def draw_patch_prompts(
     boxes = np.zeros((0, 2, 3))
     mask: Array | None = None
     if draw.random() < settings.negative:
-        negative = clicks_near(target, prompted, draw)
+        negative = clicks_near(target, prompted, settings.scribble, draw)
     if not by_outline:
         positive = _patch_clicks(target, prompted, settings, draw)
     elif draw.random() < settings.box / max(1e-9, 1 - settings.click):
@@ -117,8 +125,10 @@ def draw_patch_prompts(
 
 
 def _patch_clicks(target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator) -> Array:
-    """One click on the prompted slice; sometimes one or two more anywhere in the target."""
+    """One click or a stroke on the prompted slice; sometimes one or two more anywhere in the target."""
     section = target[prompted]
+    if draw.random() < settings.scribble:
+        return np.insert(stroke_inside(section, draw).astype(float), 0, prompted, axis=1)
     y, x = (n // 2 for n in section.shape)
     if not section[y, x] or draw.random() >= settings.central:
         y, x = pixel_well_inside(section, draw)
@@ -140,9 +150,10 @@ def _patch_mask(target: Array, prompted: int, settings: PromptSettings, draw: np
         side = shown <= prompted if draw.random() < 0.5 else shown >= prompted
         outlined.update(int(z) for z in shown[side])
     imperfect = draw.random() < settings.imperfect
+    lasso = imperfect and draw.random() < settings.lasso
     mask = np.zeros(target.shape, np.int8)
     for z in sorted(outlined):
-        section = smoothly_shifted(target[z], draw) if imperfect else target[z]
+        section = smoothly_shifted(target[z], draw, lasso=lasso) if imperfect else target[z]
         mask[z] = np.where(section, 1, -1)
     return mask
 

@@ -13,12 +13,14 @@ what          evaluation                 patches (volumetric model)   clips (SAM
 first click   ``innermost_point``        ``pixel_well_inside``        ``random_pixel``
 further ones  ``points_inside``          anywhere in the target       none
 outside       ``points_outside``         ``clicks_near``              ``ring_around``
+stroke        none                       ``stroke_inside``            none
 box           ``uniformly_jittered``     ``loosely_jittered``         ``normally_jittered``
 outline       exact                      ``smoothly_shifted``         ``grown_or_shrunk``
 correction    ``correcting_click``       ``correcting_click``         ``random_error_click``
 ============  =========================  ===========================  =======================
 """
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -36,6 +38,10 @@ _MOST_SPREAD = 20.0
 _SHIFT_SHARE, _GROWTH_STD = 0.18, 0.06
 """Of the radius of an outlined section: greatest standard deviation of the smooth shift of its border, and
 the standard deviation of the shift that is the same all around."""
+_LASSO_SHARE = 0.3
+"""Of the radius of an outlined section: how far a lasso lies outside it at most."""
+_STROKE_POINTS = 3
+"""Pixels that a stroke passes through, one after the other."""
 
 
 def largest_slice(mask: Array) -> int:
@@ -133,15 +139,24 @@ def pixel_well_inside(section: Array, draw: np.random.Generator) -> tuple[int, i
     return int(y), int(x)
 
 
+def stroke_inside(region: Array, draw: np.random.Generator) -> Array:
+    """Pixels (n, 2), (y, x), about one pixel apart, of a stroke that stays in a non-empty region (y, x)."""
+    corners = [pixel_well_inside(region, draw) for _ in range(_STROKE_POINTS)]
+    legs = [np.linspace(a, b, 1 + max(abs(b[0] - a[0]), abs(b[1] - a[1]))) for a, b in pairwise(corners)]
+    path = np.unique(np.rint(np.concatenate(legs)).astype(int), axis=0)
+    return np.asarray(path[region[path[:, 0], path[:, 1]]])
+
+
 def ring_around(section: Array) -> Array:
     """The pixels, bool (y, x), that lie 2 to 8 steps (along faces) outside a section (y, x)."""
     return np.asarray(ndimage.binary_dilation(section, iterations=8) & ~ndimage.binary_dilation(section))
 
 
-def clicks_near(target: Array, prompted: int, draw: np.random.Generator) -> Array:
+def clicks_near(target: Array, prompted: int, stroke: float, draw: np.random.Generator) -> Array:
     """One to three clicks (count, 3), (z, y, x), 2 to 12 pixels outside a target (z, y, x).
 
-    On the slice ``prompted`` or one at most four slices away; none if nothing lies at this distance.
+    They lie on the slice ``prompted`` or on one at most four slices away. With the probability ``stroke``
+    they form a stroke. There are none if nothing lies at this distance.
     """
     z = int(np.clip(prompted + draw.integers(-4, 5), 0, target.shape[0] - 1))
     if not target[z].any():
@@ -150,7 +165,10 @@ def clicks_near(target: Array, prompted: int, draw: np.random.Generator) -> Arra
     places = np.argwhere((distance > 2) & (distance < 12))
     if not len(places):
         return np.zeros((0, 3))
-    chosen = places[draw.integers(len(places), size=draw.integers(1, 4))]
+    if draw.random() < stroke:
+        chosen = stroke_inside((distance > 2) & (distance < 12), draw)
+    else:
+        chosen = places[draw.integers(len(places), size=draw.integers(1, 4))]
     return np.column_stack([np.full(len(chosen), z), chosen]).astype(float)
 
 
@@ -212,16 +230,18 @@ def normally_jittered(
     return np.asarray(np.clip(np.stack([low, high]), 0, np.array(shape) - 1))
 
 
-def smoothly_shifted(section: Array, draw: np.random.Generator) -> Array:
+def smoothly_shifted(section: Array, draw: np.random.Generator, *, lasso: bool = False) -> Array:
     """A section bool (y, x) as a hurried user or a model outlines it: its border shifted smoothly.
 
-    The section itself if nothing would be left of it.
+    The border of a ``lasso`` is shifted outwards as well. The section itself if nothing would be left of it.
     """
     field = ndimage.gaussian_filter(draw.normal(size=section.shape), draw.uniform(2, 5))
     field /= field.std() + 1e-6
     depth = ndimage.distance_transform_edt(section) - ndimage.distance_transform_edt(~section)
     radius = float(np.sqrt(section.sum() / np.pi))
     shift = field * draw.uniform(0, _SHIFT_SHARE) * radius + draw.normal() * _GROWTH_STD * radius
+    if lasso:
+        shift += draw.uniform(0, _LASSO_SHARE) * radius
     moved = np.asarray(depth + shift > 0)
     return moved if moved.any() else section
 
