@@ -55,7 +55,7 @@ RESULTS = Path(__file__).parent / "adaptation.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hospital:
-    """One synthetic scanner and the structure that is segmented there: a whole one, or a layer by its name."""
+    """One synthetic scanner, and the structure that is segmented there, or a layer of one."""
 
     structure: str
     layout: str

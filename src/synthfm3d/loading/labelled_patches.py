@@ -10,18 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality, model_channels, windows_of
 from synthfm3d.loading import patches as cutting
-from synthfm3d.loading.datasets import Sample
 from synthfm3d.loading.labelled_scans import LabelledScan, Outlines
-from synthfm3d.loading.patches import Patch, PatchSettings, make_patches, volumes_of
-from synthfm3d.loading.prompting import draw_prompts, place_inside
+from synthfm3d.loading.patches import Patch, PatchSample, PatchSettings, make_patches, volumes_of
+from synthfm3d.loading.shares import draw_patch_prompts
 from synthfm3d.model.prompt_channels import prompt_channels
 from synthfm3d.model.volumetric import network_input
 from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.prompts.simulation import pixel_well_inside
 from synthfm3d.randomness import stream
 from synthfm3d.regions import region_grid, resample
 from synthfm3d.volume import Array, Grid
@@ -114,7 +115,7 @@ class LabelledPatches:
             windows = cutting._random_window(windows, draw)
         image = resample(scan.image.voxels, grid, region, outside=windows.outside)
         channels = self._altered(model_channels(image, windows), draw)
-        prompts = draw_prompts(inside, prompted, by_outline, False, cut.prompts, draw)
+        prompts = draw_patch_prompts(inside, prompted, by_outline, False, cut.prompts, draw)
         # Turned together: what is known travels as a fourth channel.
         turned = cutting._turned(np.concatenate([channels, known[np.newaxis]]), inside, prompts, draw)
         return LabelledPatch(
@@ -133,7 +134,7 @@ class LabelledPatches:
         low, high = outline.min(axis=0), outline.max(axis=0)
         scale = cutting._log_uniform(draw, cut.outline_scale if by_outline else cut.click_scale)
         field = max(scale * (float((high - low).max()) + 1.0), cut.least_field_pixels) * grid.spacing_mm[1]
-        middle = (low + high) / 2 if by_outline else place_inside(section, draw)
+        middle = (low + high) / 2 if by_outline else pixel_well_inside(section, draw)
         region = region_grid(grid, grid.to_mm(np.array([index, *middle])), field, self.shape)
         region = cutting._stretched(region, cutting._log_uniform(draw, cut.elongation))
         region = _turned_in_plane(region, draw.uniform(-1, 1) * self.settings.turn_degrees)
@@ -152,10 +153,14 @@ class LabelledPatches:
         return channels.astype(np.float32)
 
 
-class MixedPatches(Dataset[Sample]):
-    """Patches of labelled scans mixed with synthetic ones, as items of training.
+class KnownSample(PatchSample):
+    """A patch, and ``known`` float32 (1, z, y, x): 1 where its target is known."""
 
-    Items are those of ``PatchDataset``, and ``known`` float32 (1, z, y, x): 1 where the target is known.
+    known: Tensor
+
+
+class MixedPatches(Dataset[KnownSample]):
+    """Patches of labelled scans mixed with synthetic ones, as items of training.
 
     Parameters
     ----------
@@ -169,7 +174,7 @@ class MixedPatches(Dataset[Sample]):
         self.synthetic_share = synthetic_share
         self._group: tuple[int, list[Patch]] | None = None
 
-    def __getitem__(self, number: int) -> Sample:
+    def __getitem__(self, number: int) -> KnownSample:
         turn = int(number * self.synthetic_share)
         if int((number + 1) * self.synthetic_share) == turn:
             return sample_of(self.labelled[number], number)
@@ -193,7 +198,7 @@ class MixedPatches(Dataset[Sample]):
         return self._group[1][member]
 
 
-def sample_of(patch: LabelledPatch, number: int) -> Sample:
+def sample_of(patch: LabelledPatch, number: int) -> KnownSample:
     """An item of training from a patch of a labelled scan."""
     said = prompt_channels(patch.prompts, patch.target.shape)
     kind = 2 if patch.prompts.mask is not None else 1 if len(patch.prompts.boxes) else 0

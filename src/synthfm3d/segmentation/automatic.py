@@ -6,23 +6,28 @@ In a new scan some likely places are prompted with boxes of the usual size. Of t
 that is most like the labelled ones is taken, and prompted once more with its own box.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from scipy import ndimage
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import json_text, write_atomically
 from synthfm3d.intensity import model_channels, windows_of
 from synthfm3d.prompts.prompt import Box
 from synthfm3d.segmentation.predictor import Segmenter
-from synthfm3d.segmentation.result import Segmentation
-from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.volume import Array, Volume
+from synthfm3d.volume import Array, Volume, foreground_corners
 
+GUIDES_FILE = "structures.json"
+"""Beside the weights of a model that was adapted."""
 PLACES = 6
 """Likely places that are prompted."""
+UNLIKE = 20.5
+"""Sum of five squared standard deviations that one of a thousand exceeds by chance (chi-squared)."""
 _APART = 0.35
 """Of the usual size: places that are nearer to each other are one."""
 _BODY_LEVEL = 0.1
@@ -72,10 +77,6 @@ class StructureGuide:
         except TypeError as error:
             raise InputError(f"the guide of a structure cannot be read ({error}).") from error
 
-    def stored(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Seen:
@@ -113,11 +114,30 @@ def learn_guide(examples: Sequence[tuple[Volume, Array]]) -> StructureGuide:
     )
 
 
-def find_structure(segmenter: Segmenter, scan: Volume, guide: StructureGuide) -> Segmentation:
-    """The structure in a scan, without a prompt.
+def write_guides(path: Path, guides: Mapping[str, StructureGuide]) -> None:
+    """Guides by structure as JSON, whole or not at all."""
+    write_atomically(path, json_text({name: asdict(guide) for name, guide in guides.items()}).encode())
 
-    Of the answers at likely places the one most like the labelled ones is taken. A warning tells where even
-    that one is unlike them.
+
+def read_guides(path: Path) -> dict[str, StructureGuide]:
+    """Guides by structure; InputError where there are none, or the file is damaged."""
+    if not path.is_file():
+        raise InputError(
+            f"{path.parent}: knows no structure that it can find without a prompt: adapt it to scans that "
+            "are labelled on all slices (synthfm3d adapt), or give a prompt."
+        )
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+        return {name: StructureGuide.read(guide) for name, guide in stored.items()}
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}): adapt the model again.") from error
+
+
+def find_structure(segmenter: Segmenter, scan: Volume, guide: StructureGuide) -> tuple[Box, float]:
+    """A box around the structure in a scan, and how unlike the labelled ones the answer in it is.
+
+    The box is a prompt like one that a user draws. The second value is a sum of five squared standard
+    deviations, ``UNLIKE`` or more where hardly any patient is so.
 
     Raises
     ------
@@ -128,14 +148,14 @@ def find_structure(segmenter: Segmenter, scan: Volume, guide: StructureGuide) ->
         raise InputError("a structure is found without a prompt in 3-D scans only: give a prompt.")
     axial = scan.axial()
     greys, body = _greys(axial), body_box(axial)
-    answers = []
+    answers: list[tuple[float, Box]] = []
     for place in likely_places(axial, greys, body, guide):
-        found = segmenter.segment_with_details(axial, [_box_at(axial, place, guide)])
-        answers.append((_unlikeness(axial, found, greys, body, guide), found))
-    _, best = min(answers, key=lambda answer: answer[0])
-    if not best.mask.voxels.any():
-        return segmenter.segment_with_details(scan, [_box_at(axial, place, guide)])
-    return segmenter.segment_with_details(scan, [_box_of(best.mask)])
+        box = _box_at(axial, place, guide)
+        mask = segmenter.segment_with_details(axial, [box]).mask
+        unlike = _unlikeness(axial, mask, greys, body, guide)
+        answers.append((unlike, _box_of(mask) if np.isfinite(unlike) else box))
+    unlike, box = min(answers, key=lambda answer: answer[0])
+    return box, unlike
 
 
 def body_box(scan: Volume) -> Array:
@@ -174,9 +194,9 @@ def likely_places(scan: Volume, greys: Array, body: Array, guide: StructureGuide
     return chosen
 
 
-def _unlikeness(scan: Volume, found: Segmentation, greys: Array, body: Array, guide: StructureGuide) -> float:
+def _unlikeness(scan: Volume, mask: Volume, greys: Array, body: Array, guide: StructureGuide) -> float:
     """Squared deviations of an answer from the labelled ones; infinite for an empty one."""
-    inside = found.mask.voxels > 0
+    inside = mask.voxels > 0
     if not inside.any():
         return float("inf")
     one = _seen(scan, inside, greys, body)

@@ -23,10 +23,12 @@ from synthfm3d.loading.labelled_scans import LabelledScan
 from synthfm3d.model.checkpoint import choose_device, read_network, weights_path
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
 from synthfm3d.model.volumetric import VolumetricConfig, computes_bfloat16
+from synthfm3d.segmentation.automatic import GUIDES_FILE, StructureGuide, learn_guide, write_guides
 from synthfm3d.training.adaptation_family import AdaptationConfig, AdaptationFamily
 from synthfm3d.training.loop import BEST_FOLDER, started_from, train
 from synthfm3d.training.own_scans import held_back
 from synthfm3d.training.state import TrainingState
+from synthfm3d.volume import Array, Volume
 
 RECORD_FILE = "adaptation.json"
 RUN_FOLDER = "run"
@@ -126,9 +128,22 @@ def adapt(
     )
     write_atomically(folder / RECORD_FILE, json_text(_record(config, found, what)).encode())
     if better:
+        guides = guides_of(scans)
+        if guides:
+            write_guides(folder / GUIDES_FILE, guides)
         shutil.copyfile(run / BEST_FOLDER / WEIGHTS_FILE, folder / f".{WEIGHTS_FILE}")
         (folder / f".{WEIGHTS_FILE}").replace(folder / WEIGHTS_FILE)
     return found
+
+
+def guides_of(scans: Sequence[LabelledScan]) -> dict[str, StructureGuide]:
+    """Guides of the structures that some scan shows whole: outlines on a few slices do not tell a size."""
+    examples: dict[str, list[tuple[Volume, Array]]] = {}
+    for scan in scans:
+        for name, outlines in scan.structures.items():
+            if outlines.known.all() and scan.image.third_axis == "space":
+                examples.setdefault(name, []).append((scan.image, outlines.mask))
+    return {name: learn_guide(some) for name, some in sorted(examples.items())}
 
 
 def _completed(

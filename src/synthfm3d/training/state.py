@@ -11,7 +11,8 @@ import torch
 from synthfm3d.errors import InputError
 from synthfm3d.files import appearing_whole
 from synthfm3d.training.config import RunConfig
-from synthfm3d.training.family import Family, family_of
+from synthfm3d.training.families import family_of
+from synthfm3d.training.family import Family
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -32,7 +33,7 @@ class TrainingState:
         device: torch.device,
         *,
         started: bool = False,
-        family: Family | None = None,
+        family: Family[Any] | None = None,
     ) -> None:
         self.config = config
         self.family = family or family_of(config)
