@@ -38,7 +38,7 @@ from synthfm3d.synthesis.settings import (
 )
 from synthfm3d.training.adaptation import adapt
 from synthfm3d.training.adaptation_family import AdaptationConfig
-from synthfm3d.training.config import ValidationConfig
+from synthfm3d.training.config import OptimiserConfig, ValidationConfig
 from synthfm3d.training.own_scans import own_scan
 from synthfm3d.volume import Array, Modality, Volume
 
@@ -49,6 +49,8 @@ SCORED, FIRST_SCORED = 4, 500
 """Scans that are scored, and the index from which on they are taken."""
 GRID = (16, 64, 64)
 """Region of the network here: scans are small."""
+RATE = 1e-3
+"""With the default model: runs are short. Random weights learn at the rate of their training, 1.5e-3."""
 RANDOM = "random"
 RESULTS = Path(__file__).parent / "adaptation.json"
 
@@ -188,6 +190,7 @@ def adapted(hospital: Hospital, count: int, start: str, steps: int, cases: Seque
         patience=1000,
         synthetic_patches=0,
         validation=ValidationConfig(patches=12),
+        optimiser=OptimiserConfig(rate=RATE, warmup_steps=10, hold_share=0.5),
     )
     if start == RANDOM:
         # As in training from random weights: a high rate.
