@@ -20,7 +20,7 @@ def scans() -> list[Volume]:
 
 def adapted_model(folder, seen):
     network = VolumetricNetwork(VolumetricConfig(widths=(4, 4, 4, 4, 4), grid_shape=(16, 32, 32)))
-    record = {"data": "1 labelled scans of the user, and synthetic volumes", "scans_sha256": seen}
+    record = {"data": "labelled scans of the user (1), and synthetic volumes", "scans_sha256": seen}
     write_network(folder / "model.safetensors", network, record)
     return model_method(str(folder), "cpu")
 
@@ -42,5 +42,5 @@ def test_a_scan_that_a_model_was_adapted_to_is_told_whatever_its_storage_order(t
 
 def test_the_facts_of_an_adapted_model_are_those_of_its_weights(tmp_path, scans):
     facts = method_facts(adapted_model(tmp_path, [content_hash(scans[0])]))
-    assert facts["training data"] == "1 labelled scans of the user, and synthetic volumes"
+    assert facts["training data"] == "labelled scans of the user (1), and synthetic volumes"
     assert facts["said by"] == "its weights"

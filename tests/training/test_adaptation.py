@@ -248,6 +248,16 @@ def test_a_resumed_adaptation_is_the_adaptation(tmp_path):
     assert lines[0] == lines[1]
 
 
+def test_a_run_that_stopped_before_its_first_checkpoint_begins_again(tmp_path):
+    def stop(entry):
+        if entry.get("step") == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(balls(1), tmp_path / "model", TINY, device="cpu", report=stop)
+    assert adapt(balls(1), tmp_path / "model", TINY, device="cpu", resume=True).after
+
+
 def test_a_run_that_got_worse_writes_no_weights_and_its_record_says_so(tmp_path):
     scans = balls(1)
     # A learning rate of next to nothing: the average stays where it began, and equal is not better.

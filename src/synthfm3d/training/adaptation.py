@@ -6,7 +6,6 @@ the start.
 """
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +26,7 @@ from synthfm3d.segmentation.automatic import GUIDES_FILE, StructureGuide, learn_
 from synthfm3d.training.adaptation_family import AdaptationConfig, AdaptationFamily
 from synthfm3d.training.loop import BEST_FOLDER, started_from, train
 from synthfm3d.training.own_scans import held_back
-from synthfm3d.training.state import TrainingState
+from synthfm3d.training.state import CHECKPOINT_FILE, TrainingState
 from synthfm3d.volume import Array, Volume
 
 RECORD_FILE = "adaptation.json"
@@ -89,7 +88,8 @@ def adapt(
     minutes
         Steps are chosen so that the run takes about so long on this machine; None keeps ``config.steps``.
     resume
-        Go on from the folder's checkpoint, with the steps that the run was begun with.
+        Go on from the folder's checkpoint, with the steps that the run was begun with; from the start, if it
+        stopped before the first checkpoint.
     report
         Called with every log entry, and first with ``{"steps": …}``.
 
@@ -113,7 +113,16 @@ def adapt(
     start = family.network(started=False).to(place).eval()
     before, synthetic_before = family.validate(start, place), family.synthetic_dice(start, place)
     report({"step": 0, **before})
-    train(config, run, resume=resume, device=device, report=report, family=family, enough=_patience_is_over)
+    begun_before = resume and (run / CHECKPOINT_FILE).is_file()
+    train(
+        config,
+        run,
+        resume=begun_before,
+        device=device,
+        report=report,
+        family=family,
+        enough=_patience_is_over,
+    )
     best, trained = read_network(run / BEST_FOLDER / WEIGHTS_FILE)
     after: dict[str, float] = trained["metrics"]
     better = after["validation_dice"] > before["validation_dice"]
@@ -131,8 +140,7 @@ def adapt(
         guides = guides_of(scans)
         if guides:
             write_guides(folder / GUIDES_FILE, guides)
-        shutil.copyfile(run / BEST_FOLDER / WEIGHTS_FILE, folder / f".{WEIGHTS_FILE}")
-        (folder / f".{WEIGHTS_FILE}").replace(folder / WEIGHTS_FILE)
+        write_atomically(folder / WEIGHTS_FILE, (run / BEST_FOLDER / WEIGHTS_FILE).read_bytes())
     return found
 
 

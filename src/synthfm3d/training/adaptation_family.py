@@ -39,7 +39,7 @@ class AdaptationConfig(TrainingConfig):
         Content hashes of the scans, and names of the structures: a run is resumed with the same ones.
     synthetic_share
         Share of the patches that are synthetic. They keep the model able to segment what the labelled scans
-        do not show; a quarter costs a quarter of the time.
+        do not show. A quarter of them takes a quarter of the time; the best share was not measured.
     synthetic_patches
         Held-out synthetic patches that tell what the adaptation costs elsewhere; 0: it is not told.
     patience
@@ -132,7 +132,7 @@ class AdaptationFamily(VolumetricFamily):
 
     def write(self, folder: Path, network: nn.Module, record: dict[str, Any]) -> Path:
         scans = self.settings.scans
-        data = f"{len(scans)} labelled scans of the user, and synthetic volumes"
+        data = f"labelled scans of the user ({len(scans)}), and synthetic volumes"
         return super().write(folder, network, record | {"data": data, "scans_sha256": list(scans)})
 
     def _mixed(self) -> MixedPatches:
