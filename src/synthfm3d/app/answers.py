@@ -9,7 +9,7 @@ from synthfm3d.app.messages import AlternativeAnswer, ScanDetails, ScanObject, S
 from synthfm3d.app.store import OpenScan
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.metrics.overlap import dice
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.segmentation.result import Segmentation
 
 COLOURS = ("#e53935", "#1e9bff", "#2fbf71", "#f4c430", "#b362d9", "#ff8a3d", "#19c2c2", "#f06ca8")
@@ -88,6 +88,8 @@ def _structure_under(opened: OpenScan, prompts: tuple[Prompt, ...]) -> tuple[str
                 place = np.array(prompt.position_mm)
             case Box():
                 place = (np.array(prompt.corner_mm) + np.array(prompt.opposite_mm)) / 2
+            case Scribble(positive=True) | Lasso():
+                place = np.mean(prompt.positions_mm, axis=0)
             case Mask():
                 drawn = np.argwhere(prompt.volume.voxels)
                 place = prompt.volume.grid.to_mm(drawn[len(drawn) // 2])
