@@ -52,6 +52,9 @@ def details_of(opened: OpenScan) -> ScanDetails:
         structures=structures,
         dicom=opened.origin is not None,
         palette=list(COLOURS),
+        source=opened.source,
+        model=opened.model,
+        looks_like_labels=opened.looks_like_labels,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import Cookie, Depends, HTTPException, Request, Response
 
 from synthfm3d.app.files import Files
+from synthfm3d.app.models import OfferedModels
 from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.store import OpenScan, Store
@@ -25,6 +26,8 @@ class AppState:
 
     Parameters
     ----------
+    models
+        The models that visitors may choose.
     leases
         Places of viewers such as 3D Slicer and napari.
     model, reader, renderer
@@ -32,13 +35,18 @@ class AppState:
     """
 
     settings: ServeSettings
-    segmenter: Segmenter
+    models: OfferedModels
     files: Files
     store: Store
     leases: Leases
     model: SerialThread
     reader: SerialThread
     renderer: SerialThread
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The one that every scan begins with."""
+        return self.models.get(self.settings.model)
 
     def close(self) -> None:
         """Stop the threads and close all scans."""

@@ -116,6 +116,30 @@ class Session:
         self._go({**self._state, label: _Object(start=found)})
         return found
 
+    def restore(self, objects: Mapping[int, tuple[Sequence[Prompt], Volume | None]]) -> None:
+        """Take objects from elsewhere, each with its prompts and the mask that they led to, as one step.
+
+        Objects of other labels stay. An object without prompts begins with its mask, as after ``start``; one
+        without a mask is segmented from its prompts.
+
+        Raises
+        ------
+        InputError
+            A prompt cannot be used, or a mask is empty or does not lie on the scan.
+        """
+        state: _State = {}
+        known: dict[_Object, Segmentation] = {}
+        for label, (prompts, mask) in objects.items():
+            found = None if mask is None else Segmentation.from_mask(self.scan, mask)
+            one = _Object(tuple(prompts)) if prompts else _Object(start=found)
+            if prompts:
+                self._check(one)
+            state[label] = one
+            known[one] = self._segmented(one) if found is None else found
+        for one, found in known.items():
+            self._remember(one, found)
+        self._go({**self._state, **state})
+
     def choose(self, position: int, label: int = 1) -> Segmentation:
         """Take another of the alternatives that ``segmentations[label].alternatives`` lists, as one step.
 
