@@ -1,4 +1,6 @@
-// Prompts drawn over the scan: where was clicked, boxed and brushed, in all planes that show the place.
+// What is drawn over the scan: letters beside the planes, and where was clicked, boxed and brushed.
+
+import { letter } from "./lettering.js";
 
 const FAR = 2.5; // slices: beyond, a mark is not drawn
 const RADIUS = 7;
@@ -10,7 +12,8 @@ export class Marks {
     this.objects = [];
     this.pending = [];
     this.active = 1;
-    this.drag = null; // {kind: "box" | "stroke", pixels, colour}
+    this.drag = null; // {kind: "box" | "stroke" | "lasso", pixels, colour}
+    this.isTime = false;
   }
 
   draw() {
@@ -22,6 +25,7 @@ export class Marks {
     pen.clearRect(0, 0, canvas.width, canvas.height);
     if (viewer.isEmpty) return;
     this.scale = canvas.width / canvas.getBoundingClientRect().width;
+    letter(pen, viewer, this.scale, this.isTime);
     for (const object of this.objects) {
       if (object.hidden) continue;
       for (const prompt of object.prompts) this.#prompt(pen, prompt, object.colour, object.label === this.active);
@@ -35,7 +39,7 @@ export class Marks {
     pen.setLineDash(isPending ? [4 * this.scale, 4 * this.scale] : []);
     if (prompt.type === "point") this.#point(pen, prompt.position_mm, prompt.positive, colour, isActive);
     if (prompt.type === "box") this.#box(pen, prompt, colour);
-    if (prompt.type === "scribble") {
+    if (prompt.type === "scribble" || prompt.type === "lasso") {
       for (const mm of prompt.positions_mm) this.#dot(pen, mm, colour);
     }
     pen.restore();
@@ -92,7 +96,7 @@ export class Marks {
   #dragged(pen) {
     const { kind, pixels, colour } = this.drag;
     pen.strokeStyle = colour;
-    pen.lineWidth = (kind === "box" ? 2 : 5) * this.scale;
+    pen.lineWidth = (kind === "stroke" ? 5 : 2) * this.scale;
     pen.lineCap = pen.lineJoin = "round";
     const [first, last] = [pixels[0], pixels.at(-1)];
     if (kind === "box") {
@@ -102,6 +106,10 @@ export class Marks {
     pen.beginPath();
     pixels.forEach(([x, y], n) => (n ? pen.lineTo(x, y) : pen.moveTo(x, y)));
     pen.stroke();
+    if (kind !== "lasso") return;
+    pen.globalAlpha = 0.25;
+    pen.fillStyle = colour;
+    pen.fill();
   }
 }
 
