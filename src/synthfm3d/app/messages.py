@@ -204,6 +204,27 @@ class ScanObject(Message):
     dice: float | None = None
 
 
+class Preview(Message):
+    """A mask on one slice, before the object was followed through all slices.
+
+    Parameters
+    ----------
+    number
+        Grows with every preview of the same change.
+    shape
+        Rows and columns.
+    affine
+        From (0, row, column, 1) to RAS mm, row by row.
+    bits
+        The mask row by row, eight pixels a byte, the first one in the highest bit; in base64.
+    """
+
+    number: int
+    shape: tuple[int, int]
+    affine: list[list[float]]
+    bits: str
+
+
 class ScanState(Message):
     """What a visitor did with a scan so far; ``revision`` grows with every change."""
 

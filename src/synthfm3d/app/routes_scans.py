@@ -163,6 +163,8 @@ async def _opened(
     opened = state.store.add(opened)
     if opened.origin is not None:
         opened.folder = folder
+    if state.settings.warm_up:
+        state.warm_up.start(opened.session.segmenter, opened.scan)
     return await _details(opened)
 
 

@@ -24,8 +24,10 @@ from synthfm3d.app.state import AppState, State, set_cookie
 from synthfm3d.app.store import Full, Store
 from synthfm3d.app.viewers import routes_nninteractive
 from synthfm3d.app.viewers.leases import Leases
+from synthfm3d.app.work import WarmUp
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.watching import Cancelled
 
 PAGE = Path(__file__).parent / "page"
 _SWEEP_SECONDS = 30.0
@@ -42,15 +44,17 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
         return Segmenter.from_pretrained(name, settings.device)
 
     store = Store(settings.limits)
+    model = SerialThread("model")
     state = AppState(
         settings=settings,
         models=OfferedModels(settings.model, segmenter, settings.other_models, load),
         files=Files(settings.scans, settings.root),
         store=store,
         leases=Leases(settings.limits, store),
-        model=SerialThread("model"),
+        model=model,
         reader=SerialThread("reader"),
         renderer=SerialThread("renderer"),
+        warm_up=WarmUp(model),
     )
     app = FastAPI(
         title="SynthFM-3D",
@@ -65,6 +69,7 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
     app.add_exception_handler(ChoiceNeeded, _choice_needed)
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(Full, _full)
+    app.add_exception_handler(Cancelled, _cancelled)
     app.add_exception_handler(RequestValidationError, _wrong_request)
     _add_general_routes(app)
     for module in (routes_scans, routes_objects, routes_sessions, routes_playground, routes_nninteractive):
@@ -132,6 +137,10 @@ async def _wrong_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
     return JSONResponse({"detail": told}, 422)
+
+
+async def _cancelled(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "Cancelled. Nothing was changed."}, 409)
 
 
 async def _full(request: Request, error: Exception) -> JSONResponse:

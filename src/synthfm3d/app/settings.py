@@ -73,6 +73,8 @@ class ServeSettings:
         Names of further models that visitors may choose.
     device
         Where further models run.
+    warm_up
+        Segment something on each kind of scan when it is opened, so that the first prompt is not slow.
     reading
         What the scans that are named at the start leave open, such as the frame of a 4-D file.
     """
@@ -85,6 +87,7 @@ class ServeSettings:
     model: str = "default"
     other_models: tuple[str, ...] = ()
     device: str = "auto"
+    warm_up: bool = False
     reading: ReadOptions = ReadOptions()
     limits: Limits = Limits()
 

@@ -10,6 +10,7 @@ from secrets import token_urlsafe
 
 from synthfm3d.app.messages import Source
 from synthfm3d.app.settings import Limits
+from synthfm3d.app.work import Work
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.io.write import Origin
 from synthfm3d.segmentation.session import Session
@@ -46,6 +47,8 @@ class OpenScan:
         Name of the model that answers prompts.
     looks_like_labels
         Whether the voxels look like those of a label map.
+    work
+        The change that is being made now, if there is one.
     names
         Names that the visitor gave to objects, by label.
     """
@@ -62,6 +65,7 @@ class OpenScan:
     source: Source | None = None
     model: str = "default"
     looks_like_labels: bool = False
+    work: Work | None = None
     names: dict[int, str] = field(default_factory=dict)
     revision: int = 0
     used: float = 0.0

@@ -114,6 +114,7 @@ def serve(
         _settings(tuple(scans or ()), root, host, chosen, tuple(public_host or ()), models[0], limits),
         other_models=(*models[1:], *_ALWAYS_OFFERED),
         device=device,
+        warm_up=True,
         reading=ReadOptions(frame=frame, series=series, modality=modality),
     )
     _check_scans(settings)  # what can be wrong is found before the model is loaded

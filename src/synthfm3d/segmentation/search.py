@@ -6,6 +6,7 @@ an answer is credible that the model is sure of and that the other views agree w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -15,6 +16,7 @@ from synthfm3d.prompts.prompt import Point, Prompt
 from synthfm3d.segmentation.look import Look, ModelOnScan
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable
 from synthfm3d.segmentation.views import agreement, image_width_mm, view_widths
+from synthfm3d.segmentation.watching import report_first_slice
 from synthfm3d.segmentation.zoom import (
     Focus,
     field_of_view_limits,
@@ -172,6 +174,8 @@ def _views(
             continue
         table.add(look)
         predicted = judge.predicted_dice(FEATURES, table.features)
+        best = views[int(predicted.argmax())].look
+        report_first_slice(partial(model.middle_on_scan, best))
         if is_settled(predicted):
             break
     if predicted is None:

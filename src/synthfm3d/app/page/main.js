@@ -48,7 +48,7 @@ workbench.addEventListener("change", ({ detail }) => {
   if (detail === "scan") showScan();
   Object.assign(marks, {
     objects: workbench.objects, pending: workbench.pending, active: workbench.active,
-    isTime: workbench.scan?.third_axis === "time",
+    preview: workbench.preview, isTime: workbench.scan?.third_axis === "time",
   });
   if (detail !== "marks") showObjects();
 });

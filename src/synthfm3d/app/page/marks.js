@@ -1,6 +1,7 @@
 // What is drawn over the scan: letters beside the planes, and where was clicked, boxed and brushed.
 
 import { letter } from "./lettering.js";
+import { drawPreview } from "./preview.js";
 
 const FAR = 2.5; // slices: beyond, a mark is not drawn
 const RADIUS = 7;
@@ -14,6 +15,7 @@ export class Marks {
     this.active = 1;
     this.drag = null; // {kind: "box" | "stroke" | "lasso", pixels, colour}
     this.isTime = false;
+    this.preview = null; // {affine, picture} of a mask on one slice
   }
 
   draw() {
@@ -26,12 +28,24 @@ export class Marks {
     if (viewer.isEmpty) return;
     this.scale = canvas.width / canvas.getBoundingClientRect().width;
     letter(pen, viewer, this.scale, this.isTime);
+    if (this.preview) this.#preview(pen);
     for (const object of this.objects) {
       if (object.hidden) continue;
       for (const prompt of object.prompts) this.#prompt(pen, prompt, object.colour, object.label === this.active);
     }
     for (const prompt of this.pending) this.#prompt(pen, prompt, prompt.colour, true, true);
     if (this.drag) this.#dragged(pen);
+  }
+
+  /** The preview in the planes that it lies in. */
+  #preview(pen) {
+    const { affine } = this.preview;
+    const at = (row, column) => affine.slice(0, 3).map((one) => one[1] * row + one[2] * column + one[3]);
+    const [corner, down, across] = [at(0, 0), at(1, 0), at(0, 1)].map((mm) => this.viewer.pixelsOf(mm));
+    corner.forEach((place, n) => {
+      const isFlat = [place, down[n], across[n]].every((one) => Math.abs(one.slicesOff) < 0.6);
+      if (isFlat) drawPreview(pen, this.preview, [place, down[n], across[n]]);
+    });
   }
 
   #prompt(pen, prompt, colour, isActive, isPending = false) {

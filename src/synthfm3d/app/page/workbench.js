@@ -2,6 +2,7 @@
 
 import { call, getBytes, getJson, patchJson, postJson, putFile, remove } from "./api.js";
 import { enclosed } from "./lasso.js";
+import { pictureOf, watchPreviews } from "./preview.js";
 import { during, say } from "./status.js";
 import { colourTable } from "./viewer.js";
 
@@ -17,6 +18,7 @@ export class Workbench extends EventTarget {
     this.truthShown = true;
     this.line = Promise.resolve();
     this.waiting = 0; // changes that are asked for and not done
+    this.preview = null; // the mask on one slice of what is being segmented
     this.round = 0; // grows when a person cancels what waits
   }
 
@@ -108,9 +110,19 @@ export class Workbench extends EventTarget {
     const marks = prompts.map((one) => ({ ...one, label, colour: this.activeColour }));
     this.pending.push(...marks);
     this.#changed("marks");
-    return this.#change("Segmenting", () => postJson(`${this.path}/prompts`, { label, prompts }), () => {
+    return this.#change("Segmenting", () => this.#previewed(postJson(`${this.path}/prompts`, { label, prompts })), () => {
       this.pending = this.pending.filter((one) => !marks.includes(one));
     });
+  }
+
+  /** The answer to a prompt; until it comes, the mask on the clicked slice is shown as far as it is known. */
+  #previewed(answer) {
+    const colour = this.activeColour;
+    watchPreviews(this.path, answer.catch(() => {}), (preview) => {
+      this.preview = { affine: preview.affine, picture: pictureOf(preview, colour) };
+      this.#changed("marks");
+    });
+    return answer;
   }
 
   /** Outline the active object by a line of places in mm on one slice, or take away what it encloses. */
@@ -241,6 +253,7 @@ export class Workbench extends EventTarget {
         this.#tell(performance.now() - start);
       } finally {
         if (!state) after();
+        this.preview = null;
         this.#changed("objects");
       }
     })).finally(() => (this.waiting -= 1));
