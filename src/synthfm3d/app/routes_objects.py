@@ -4,7 +4,7 @@ import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
@@ -109,9 +109,10 @@ async def cancel(opened: ThisScan) -> None:
         opened.work.cancelled.set()
 
 
-@router.get(
-    "/preview", responses={204: {"description": "There is nothing new to see."}}, response_model=Preview
-)
+_NOTHING_NEW: dict[int | str, dict[str, Any]] = {204: {"description": "There is nothing new to see."}}
+
+
+@router.get("/preview", responses=_NOTHING_NEW, response_model=Preview)
 async def get_preview(opened: ThisScan, after: int = 0) -> Preview | Response:
     """What the model found so far on the clicked slice, while a prompt is being answered.
 

@@ -1,7 +1,7 @@
 """One segmentation that is under way for a visitor: what is seen of it so far, and how it is stopped.
 
-Also the first segmentation on a kind of scan, which nobody asked for: it compiles kernels and fills caches, so
-that the visitor's own first prompt does not wait for them. It stops as soon as somebody prompts.
+Also the first segmentation on a kind of scan, which nobody asked for: it compiles kernels and fills caches,
+so that the visitor's own first prompt does not wait for them. It stops as soon as somebody prompts.
 """
 
 import asyncio
