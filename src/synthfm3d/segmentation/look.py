@@ -116,9 +116,8 @@ class ModelOnScan:
         """The look's mask on the slice of the scan that it is centred on: uint8 (1, y, x)."""
         part, logits = self.on_scan(look)
         middle = look.region.to_mm((np.array(look.region.shape) - 1) / 2)
-        index = int(
-            np.clip(round(float(self.scan.grid.to_index(middle)[0])), part[0].start, part[0].stop - 1)
-        )
+        depth = round(float(self.scan.grid.to_index(middle)[0]))
+        index = min(max(depth, part[0].start), part[0].stop - 1)
         mask = np.zeros((1, *self.scan.grid.shape[1:]), np.uint8)
         mask[0][part[1:]] = logits[index - part[0].start] > 0
         affine = self.scan.affine.copy()

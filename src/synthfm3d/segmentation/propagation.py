@@ -13,6 +13,7 @@ from synthfm3d.model.interface import SliceModel, Slices
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.segmentation.look import CERTAINLY_NOT, connected_to_prompts
 from synthfm3d.segmentation.placement import place
+from synthfm3d.segmentation.watching import stop_if_cancelled
 from synthfm3d.volume import Array, Volume
 
 
@@ -37,6 +38,7 @@ def follow_slices(
 
     answer = np.full((depth, height, width), CERTAINLY_NOT, np.float16)
     for index, logits in model.follow(Slices((depth, height, width), read), placed, previous):
+        stop_if_cancelled()
         answer[index] = logits
     mask = answer > 0
     connected = connected_to_prompts(mask, placed)
