@@ -9,8 +9,8 @@ from scaled import Scaled
 
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Box, Point
-from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import label_map
 from synthfm3d.segmentation.session import MOST_LOGITS, Session
 from synthfm3d.volume import Volume
 
@@ -292,8 +292,7 @@ def test_a_click_and_a_box_may_correct_a_choice_of_sizes_together(sizes):
     beyond = click(sizes.scan, 12, 76, 76 + 0.45 * larger.diameter_mm)
     low, high = sizes.scan.grid.to_mm(np.array([[12, 60, 60], [12, 92, 92]]))
     box = Box(corner_mm=tuple(low), opposite_mm=tuple(high))
-    prompts = [*sizes.prompts[1], beyond, box]
-    found = sizes.segmenter.correct(sizes.scan, first, prompts, 2)
+    found = sizes.segmenter.correct(first, [beyond, box])
     assert found.mask.voxels.sum() > first.mask.voxels.sum()
 
 
@@ -442,3 +441,38 @@ def test_a_restart_forgets_objects_and_steps(session, pair):
     assert session.prompts == {}
     assert not session.can_undo
     assert not session.can_redo
+
+
+# ---------------------------------------------------------------- from elsewhere
+
+
+def test_restored_objects_are_the_very_masks_and_clicks_correct_them(session, pair, region_growing):
+    session.add(click(pair.scan, 16, 40, 28))
+    session.add(click(pair.scan, 16, 40, 68), label=2)
+    saved = {label: (session.prompts[label], one.mask) for label, one in session.segmentations.items()}
+    other = Session(Segmenter(region_growing()), pair.scan)
+    other.restore(saved)
+    assert other.prompts == session.prompts
+    for label, found in session.segmentations.items():
+        assert np.array_equal(other.segmentations[label].mask.voxels, found.mask.voxels)
+    other.add(click(pair.scan, 16, 40, 28, positive=False))
+    assert other.segmentations[1].mask.voxels[16, 40, 28] == 0
+    assert len(other.prompts[1]) == 2
+    assert other.undo()
+    assert other.undo()
+    assert not other.segmentations
+
+
+def test_a_restored_object_without_a_mask_is_segmented_and_one_without_prompts_is_its_mask(session, pair):
+    ball = pair.scan.with_voxels(pair.truth.astype(np.uint8))
+    session.restore({1: ([click(pair.scan, 16, 40, 28)], None), 3: ((), ball)})
+    assert session.segmentations[1].mask.voxels[16, 40, 28] == 1
+    assert np.array_equal(session.segmentations[3].mask.voxels, ball.voxels)
+
+
+def test_another_modality_leaves_the_masks_and_holds_for_the_next_click(session, pair):
+    before = session.add(click(pair.scan, 16, 40, 28))
+    session.take_for("us")
+    assert np.array_equal(session.segmentations[1].mask.voxels, before.mask.voxels)
+    after = session.add(click(pair.scan, 16, 40, 28, positive=False))
+    assert after.modality == "us"

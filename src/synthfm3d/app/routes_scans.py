@@ -111,7 +111,8 @@ async def change_scan(said: ScanRequest, opened: ThisScan, state: State) -> Scan
             opened.model = name
         if said.modality is not None:
             modality = None if said.modality == "unknown" else said.modality
-            opened.scan = opened.session.scan = replace(opened.scan, modality=modality)
+            opened.session.take_for(modality)
+            opened.scan = opened.session.scan
         opened.revision += 1
     return await _details(opened)
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from synthfm3d.prompts.prompt import Point, Prompt
-from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.predictor import Segmenter
-from synthfm3d.segmentation.result import Segmentation
-from synthfm3d.volume import Volume
+from synthfm3d.segmentation.result import Segmentation, label_map
+from synthfm3d.volume import Modality, Volume
 
 MOST_LOGITS = 8
 """States of which the logits are kept: they are twice as large as a mask."""
@@ -92,7 +91,7 @@ class Session:
         self._check(after)
         known = self._correctable(before)
         if known is not None and all(isinstance(one, Point) for one in new):
-            found = self.segmenter.correct(self.scan, known, after.prompts, new=len(new))
+            found = self.segmenter.correct(known, new)
             # The same clicks may have been added before, to another alternative.
             self._remember(after, found)
         found = self._segmented(after)
@@ -132,13 +131,17 @@ class Session:
         for label, (prompts, mask) in objects.items():
             found = None if mask is None else Segmentation.from_mask(self.scan, mask)
             one = _Object(tuple(prompts)) if prompts else _Object(start=found)
-            if prompts:
-                self._check(one)
+            checked_prompts(one.prompts, self.scan.grid, correcting=mask is not None)
             state[label] = one
-            known[one] = self._segmented(one) if found is None else found
+            known[one] = self._segmented(one) if found is None else replace(found, prompts=one.prompts)
         for one, found in known.items():
             self._remember(one, found)
         self._go({**self._state, **state})
+
+    def take_for(self, modality: Modality | None) -> None:
+        """Take the scan for another modality from now on; None: unknown. The objects stay as they are."""
+        self.scan = replace(self.scan, modality=modality)
+        self._known = {one: replace(found, scan=self.scan) for one, found in self._known.items()}
 
     def choose(self, position: int, label: int = 1) -> Segmentation:
         """Take another of the alternatives that ``segmentations[label].alternatives`` lists, as one step.
@@ -156,7 +159,7 @@ class Session:
             return known
         after = replace(before, choice=position)
         if after not in self._known:
-            found = self.segmenter.choose(self.scan, known, before.prompts, position)
+            found = self.segmenter.choose(known, position)
             self._remember(after, found)
         self._go({**self._state, label: after})
         return self._known[after]
@@ -258,8 +261,13 @@ class Session:
         checked_prompts(prompted.prompts, self.scan.grid, correcting=prompted.start is not None)
 
     def _correctable(self, prompted: _Object) -> Segmentation | None:
-        """What a further click corrects; None for nothing, which is rather made anew with it."""
-        found = self._known.get(prompted) if prompted.prompts else prompted.start
+        """What a further click corrects; None: the object is segmented anew with it.
+
+        An object that began with a mask and has lost all of it begins with this mask again.
+        """
+        if prompted.start is None:
+            return self._known.get(prompted)
+        found = self._known.get(prompted) if prompted.prompts else replace(prompted.start, scan=self.scan)
         return found if found is not None and found.mask.voxels.any() else None
 
     def _segmented(self, prompted: _Object) -> Segmentation:
@@ -273,7 +281,7 @@ class Session:
         prompts = prompted.prompts
         if prompted.start is None:
             return self.segmenter.segment_with_details(self.scan, prompts)
-        return self.segmenter.correct(self.scan, prompted.start, prompts, new=len(prompts))
+        return self.segmenter.correct(replace(prompted.start, scan=self.scan), prompts)
 
     def _remember(self, prompted: _Object, found: Segmentation) -> None:
         self._known[prompted] = found
