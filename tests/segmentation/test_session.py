@@ -455,8 +455,8 @@ def test_restored_objects_are_the_very_masks_and_clicks_correct_them(session, pa
     assert other.prompts == session.prompts
     for label, found in session.segmentations.items():
         assert np.array_equal(other.segmentations[label].mask.voxels, found.mask.voxels)
-    other.add(click(pair.scan, 16, 40, 28, positive=False))
-    assert other.segmentations[1].mask.voxels[16, 40, 28] == 0
+    other.add(click(pair.scan, 16, 40, 68))
+    assert other.segmentations[1].mask.voxels[16, 40, 68] == 1
     assert len(other.prompts[1]) == 2
     assert other.undo()
     assert other.undo()
