@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from synthfm3d.pipeline.features import effects_of, shares_of
+from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scanner import CtAcquisition, MrAcquisition
 from synthfm3d.synthesis.settings import NoiseSettings, SynthesisSettings
 
 SMALL = SynthesisSettings(shape=(8, 48, 48))

@@ -16,11 +16,12 @@ from synthfm3d.rendering.fields import fill_lattice
 from synthfm3d.rendering.grey import grey_table
 from synthfm3d.rendering.mr import MR_UNIT
 from synthfm3d.rendering.ultrasound import decibels as decibels_of_the_cpu
+from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.grey import GreyMap
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scanner import CtAcquisition, GreyMap
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Star, Superquadric, Tube
 from synthfm3d.synthesis.settings import SynthesisSettings
+from synthfm3d.synthesis.structures import Ellipsoid, Layer, Star, Superquadric, Tube
 
 SMALL = (12, 64, 64)
 LABELS_OFF = 1e-5

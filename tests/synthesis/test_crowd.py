@@ -8,7 +8,6 @@ import pytest
 
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import LAYOUTS, Ellipsoid, Tube
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     ContrastSettings,
@@ -16,6 +15,7 @@ from synthfm3d.synthesis.settings import (
     LayoutShares,
     SynthesisSettings,
 )
+from synthfm3d.synthesis.structures import LAYOUTS, Ellipsoid, Tube
 
 ALWAYS = CrowdSettings(share=1.0, chain_share=1.0, like_share=1.0, labelled_share=0.5)
 

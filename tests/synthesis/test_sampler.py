@@ -7,7 +7,6 @@ import pytest
 
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import LAYOUTS
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -17,6 +16,7 @@ from synthfm3d.synthesis.settings import (
     NoiseSettings,
     SynthesisSettings,
 )
+from synthfm3d.synthesis.structures import LAYOUTS
 from synthfm3d.volume import MODALITIES
 
 

@@ -10,7 +10,7 @@ from synthfm3d.rendering.ct import AIR_HU, LEAST_HU, MOST_HU, STREAK_DECAY, TILE
 from synthfm3d.rendering.cuda.fields import moved_tile
 from synthfm3d.rendering.cuda.hashing import mix, shifted, signed
 from synthfm3d.rendering.keys import noise_key
-from synthfm3d.synthesis.scanner import CtAcquisition
+from synthfm3d.synthesis.ct import CtAcquisition
 from synthfm3d.synthesis.scene import Scene
 
 _f32 = np.float32

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from synthfm3d.rendering.grey import grey_table
-from synthfm3d.synthesis.scanner import GreyMap
+from synthfm3d.synthesis.grey import GreyMap
 
 
 class GreyCurve:

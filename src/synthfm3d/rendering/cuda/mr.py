@@ -13,7 +13,7 @@ from synthfm3d.rendering.cuda.hashing import hashed_normal
 from synthfm3d.rendering.keys import noise_key
 from synthfm3d.rendering.mr import LEAST_GAIN, MR_UNIT, OTHER_CHANNEL, lowpass_taps
 from synthfm3d.rendering.tables import Tables
-from synthfm3d.synthesis.scanner import MrAcquisition
+from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 

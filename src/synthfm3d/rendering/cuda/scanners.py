@@ -9,8 +9,10 @@ from synthfm3d.rendering.cuda.ct import ct_scan
 from synthfm3d.rendering.cuda.mr import mr_scan
 from synthfm3d.rendering.cuda.ultrasound import ultrasound_scan
 from synthfm3d.rendering.tables import Tables
-from synthfm3d.synthesis.scanner import CtAcquisition, MrAcquisition, UltrasoundAcquisition
+from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 
 Scan = Callable[[range, Tensor, Tensor], Tensor]
 """(slices, signal, labels) -> image int16 (z, y, x); ``signal`` and ``labels`` may be changed on the way."""

@@ -27,8 +27,8 @@ from synthfm3d.rendering.ultrasound import (
     UNIFORM_STD,
     scatterer_axis,
 )
-from synthfm3d.synthesis.scanner import UltrasoundAcquisition
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _f32 = np.float32
