@@ -1,10 +1,10 @@
-"""Fit the judge of views of a model, and tell how well it predicts and chooses.
+"""Fit the judge of views of a model, and report how well it predicts and chooses.
 
     python -m benchmarks.fit_judge --model default --cache runs/judge
 
-Synthetic clicks of two seeds: one to fit, one to tell. What was seen of every scan is kept in the cache, so a
-run that was stopped goes on where it was, and other settings of the fit cost seconds. The judge is written
-beside the weights of the model; ``--no-write`` only tells.
+Uses synthetic clicks of two seeds: one for the fit, one for the report. The views of every scan are kept in
+the cache, so a run that was stopped continues, and a fit with other settings takes seconds. The judge is
+written beside the weights of the model; ``--no-write`` only reports.
 """
 
 import argparse
@@ -28,13 +28,20 @@ from synthfm3d.model.interface import PromptableModel
 from synthfm3d.model.view_judge import ViewJudge, write_judge
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.regions import resample
-from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan
-from synthfm3d.segmentation.search import FEWEST_LOOKS, MOST_ALTERNATIVES, SAME_ANSWER, is_settled
-from synthfm3d.segmentation.sequence import as_slices, moved
-from synthfm3d.segmentation.slices import working_form
+from synthfm3d.segmentation.click_search import (
+    FEWEST_LOOKS,
+    MOST_ALTERNATIVES,
+    MOST_VIEWS,
+    SAME_ANSWER,
+    STEP,
+    image_width_mm,
+    is_settled,
+    view_widths,
+)
+from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan, field_of_view_limits
+from synthfm3d.segmentation.slices import Orientation
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable
-from synthfm3d.segmentation.views import MOST_VIEWS, STEP, image_width_mm, view_widths
-from synthfm3d.segmentation.zoom import field_of_view_limits, prompted_place
+from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.volume import Array, Grid
 
 FIT_SEED, HELD_OUT_SEED = 800_001, 900_001
@@ -44,12 +51,12 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JudgedClick:
-    """A click, its views, and how good they are.
+    """A click, its views, and the Dice of each view.
 
     Parameters
     ----------
     features
-        (view, feature) after so many looks, the fewest first; the last has all views.
+        (view, feature) after each number of looks, in rising order; the last has all views.
     dice, agreements
         (view,) on the clicked slice, and (view, view) with each other.
     """
@@ -92,13 +99,13 @@ def _truth(clicked: Sequence[JudgedClick]) -> tuple[list[Array], Array]:
 
 
 def _version(model: PromptableModel) -> str:
-    """Names what was seen of a click: other views or other numbers get another folder."""
-    said = repr((FEATURES, STEP, MOST_VIEWS, FEWEST_LOOKS, model.grid_shape))
+    """The name of the cache folder: other volumes, views or features get another folder."""
+    said = repr((GENERATOR_VERSION, FEATURES, STEP, MOST_VIEWS, FEWEST_LOOKS, model.grid_shape))
     return blake2b(said.encode(), digest_size=4).hexdigest()
 
 
 def clicks(model: PromptableModel, seed: int, scans: int, folder: Path) -> list[JudgedClick]:
-    """The clicks on the first scans of a seed, from the cache where they are in it."""
+    """The clicks on the first scans of a seed; read from the cache if they are there."""
     found: list[JudgedClick] = []
     for index in range(scans):
         stored = folder / f"{seed}_{index:04d}.npz"
@@ -114,19 +121,17 @@ def clicks(model: PromptableModel, seed: int, scans: int, folder: Path) -> list[
 
 def judged(model: PromptableModel, click: Click, group: int) -> JudgedClick:
     """All views of a click, each with its Dice on the clicked slice."""
-    slices = as_slices(click.scan)
-    point = Point(position_mm=click.position_mm)
-    prompt = point if slices is click.scan else moved(point, click.scan.grid, slices.grid)
-    scan = working_form(slices, [prompt])
-    target = working_form(slices.with_voxels(click.target.astype(np.uint8)), [prompt]).voxels > 0
+    orientation, prompts = Orientation.of(click.scan, [Point(position_mm=click.position_mm)])
+    scan = orientation.slices
+    target = orientation.to_slices(click.scan.with_voxels(click.target.astype(np.uint8))) > 0
     on_scan = ModelOnScan(model, scan, windows_of(scan))
-    centre_mm, extent_mm = prompted_place([prompt], scan.grid)
-    index = round(float(scan.grid.to_index(centre_mm)[0]))
+    centre_mm, extent_mm = scan.grid.to_mm(prompts.middle()), prompts.extent_mm
+    index = round(float(prompts.middle()[0]))
     section = section_grid(scan.grid, index)
     table = ViewTable(image_width_mm(scan.grid))
     features, agreed = [], []
     for width in view_widths(scan.grid, field_of_view_limits(scan.grid, model.grid_shape, extent_mm)):
-        look = on_scan.look([prompt], centre_mm, width)
+        look = on_scan.look(prompts, centre_mm, width)
         table.add(look)
         features.append(table.features)
         agreed.append(dice(_on_section(look, section), target[index]))
@@ -176,7 +181,7 @@ def _stored(path: Path, group: int) -> list[JudgedClick]:
 
 
 def tell(judge: ViewJudge, clicked: Sequence[JudgedClick]) -> dict[str, Any]:
-    """Mean Dice of the chosen view and of others, looks, and predicted against true Dice."""
+    """Mean Dice of the chosen view and of others, number of looks, and predicted against true Dice."""
     credible = FEATURES.index("credibility")
     rows = [_choice(judge, click) for click in clicked]
     chosen = np.array([row["dice"] for row in rows])
@@ -206,7 +211,7 @@ def tell(judge: ViewJudge, clicked: Sequence[JudgedClick]) -> dict[str, Any]:
 
 
 def _choice(judge: ViewJudge, click: JudgedClick) -> dict[str, float]:
-    """What a search that ends early takes."""
+    """The view that a search with an early end chooses."""
     for features in click.features:
         predicted = judge.predicted_dice(FEATURES, features)
         if is_settled(predicted):
