@@ -28,6 +28,8 @@ from synthfm3d.loading.labelled_scans import LabelledScan
 from synthfm3d.loading.patches import PatchSettings
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
+from synthfm3d.synthesis.ct import CtNoiseSettings
+from synthfm3d.synthesis.mr import MrNoiseSettings
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -36,6 +38,7 @@ from synthfm3d.synthesis.settings import (
     NoiseSettings,
     SynthesisSettings,
 )
+from synthfm3d.synthesis.ultrasound import UltrasoundNoiseSettings
 from synthfm3d.training.adaptation import adapt
 from synthfm3d.training.adaptation_family import AdaptationConfig
 from synthfm3d.training.config import OptimiserConfig, ValidationConfig
@@ -105,27 +108,31 @@ class Hospital:
 HOSPITALS = {
     "abdomen-ct": Hospital(
         structure="liver", layout="abdomen", modality="ct", pixel_mm=4.5,
-        noise=NoiseSettings(mode="fixed", ct_noise_hu=(70.0, 70.0), ct_ring_share=1.0),
+        noise=NoiseSettings(mode="fixed", ct=CtNoiseSettings(noise_hu=(70.0, 70.0), ring_share=1.0)),
     ),
     "abdomen-mr": Hospital(
         structure="spleen", layout="abdomen", modality="mr", pixel_mm=4.5,
-        noise=NoiseSettings(mode="fixed", mr_noise=(0.14, 0.14), mr_bias=(0.45, 0.45), mr_ghost_share=1.0),
+        noise=NoiseSettings(mode="fixed", mr=MrNoiseSettings(noise=(0.14, 0.14), bias=(0.45, 0.45), ghost_share=1.0)),
     ),
     "heart-mr": Hospital(
         structure="left ventricle wall", layout="heart", modality="mr", pixel_mm=3.0,
-        noise=NoiseSettings(mode="fixed", mr_noise=(0.12, 0.12), mr_bias=(0.6, 0.6)),
+        noise=NoiseSettings(mode="fixed", mr=MrNoiseSettings(noise=(0.12, 0.12), bias=(0.6, 0.6))),
     ),
     "heart-us": Hospital(
         structure="left ventricle", layout="heart", modality="us", pixel_mm=2.4,
         noise=NoiseSettings(
-            mode="fixed", us_probes=("phased",), us_speckle_pixels=(1.9, 1.9),
-            us_dynamic_range_db=(30.0, 30.0),
+            mode="fixed",
+            us=UltrasoundNoiseSettings(
+                probes=("phased",), speckle_pixels=(1.9, 1.9), dynamic_range_db=(30.0, 30.0)
+            ),
         ),
     ),
     "pelvis-mr": Hospital(
         structure="bladder", layout="pelvis", modality="mr", pixel_mm=3.6,
-        noise=NoiseSettings(mode="fixed", mr_noise=(0.16, 0.16), mr_bias=(0.4, 0.4), mr_gibbs_share=1.0,
-                            mr_kept=(0.4, 0.4)),
+        noise=NoiseSettings(
+            mode="fixed",
+            mr=MrNoiseSettings(noise=(0.16, 0.16), bias=(0.4, 0.4), gibbs_share=1.0, kept=(0.4, 0.4)),
+        ),
     ),
 }  # fmt: skip
 SYNTHETIC = PatchSettings(depth=(12, 24), in_plane=(96, 128))

@@ -12,6 +12,7 @@ from synthfm3d.evaluation.scoring import evaluate_case
 from synthfm3d.generate import generate
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.volumetric import VolumetricNetwork
+from synthfm3d.synthesis.mr import MrNoiseSettings
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -35,7 +36,7 @@ SCANNER = SynthesisSettings(
     contrast=ContrastSettings(mode="fixed", least_contrast=0.3),
     boundary=BoundarySettings(mode="fixed", psf_pixels=(1.4, 1.4)),
     # The default preset goes up to 0.07 and 0.3.
-    noise=NoiseSettings(mode="fixed", mr_noise=(0.12, 0.12), mr_bias=(0.6, 0.6)),
+    noise=NoiseSettings(mode="fixed", mr=MrNoiseSettings(noise=(0.12, 0.12), bias=(0.6, 0.6))),
 )
 WALL = "left ventricle wall"
 STEPS = 120
