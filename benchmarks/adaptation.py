@@ -112,7 +112,9 @@ HOSPITALS = {
     ),
     "abdomen-mr": Hospital(
         structure="spleen", layout="abdomen", modality="mr", pixel_mm=4.5,
-        noise=NoiseSettings(mode="fixed", mr=MrNoiseSettings(noise=(0.14, 0.14), bias=(0.45, 0.45), ghost_share=1.0)),
+        noise=NoiseSettings(
+            mode="fixed", mr=MrNoiseSettings(noise=(0.14, 0.14), bias=(0.45, 0.45), ghost_share=1.0)
+        ),
     ),
     "heart-mr": Hospital(
         structure="left ventricle wall", layout="heart", modality="mr", pixel_mm=3.0,
