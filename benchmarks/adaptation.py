@@ -30,6 +30,7 @@ from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
 from synthfm3d.synthesis.ct import CtNoiseSettings
 from synthfm3d.synthesis.mr import MrNoiseSettings
+from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -231,6 +232,7 @@ def _note(path: Path, row: dict[str, Any]) -> None:
     """Add a row to the results, in place of an earlier one of the same run."""
     rows = json.loads(path.read_text()) if path.exists() else []
     same = ("hospital", "start", "scans")
+    row = row | {"generator_version": GENERATOR_VERSION}
     rows = [other for other in rows if any(other[key] != row[key] for key in same)] + [row]
     path.write_text(json.dumps(rows, indent=1) + "\n")
     print(json.dumps(row), flush=True)

@@ -98,6 +98,7 @@ def test_labels_on_another_grid_and_empty_labels_are_told_and_the_rest_goes_on(t
     assert "0.nii.gz is left out" in said
     assert "resample the labels onto the scan" in said
     assert "1.nii.gz is left out" in said
+    assert "may become worse on other patients" in said  # one scan is left: its own slices judge
     assert "every voxel is 0" in said
 
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from synthfm3d.training.adaptation import Adaptation
 
 MINUTES = 20.0
+_SAME_PATIENTS = (
+    "the model is judged by slices of the scans that it learns from, so it may become worse on other "
+    "patients without a notice: label three scans or more."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -91,9 +95,6 @@ def adapt(
         outlined=outlined,
     )
     found = read_scans(options)
-    for doubt in found.doubts:
-        say(f"Warning: {doubt}", quiet=quiet)
-
     from synthfm3d.training.adaptation import adapt as run
     from synthfm3d.training.adaptation_family import AdaptationConfig
     from synthfm3d.training.own_scans import held_back
@@ -102,6 +103,10 @@ def adapt(
         seed=seed, start=model, synthetic_share=synthetic_share, steps=steps or AdaptationConfig().steps
     )
     learnt, judged, what = held_back(found.scans, seed)
+    if what == "slices":
+        found.doubts.append(_SAME_PATIENTS)
+    for doubt in found.doubts:
+        say(f"Warning: {doubt}", quiet=quiet)
     plan = {
         "scans": len(found.scans),
         "structures": told_of(found.scans),
