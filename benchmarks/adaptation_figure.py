@@ -32,8 +32,8 @@ def main() -> None:
 def figure(rows: Sequence[dict[str, Any]]) -> str:
     """SVG of rows as ``benchmarks.adaptation`` writes them; hospitals without a run are left out."""
     names = [name for name in HOSPITALS if any(r["hospital"] == name and r["scans"] for r in rows)]
-    width = _LEFT + len(names) * (_WIDTH + _GAP)
-    height = _TOP + _HEIGHT + 62
+    width = max(300, _LEFT + len(names) * (_WIDTH + _GAP))
+    height = _TOP + _HEIGHT + 96
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
@@ -42,9 +42,10 @@ def figure(rows: Sequence[dict[str, Any]]) -> str:
     for n, name in enumerate(names):
         some = [row for row in rows if row["hospital"] == name]
         parts += _panel(name, some, _LEFT + n * (_WIDTH + _GAP))
-    parts.append(_text(_LEFT, height - 8, "Dashed: the default model, not adapted.", "start"))
-    for n, (start, words) in enumerate(_WORDS.items()):
-        parts.append(_text(_LEFT + 230 + 160 * n, height - 8, words, "start", _COLOURS[start]))
+    below = _TOP + _HEIGHT + 52
+    parts.append(_text(_LEFT, below, "dashed: the default model, not adapted", "start"))
+    for n, (start, words) in enumerate(_WORDS.items(), 1):
+        parts.append(_text(_LEFT, below + 16 * n, words, "start", _COLOURS[start]))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
