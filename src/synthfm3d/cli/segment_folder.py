@@ -18,11 +18,11 @@ from synthfm3d.cli.segment_case import Case, read_case, run_case
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod, model_method
 from synthfm3d.io.read import ReadOptions
+from synthfm3d.prompts.prompt_file import FileObject, PromptFile
 
 SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
 _MOST_TRIES = 2
 """A scan that takes its process down is tried once more, alone."""
-from synthfm3d.prompts.prompt_file import FileObject, PromptFile
 
 
 @dataclass(frozen=True, kw_only=True)

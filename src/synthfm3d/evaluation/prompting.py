@@ -21,8 +21,8 @@ from synthfm3d.prompts.simulation import (
     uniformly_jittered,
     without_stray_components,
 )
-from synthfm3d.segmentation.slices import foreground_corners, working_form
-from synthfm3d.volume import Array, Grid, Position, ThirdAxis, Volume, on_grid_of
+from synthfm3d.segmentation.slices import working_form
+from synthfm3d.volume import Array, Grid, Position, ThirdAxis, Volume, foreground_corners, on_grid_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
