@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthfm3d.rendering import columns as at
-from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.structures import Ellipsoid, Part, Stack, Star, Superquadric, Tube
 from synthfm3d.volume import Array
 
 
