@@ -101,17 +101,22 @@ def shown(prompt: Prompt) -> ShownPrompt:
 # ---------------------------------------------------------------- requests
 
 
-class OpenRequest(Message):
+class Source(Message):
+    """Where a scan comes from: a scan that the server was started with, or a path under its root."""
+
+    scan: Annotated[int, Field(ge=0)] | None = None
+    path: Annotated[str, Field(max_length=4096)] | None = None
+    frame: Annotated[int, Field(ge=0)] | None = None
+    series: Annotated[str, Field(max_length=128)] | None = None
+
+
+class OpenRequest(Source):
     """Which scan to open: one that the server was started with, or a path under its root.
 
     The other fields are for files that leave something open; see ``synthfm3d segment --help``.
     """
 
-    scan: Annotated[int, Field(ge=0)] | None = None
-    path: Annotated[str, Field(max_length=4096)] | None = None
     modality: Modality | None = None
-    frame: Annotated[int, Field(ge=0)] | None = None
-    series: Annotated[str, Field(max_length=128)] | None = None
     spacing_mm: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     cine: bool = False
     allow_gaps: bool = False
@@ -136,6 +141,13 @@ class SegmentRequest(Message):
     """All objects at once; they replace what was there, as steps that can be taken back."""
 
     objects: Annotated[list[ObjectRequest], Field(min_length=1, max_length=32)]
+
+
+class ScanRequest(Message):
+    """What the scan is taken for from now on, and which model answers; None leaves it as it is."""
+
+    modality: Modality | Literal["unknown"] | None = None
+    model: Annotated[str, Field(max_length=256)] | None = None
 
 
 class NameRequest(Message):
@@ -205,6 +217,27 @@ class ScanObject(Message):
     dice: float | None = None
 
 
+class Preview(Message):
+    """A mask on one slice, before the object was followed through all slices.
+
+    Parameters
+    ----------
+    number
+        Grows with every preview of the same change.
+    shape
+        Rows and columns.
+    affine
+        From (0, row, column, 1) to RAS mm, row by row.
+    bits
+        The mask row by row, eight pixels a byte, the first one in the highest bit; in base64.
+    """
+
+    number: int
+    shape: tuple[int, int]
+    affine: list[list[float]]
+    bits: str
+
+
 class ScanState(Message):
     """What a visitor did with a scan so far; ``revision`` grows with every change."""
 
@@ -237,6 +270,12 @@ class ScanDetails(ScanState):
         Whether a DICOM segmentation can be written.
     palette
         Colours of objects by label, from 1 on, and over again.
+    source
+        What ``OpenRequest`` named; None for an upload or a synthetic volume.
+    model
+        The model that answers prompts on this scan.
+    looks_like_labels
+        Whether this is probably a label map and no scan.
     """
 
     shape: tuple[int, int, int]
@@ -250,6 +289,9 @@ class ScanDetails(ScanState):
     structures: dict[int, str]
     dicom: bool
     palette: list[str]
+    source: Source | None
+    model: str
+    looks_like_labels: bool
 
 
 class FileEntry(Message):
@@ -270,11 +312,34 @@ class Listing(Message):
     entries: list[FileEntry]
 
 
+class Choices(Message):
+    """Why a file was not opened, and what it offers.
+
+    Parameters
+    ----------
+    frames
+        Number of frames from which one is chosen; 0: none is asked for.
+    series
+        Descriptions of the series of a DICOM folder; the first one is series 1.
+    """
+
+    detail: str
+    frames: int = 0
+    series: list[str] = []
+
+
 class Health(Message):
-    """That the server lives, and how busy it is."""
+    """That the server lives, and how busy it is.
+
+    Parameters
+    ----------
+    model, models
+        The model that scans begin with, and all that can be chosen.
+    """
 
     status: Literal["ok"] = "ok"
     version: str
     model: str
+    models: list[str]
     open_scans: int
     waiting: int

@@ -6,6 +6,7 @@ an answer is credible that the model is sure of and that the other views agree w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -21,6 +22,7 @@ from synthfm3d.segmentation.look import (
 )
 from synthfm3d.segmentation.placed_prompts import PlacedPrompts
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable, agreement
+from synthfm3d.segmentation.watching import report_first_slice
 from synthfm3d.volume import Array, Grid
 
 STEP = 1.5
@@ -199,6 +201,8 @@ def _views(
             continue
         table.add(look)
         predicted = judge.predicted_dice(FEATURES, table.features)
+        best = views[int(predicted.argmax())].look
+        report_first_slice(partial(model.middle_on_scan, best))
         if is_settled(predicted):
             break
     if predicted is None:
