@@ -10,7 +10,7 @@ from synthfm3d.app.messages import AlternativeAnswer, Preview, ScanDetails, Scan
 from synthfm3d.app.store import OpenScan
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.metrics.overlap import dice
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Volume
 
@@ -100,6 +100,8 @@ def _structure_under(opened: OpenScan, prompts: tuple[Prompt, ...]) -> tuple[str
                 place = np.array(prompt.position_mm)
             case Box():
                 place = (np.array(prompt.corner_mm) + np.array(prompt.opposite_mm)) / 2
+            case Scribble(positive=True) | Lasso():
+                place = np.mean(prompt.positions_mm, axis=0)
             case Mask():
                 drawn = np.argwhere(prompt.volume.voxels)
                 place = prompt.volume.grid.to_mm(drawn[len(drawn) // 2])

@@ -2,11 +2,9 @@
 
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
-from synthfm3d.prompts.scribble import clicks_along
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.volume import Modality
 
 MOST_PROMPTS = 64
@@ -42,11 +40,18 @@ class BoxPrompt(Message):
 
 
 class ScribblePrompt(Message):
-    """A stroke inside the object (positive) or outside of it, by the places it went through."""
+    """A stroke inside the object (positive) or outside of it, by the corners of its line, in any plane."""
 
     type: Literal["scribble"] = "scribble"
     positions_mm: Annotated[list[Place], Field(min_length=1, max_length=5000)]
     positive: bool = True
+
+
+class LassoPrompt(Message):
+    """A closed line drawn loosely around the object on one slice, by its corners; it closes by itself."""
+
+    type: Literal["lasso"] = "lasso"
+    positions_mm: Annotated[list[Place], Field(min_length=3, max_length=5000)]
 
 
 class MaskPrompt(Message):
@@ -55,13 +60,15 @@ class MaskPrompt(Message):
     type: Literal["mask"] = "mask"
 
 
-AnyPrompt = Annotated[PointPrompt | BoxPrompt | ScribblePrompt, Field(discriminator="type")]
-ShownPrompt = Annotated[PointPrompt | BoxPrompt | MaskPrompt, Field(discriminator="type")]
+AnyPrompt = Annotated[PointPrompt | BoxPrompt | ScribblePrompt | LassoPrompt, Field(discriminator="type")]
+ShownPrompt = Annotated[
+    PointPrompt | BoxPrompt | ScribblePrompt | LassoPrompt | MaskPrompt, Field(discriminator="type")
+]
 Prompts = Annotated[list[AnyPrompt], Field(min_length=1, max_length=MOST_PROMPTS)]
 
 
 def prompts_of(said: list[AnyPrompt]) -> list[Prompt]:
-    """Prompts as the session takes them; a scribble becomes clicks along it."""
+    """Prompts as the session takes them."""
     prompts: list[Prompt] = []
     for one in said:
         match one:
@@ -70,7 +77,9 @@ def prompts_of(said: list[AnyPrompt]) -> list[Prompt]:
             case BoxPrompt():
                 prompts.append(Box(corner_mm=one.corner_mm, opposite_mm=one.opposite_mm))
             case ScribblePrompt():
-                prompts.extend(clicks_along(np.array(one.positions_mm), positive=one.positive))
+                prompts.append(Scribble(positions_mm=tuple(one.positions_mm), positive=one.positive))
+            case LassoPrompt():
+                prompts.append(Lasso(positions_mm=tuple(one.positions_mm)))
     return prompts
 
 
@@ -81,6 +90,10 @@ def shown(prompt: Prompt) -> ShownPrompt:
             return PointPrompt(position_mm=prompt.position_mm, positive=prompt.positive)
         case Box():
             return BoxPrompt(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm)
+        case Scribble():
+            return ScribblePrompt(positions_mm=list(prompt.positions_mm), positive=prompt.positive)
+        case Lasso():
+            return LassoPrompt(positions_mm=list(prompt.positions_mm))
         case Mask():
             return MaskPrompt()
 

@@ -6,7 +6,7 @@ Knows nothing of HTTP or of notebooks; both sit on top of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from synthfm3d.prompts.prompt import Point, Prompt
+from synthfm3d.prompts.prompt import Prompt, tells_size
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.result import Segmentation, label_map
@@ -47,7 +47,7 @@ _NOTHING = _Object()
 class Session:
     """Interactive segmentation of one scan.
 
-    A further click on an object corrects its mask where the click is; any other change segments the
+    A further click or scribble corrects the mask of an object where it is; any other change segments the
     object anew from all its prompts. An object may begin with a mask (``start``); then all its prompts
     are corrections of this mask. Masks of former states are kept, so undo and redo cost nothing;
     the last few keep their logits, too; without them, a click corrects the mask as one that is certain.
@@ -90,7 +90,7 @@ class Session:
         after = before.with_prompts((*before.prompts, *new))
         self._check(after)
         known = self._correctable(before)
-        if known is not None and all(isinstance(one, Point) for one in new):
+        if known is not None and not any(tells_size(one) for one in new):
             found = self.segmenter.correct(known, new)
             # The same clicks may have been added before, to another alternative.
             self._remember(after, found)

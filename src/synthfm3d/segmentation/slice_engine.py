@@ -55,7 +55,7 @@ class SliceEngine:
         the log-odds of an earlier answer that the prompts correct.
         """
         windows = windows_of(scan)
-        placed = prompts.on(scan.grid)
+        placed = prompts.on(scan.grid, whole_strokes=False)  # such models take clicks one by one
 
         def read(index: int) -> Array:
             channels: Array = model_channels(scan.voxels[index : index + 1], windows)[:, 0]
