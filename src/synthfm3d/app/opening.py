@@ -1,14 +1,12 @@
 """From a file, an upload or a synthetic volume to an open scan."""
 
-import warnings
-from dataclasses import replace
 from pathlib import Path
 
 from synthfm3d.app.settings import Limits
 from synthfm3d.app.store import OpenScan, new_id
 from synthfm3d.errors import InputError
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.io.read import ReadOptions, format_of, read
+from synthfm3d.io.read import ReadOptions, format_of, load
 from synthfm3d.io.values import reading_at_most
 from synthfm3d.io.write import Origin
 from synthfm3d.segmentation.predictor import Segmenter
@@ -35,13 +33,11 @@ def open_file(
         It is no sound scan, or its header claims more than the limits allow.
     """
     try:
-        with reading_at_most(limits.voxel_bytes), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # kept in the scan's doubts
-            scan = read(path, options)
+        with reading_at_most(limits.voxel_bytes):
+            scan = load(path, options)
         is_dicom = format_of(path) == "dicom"
     except InputError as error:
         raise InputError(str(error).replace(str(path), name)) from error
-    scan = replace(scan, doubts=tuple(doubt.replace(str(path), name) for doubt in scan.doubts))
     origin = Origin(path=path, series=options.series, frame=options.frame) if is_dicom else None
     return OpenScan(
         id=new_id(),

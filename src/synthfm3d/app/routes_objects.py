@@ -1,7 +1,6 @@
 """Objects of a scan: prompt, segment, correct, take back, take away the result."""
 
 import tempfile
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -152,8 +151,7 @@ def _encoded(opened: OpenScan, stack: bool) -> bytes:
 def _dicom(opened: OpenScan) -> bytes:
     assert opened.origin is not None
     names = {label: name for label, name in opened.names.items() if label in opened.session.prompts}
-    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # told when the scan was opened; they quote its path
+    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder:
         path = Path(folder) / "labels.dcm"
         try:
             write(opened.session.label_map(), path, replace(opened.origin, names=names))
@@ -163,12 +161,7 @@ def _dicom(opened: OpenScan) -> bytes:
 
 
 def _read_mask(content: bytes, scan: Volume, value: int | None, most_bytes: int) -> Volume:
-    with (
-        tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
-        reading_at_most(most_bytes),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore", UserWarning)
+    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, reading_at_most(most_bytes):
         path = Path(folder) / "mask"
         path.write_bytes(content)
         try:

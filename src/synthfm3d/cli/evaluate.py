@@ -123,8 +123,6 @@ def evaluate(
     Writes report.html (tables, plots, pictures), report.json, scores.csv, means.csv and table.tex, keeps the
     result of each case in cases/, and prints the table.
     """
-    import warnings
-
     from synthfm3d.evaluation.processes import Plan
     from synthfm3d.evaluation.report import PAGE_NAME, check_report_folder, write_report
 
@@ -146,46 +144,44 @@ def evaluate(
         label_source=label_source,
         frame=frame,
     )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        cases = options.cases()
-        if export_prompts is not None:
-            export(export_prompts, cases, protocol, quiet=quiet, as_json=as_json)
-            return
-        models = _words(model) or ([] if predictions else ["default"])
-        plan = Plan(
-            cases=cases,
-            methods=partial(chosen_methods, models, tuple(predictions or ()), baselines, device),
-            protocol=protocol,
-            folder=output / CASES_NAME,
-            resume=resume,
-            with_pictures=pictures,
-            jobs=jobs,
-            against=against,
-        )
-        if dry_run:
-            pending, methods = plan.cases(), plan.methods()
-            check_names(methods, protocol, against)
-            masks = masks_of(pending, methods, protocol)
-            say(f"Would make and score {masks} masks in {len(pending)} cases and write {output / PAGE_NAME}.")
-            return
-        report = run_with_progress(plan, quiet=quiet)
+    cases = options.cases()
+    if export_prompts is not None:
+        export(export_prompts, cases, protocol, quiet=quiet, as_json=as_json)
+        return
+    models = _words(model) or ([] if predictions else ["default"])
+    plan = Plan(
+        cases=cases,
+        methods=partial(chosen_methods, models, tuple(predictions or ()), baselines, device),
+        protocol=protocol,
+        folder=output / CASES_NAME,
+        resume=resume,
+        with_pictures=pictures,
+        jobs=jobs,
+        against=against,
+    )
+    if dry_run:
+        pending, methods = plan.cases(), plan.methods()
+        check_names(methods, protocol, against)
+        masks = masks_of(pending, methods, protocol)
+        say(f"Would make and score {masks} masks in {len(pending)} cases and write {output / PAGE_NAME}.")
+        return
+    report = run_with_progress(plan, quiet=quiet)
     write_report(output, report)
-    doubts = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    _tell(report, output / PAGE_NAME, doubts, quiet=quiet, as_json=as_json)
+    _tell(report, output / PAGE_NAME, quiet=quiet, as_json=as_json)
     if all(score.error is not None for score in report.scores):
         raise typer.Exit(1)
 
 
-def _tell(report: "Report", page: Path, doubts: Sequence[str], *, quiet: bool, as_json: bool) -> None:
-    """Results on stdout; what was doubted, what went wrong and where the page is on stderr."""
+def _tell(report: "Report", page: Path, *, quiet: bool, as_json: bool) -> None:
+    """Results on stdout; what was repaired or assumed, what failed and where the page is on stderr."""
     from synthfm3d.evaluation.report import report_data
 
     if as_json:
         print_json(report_data(report))
     else:
         print_tables(report)
-    for doubt in dict.fromkeys(doubts):
+    # Cases of a dataset are called DATASET/CASE: what is said of many of them is said once.
+    for doubt in dict.fromkeys(f"{case.partition('/')[0]}: {note}" for case, note in report.notes):
         say(f"Warning: {doubt}", quiet=quiet)
     tell_what_went_wrong(report)
     say(f"Report: {page}", quiet=quiet)

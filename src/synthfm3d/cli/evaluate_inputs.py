@@ -4,7 +4,7 @@ Both are made by functions that can travel to another process, which makes its o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,12 +72,14 @@ def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Seq
     from synthfm3d.evaluation.cases import PendingCase, choose_targets, make_case
     from synthfm3d.io.nifti import read_label_names
     from synthfm3d.io.pairs import labels_on
-    from synthfm3d.io.read import ReadOptions, read, read_labels
+    from synthfm3d.io.read import ReadOptions, load, load_labels
 
-    image = read(image_path, ReadOptions(frame=options.frame, modality=options.modality))
+    image = load(image_path, ReadOptions(frame=options.frame, modality=options.modality))
     known = {} if options.names is None else read_label_names(options.names)
     where = str(labels_path)
-    label_map = labels_on(image, read_labels(labels_path, on=image.grid), where, known)
+    label_map = labels_on(image, load_labels(labels_path, on=image.grid), where, known)
+    doubts = tuple(f"{labels_path.name}: {doubt}" for doubt in label_map.doubts)
+    label_map = replace(label_map, doubts=doubts)
     targets = choose_targets(
         label_map, known, options.structures, label_source=options.label_source or "unknown", where=where
     )

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from synthfm3d.errors import InputError
 from synthfm3d.files import read_text
 from synthfm3d.io.pairs import read_mask
+from synthfm3d.io.values import warned
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.prompts.scribble import clicks_of
 from synthfm3d.segmentation.placement import checked_prompts
@@ -200,9 +201,9 @@ def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> 
 
 def mask_prompt(path: Path, scan: "Volume", label: int | None = None) -> Mask:
     """The mask of a file, or one label of it, as a prompt; InputError as of ``read_mask``."""
-    return Mask(volume=read_mask(path, scan, label))
+    return Mask(volume=warned(path, read_mask(path, scan, label)))
 
 
 def scribble_prompts(path: Path, scan: "Volume", *, positive: bool, label: int | None = None) -> list[Point]:
     """A scribble of a file, or one label of it, as clicks; InputError as of ``read_mask``."""
-    return clicks_of(read_mask(path, scan, label), positive=positive)
+    return clicks_of(warned(path, read_mask(path, scan, label)), positive=positive)

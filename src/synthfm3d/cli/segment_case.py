@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
 from synthfm3d.io.pairs import read_mask
-from synthfm3d.io.read import ReadOptions, format_of, read
+from synthfm3d.io.read import ReadOptions, format_of, load
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.result import Segmentation
@@ -76,14 +75,9 @@ class Case:
 
 
 def read_case(case: Case) -> Volume:
-    """The scan; its doubts are kept in it and not shown twice.
-
-    Raises InputError, too, where no mask on it could be written as the output asks for.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        scan = read(case.scan, case.options)
-        check_writing(case.output, scan, _origin(case))
+    """The scan; raises InputError, too, where no mask on it could be written as the output asks for."""
+    scan = load(case.scan, case.options)
+    check_writing(case.output, scan, _origin(case))
     return scan
 
 
@@ -137,13 +131,13 @@ def _report(
     method: ModelMethod,
     model: str,
 ) -> dict[str, Any]:
-    first = next(iter(found.values()))
+    first, name = next(iter(found.values())), _name_of_scan(case)
     doubts = dict.fromkeys(sentence for result in found.values() for sentence in result.warnings)
     voxels = {o.label: int(np.count_nonzero(labels.voxels == o.label)) for o in objects}
     voxel_ml = None if scan.third_axis == "time" else scan.grid.voxel_ml
     return {
         "mask": str(case.output),
-        "scan": _name_of_scan(case),
+        "scan": name,
         "frame": case.options.frame,
         "prompts": dict(case.said),
         "model": {"name": model, "weights_sha256": method.weights},
@@ -161,7 +155,7 @@ def _report(
             }
             for o in objects
         ],
-        "warnings": [_without_path(case, sentence) for sentence in doubts],
+        "warnings": [f"{name}: {doubt}" if doubt in scan.doubts else doubt for doubt in doubts],
         "synthfm3d": __version__,
     }
 
@@ -176,10 +170,6 @@ def _name_of_scan(case: Case) -> str:
     if case.keep_identity or format_of(case.scan) != "dicom":
         return str(case.scan)
     return f"DICOM {hashlib.sha256(str(case.scan.resolve()).encode()).hexdigest()[:12]}"
-
-
-def _without_path(case: Case, sentence: str) -> str:
-    return sentence.replace(str(case.scan), _name_of_scan(case))
 
 
 def _write(

@@ -2,13 +2,10 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +15,9 @@ from synthfm3d.cli.segment_case import Case, read_case, run_case
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod, model_method
 from synthfm3d.io.read import ReadOptions
+from synthfm3d.processes import Died, Finished, Work, in_processes_then_alone, share_cores
 
 SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
-_MOST_TRIES = 2
-"""A scan that takes its process down is tried once more, alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,43 +98,23 @@ _Entry = tuple[str, Path, tuple[FileObject, ...]]
 
 
 def _in_parallel(plan: Plan, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[Outcome]:
-    """The cases in ``plan.jobs`` processes; if one dies, what was not finished is tried once more alone."""
-    left = {entry[0]: entry for entry in waiting}
-    for attempt in range(_MOST_TRIES):
-        jobs = plan.jobs if attempt == 0 else 1
-        for entries in [list(left.values())] if attempt == 0 else [[entry] for entry in left.values()]:
-            if not entries:
-                continue
-            with ProcessPoolExecutor(
-                jobs, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(plan,)
-            ) as pool:
-                running = {pool.submit(_work, plan, prompts, entry): entry[0] for entry in entries}
-                for done in as_completed(running):
-                    try:
-                        outcome = done.result()
-                    except BrokenProcessPool:
-                        continue
-                    del left[running[done]]
+    """The cases in ``plan.jobs`` processes; one whose process dies is tried once more at the end, alone."""
+    start = partial(_start_worker, plan, prompts)
+    with closing(in_processes_then_alone(waiting, start, workers=plan.jobs)) as events:
+        for event in events:
+            match event:
+                case Finished(result=outcome):
                     yield outcome
-    for name in left:
-        yield Outcome(name=name, error="its process died, out of memory perhaps: segment it alone.")
+                case Died(task=entry, given_up=True):
+                    reason = "its process died twice, out of memory perhaps: segment it alone."
+                    yield Outcome(name=entry[0], error=reason)
 
 
-_method: ModelMethod | None = None
-
-
-def _start_worker(plan: Plan) -> None:
-    """Load the model once for each process, and share the cores between them."""
-    global _method
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // plan.jobs))
-    _method = model_method(plan.model, plan.device)
-
-
-def _work(plan: Plan, prompts: PromptFile, entry: _Entry) -> Outcome:
-    assert _method is not None
-    return _outcome(plan, prompts, entry, _method)
+def _start_worker(plan: Plan, prompts: PromptFile) -> Work[_Entry, Outcome]:
+    """The model of a process, which is loaded once, as a function of a case."""
+    method = model_method(plan.model, plan.device)
+    share_cores(plan.jobs)
+    return lambda entry, _: _outcome(plan, prompts, entry, method)
 
 
 def _outcome(plan: Plan, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> Outcome:

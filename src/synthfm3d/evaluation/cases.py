@@ -103,7 +103,7 @@ def make_case(
     cine
         The third axis may be time; ``image`` and ``label_map`` then hold one frame after the other.
     patient, key_frames, notes
-        As in ``Case``.
+        As in ``Case``; the doubts about the image and the label map are put in front of the notes.
 
     Raises
     ------
@@ -126,16 +126,16 @@ def make_case(
     present = tuple(target for target in targets if found & set(target.labels))
     absent = tuple(target.structure for target in targets if not found & set(target.labels))
     # Stored affines may differ in their last digits; one grid from here on.
-    on_image = image.with_voxels(label_map.voxels)
+    on_image = replace(image, voxels=label_map.voxels, doubts=())
     return Case(
         name=name,
-        image=image,
+        image=replace(image, doubts=()),
         label_map=on_image,
         targets=present,
         absent=absent,
         patient=patient,
         key_frames=dict(key_frames or {}),
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys((*image.doubts, *label_map.doubts, *notes))),
     )
 
 

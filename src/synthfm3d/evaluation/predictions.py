@@ -11,7 +11,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.method import Question
 from synthfm3d.evaluation.protocol import DRAWN
 from synthfm3d.evaluation.results import safe_name
-from synthfm3d.io.read import read_labels
+from synthfm3d.io.read import load_labels
 from synthfm3d.volume import Volume
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".dcm")
@@ -65,7 +65,7 @@ class FolderOfMasks:
             for suffix in SUFFIXES:
                 path = self.folder / f"{place}{suffix}"
                 if path.is_file():
-                    return _one_object(path, read_labels(path, on=scan.grid))
+                    return _one_object(path, load_labels(path, on=scan.grid))
         raise InputError(f"there is no {mask_name(question)}{SUFFIXES[0]}.")
 
     def _masks(self) -> list[Path]:

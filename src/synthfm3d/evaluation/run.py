@@ -105,7 +105,7 @@ def evaluated(
         case=pending.name,
         scores=tuple(scores),
         absent=case.absent,
-        notes=(*case.notes, *case.image.doubts),
+        notes=case.notes,
     )
     if scores:  # an empty result costs nothing to find again
         store.save(pending, result, pictures)

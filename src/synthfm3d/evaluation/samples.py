@@ -14,7 +14,7 @@ from typing import Any
 
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
-from synthfm3d.io.nifti import read_labels, read_nifti
+from synthfm3d.io.read import ReadOptions, load, load_labels
 from synthfm3d.volume import MODALITIES, Modality
 
 _SEQUENCES = frozenset({"us_camus_p0002_4ch"})
@@ -35,10 +35,10 @@ def sample_cases(folder: Path) -> tuple[PendingCase, ...]:
 def _pending(folder: Path, targets: tuple[Target, ...]) -> PendingCase:
     def read() -> Case:
         modality: Modality = next(m for m in MODALITIES if folder.name.startswith(f"{m}_"))
-        image = read_nifti(folder / "image.nii.gz", modality=modality)
+        image = load(folder / "image.nii.gz", ReadOptions(modality=modality))
         if folder.name in _SEQUENCES:
             image = replace(image, third_axis="time")
-        labels = read_labels(folder / "labels.nii.gz")
+        labels = load_labels(folder / "labels.nii.gz")
         return make_case(folder.name, image, labels, targets, cine=image.third_axis == "time")
 
     return PendingCase(name=folder.name, targets=targets, read=read)

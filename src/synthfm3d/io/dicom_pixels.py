@@ -1,7 +1,6 @@
 """Stored DICOM pixels become integers or colours: decoded, and freed of what is not theirs."""
 
 import hashlib
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from pydicom.uid import JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame
-from synthfm3d.io.dicom_headers import whole_file
+from synthfm3d.io.dicom_headers import silent_libraries, whole_file
 from synthfm3d.volume import Array
 
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)
@@ -56,8 +55,7 @@ class PixelSource:
             dataset = self._file(frame.path)
             if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
                 raise ValueError("there are no pixels")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with silent_libraries():
                 values = self._stored(frame)
         except InputError as error:  # in the name of the scan: that of a file may be the patient's
             raise InputError(f"{path}: {error}") from error

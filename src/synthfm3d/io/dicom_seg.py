@@ -1,7 +1,6 @@
 """A label map as a DICOM segmentation object that names the images it was made from."""
 
 import io
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
 from synthfm3d.io.dicom import placed_frames
 from synthfm3d.io.dicom_geometry import Placed
+from synthfm3d.io.dicom_headers import silent_libraries
 from synthfm3d.io.dicom_seg_sources import EMPTIED, source_headers
 from synthfm3d.io.dicom_series import Stack
 from synthfm3d.io.structure_codes import coded
@@ -82,8 +82,7 @@ def _made(
         raise InputError(f"{path}: the mask is empty, and DICOM has no empty segmentation: write .nii.gz.")
     if values[0] < 0:
         raise InputError(f"{path}: holds the label {values[0]}: labels of a DICOM segmentation are positive.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values in the source; they may quote the patient's name
+    with silent_libraries():
         placed, stack = _source_slices(path, labels.grid, source, series, frame)
         try:
             segmentation = _segmentation(placed, stack, labels, values, names)

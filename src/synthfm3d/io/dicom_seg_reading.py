@@ -4,7 +4,6 @@ Most segmentations store only the slices that hold a segment. Each stored frame 
 says it lies.
 """
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pydicom.pixels.utils import pixel_array
 from synthfm3d.errors import InputError
 from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.dicom_frames import Frame, frames_of
-from synthfm3d.io.dicom_headers import header_of, is_segmentation, kind_of, whole_file
+from synthfm3d.io.dicom_headers import header_of, is_segmentation, kind_of, silent_libraries, whole_file
 from synthfm3d.io.dicom_series import files_at
 from synthfm3d.io.tolerances import ON_GRID
 from synthfm3d.io.values import check_size, smallest_integers
@@ -75,8 +74,7 @@ def load_segmentation(path: Path, file: Path, scan: Grid | None = None) -> Volum
     """
     header = _header(path, file)
     assert header is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values; they may quote a patient's name
+    with silent_libraries():
         try:
             frames = frames_of(file, header)
             segmentation = whole_file(file)

@@ -5,10 +5,9 @@ and count, never by a description, a name, an id or the name of a file inside th
 """
 
 import os
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
 from synthfm3d.io.tolerances import FAR_EDGE
+from synthfm3d.io.values import Doubts
 
 MOST_FILES = 100_000
 """A folder with more files is no series of slices: the walk stops instead of going on for hours."""
@@ -29,7 +29,10 @@ _FEW = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stack:
-    """Frames of one series that share matrix, orientation and pixel spacing."""
+    """Frames of one series that share matrix, orientation and pixel spacing.
+
+    ``doubts`` say what was left out beside it.
+    """
 
     series_uid: str
     series_number: int | None
@@ -37,6 +40,7 @@ class Stack:
     rows: int
     columns: int
     frames: tuple[Frame, ...]
+    doubts: Doubts = ()
 
     def described(self) -> str:
         number = "" if self.series_number is None else f", series number {self.series_number}"
@@ -46,6 +50,8 @@ class Stack:
 def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
     """All stacks of images under a folder or in a file, in a fixed order.
 
+    Localisers and single images that lie otherwise are left out, which the doubts of each stack say.
+
     With ``one_series`` all images belong to one series, whatever they say: some programs that take names
     away give each slice a series of its own.
 
@@ -53,11 +59,6 @@ def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
     ------
     InputError
         There is no DICOM image, or a header is damaged; the message names the folder and no file in it.
-
-    Warns
-    -----
-    UserWarning
-        Localisers and single images that lie otherwise were left out.
     """
     groups: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
     localisers = 0
@@ -71,11 +72,11 @@ def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
             groups[_kind(frame, one_series)].append(frame)
     if not groups:
         raise _no_image(path, localisers, others)
-    if localisers:
-        warnings.warn(f"{path}: {localisers} localiser images are left out.", stacklevel=3)
     parts = [part for frames in groups.values() for part in _alike(frames)]
-    stacks = [_stack(frames) for frames in parts]
-    return sorted(_without_strays(path, stacks), key=_order)
+    stacks, doubts = _without_strays([_stack(frames) for frames in parts])
+    if localisers:
+        doubts = (f"{localisers} localiser images are left out.", *doubts)
+    return sorted((replace(stack, doubts=doubts) for stack in stacks), key=_order)
 
 
 def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Stack:
@@ -242,16 +243,15 @@ def _code(modality: object) -> str:
     return text if text.isupper() and text.isalnum() and len(text) <= 6 else "unknown modality"
 
 
-def _without_strays(path: Path, stacks: Sequence[Stack]) -> list[Stack]:
+def _without_strays(stacks: Sequence[Stack]) -> tuple[list[Stack], Doubts]:
     """Drop single images of a series that lie otherwise than its many others (a scout, a report page)."""
-    kept = []
+    kept, doubts = [], []
     for stack in stacks:
         largest = max(len(other.frames) for other in stacks if other.series_uid == stack.series_uid)
         if len(stack.frames) == 1 and largest >= _FEW:
-            warnings.warn(
-                f"{path}: one image lies otherwise than the {largest} others of its series; it is left out.",
-                stacklevel=4,
+            doubts.append(
+                f"one image lies otherwise than the {largest} others of its series; it is left out."
             )
         else:
             kept.append(stack)
-    return kept
+    return kept, tuple(doubts)

@@ -1,6 +1,5 @@
 """What stored DICOM numbers mean: rescaled, looked up, inverted, and padding told from tissue."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_pixels import PixelSource, is_colour
 from synthfm3d.io.dicom_series import Stack
-from synthfm3d.io.values import SLOPES, check_size, luminance
+from synthfm3d.io.values import SLOPES, Doubts, check_size, colour_doubt, luminance
 from synthfm3d.volume import Array
 
 _QUANTITIES = ("CT", "PT", "NM")
@@ -21,8 +20,8 @@ _HOUNSFIELD = ("HU", "US", "HU_MOD", "")
 """Rescale types of CT in Hounsfield units; US is unspecified, which CT scanners write, too."""
 
 
-def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> Array:
-    """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32.
+def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> tuple[Array, Doubts]:
+    """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32; and doubts.
 
     Of colours, the luminance, uint8. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it
     they are inverted, but never those of CT, PET and nuclear medicine. Padding takes the smallest value of
@@ -35,19 +34,22 @@ def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSo
         coloured = np.empty((*shape, 3), np.uint8)
         for z, frame in enumerate(frames):
             coloured[z] = _of_shape(path, pixels.values(path, frame), (stack.rows, stack.columns, 3))
-        return luminance(path, coloured)
+        grey, share = luminance(coloured)
+        return grey, (colour_doubt(share),)
     voxels, padding = _rescaled(path, frames, shape, pixels)
     if pixels.lost_all:
         raise InputError(
             f"{path}: its header says that its values lie in bits that are all zero, while others are not "
             "(BitsStored, HighBit): export the series again."
         )
+    doubts = Doubts()
     if _is_inverted(stack):
-        warnings.warn(f"{path}: stores bright as low (MONOCHROME1); it is inverted.", stacklevel=4)
+        doubts = ("stores bright as low (MONOCHROME1); it is inverted.",)
         _invert(voxels, padding)
     if padding is not None:
         _fill_padding(path, voxels, padding)
-    return voxels
+        doubts = (*doubts, _padding_doubt(padding))
+    return voxels, doubts
 
 
 def is_hounsfield(stack: Stack) -> bool:
@@ -139,10 +141,12 @@ def _fill_padding(path: Path, voxels: Array, padding: Array) -> None:
     if padding.all():
         raise InputError(f"{path}: holds nothing but padding: export the series again.")
     voxels[padding] = voxels[~padding].min()
-    warnings.warn(
-        f"{path}: {np.count_nonzero(padding) / padding.size:.1%} of it is padding around the picture; "
-        "it is read as the smallest value of the rest.",
-        stacklevel=4,
+
+
+def _padding_doubt(padding: Array) -> str:
+    return (
+        f"{np.count_nonzero(padding) / padding.size:.1%} of it is padding around the picture; it is read as "
+        "the smallest value of the rest."
     )
 
 

@@ -12,6 +12,7 @@ from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.bounded import Packing
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
+    UNKNOWN_ORIENTATION,
     Components,
     Layout,
     check_regular,
@@ -22,10 +23,9 @@ from synthfm3d.io.research_formats import (
     name_of,
     needed,
     unit_mm,
-    warn_of_unknown_orientation,
     words,
 )
-from synthfm3d.io.values import stored_voxels
+from synthfm3d.io.values import Doubts, stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _SPACES: dict[str, Array] = {
@@ -97,7 +97,7 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
         spatial, vectors = _nrrd_axes(fields, len(sizes), kinds)
         if len(spatial) != 3 or len(sizes) not in (3, 4):
             raise ValueError(f"{len(spatial)} of its {len(sizes)} axes are of space, three are needed")
-        matrix = _nrrd_matrix(path, fields, vectors)
+        matrix, doubts = _nrrd_matrix(fields, vectors)
         check_regular(matrix)
         others = [kinds[n] for n in range(len(sizes)) if n not in spatial]
         return Layout(
@@ -109,6 +109,7 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
             data_file=fields.get("data file", fields.get("datafile")),
             from_end=from_end,
             components=_components(others),
+            doubts=doubts,
         )
     except ValueError as error:
         raise InputError(f"{path}: cannot be read as NRRD ({error}): export it again.") from error
@@ -191,31 +192,33 @@ def _axes_of_space_and_time(axes: list[Array | None]) -> tuple[tuple[int, ...], 
     return tuple(along), list(along.values())
 
 
-def _nrrd_matrix(path: Path, fields: dict[str, str], vectors: list[Array]) -> Array:
-    """(4, 4): RAS mm of an index along the axes of space."""
+def _nrrd_matrix(fields: dict[str, str], vectors: list[Array]) -> tuple[Array, Doubts]:
+    """(4, 4): RAS mm of an index along the axes of space; and what is assumed."""
     origin = _vector(fields.get("space origin", "(0,0,0)"))
     if origin is None or origin.size not in (3, 4):
         raise ValueError("its space origin is no vector of three numbers")
+    space, orientation_doubts = _space(fields)
+    unit, unit_doubts = _unit_mm(fields)
     matrix = np.eye(4)
-    matrix[:3] = _space(path, fields) @ np.column_stack([*vectors, origin[:3]])
-    matrix[:3] *= _unit_mm(path, fields)
-    return matrix
+    matrix[:3] = space @ np.column_stack([*vectors, origin[:3]])
+    matrix[:3] *= unit
+    return matrix, (*orientation_doubts, *unit_doubts)
 
 
-def _unit_mm(path: Path, fields: dict[str, str]) -> float:
+def _unit_mm(fields: dict[str, str]) -> tuple[float, Doubts]:
     """Millimetres in the unit of space, which is the same along all axes."""
-    said = fields.get("space units", fields.get("units", ""))
-    words_said = {word.strip() for word in re.findall(r'"([^"]*)"', said)}
-    return unit_mm(path, words_said - {"", "???", "none", "s", "ms", "sec"})
+    named = fields.get("space units", fields.get("units", ""))
+    units = {word.strip() for word in re.findall(r'"([^"]*)"', named)}
+    return unit_mm(units - {"", "???", "none", "s", "ms", "sec"})
 
 
-def _space(path: Path, fields: dict[str, str]) -> Array:
+def _space(fields: dict[str, str]) -> tuple[Array, Doubts]:
+    """(3, 3): RAS of the axes of the space that a header names."""
     space = fields.get("space", "").lower().removesuffix("-time")
     space = {"rast": "ras", "last": "las", "lpst": "lps"}.get(space, space)
     if space in _SPACES and "space directions" in fields:
-        return _SPACES[space]
-    warn_of_unknown_orientation(path)
-    return LPS_TO_RAS[:3, :3]
+        return _SPACES[space], ()
+    return LPS_TO_RAS[:3, :3], (UNKNOWN_ORIENTATION,)
 
 
 def _vector(text: str) -> Array | None:

@@ -1,7 +1,6 @@
 """One way in for every scan: content decides what a file is, not the ending of its name."""
 
 import gzip
-import warnings
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from synthfm3d.io.nifti import load_nifti
 from synthfm3d.io.nifti_checks import what_it_is
 from synthfm3d.io.nrrd import load_nrrd
 from synthfm3d.io.plain import PICTURE_SUFFIXES, load_array, load_pictures, picture_files
-from synthfm3d.io.values import as_labels, repaired
+from synthfm3d.io.values import as_labels, repaired, warned
 from synthfm3d.volume import Grid, Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
@@ -89,8 +88,8 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
 
     Returns
     -------
-    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Whatever was
-    repaired or assumed stands in its ``doubts``.
+    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Its ``doubts`` say
+    what was repaired or assumed.
 
     Raises
     ------
@@ -101,16 +100,14 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
     Warns
     -----
     UserWarning
-        Each of the doubts.
+        For each of the doubts.
     """
-    path, options = Path(path), options or ReadOptions()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        volume = repaired(path, _load(path, options))
-    doubts = tuple(dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning))
-    for doubt in doubts:
-        warnings.warn(doubt, stacklevel=2)
-    return replace(volume, doubts=doubts)
+    return warned(Path(path), load(Path(path), options))
+
+
+def load(path: Path, options: ReadOptions | None = None) -> Volume:
+    """As ``read``, without a Python warning: the caller passes the doubts on."""
+    return repaired(path, _load(path, options or ReadOptions()))
 
 
 def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Grid | None = None) -> Volume:
@@ -129,8 +126,17 @@ def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Gri
     InputError
         There are other fractions or NaN (the file is then an image or a probability); a DICOM segmentation
         does not lie on the grid.
+
+    Warns
+    -----
+    UserWarning
+        For each of the doubts of the volume.
     """
-    path = Path(path)
+    return warned(Path(path), load_labels(Path(path), options, on=on))
+
+
+def load_labels(path: Path, options: ReadOptions | None = None, *, on: Grid | None = None) -> Volume:
+    """As ``read_labels``, without a Python warning: the caller passes the doubts on."""
     if format_of(path) == "dicom":
         from synthfm3d.io.dicom_seg_reading import find_segmentation, load_segmentation  # pydicom: an extra
 

@@ -1,6 +1,5 @@
 """What is known of a dataset, and what a copy of it on the disk turns out to hold."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -173,13 +172,10 @@ def _read_as(dataset: str, folder: Path, read: ReadCase) -> Case:
         case = read()
     except InputError as error:
         raise InputError(str(error).replace(f"{folder}/", "")) from error
-    for note in case.notes:
-        warnings.warn(f"{dataset}: {note}", stacklevel=2)
     return replace(
         case,
         name=f"{dataset}/{case.name}",
         patient=f"{dataset}/{case.patient}",
-        image=replace(case.image, doubts=()),  # the notes tell them, without the paths of this machine
     )
 
 
