@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch.utils.data import DataLoader
 
 from synthfm3d.loading.datasets import LANES, PatchDataset, group_of, volumes_of_patches
 from synthfm3d.loading.patches import PatchSettings, make_patches
-from synthfm3d.loading.prompting import PromptSettings, imperfect_outline
+from synthfm3d.loading.prompting import PromptSettings, draw_prompts, imperfect_outline
 from synthfm3d.loading.targets import TargetSettings
 from synthfm3d.model.prompt_channels import prompt_channels
 
@@ -121,7 +122,9 @@ def test_a_second_slice_is_outlined_as_often_as_asked_for():
 def test_clicks_in_the_middle_of_the_view_come_as_often_as_asked_for():
     """Off the prompted slice's middle only where the target's own pixel there is lost to resampling."""
     for share, least, most in ((1.0, 7, 8), (0.0, 0, 4)):
-        prompts = PromptSettings(click=1.0, box=0.0, more_clicks=0.0, negative=0.0, central=share)
+        prompts = PromptSettings(
+            click=1.0, box=0.0, more_clicks=0.0, negative=0.0, scribble=0.0, central=share
+        )
         patches = cut(6, 8, replace(SMALL, prompts=prompts, targets=SOLID))
         # Turned and flipped: the middle pixel of 64 may be the 31st or the 32nd.
         middle = [np.isin(patch.prompts.positive[0, 1:], (31, 32)).all() for patch in patches]
@@ -195,6 +198,45 @@ def test_shares_beyond_one_are_refused():
         PromptSettings(click=0.8, box=0.4)
     with pytest.raises(ValueError, match="box_jitter"):
         PromptSettings(box_jitter=(0.2, 0.1))
+
+
+def disc(radius=20, side=64):
+    y, x = np.mgrid[:side, :side] - side // 2
+    return np.broadcast_to(np.hypot(y, x) <= radius, (5, side, side))
+
+
+def test_a_stroke_stays_inside_the_target_and_its_pixels_touch():
+    settings = PromptSettings(scribble=1.0, negative=0.0)
+    lengths = []
+    for n in range(20):
+        prompts = draw_prompts(disc(), 2, False, False, settings, np.random.default_rng(n))
+        pixels = prompts.positive.astype(int)
+        assert disc()[tuple(pixels.T)].all()
+        drawn = np.zeros((64, 64), bool)
+        drawn[pixels[:, 1], pixels[:, 2]] = True
+        assert ndimage.label(drawn, np.ones((3, 3)))[1] == 1
+        lengths.append(len(pixels))
+    assert max(lengths) > 15
+
+
+def test_a_negative_stroke_lies_around_the_target():
+    settings = PromptSettings(scribble=1.0, negative=1.0)
+    for n in range(20):
+        prompts = draw_prompts(disc(), 2, True, False, settings, np.random.default_rng(n))
+        _, y, x = prompts.negative.astype(int).T
+        distance = np.hypot(y - 32, x - 32)
+        assert ((distance > 20) & (distance < 34)).all()
+
+
+def test_a_lasso_encloses_most_of_the_target():
+    section = disc()[0]
+    sizes = []
+    for n in range(20):
+        drawn = imperfect_outline(section, np.random.default_rng(n), lasso=True)
+        plain = imperfect_outline(section, np.random.default_rng(n))
+        assert (drawn | ~plain).all()
+        sizes.append(drawn.sum() / section.sum())
+    assert np.mean(sizes) > 1.15
 
 
 def test_an_imperfect_outline_is_near_the_true_one_and_seldom_the_same():

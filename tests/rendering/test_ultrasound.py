@@ -47,6 +47,17 @@ def test_speckle_is_fully_developed(uniform_tissue):
     assert envelope.mean() / envelope.std() == pytest.approx(1.91, rel=0.06)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_compounding_keeps_the_mean_intensity_and_takes_its_share_of_the_speckle(uniform_tissue, share):
+    """The intensity of speckle has an exponential distribution, whose standard deviation is its mean."""
+    settings = {"speckle_mm": (2.5, 4.0, 1.0)}
+    plain, _ = render(uniform_tissue(1.0, _ultrasound(**settings)))
+    mixed, _ = render(uniform_tissue(1.0, _ultrasound(**settings, compounding=share)))
+    before, after = (10 ** ((image[:, 8:120, 8:120] / 255 * 60 - 60) / 10) for image in (plain, mixed))
+    assert after.mean() == pytest.approx(before.mean(), rel=0.05)
+    assert after.std() / after.mean() == pytest.approx(1 - share, rel=0.1)
+
+
 def test_a_step_in_echogenicity_is_a_step_in_decibels(uniform_tissue):
     """20 dB in amplitude are 20 / 60 of the grey scale."""
     bright, _ = render(uniform_tissue(1.0, _ultrasound()))

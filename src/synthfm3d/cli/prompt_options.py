@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.cli.prompt_files import (
-    CasePrompts,
-    FileObject,
     PromptedObject,
     mask_prompt,
     plain,
@@ -18,6 +16,7 @@ from synthfm3d.cli.prompt_files import (
 )
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Box, Point, Prompt
+from synthfm3d.prompts.prompt_file import CasePrompts, FileObject
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.volume import Grid, Volume
 

@@ -1,6 +1,7 @@
 """Prompts for training: what a hurried user would say about a target."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -24,12 +25,17 @@ class PromptSettings:
         Share of click prompts that get one or two further positive clicks.
     negative
         Share of all prompts that get one to three negative clicks.
+    scribble
+        Share of click prompts that are a stroke on the prompted slice, and of negative clicks that are one
+        around it.
     second_slice
         Share of masks that outline the target on another slice as well.
     handed_on
         Share of masks that outline it on all slices on one side, too, as where an object is followed.
     imperfect
         Share of masks whose outlines are shifted, as a hurried user or the model itself draws them.
+    lasso
+        Share of imperfect outlines that lie outside the target all around, as a lasso does.
     solid_box
         Share of box prompts that bound the target in 3-D instead of on one slice.
     box_jitter
@@ -43,9 +49,11 @@ class PromptSettings:
     central: float = 0.5
     more_clicks: float = 0.25
     negative: float = 0.25
+    scribble: float = 0.15
     second_slice: float = 0.15
     handed_on: float = 0.2
     imperfect: float = 0.7
+    lasso: float = 0.15
     solid_box: float = 0.15
     box_jitter: tuple[float, float] = (0.01, 0.08)
     loose_box: float = 0.15
@@ -61,13 +69,18 @@ class PromptSettings:
 
 
 _SHARES = (
-    "central", "more_clicks", "negative", "second_slice", "handed_on", "imperfect", "solid_box", "loose_box",
+    "central", "more_clicks", "negative", "scribble", "second_slice", "handed_on", "imperfect", "lasso",
+    "solid_box", "loose_box",
 )  # fmt: skip
 _LOOSEST = 0.2
 """Of a box's size: how far a side of a loose box lies outside the target at most."""
 _SHIFT_SHARE, _GROWTH_STD = 0.18, 0.06
 """Of the radius of an outlined section: greatest standard deviation of the smooth shift of its border, and
 the standard deviation of the shift that is the same all around."""
+_LASSO_SHARE = 0.3
+"""Of the radius of an outlined section: how far a lasso lies outside it at most."""
+_STROKE_POINTS = 3
+"""Pixels that a stroke passes through, one after the other."""
 
 
 def draw_prompts(
@@ -88,7 +101,7 @@ def draw_prompts(
     mask: Array | None = None
     negative = np.zeros((0, 3))
     if draw.random() < settings.negative:
-        negative = _negative_clicks(target, prompted, draw)
+        negative = _negative_clicks(target, prompted, settings, draw)
     if not by_outline:
         positive = _positive_clicks(target, prompted, settings, draw)
     elif draw.random() < settings.box / max(1e-9, 1 - settings.click):
@@ -100,16 +113,18 @@ def draw_prompts(
     return GridPrompts(positive=positive, negative=negative, boxes=boxes, mask=mask)
 
 
-def imperfect_outline(section: Array, draw: np.random.Generator) -> Array:
+def imperfect_outline(section: Array, draw: np.random.Generator, *, lasso: bool = False) -> Array:
     """A section bool (y, x) as the follower or a hurried user outlines it: its border shifted smoothly.
 
-    The section itself if nothing would be left of it.
+    The border of a ``lasso`` is shifted outwards as well. The section itself if nothing would be left of it.
     """
     field = ndimage.gaussian_filter(draw.normal(size=section.shape), draw.uniform(2, 5))
     field /= field.std() + 1e-6
     depth = ndimage.distance_transform_edt(section) - ndimage.distance_transform_edt(~section)
     radius = float(np.sqrt(section.sum() / np.pi))
     shift = field * draw.uniform(0, _SHIFT_SHARE) * radius + draw.normal() * _GROWTH_STD * radius
+    if lasso:
+        shift += draw.uniform(0, _LASSO_SHARE) * radius
     moved = np.asarray(depth + shift > 0)
     return moved if moved.any() else section
 
@@ -117,8 +132,10 @@ def imperfect_outline(section: Array, draw: np.random.Generator) -> Array:
 def _positive_clicks(
     target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator
 ) -> Array:
-    """One click on the prompted slice, well inside more often than not; sometimes more, anywhere."""
+    """One click on the prompted slice, well inside more often than not; sometimes more, or a stroke."""
     section = target[prompted]
+    if draw.random() < settings.scribble:
+        return _stroke(section, prompted, draw)
     y, x = (n // 2 for n in section.shape)
     if not section[y, x] or draw.random() >= settings.central:
         y, x = place_inside(section, draw)
@@ -127,6 +144,15 @@ def _positive_clicks(
         inside = np.argwhere(target)
         clicks += list(inside[draw.integers(len(inside), size=draw.integers(1, 3))].astype(float))
     return np.stack(clicks)
+
+
+def _stroke(section: Array, z: int, draw: np.random.Generator) -> Array:
+    """Positions (n, 3), about a pixel apart, of a stroke that stays in a non-empty mask (y, x) of slice z."""
+    corners = [place_inside(section, draw) for _ in range(_STROKE_POINTS)]
+    legs = [np.linspace(a, b, 1 + max(abs(b[0] - a[0]), abs(b[1] - a[1]))) for a, b in pairwise(corners)]
+    path = np.unique(np.rint(np.concatenate(legs)).astype(int), axis=0)
+    path = path[section[path[:, 0], path[:, 1]]]
+    return np.column_stack([np.full(len(path), z), path]).astype(float)
 
 
 def place_inside(section: Array, draw: np.random.Generator) -> tuple[int, int]:
@@ -149,9 +175,10 @@ def _mask(target: Array, prompted: int, settings: PromptSettings, draw: np.rando
         side = shown <= prompted if draw.random() < 0.5 else shown >= prompted
         outlined.update(int(z) for z in shown[side])
     imperfect = draw.random() < settings.imperfect
+    lasso = imperfect and draw.random() < settings.lasso
     mask = np.zeros(target.shape, np.int8)
     for z in sorted(outlined):
-        section = imperfect_outline(target[z], draw) if imperfect else target[z]
+        section = imperfect_outline(target[z], draw, lasso=lasso) if imperfect else target[z]
         mask[z] = np.where(section, 1, -1)
     return mask
 
@@ -164,8 +191,10 @@ def _clicks_in_hole(section: Array, z: int, draw: np.random.Generator) -> Array:
     return np.array([[z, *place_inside(hole, draw)]], float)
 
 
-def _negative_clicks(target: Array, prompted: int, draw: np.random.Generator) -> Array:
-    """One to three clicks 2 to 12 pixels outside the target, on slices near the prompted."""
+def _negative_clicks(
+    target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator
+) -> Array:
+    """One to three clicks, or a stroke, 2 to 12 pixels outside the target on a slice near the prompted."""
     z = int(np.clip(prompted + draw.integers(-4, 5), 0, target.shape[0] - 1))
     if not target[z].any():
         z = prompted
@@ -173,6 +202,8 @@ def _negative_clicks(target: Array, prompted: int, draw: np.random.Generator) ->
     places = np.argwhere((distance > 2) & (distance < 12))
     if not len(places):
         return np.zeros((0, 3))
+    if draw.random() < settings.scribble:
+        return _stroke((distance > 2) & (distance < 12), z, draw)
     chosen = places[draw.integers(len(places), size=draw.integers(1, 4))]
     return np.column_stack([np.full(len(chosen), z), chosen]).astype(float)
 

@@ -4,7 +4,8 @@ Each sample of the probe's raster holds a complex random scatterer, as strong as
 their sum under the point spread. Where many lie in one resolution cell its envelope has the Rayleigh
 distribution (fully developed speckle: mean / standard deviation = 1.91; Wagner et al., IEEE Trans. Sonics
 Ultrason. 30:156, 1983). Boundaries across the beam also reflect as mirrors do, those along it do not; strong
-reflectors shade what lies behind them and ring, fluid makes it brighter.
+reflectors shade what lies behind them and ring, fluid makes it brighter. Compounding averages pictures of
+independent speckle, which brings the squared envelope towards its expected value.
 """
 
 import math
@@ -31,6 +32,8 @@ LEAST_GAIN, MOST_LEFT = np.float32(0.05), np.float32(3)
 """A sample takes at most this share of the beam; fluid brightens it up to this much."""
 HAZE_DEPTH = np.float32(0.25)
 """Share of the depth at which the haze before the probe ends."""
+MIRRORED_POWER = np.float32(1.5)
+"""Expected power of a mirrored echo over its squared amplitude: half of it, and neighbouring beams add up."""
 UNIFORM_STD = 65536 / math.sqrt(12)
 
 
@@ -73,9 +76,12 @@ def ultrasound_slice(
     )  # fmt: skip
     real, imaginary = np.empty_like(echo), np.empty_like(echo)
     _excite(echo, mirror, scatterers, weights, real, imaginary)
+    power = echo  # its memory is used again
+    if acquisition.compounding > 0:
+        power = echo * echo + MIRRORED_POWER * (mirror * mirror)
     _detect(
-        real, imaginary, fan.axial, fan.lateral, fan.depth_db, fan.beam_db,
-        _f32(acquisition.dynamic_range_db), _f32(acquisition.gain_db), grey,
+        real, imaginary, power, _f32(acquisition.compounding), fan.axial, fan.lateral, fan.depth_db,
+        fan.beam_db, _f32(acquisition.dynamic_range_db), _f32(acquisition.gain_db), grey,
     )  # fmt: skip
     _scan_convert(grey.reshape(-1), fan.pixel_of.shape[1], fan.sample_of, fan.down, fan.across, image, labels)
 
@@ -151,44 +157,66 @@ def _high(word):
 
 
 @kernel
-def _detect(real, imaginary, axial, lateral, depth_db, beam_db, dynamic_range_db, gain_db, grey):
-    """Point spread along and across the beams, envelope, log compression to 0-255."""
+def _detect(
+    real, imaginary, power, compounding, axial, lateral, depth_db, beam_db, dynamic_range_db, gain_db, grey
+):
+    """Point spread along and across the beams, envelope, log compression to 0-255.
+
+    ``power`` holds the expected squared scatterers, of which the squared envelope has a share
+    ``compounding``; it is not read where that is 0.
+    """
     depths, beams = real.shape
-    padded = np.zeros((2, beams + 2 * REACH), np.float32)
-    spread = np.empty((2, beams), np.float32)
+    padded = np.zeros(beams + 2 * REACH, np.float32)
+    spread = np.empty((3, beams), np.float32)
     envelope = np.empty(beams, np.float32)
     bits = np.empty(beams, np.int32)
     mantissa = bits.view(np.float32)
     along = _reach(axial)
+    axial_power, lateral_power = axial * axial, lateral * lateral
     scale = _f32(255) / dynamic_range_db
+    kept = _f32(0.5) * (_f32(1) - compounding)
     for d in range(depths):
-        for part in range(2):
-            source = real if part == 0 else imaginary
-            column = padded[part, REACH : REACH + beams]
-            middle = source[d]
+        across = _reach(lateral[d])
+        _blurred(real, d, axial, along, lateral[d], across, padded, spread[0])
+        _blurred(imaginary, d, axial, along, lateral[d], across, padded, spread[1])
+        re, im, expected = spread[0], spread[1], spread[2]
+        if compounding > _f32(0):
+            _blurred(power, d, axial_power, along, lateral_power[d], across, padded, expected)
             for b in range(beams):
-                column[b] = axial[0] * middle[b]
-            for n in range(1, along + 1):
-                above, below = source[max(d - n, 0)], source[min(d + n, depths - 1)]
-                for b in range(beams):
-                    column[b] += axial[n] * (above[b] + below[b])
-            out = spread[part]
-            kernel_ = lateral[d]
+                mixed = kept * (re[b] * re[b] + im[b] * im[b]) + compounding * expected[b]
+                envelope[b] = math.sqrt(mixed) + _f32(1e-6)
+        else:
             for b in range(beams):
-                out[b] = kernel_[0] * column[b]
-            for n in range(1, _reach(kernel_) + 1):
-                before = padded[part, REACH - n : REACH - n + beams]
-                after = padded[part, REACH + n : REACH + n + beams]
-                for b in range(beams):
-                    out[b] += kernel_[n] * (before[b] + after[b])
-        re, im = spread[0], spread[1]
-        for b in range(beams):
-            envelope[b] = math.sqrt(_f32(0.5) * (re[b] * re[b] + im[b] * im[b])) + _f32(1e-6)
+                envelope[b] = math.sqrt(_f32(0.5) * (re[b] * re[b] + im[b] * im[b])) + _f32(1e-6)
         row = grey[d]
         _decibels(envelope, bits, mantissa, row)
         level = gain_db + depth_db[d] + dynamic_range_db
         for b in range(beams):
             row[b] = min(max((row[b] + level + beam_db[b]) * scale, _f32(0)), _f32(255))
+
+
+@inlined
+def _blurred(source, d, axial, along, lateral, across, padded, out):
+    """Row ``d`` of a (depth, beam) array under half kernels along and across the beams.
+
+    ``padded`` is scratch memory with ``REACH`` zeros at either end.
+    """
+    depths, beams = source.shape
+    column = padded[REACH : REACH + beams]
+    middle = source[d]
+    for b in range(beams):
+        column[b] = axial[0] * middle[b]
+    for n in range(1, along + 1):
+        above, below = source[max(d - n, 0)], source[min(d + n, depths - 1)]
+        for b in range(beams):
+            column[b] += axial[n] * (above[b] + below[b])
+    for b in range(beams):
+        out[b] = lateral[0] * column[b]
+    for n in range(1, across + 1):
+        before = padded[REACH - n : REACH - n + beams]
+        after = padded[REACH + n : REACH + n + beams]
+        for b in range(beams):
+            out[b] += lateral[n] * (before[b] + after[b])
 
 
 @inlined

@@ -136,6 +136,9 @@ def _ultrasound(draw: Draw, settings: NoiseSettings, size_mm: ZYX, pixel_mm: flo
             for _ in range(beams.whole(1, 3))
         ]
         plain = replace(plain, lost_beams=tuple(lost))
+    averaging = draw.apart("compounding")
+    if averaging.chance(settings.us_compounding_share):
+        plain = replace(plain, compounding=averaging.uniform(*settings.us_compounding))
     return replace(plain, grey=_grey(draw.apart("grey"), settings))
 
 

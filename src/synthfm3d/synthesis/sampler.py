@@ -18,7 +18,7 @@ from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Layout, Scene
 from synthfm3d.synthesis.settings import Mode, SynthesisSettings
 
-GENERATOR_VERSION = 5
+GENERATOR_VERSION = 6
 """Changes whenever any seed's volume changes; the changelog says how."""
 
 _THICKEST_MM = 10.0

@@ -122,6 +122,9 @@ class UltrasoundAcquisition:
         Mirrored echo of a boundary across the beam, over the step in amplitude.
     reverberation, ring_mm
         Share of a strong echo that comes back once more, and after which distance.
+    compounding
+        Share of the squared envelope that is its expected value, 0 to 1: pictures from several angles are
+        averaged, and the speckle's standard deviation falls with the root of their number.
     clutter
         Amplitude of the haze before the probe, which ends at a quarter of the depth.
     lost_beams
@@ -147,6 +150,7 @@ class UltrasoundAcquisition:
     specular: float = 0.0
     reverberation: float = 0.0
     ring_mm: float = 1.0
+    compounding: float = 0.0
     clutter: float = 0.0
     lost_beams: tuple[tuple[float, float, float], ...] = ()
     grey: GreyMap = GreyMap()

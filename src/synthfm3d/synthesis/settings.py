@@ -202,7 +202,7 @@ class ContrastSettings:
     ct_greys: tuple[int, int] = (3, 6)
     ct_texture_hu: Range = (1.5, 14.0)
     mr_texture: Range = (0.01, 0.08)
-    us_texture: Range = (0.05, 0.25)
+    us_texture: Range = (0.05, 0.45)
     grain: Range = (0.7, 1.6)
     least_contrast: float = 0.8
 
@@ -275,6 +275,8 @@ class NoiseSettings:
         Per millimetre of a strong reflector, per millimetre of fluid, and at boundaries.
     us_reverberation_share, us_clutter_share, us_lost_beams_share
         Share of volumes with ringing reflectors, with haze before the probe, with lost beams.
+    us_compounding_share, us_compounding
+        Share of volumes whose speckle is averaged, and what share of the squared envelope is its mean.
     gamma_share, gamma, inverted_share, quantised_share
         MR and ultrasound: share of volumes with a curve, its exponent; inverted; with few grey levels.
     """
@@ -299,15 +301,17 @@ class NoiseSettings:
     us_speckle_pixels: Range = (0.55, 1.2)
     us_widening: Range = (0.2, 1.2)
     us_dynamic_range_db: Range = (45.0, 70.0)
-    us_gain_db: Range = (-12.0, 0.0)
-    us_attenuation_db: Range = (-5.0, 8.0)
-    us_ripple_db: float = 2.0
+    us_gain_db: Range = (-30.0, -2.0)
+    us_attenuation_db: Range = (-6.0, 14.0)
+    us_ripple_db: float = 3.5
     us_shadow: Range = (0.02, 0.25)
     us_enhancement: Range = (0.0, 0.015)
     us_specular: Range = (0.0, 1.5)
     us_reverberation_share: float = 0.3
     us_clutter_share: float = 0.4
-    us_lost_beams_share: float = 0.3
+    us_lost_beams_share: float = 0.45
+    us_compounding_share: float = 0.6
+    us_compounding: Range = (0.2, 0.8)
     gamma_share: float = 0.25
     gamma: Range = (0.6, 1.6)
     inverted_share: float = 0.08
@@ -324,6 +328,7 @@ class NoiseSettings:
             mr_bias=1,
             us_speckle_pixels=3,
             us_widening=1.9,
+            us_compounding=1,
         )
 
 
