@@ -37,7 +37,7 @@ def open_file(
             scan = load(path, options)
         is_dicom = format_of(path) == "dicom"
     except InputError as error:
-        raise InputError(str(error).replace(str(path), name)) from error
+        raise error.about(name) from error
     origin = Origin(path=path, series=options.series, frame=options.frame) if is_dicom else None
     return OpenScan(
         id=new_id(),

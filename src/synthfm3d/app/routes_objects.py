@@ -156,7 +156,7 @@ def _dicom(opened: OpenScan) -> bytes:
         try:
             write(opened.session.label_map(), path, replace(opened.origin, names=names))
         except InputError as error:
-            raise InputError(str(error).replace(str(path), "labels.dcm")) from error
+            raise error.about("labels.dcm") from error
         return path.read_bytes()
 
 
@@ -167,7 +167,7 @@ def _read_mask(content: bytes, scan: Volume, value: int | None, most_bytes: int)
         try:
             return read_mask(path, scan, value)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), "the mask")) from error
+            raise error.about("the mask") from error
 
 
 def _check_there(opened: OpenScan, label: int) -> None:

@@ -1,8 +1,8 @@
 """Long work beside the event loop, so that the server answers while a model thinks.
 
 One thread has the model, so that calls of several visitors stand in line instead of sharing two cores.
-Another reads and writes scans, one at a time, so that the memory which reading takes beside the scan itself is
-taken once.
+Another reads and writes scans, one at a time, so that several visitors who open large scans do not fill
+the memory at once.
 """
 
 import asyncio

@@ -118,10 +118,11 @@ def make_case(
     if not image.grid.same_as(label_map.grid, tolerance_mm=0.1 * min(image.spacing_mm)):
         raise InputError(
             f"{name}: image ({lattice_in_words(image)}) and labels ({lattice_in_words(label_map)}) lie on "
-            "different grids: resample the labels onto the image first."
+            "different grids",
+            "resample the labels onto the image first.",
         )
     if image.third_axis == "time" and not cine:
-        raise InputError(f"{name}: is a cine sequence: take one frame of it.")
+        raise InputError(f"{name}: is a cine sequence", "take one frame of it.")
     found = {int(value) for value in np.unique(label_map.voxels)}
     present = tuple(target for target in targets if found & set(target.labels))
     absent = tuple(target.structure for target in targets if not found & set(target.labels))
@@ -166,14 +167,14 @@ def choose_targets(
     """
     found = [int(value) for value in np.unique(label_map.voxels) if value != 0]
     if not found:
-        raise InputError(f"{where}: holds no label, every voxel is 0: name the file of the labels.")
+        raise InputError("holds no label, every voxel is 0", "name the file of the labels.", path=where)
     known = {value: names.get(value, f"label_{value}") for value in sorted({*found, *names} - {0})}
     chosen: dict[str, tuple[int, ...]] = {}
     for word in wanted or [known[value] for value in found]:
         values = tuple(value for value, name in known.items() if word in (name, str(value)))
         if not values:
             listed = ", ".join(f"{name} ({value})" for value, name in known.items())
-            raise InputError(f"{where}: there is no structure {word!r}; known are {listed}.")
+            raise InputError(f"there is no structure {word!r}; known are {listed}.", path=where)
         chosen[known[values[0]]] = values
     return tuple(
         Target(structure=name, labels=values, label_source=label_source) for name, values in chosen.items()

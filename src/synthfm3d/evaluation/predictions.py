@@ -39,11 +39,14 @@ class FolderOfMasks:
 
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
-            raise InputError(f"{self.folder}: no such folder: name the folder of the masks of {self.name}.")
+            raise InputError(
+                "no such folder", f"name the folder of the masks of {self.name}.", path=self.folder
+            )
         if not self._masks():
             raise InputError(
-                f"{self.folder}: holds no mask: they are expected as CASE/STRUCTURE/PROMPT.nii.gz "
-                "(see synthfm3d evaluate --export-prompts)."
+                "holds no mask: they are expected as CASE/STRUCTURE/PROMPT.nii.gz "
+                "(see synthfm3d evaluate --export-prompts).",
+                path=self.folder,
             )
 
     @property
@@ -82,7 +85,9 @@ def _one_object(path: Path, mask: Volume) -> Volume:
     values = [int(value) for value in np.unique(mask.voxels) if value]
     if len(values) > 1:
         listed = ", ".join(map(str, values[:20]))
-        raise InputError(f"{path}: holds the labels {listed}, one is needed: save each in a file of its own.")
+        raise InputError(
+            f"holds the labels {listed}, one is needed", "save each in a file of its own.", path=path
+        )
     return mask
 
 

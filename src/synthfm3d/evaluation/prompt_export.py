@@ -35,7 +35,7 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
         every structure a scan of its own.
     """
     if protocol.direction != "both":
-        raise InputError("prompts are exported for whole scans only: leave out --direction forward.")
+        raise InputError("prompts are exported for whole scans only", "leave out --direction forward.")
     questions: list[dict[str, Any]] = []
     unusable: list[dict[str, str]] = []
     for pending in cases:

@@ -24,7 +24,7 @@ _SEQUENCES = frozenset({"us_camus_p0002_4ch"})
 def sample_cases(folder: Path) -> tuple[PendingCase, ...]:
     """The frozen list, in its order, with scans that lie in a folder; InputError if it is no folder."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder: name the folder of the sample scans.")
+        raise InputError("no such folder", "name the folder of the sample scans.", path=folder)
     rows = json.loads(files("synthfm3d.evaluation").joinpath("sample_targets.json").read_text("utf-8"))
     return tuple(
         _pending(folder / name, tuple(_target(row) for row in rows if row["case"] == name))

@@ -100,7 +100,7 @@ def evaluate_case(
     """
     names = [method.name for method in methods]
     if len(set(names)) < len(names):
-        raise InputError(f"two methods share a name ({', '.join(names)}): name each method once.")
+        raise InputError(f"two methods share a name ({', '.join(names)})", "name each method once.")
     for task in tasks(case, protocol):
         for prompt in protocol.prompts:
             for draw in protocol.seeds(prompt):

@@ -142,7 +142,7 @@ def _enhanced_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
         raise ValueError("frames are missing in its header")
     if count > 1 and groups[0] is None:
         raise InputError(
-            f"a DICOM {kind_of(header)} does not say where its {count} frames lie: export the series again."
+            f"a DICOM {kind_of(header)} does not say where its {count} frames lie", "export the series again."
         )
     return [_enhanced_frame(file, header, n, group, shared) for n, group in enumerate(groups)]
 

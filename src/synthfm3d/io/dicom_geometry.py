@@ -66,7 +66,7 @@ def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixe
     frames = list(stack.frames)
     first = frames[0]
     if first.problem:
-        raise InputError(f"{path}: {first.problem}")
+        raise InputError(first.problem, path=path)
     said = tuple(f"{doubt}." for doubt in sorted({f.doubt for f in frames if f.doubt}))
     doubts = (*_doubts_about_parts(path, frames), *said)
     placed = _placed(path, stack, frames, frame, allow_gaps, pixels)
@@ -82,11 +82,13 @@ def _placed(
         if len({f.path for f in frames}) == 1 and stack.modality in FILMS:
             return _film(one_film(path, frames, frame))
         raise InputError(
-            f"{path}: is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position "
-            "or orientation): export the original series."
+            f"is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position "
+            "or orientation)",
+            "export the original series.",
+            path=path,
         )
     if first.spacing_mm is None:
-        raise InputError(f"{path}: its slices have no pixel spacing: export the original series.")
+        raise InputError("its slices have no pixel spacing", "export the original series.", path=path)
     orientation = _mean_orientation(frames)
     normal = np.cross(*orientation)
     frames.sort(key=lambda f: (float(_position(f) @ normal), f.number))
@@ -113,8 +115,9 @@ def _doubts_about_parts(path: Path, frames: Sequence[Frame]) -> Doubts:
             continue
         if path.is_dir():
             raise InputError(
-                f"{path}: {len(parts)} of the {total} files of an object are here, the others are missing: "
-                "export the series again, or name one of the files to read its slices alone."
+                f"{len(parts)} of the {total} files of an object are here, the others are missing",
+                "export the series again, or name one of the files to read its slices alone.",
+                path=path,
             )
         doubts.append(f"is one of {total} files of an object; the slices of the others are not read.")
     return tuple(doubts)
@@ -123,7 +126,7 @@ def _doubts_about_parts(path: Path, frames: Sequence[Frame]) -> Doubts:
 def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> Placed:
     if stack.modality == "CT":
         raise InputError(
-            f"{path}: all {len(frames)} slices lie at the same place: export the original series."
+            f"all {len(frames)} slices lie at the same place", "export the original series.", path=path
         )
     film = _film(one_film(path, frames, frame))
     doubt = f"all {len(film.frames)} images lie at the same place; they are read as a sequence in time."
@@ -221,7 +224,7 @@ def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool
     if not allow_gaps:
         why = "a slice is missing" if index is not None else "the slices are not evenly spaced"
         raise InputError(
-            f"{path}: {found}: {why}; export the series again, or interpolate with --allow-gaps."
+            f"{found}: {why}; export the series again, or interpolate with --allow-gaps.", path=path
         )
     if index is None:
         finest = float(np.quantile(steps, 0.1))
@@ -229,7 +232,7 @@ def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool
         index = (along - along[0]) / (along[-1] - along[0]) * (count - 1)
     count = int(index[-1]) + 1
     if count > MOST_EVEN * len(along):
-        raise InputError(f"{path}: {found}: too many slices are missing; export the series again.")
+        raise InputError(f"{found}: too many slices are missing; export the series again.", path=path)
     at = np.interp(np.arange(count), index, np.arange(len(along)))
     return index, at, f"{found}; {count} even slices are interpolated."
 
@@ -249,8 +252,9 @@ def _line(
     astray = float(np.sqrt((beside**2).sum(axis=1)).max())
     if astray > STRAIGHT * pixel_mm:
         raise InputError(
-            f"{path}: its slices do not lie one behind the other, some are {_mm(astray)} astray: "
-            "two series are mixed; export one of them."
+            f"its slices do not lie one behind the other, some are {_mm(astray)} astray: "
+            "two series are mixed; export one of them.",
+            path=path,
         )
     straight = float(step @ normal) * normal
     sideways = float(np.sqrt(((step - straight) ** 2).sum()))

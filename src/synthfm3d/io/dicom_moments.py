@@ -117,7 +117,7 @@ def moments_of(path: Path, frames: Sequence[Frame]) -> list[dict[str, str]]:
     try:
         return _said_of_each(frames)
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
-        raise InputError(f"{path}: {DAMAGED}") from error
+        raise InputError(DAMAGED, path=path) from error
 
 
 def _said_of_each(frames: Sequence[Frame]) -> list[dict[str, str]]:

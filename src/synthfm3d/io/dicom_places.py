@@ -59,8 +59,9 @@ def one_of_each(
     if moments is None:
         double = next(n for n, place in enumerate(places) if len(place) > 1)
         raise InputError(
-            f"{path}: slice {double} has {len(places[double])} different images at the same place, and "
-            "nothing numbers them: two series are mixed; export one of them."
+            f"slice {double} has {len(places[double])} different images at the same place, and "
+            "nothing numbers them: two series are mixed; export one of them.",
+            path=path,
         )
     everywhere = len({len(place) for place in places}) == 1
     what = f"images of {'every place' if everywhere else 'some places'}"
@@ -74,7 +75,7 @@ def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Fra
         frames = _chosen(path, films, frame, "films of the same place")
     elif frame not in (None, 0):
         raise InputError(
-            f"{path}: there is no frame {frame}: its images are one sequence in time, which is read whole."
+            f"there is no frame {frame}: its images are one sequence in time, which is read whole.", path=path
         )
     moments = moments_of(path, frames)
     for keyword in _ORDERS:
@@ -91,15 +92,16 @@ def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[
     count = len(moments.groups)
     if frame is None or not 0 <= frame < count:
         raise InputError(
-            f"{path}: holds {count} {what}, which differ in {moments.described()}: "
-            f"choose one with --frame 0 to --frame {count - 1}."
+            f"holds {count} {what}, which differ in {moments.described()}",
+            f"choose one with --frame 0 to --frame {count - 1}.",
+            path=path,
         )
     return list(moments.groups[frame])
 
 
 def _singles(path: Path, places: Sequence[list[Frame]], frame: int | None) -> list[Frame]:
     if frame not in (None, 0):
-        raise InputError(f"{path}: there is no frame {frame}: the series has one image of each place.")
+        raise InputError(f"there is no frame {frame}: the series has one image of each place.", path=path)
     return [place[0] for place in places]
 
 

@@ -79,9 +79,13 @@ def _made(
 ) -> hd.seg.Segmentation:
     values = [int(v) for v in np.unique(labels.voxels) if v != 0]
     if not values:
-        raise InputError(f"{path}: the mask is empty, and DICOM has no empty segmentation: write .nii.gz.")
+        raise InputError(
+            "the mask is empty, and DICOM has no empty segmentation", "write .nii.gz.", path=path
+        )
     if values[0] < 0:
-        raise InputError(f"{path}: holds the label {values[0]}: labels of a DICOM segmentation are positive.")
+        raise InputError(
+            f"holds the label {values[0]}: labels of a DICOM segmentation are positive.", path=path
+        )
     with silent_libraries():
         placed, stack = _source_slices(path, labels.grid, source, series, frame)
         try:
@@ -89,7 +93,9 @@ def _made(
         except (AttributeError, ValueError, KeyError, TypeError, IndexError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
-                f"{path}: its series cannot be referred to by a DICOM segmentation ({reason}): write .nii.gz."
+                f"its series cannot be referred to by a DICOM segmentation ({reason})",
+                "write .nii.gz.",
+                path=path,
             ) from error
     if not keep_identity:
         _without_identity(segmentation)
@@ -104,19 +110,23 @@ def _source_slices(
     shape = (len(placed.frames), stack.rows, stack.columns)
     if placed.at is not None:
         raise InputError(
-            f"{path}: slices of the scan are missing or uneven and were interpolated, and a DICOM "
-            "segmentation cannot refer to slices that are not there: write .nii.gz or .nrrd instead."
+            "slices of the scan are missing or uneven and were interpolated, and a DICOM "
+            "segmentation cannot refer to slices that are not there",
+            "write .nii.gz or .nrrd instead.",
+            path=path,
         )
     if placed.frames[0].is_tile:
         raise InputError(
-            f"{path}: a DICOM segmentation cannot refer to the tiles of a mosaic: write .nii.gz "
-            "or .nrrd instead."
+            "a DICOM segmentation cannot refer to the tiles of a mosaic",
+            "write .nii.gz or .nrrd instead.",
+            path=path,
         )
     lies_on = Grid(shape, placed.affine).same_as(grid, tolerance_mm=ON_GRID * min(grid.spacing_mm))
     if placed.third_axis == "time" or not lies_on:
         raise InputError(
-            f"{path}: the mask does not lie on the slices of the series (a sequence in time, or another "
-            "scan): write .nii.gz instead."
+            "the mask does not lie on the slices of the series (a sequence in time, or another scan)",
+            "write .nii.gz instead.",
+            path=path,
         )
     return placed, stack
 

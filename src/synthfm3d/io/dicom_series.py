@@ -86,15 +86,17 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
             return stacks[0]
         if _are_turned(stacks):
             raise InputError(
-                f"{path}: its {len(stacks)} slices are turned against each other (radial or curved), so they "
-                "make no volume: export a reconstruction of parallel slices."
+                f"its {len(stacks)} slices are turned against each other (radial or curved), so they "
+                "make no volume",
+                "export a reconstruction of parallel slices.",
+                path=path,
             )
-        raise InputError(f"{path}: holds {_listed(stacks)}: choose one with --series.")
+        raise InputError(f"holds {_listed(stacks)}", "choose one with --series.", path=path)
     if series.isdecimal() and 1 <= int(series) <= len(stacks):
         return stacks[int(series) - 1]
     found = [stack for stack in stacks if stack.series_uid == series]
     if len(found) != 1:
-        raise InputError(f"{path}: there is no single series {series!r} here; there is {_listed(stacks)}.")
+        raise InputError(f"there is no single series {series!r} here; there is {_listed(stacks)}.", path=path)
     return found[0]
 
 
@@ -116,7 +118,7 @@ def files_at(path: Path) -> Iterator[Path]:
             count += 1
             if count > MOST_FILES:
                 raise InputError(
-                    f"{path}: holds more than {MOST_FILES:,} files: name the folder of one series."
+                    f"holds more than {MOST_FILES:,} files", "name the folder of one series.", path=path
                 )
             yield file
 
@@ -131,7 +133,7 @@ def _read_headers(path: Path) -> Iterator[tuple[Dataset, list[Frame]]]:
             left_out = not is_image(header) or (_is_localiser(header) and path.is_dir())
             frames = [] if left_out else frames_of(file, header)
         except InputError as error:  # in the name of the folder: that of a file may be the patient's
-            raise InputError(f"{path}: {error}") from error
+            raise error.about(path) from error
         yield header, frames
 
 
@@ -142,16 +144,17 @@ def _is_localiser(header: Dataset) -> bool:
 def _no_image(path: Path, localisers: int, others: set[str]) -> InputError:
     if localisers:
         return InputError(
-            f"{path}: holds no DICOM image but localisers: name the folder of a series of slices."
+            "holds no DICOM image but localisers", "name the folder of a series of slices.", path=path
         )
     if any("Segmentation" in kind for kind in others):
         return InputError(
-            f"{path}: is a DICOM segmentation, not a scan: name the scan, and give this as a mask "
-            "(--mask-prompt, --correct, --labels)."
+            "is a DICOM segmentation, not a scan",
+            "name the scan, and give this as a mask (--mask-prompt, --correct, --labels).",
+            path=path,
         )
     found = f" but {', '.join(sorted(others))}" if others else ""
     return InputError(
-        f"{path}: holds no DICOM image with voxels{found}: name the folder of a series of slices."
+        f"holds no DICOM image with voxels{found}", "name the folder of a series of slices.", path=path
     )
 
 

@@ -39,8 +39,10 @@ def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSo
     voxels, padding = _rescaled(path, frames, shape, pixels)
     if pixels.lost_all:
         raise InputError(
-            f"{path}: its header says that its values lie in bits that are all zero, while others are not "
-            "(BitsStored, HighBit): export the series again."
+            "its header says that its values lie in bits that are all zero, while others are not "
+            "(BitsStored, HighBit)",
+            "export the series again.",
+            path=path,
         )
     doubts = Doubts()
     if _is_inverted(stack):
@@ -94,13 +96,16 @@ def _meaning(path: Path, stored: Array, frame: Frame) -> Array:
             return np.asarray(apply_modality_lut(stored, frame.header), np.float64)
         except Exception as error:  # tables may be damaged in any way
             raise InputError(
-                f"{path}: the table of a slice that gives its values a meaning (Modality LUT) is damaged: "
-                "export the series again."
+                "the table of a slice that gives its values a meaning (Modality LUT) is damaged",
+                "export the series again.",
+                path=path,
             ) from error
     slope = 1.0 if frame.slope is None else frame.slope
     intercept = frame.intercept or 0.0
     if not SLOPES[0] < abs(slope) < SLOPES[1] or not np.isfinite(intercept):
-        raise InputError(f"{path}: a slice has an impossible rescale slope ({slope:g}): export it again.")
+        raise InputError(
+            f"a slice has an impossible rescale slope ({slope:g})", "export it again.", path=path
+        )
     return np.asarray(stored.astype(np.float64) * slope + intercept)
 
 
@@ -118,7 +123,7 @@ def _as_stored(value: object, header: Dataset) -> int | None:
     if value is None or value == "":
         return None
     if not isinstance(value, int):
-        raise InputError("a DICOM image names its padding in a damaged way: export the series again.")
+        raise InputError("a DICOM image names its padding in a damaged way", "export the series again.")
     bits = int(header.get("BitsStored") or 16)
     if not int(header.get("PixelRepresentation") or 0):
         return value & 0xFFFF if value < 0 else value
@@ -139,7 +144,7 @@ def _invert(voxels: Array, padding: Array | None) -> None:
 
 def _fill_padding(path: Path, voxels: Array, padding: Array) -> None:
     if padding.all():
-        raise InputError(f"{path}: holds nothing but padding: export the series again.")
+        raise InputError("holds nothing but padding", "export the series again.", path=path)
     voxels[padding] = voxels[~padding].min()
 
 
@@ -152,5 +157,7 @@ def _padding_doubt(padding: Array) -> str:
 
 def _of_shape(path: Path, values: Array, shape: tuple[int, ...]) -> Array:
     if values.shape != shape:
-        raise InputError(f"{path}: the pixels of a slice do not fill its matrix: export the series again.")
+        raise InputError(
+            "the pixels of a slice do not fill its matrix", "export the series again.", path=path
+        )
     return values

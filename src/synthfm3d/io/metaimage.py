@@ -88,7 +88,7 @@ def check_metaimage_grid(path: Path, volume: Volume) -> None:
     """Raise InputError for a sheared grid."""
     if off_right_angles(lps_matrix(volume)) > _NO_SHEAR:
         raise InputError(
-            f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
+            "MetaImage cannot hold voxel axes that are not at right angles", "write .nrrd.", path=path
         )
 
 
@@ -121,7 +121,7 @@ def _meta_layout(path: Path, header: bytes) -> Layout:
             doubts=doubts,
         )
     except ValueError as error:
-        raise InputError(f"{path}: cannot be read as MetaImage ({error}): export it again.") from error
+        raise InputError(f"cannot be read as MetaImage ({error})", "export it again.", path=path) from error
 
 
 def _meta_type(fields: dict[str, str]) -> np.dtype[np.generic]:

@@ -87,10 +87,10 @@ def read_label_names(path: str | Path) -> dict[int, str]:
         return {int(value): name for value, name in stored.items()}
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: cannot be read ({reason}): check the path.") from error
+        raise InputError(f"cannot be read ({reason})", "check the path.", path=path) from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise InputError(
-            f'{path}: is not a list of label names: write JSON such as {{"1": "liver", "2": "spleen"}}.'
+            'is not a list of label names", f"write JSON such as {"1": "liver", "2": "spleen"}.', path=path
         ) from error
 
 
@@ -125,7 +125,7 @@ def check_nifti_name(path: str | Path) -> None:
     """Raise InputError for a name that does not end in ``.nii`` or ``.nii.gz``."""
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise InputError(f"{path}: the name must end in .nii or .nii.gz: rename it.")
+        raise InputError("the name must end in .nii or .nii.gz", "rename it.", path=path)
 
 
 def load_nifti(
@@ -140,11 +140,12 @@ def load_nifti(
     voxel_type = header.get_data_dtype()
     if voxel_type.fields is not None and modality != "us":
         raise InputError(
-            f"{path}: is a colour (RGB) image: convert it to grey values, or say that it is ultrasound "
-            "(--modality us)."
+            "is a colour (RGB) image",
+            "convert it to grey values, or say that it is ultrasound (--modality us).",
+            path=path,
         )
     if voxel_type.kind == "c":
-        raise InputError(f"{path}: holds complex numbers: convert it to magnitudes first.")
+        raise InputError("holds complex numbers", "convert it to magnitudes first.", path=path)
     affine, geometry_doubts = checked_affine(path, header)
     first, count, third_axis = _chosen_frames(path, header, frame, cine)
     if third_axis == "time":
@@ -199,7 +200,9 @@ def _scale_factors(path: Path, header: Header) -> tuple[float, float, Doubts]:
         return 1.0, 0.0, ()
     if not math.isfinite(intercept) or not SLOPES[0] < abs(slope) < SLOPES[1]:
         raise InputError(
-            f"{path}: its header is damaged (scl_slope {slope:g}, scl_inter {intercept:g}): export it again."
+            f"its header is damaged (scl_slope {slope:g}, scl_inter {intercept:g})",
+            "export it again.",
+            path=path,
         )
     inverted = (f"its scale factor is {slope:g}: dark and bright change places.",) if slope < 0 else ()
     return slope, intercept, inverted
@@ -214,25 +217,29 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
     if cine and len(shape) in (2, 3) and frame is None:
         return 0, [*shape, 1][2], "time"
     if len(shape) < 3:
-        raise InputError(f"{path}: is a {len(shape)}-D image, a 3-D scan is needed.")
+        raise InputError(f"is a {len(shape)}-D image, a 3-D scan is needed.", path=path)
     frames = math.prod(shape[3:])
     if sum(n > 1 for n in shape[3:]) > 1:
-        raise InputError(f"{path}: is a {len(shape)}-D image of shape {shape}: extract one 3-D volume first.")
+        raise InputError(
+            f"is a {len(shape)}-D image of shape {shape}", "extract one 3-D volume first.", path=path
+        )
     if frames > 1 and frame is None and int(header["intent_code"]) in _SEVERAL_NUMBERS:
         raise InputError(
-            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
-            f"from 0 to {frames - 1} (--frame)."
+            f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
+            f"choose one from 0 to {frames - 1} (--frame).",
+            path=path,
         )
     if frames > 1 and frame is None:
         if shape[2] == 1:
             return 0, frames, "time"
         raise InputError(
-            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
-            "as a file of its own."
+            f"is 4-D with {frames} frames",
+            f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
+            path=path,
         )
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"
-        raise InputError(f"{path}: there is no frame {frame}: the file has {last}.")
+        raise InputError(f"there is no frame {frame}: the file has {last}.", path=path)
     return frame or 0, 1, "space"
 
 

@@ -73,12 +73,12 @@ def checked_file(path: Path) -> tuple[Header, io.BytesIO]:
         claims something impossible.
     """
     if not path.exists():
-        raise InputError(f"{path}: there is no such file: check the path.")
+        raise InputError("there is no such file", "check the path.", path=path)
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a NIfTI file: name a .nii or .nii.gz file in it.")
+        raise InputError("is a folder, not a NIfTI file", "name a .nii or .nii.gz file in it.", path=path)
     stored_bytes = path.stat().st_size
     if stored_bytes == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
+        raise InputError("the file is empty (0 bytes)", "copy or export it again.", path=path)
     with told_of_damage(path), path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
@@ -95,8 +95,10 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
     expected = _expected_bytes(path, header)
     if expected > most_bytes:
         raise InputError(
-            f"{path}: the file is truncated: its header promises {expected:,} bytes, "
-            f"it cannot hold more than {most_bytes:,}: copy or export it again."
+            f"the file is truncated: its header promises {expected:,} bytes, "
+            f"it cannot hold more than {most_bytes:,}",
+            "copy or export it again.",
+            path=path,
         )
     content = io.BytesIO()
     content.write(start[:expected])
@@ -104,8 +106,9 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
         chunk = stream.read(min(_CHUNK, expected - content.tell()))
         if not chunk:
             raise InputError(
-                f"{path}: the file is truncated: its header promises {expected:,} bytes, "
-                f"it holds {content.tell():,}: copy or export it again."
+                f"the file is truncated: its header promises {expected:,} bytes, it holds {content.tell():,}",
+                "copy or export it again.",
+                path=path,
             )
         content.write(chunk)
     while stream.read(_CHUNK):  # to the end, where gzip keeps its checksum
@@ -122,17 +125,17 @@ def _parsed_header(path: Path, start: bytes) -> Header:
         kind, size = nib.Nifti1Header, 348
     elif start[344:348] == b"ni1\0":
         raise InputError(
-            f"{path}: is half of a NIfTI pair (.hdr and .img): convert it to one .nii file first."
+            "is half of a NIfTI pair (.hdr and .img)", "convert it to one .nii file first.", path=path
         )
     else:
-        raise InputError(f"{path}: is not a NIfTI file{what_it_is(start)}.")
+        raise InputError(f"is not a NIfTI file{what_it_is(start)}.", path=path)
     try:
         header = kind(start[:size], check=False)
         voxel_bytes = header.get_data_dtype().itemsize
     except (HeaderDataError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: its NIfTI header is damaged ({error}): export it again.") from error
+        raise InputError(f"its NIfTI header is damaged ({error})", "export it again.", path=path) from error
     if voxel_bytes == 0:  # one bit, or none at all
-        raise InputError(f"{path}: its NIfTI header is damaged (no bytes per voxel): export it again.")
+        raise InputError("its NIfTI header is damaged (no bytes per voxel)", "export it again.", path=path)
     return header
 
 
@@ -178,15 +181,16 @@ def _expected_bytes(path: Path, header: Header) -> int:
     sizes = [int(n) for n in header["dim"][1 : rank + 1]] if 1 <= rank <= 7 else []
     if not sizes or min(sizes) < 1:
         raise InputError(
-            f"{path}: its header is damaged (dimensions {header['dim'].tolist()}): export it again."
+            f"its header is damaged (dimensions {header['dim'].tolist()})", "export it again.", path=path
         )
     data_bytes = check_size(path, tuple(sizes), header.get_data_dtype().itemsize)
     offset = float(header["vox_offset"])
     first = 544 if isinstance(header, nib.Nifti2Header) else 352
     if not math.isfinite(offset) or offset < first or offset > LARGEST_BYTES:
         raise InputError(
-            f"{path}: its header is damaged (voxels start at byte {offset:g}, "
-            f"which cannot be before {first}): export it again."
+            f"its header is damaged (voxels start at byte {offset:g}, which cannot be before {first})",
+            "export it again.",
+            path=path,
         )
     return int(offset + data_bytes)
 
@@ -204,11 +208,13 @@ def checked_affine(path: Path, header: Header) -> tuple[Array, Doubts]:
     lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     if unit != 1 and not SMALLEST_MM <= lengths.min() <= lengths.max() <= _LARGEST_MM:
         raise InputError(
-            f"{path}: its header gives lengths in {_UNIT_NAMES[unit]}s, which makes voxels of "
-            f"{' x '.join(f'{mm:.3g}' for mm in lengths)} mm: correct its unit (xyzt_units)."
+            f"its header gives lengths in {_UNIT_NAMES[unit]}s, which makes voxels of "
+            f"{' x '.join(f'{mm:.3g}' for mm in lengths)} mm",
+            "correct its unit (xyzt_units).",
+            path=path,
         )
     if not is_regular(affine):
-        raise InputError(f"{path}: its voxels are too small to be of space: export it again.")
+        raise InputError("its voxels are too small to be of space", "export it again.", path=path)
     if unit != 1:
         doubts = (f"its unit is the {_UNIT_NAMES[unit]}; it is placed in millimetres.", *doubts)
     return affine, doubts
@@ -223,7 +229,9 @@ def _affine_in_units(path: Path, header: Header) -> tuple[Array, Doubts]:
     if sform is None and int(header["sform_code"]) > 0:
         if qform is None:
             raise InputError(
-                f"{path}: its affine is singular (two axes coincide) and it has no qform: export it again."
+                "its affine is singular (two axes coincide) and it has no qform",
+                "export it again.",
+                path=path,
             )
         doubts = (*doubts, "its sform is singular; the qform is used.")
     if sform is not None:
@@ -232,7 +240,7 @@ def _affine_in_units(path: Path, header: Header) -> tuple[Array, Doubts]:
     if qform is not None:
         return qform, doubts
     if spacing.min() < SMALLEST_MM or not np.isfinite(spacing).all():
-        raise InputError(f"{path}: it has no voxel spacing and no affine: export it again.")
+        raise InputError("it has no voxel spacing and no affine", "export it again.", path=path)
     why = "its qform cannot be used" if int(header["qform_code"]) > 0 else "it has neither sform nor qform"
     unknown = f"{why}: its orientation is unknown, left and right may be swapped."
     return np.asarray(header.get_base_affine(), np.float64), (*doubts, unknown)

@@ -112,7 +112,7 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
             doubts=doubts,
         )
     except ValueError as error:
-        raise InputError(f"{path}: cannot be read as NRRD ({error}): export it again.") from error
+        raise InputError(f"cannot be read as NRRD ({error})", "export it again.", path=path) from error
 
 
 def _fields(header: bytes) -> dict[str, str]:

@@ -76,14 +76,15 @@ def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
     listed = ", ".join(str(value) for value in found[:20]) + (" …" if len(found) > 20 else "")
     if not found:
-        raise InputError(f"{path}: is empty: the object must be drawn on at least one slice.")
+        raise InputError("is empty: the object must be drawn on at least one slice.", path=path)
     if label is None and len(found) > 1:
         raise InputError(
-            f"{path}: holds the labels {listed}, one object is needed: say which one is meant (--label), or "
-            "save it alone."
+            f"holds the labels {listed}, one object is needed",
+            "say which one is meant (--label), or save it alone.",
+            path=path,
         )
     if label is not None and label not in found:
-        raise InputError(f"{path}: holds no label {label}: it has {listed}.")
+        raise InputError(f"holds no label {label}: it has {listed}.", path=path)
     inside = labels.voxels == (found[0] if label is None else label)
     return replace(scan.with_voxels(inside.astype(np.uint8)), doubts=labels.doubts)
 
@@ -92,8 +93,9 @@ def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
     """Labels on the scan's voxels in its storage order; InputError where they do not lie on them."""
     if sorted(labels.voxels.shape) != sorted(scan.voxels.shape):
         raise InputError(
-            f"{where}: its labels have {_shape(labels)} voxels, the scan {_shape(scan)}: they must lie on "
-            "the voxels of the scan; resample the labels onto the scan first."
+            f"its labels have {_shape(labels)} voxels, the scan {_shape(scan)}: they must lie on "
+            "the voxels of the scan; resample the labels onto the scan first.",
+            path=where,
         )
     if scan.third_axis == "time" and labels.voxels.shape == scan.voxels.shape:
         # Along time an affine holds no distance, and files write there what they like.
@@ -104,9 +106,10 @@ def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
         return on_grid_of(labels, scan.grid)
     except ValueError:
         raise InputError(
-            f"{where}: its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
+            f"its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
             f"({lattice_in_words(scan)}): they must lie on the voxels of the scan; resample the labels onto "
-            "the scan first."
+            "the scan first.",
+            path=where,
         ) from None
 
 

@@ -33,7 +33,9 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
     """
     paths = sorted(picture_files(folder), key=natural_order)
     if len(paths) > MOST_SLICES:
-        raise InputError(f"{folder}: holds more than {MOST_SLICES:,} pictures: name the folder of one scan.")
+        raise InputError(
+            f"holds more than {MOST_SLICES:,} pictures", "name the folder of one scan.", path=folder
+        )
     doubts = [*_doubts_about_names(folder, paths), _UNKNOWN_ORIENTATION]
     affine = _affine(folder, spacing_mm)
     slices: list[Array] = []
@@ -48,11 +50,12 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
         except InputError:
             raise
         except Exception as error:  # each of Pillow's decoders has its own way to fail
-            raise InputError(f"{folder}: {path.name} is damaged: export the slices again.") from error
+            raise InputError(f"{path.name} is damaged", "export the slices again.", path=folder) from error
         if slices and grey.dtype != slices[0].dtype:
             raise InputError(
-                f"{folder}: {path.name} has values of {grey.dtype}, the first of {slices[0].dtype}: all "
-                "slices of a scan have the same bits."
+                f"{path.name} has values of {grey.dtype}, the first of {slices[0].dtype}: all "
+                "slices of a scan have the same bits.",
+                path=folder,
             )
         slices.append(grey)
         coloured += [] if share is None else [share]
@@ -70,11 +73,12 @@ def _check_size(folder: Path, path: Path, picture: Image.Image, before: list[Arr
     elif before[0].shape != (height, width):
         rows, columns = before[0].shape
         raise InputError(
-            f"{folder}: {path.name} has {width} x {height} pixels, the first {columns} x {rows}: all slices "
-            "of a scan have the same size."
+            f"{path.name} has {width} x {height} pixels, the first {columns} x {rows}: all slices "
+            "of a scan have the same size.",
+            path=folder,
         )
     if getattr(picture, "n_frames", 1) > 1:
-        raise InputError(f"{folder}: {path.name} holds several pictures: save each as a file.")
+        raise InputError(f"{path.name} holds several pictures", "save each as a file.", path=folder)
 
 
 def _doubts_about_names(folder: Path, paths: list[Path]) -> Doubts:
@@ -86,7 +90,9 @@ def _doubts_about_names(folder: Path, paths: list[Path]) -> Doubts:
     for one, other in pairwise(sorted(range(len(paths)), key=names.__getitem__)):
         if names[one] == names[other]:
             raise InputError(
-                f"{folder}: {paths[one].name} and {paths[other].name} are the same slice: remove one of them."
+                f"{paths[one].name} and {paths[other].name} are the same slice",
+                "remove one of them.",
+                path=folder,
             )
     numbers = [int(found[-1]) if (found := re.findall(r"[0-9]+", name)) else None for name in names]
     steps = {b - a for a, b in pairwise(numbers) if a is not None and b is not None}
@@ -115,7 +121,7 @@ def load_array(path: Path, *, spacing_mm: Spacing | None, modality: Modality | N
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen types
         reason = str(error).split("\n")[0]
-        raise InputError(f"{path}: is no sound NumPy file ({reason}): save it again.") from error
+        raise InputError(f"is no sound NumPy file ({reason})", "save it again.", path=path) from error
     return Volume(voxels=array, affine=affine, modality=modality, doubts=(_UNKNOWN_ORIENTATION,))
 
 
@@ -124,7 +130,7 @@ def _array_of_archive(path: Path) -> Array:
     with zipfile.ZipFile(path) as archive:
         names = [info for info in archive.infolist() if info.filename.endswith(".npy")]
         if len(names) != 1:
-            raise InputError(f"{path}: holds {len(names)} arrays, one is needed: save the scan alone.")
+            raise InputError(f"holds {len(names)} arrays, one is needed", "save the scan alone.", path=path)
         with archive.open(names[0]) as file:
             array = _array(path, file, names[0].compress_size * LARGEST_DEFLATE_RATIO)
             file.read(1)  # to the end, where the checksum is compared
@@ -138,13 +144,15 @@ def _array(path: Path, file: IO[bytes], most_bytes: int) -> Array:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, voxel_type = read(file)
     if voxel_type.kind not in "iufb":
-        raise InputError(f"{path}: holds {voxel_type}, not numbers: save the voxels as an array of numbers.")
+        raise InputError(
+            f"holds {voxel_type}, not numbers", "save the voxels as an array of numbers.", path=path
+        )
     if len(shape) != 3 or min(shape) < 1:
-        raise InputError(f"{path}: has shape {shape}, three axes (z, y, x) are needed.")
+        raise InputError(f"has shape {shape}, three axes (z, y, x) are needed.", path=path)
     promised = check_size(path, shape, voxel_type.itemsize)
     content = file.read(promised) if promised <= most_bytes else b""
     if len(content) < promised:
-        raise InputError(f"{path}: is truncated: its header promises {promised:,} bytes: save it again.")
+        raise InputError(f"is truncated: its header promises {promised:,} bytes", "save it again.", path=path)
     array = np.frombuffer(content, voxel_type).reshape(shape, order="F" if fortran else "C")
     native = np.uint8 if voxel_type.kind == "b" else voxel_type.newbyteorder("=")
     return np.ascontiguousarray(array, dtype=native)
@@ -154,11 +162,14 @@ def _affine(path: Path, spacing_mm: Spacing | None) -> Array:
     """(4, 4) of axial slices; InputError without a usable spacing."""
     if spacing_mm is None:
         raise InputError(
-            f"{path}: does not say how far its voxels are apart: give their spacing in millimetres "
-            "(--spacing X,Y,Z)."
+            "does not say how far its voxels are apart",
+            "give their spacing in millimetres (--spacing X,Y,Z).",
+            path=path,
         )
     if min(spacing_mm) < SMALLEST_MM or not np.isfinite(spacing_mm).all():
-        raise InputError(f"{path}: a spacing of {spacing_mm} mm is impossible: give three positive numbers.")
+        raise InputError(
+            f"a spacing of {spacing_mm} mm is impossible", "give three positive numbers.", path=path
+        )
     return Grid.from_spacing((1, 1, 1), spacing_mm).affine
 
 

@@ -149,23 +149,24 @@ def load_labels(path: Path, options: ReadOptions | None = None, *, on: Grid | No
 def format_of(path: Path) -> Format:
     """What a file or folder holds, by its content; InputError for what is not known here."""
     if not path.exists():
-        raise InputError(f"{path}: there is no such file: check the path.")
+        raise InputError("there is no such file", "check the path.", path=path)
     if path.is_dir():
         return _format_of_folder(path)
     if not path.is_file():
-        raise InputError(f"{path}: is no regular file: name a file or a folder.")
+        raise InputError("is no regular file", "name a file or a folder.", path=path)
     if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
+        raise InputError("the file is empty (0 bytes)", "copy or export it again.", path=path)
     start = _start(path)
     found = _format_of_start(path, start)
     if found is None:
         raise InputError(
-            f"{path}: is not a scan{what_it_is(start)}: NIfTI, NRRD, MetaImage, DICOM, PNG and JPEG folders "
-            "and NumPy arrays can be read."
+            f"is not a scan{what_it_is(start)}: NIfTI, NRRD, MetaImage, DICOM, PNG and JPEG folders "
+            "and NumPy arrays can be read.",
+            path=path,
         )
     if found != "nifti" and _is_gzip(path):
         raise InputError(
-            f"{path}: is {_IN_WORDS[found]}, packed once more with gzip: unpack it first (gunzip)."
+            f"is {_IN_WORDS[found]}, packed once more with gzip", "unpack it first (gunzip).", path=path
         )
     return found
 
@@ -181,7 +182,9 @@ def _format_of_start(path: Path, start: bytes) -> Format | None:
     if _is_dicom(start):
         return "dicom"
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
-        raise InputError(f"{path}: is a single picture: name the folder that holds all slices of the scan.")
+        raise InputError(
+            "is a single picture", "name the folder that holds all slices of the scan.", path=path
+        )
     if start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] == b"n+2\0":
         return "nifti"
     return None
@@ -219,7 +222,7 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
                     one_series=options.one_series,
                 )
     except PermissionError as error:
-        raise InputError(f"{path}: cannot be read (permission denied): check its permissions.") from error
+        raise InputError("cannot be read (permission denied)", "check its permissions.", path=path) from error
 
 
 def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
@@ -233,14 +236,16 @@ def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
         what, named = " and ".join(what for what, _ in unused), ", ".join(option for _, option in unused)
         verb, them = ("has", "it") if len(unused) == 1 else ("have", "them")
         raise InputError(
-            f"{path}: is {_IN_WORDS[kind]}, on which {what} {verb} no effect: leave {them} out ({named})."
+            f"is {_IN_WORDS[kind]}, on which {what} {verb} no effect",
+            f"leave {them} out ({named}).",
+            path=path,
         )
 
 
 def _format_of_folder(folder: Path) -> Format:
     visible = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
     if not visible:
-        raise InputError(f"{folder}: the folder is empty: name a folder of DICOM, PNG or JPEG slices.")
+        raise InputError("the folder is empty", "name a folder of DICOM, PNG or JPEG slices.", path=folder)
     files = [p for p in visible if p.is_file()]
     others = [p for p in files if p.suffix.lower() not in PICTURE_SUFFIXES]
     if any(_is_dicom(_start(p)) for p in others[:_LOOKED_AT]):
@@ -249,13 +254,14 @@ def _format_of_folder(folder: Path) -> Format:
         return "pictures"
     scans = [p for p in files if p.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"))]
     if scans:
-        raise InputError(f"{folder}: is a folder of {len(scans)} scans: name one of them.")
+        raise InputError(f"is a folder of {len(scans)} scans", "name one of them.", path=folder)
     kinds = {what_it_is(_start(p)) for p in files[:_LOOKED_AT]}
     if len(kinds) == 1 and (kind := kinds.pop()).startswith(" but "):
         what = kind.removeprefix(" but ").partition(":")[0]
         raise InputError(
-            f"{folder}: {files[0].name} in it is {what}, and so are the others: slices are DICOM, PNG or "
-            "JPEG files; save them as one of these."
+            f"{files[0].name} in it is {what}, and so are the others: slices are DICOM, PNG or "
+            "JPEG files; save them as one of these.",
+            path=folder,
         )
     return "dicom"
 

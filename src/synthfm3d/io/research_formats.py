@@ -83,7 +83,7 @@ def load_voxels(
         There are fewer voxels than promised, or the frame is not there, or not named where it must be.
     """
     if min(layout.sizes) < 1:
-        raise InputError(f"{path}: its header is damaged (sizes {layout.sizes}): export it again.")
+        raise InputError(f"its header is damaged (sizes {layout.sizes})", "export it again.", path=path)
     promised = check_size(path, layout.sizes, layout.voxel_type.itemsize)
     if layout.data_file is None:
         content = _promised(path, file, promised, layout)
@@ -111,29 +111,32 @@ def _one_frame(
     """(z, y, x) of an array (z, y, x) or (frame, z, y, x)."""
     if array.ndim == 3:
         if frame not in (None, 0):
-            raise InputError(f"{path}: there is no frame {frame}: the file has only frame 0.")
+            raise InputError(f"there is no frame {frame}: the file has only frame 0.", path=path)
         return array, ()
     frames = array.shape[0]
     if layout.components and frames in (3, 4) and array.dtype in (np.uint8, np.uint16):
         if modality != "us":
             raise InputError(
-                f"{path}: is a colour image: convert it to grey values, or say that it is ultrasound "
-                "(--modality us)."
+                "is a colour image",
+                "convert it to grey values, or say that it is ultrasound (--modality us).",
+                path=path,
             )
         grey, share = luminance(np.moveaxis(array[:3], 0, -1))
         return grey, (colour_doubt(share),)
     if layout.components and frames > 1 and frame is None:
         raise InputError(
-            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
-            f"from 0 to {frames - 1} (--frame)."
+            f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
+            f"choose one from 0 to {frames - 1} (--frame).",
+            path=path,
         )
     if frames > 1 and frame is None:
         raise InputError(
-            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
-            "as a file of its own."
+            f"is 4-D with {frames} frames",
+            f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
+            path=path,
         )
     if not 0 <= (frame or 0) < frames:
-        raise InputError(f"{path}: there is no frame {frame}: the file has 0 to {frames - 1}.")
+        raise InputError(f"there is no frame {frame}: the file has 0 to {frames - 1}.", path=path)
     return np.asarray(array[frame or 0]), ()
 
 

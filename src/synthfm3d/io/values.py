@@ -55,8 +55,10 @@ def check_size(path: Path, shape: tuple[int, ...], bytes_each: int) -> int:
     most = _most_bytes.get()
     if claimed > most:
         raise InputError(
-            f"{path}: its header claims {'x'.join(map(str, shape))} voxels, {claimed / 2**30:,.3g} GiB, "
-            f"more than the {most / 2**30:.3g} GiB that are read: crop it, or export it again."
+            f"its header claims {'x'.join(map(str, shape))} voxels, {claimed / 2**30:,.3g} GiB, "
+            f"more than the {most / 2**30:.3g} GiB that are read",
+            "crop it, or export it again.",
+            path=path,
         )
     return claimed
 
@@ -100,7 +102,9 @@ def check_float32(path: Path, voxels: Array) -> None:
     largest = max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
     if largest > float(limits.max) or 0 < largest < float(limits.tiny):
         raise InputError(
-            f"{path}: its largest value is {largest:g}, which single precision cannot hold: scale its values."
+            f"its largest value is {largest:g}, which single precision cannot hold",
+            "scale its values.",
+            path=path,
         )
 
 
@@ -110,7 +114,7 @@ def _without_nonfinite(path: Path, voxels: Array) -> tuple[Array, Doubts]:
     if finite.all():
         return voxels, ()
     if not finite.any():
-        raise InputError(f"{path}: holds no finite number at all: export it again.")
+        raise InputError("holds no finite number at all", "export it again.", path=path)
     doubt = f"{np.count_nonzero(~finite):,} voxels are NaN or infinite; they are read as the minimum."
     return np.where(finite, voxels, voxels[finite].min()), (doubt,)
 
@@ -148,18 +152,21 @@ def as_labels(path: Path, volume: Volume) -> Volume:
         rounded = np.rint(voxels)
         if not np.isfinite(voxels).all() or np.abs(voxels - rounded).max() > LABEL_TOLERANCE:
             raise InputError(
-                f"{path}: holds fractions, so it is not a label map: name the file of the labels."
+                "holds fractions, so it is not a label map", "name the file of the labels.", path=path
             )
         if np.abs(rounded).max() > _LARGEST_FLOAT_LABEL:
             raise InputError(
-                f"{path}: holds labels above {_LARGEST_FLOAT_LABEL:,} as floating-point numbers, which "
-                "cannot be told from their neighbours: store them as integers."
+                f"holds labels above {_LARGEST_FLOAT_LABEL:,} as floating-point numbers, which "
+                "cannot be told from their neighbours",
+                "store them as integers.",
+                path=path,
             )
         voxels = smallest_integers(rounded)
     if (lowest := int(voxels.min())) < 0:
         raise InputError(
-            f"{path}: holds the label {lowest}: labels are 0 for the background and 1 or higher for "
-            "structures: change it."
+            f"holds the label {lowest}: labels are 0 for the background and 1 or higher for structures",
+            "change it.",
+            path=path,
         )
     return volume.with_voxels(voxels)
 
@@ -171,7 +178,7 @@ def smallest_integers(voxels: Array) -> Array:
         limits = np.iinfo(kind)
         if limits.min <= low and high <= limits.max:
             return voxels.astype(kind)
-    raise InputError(f"values from {low} to {high} fit no integer type: give the labels smaller numbers.")
+    raise InputError(f"values from {low} to {high} fit no integer type", "give the labels smaller numbers.")
 
 
 def stored_voxels(volume: Volume) -> Array:

@@ -131,13 +131,14 @@ class Dataset:
             ``path`` is no folder, or nothing in it looks like this dataset.
         """
         if not path.is_dir():
-            raise InputError(f"{path}: no such folder: name the folder of {self.title}.")
+            raise InputError("no such folder", f"name the folder of {self.title}.", path=path)
         found = self.list_cases(self, path)
         if not found.cases:
             why = f"{found.excluded[0].name}: {found.excluded[0].reason} " if found.excluded else ""
             raise InputError(
-                f"{path}: holds no usable case of {self.title}. {why}Expected is "
-                f"{', '.join(self.tree)}: name the folder above."
+                f"holds no usable case of {self.title}. {why}Expected is {', '.join(self.tree)}",
+                "name the folder above.",
+                path=path,
             )
         return Listing(
             cases=tuple(
@@ -171,12 +172,19 @@ def _read_as(dataset: str, folder: Path, read: ReadCase) -> Case:
     try:
         case = read()
     except InputError as error:
-        raise InputError(str(error).replace(f"{folder}/", "")) from error
+        raise _in_folder(error, folder) from error
     return replace(
         case,
         name=f"{dataset}/{case.name}",
         patient=f"{dataset}/{case.patient}",
     )
+
+
+def _in_folder(error: InputError, folder: Path) -> InputError:
+    """The error with its file named by its place in the folder."""
+    if error.path is None or folder not in Path(error.path).parents:
+        return error
+    return error.about(Path(error.path).relative_to(folder))
 
 
 def _refuse(reason: str) -> Case:

@@ -97,8 +97,9 @@ def defined(where: str, label_map: Volume, labels: Labels) -> Volume:
         told = ", ".join(f"{value} ({count} voxels)" for value, count in unknown[:5])
         known = ", ".join(str(value) for value in sorted(labels.values))
         raise InputError(
-            f"{where}: holds label values that the dataset does not define: {told}; defined are {known}: "
-            "is it another version of the dataset?"
+            f"holds label values that the dataset does not define: {told}; defined are {known}: "
+            "is it another version of the dataset?",
+            path=where,
         )
     return with_doubts(label_map.with_voxels(voxels), *doubts)
 
