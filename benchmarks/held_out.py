@@ -29,7 +29,7 @@ from scipy import ndimage
 from benchmarks.clicks import clicks_of
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import Case, Target, make_case
-from synthfm3d.evaluation.method import Scored
+from synthfm3d.evaluation.method import Method
 from synthfm3d.evaluation.models import model_method
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Protocol
 from synthfm3d.evaluation.score import Score
@@ -108,7 +108,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=0, help="clicks into what is wrong")
     arguments.add_argument("--set", default="any", choices=(*SETS, "fine"))
     given = arguments.parse_args()
-    methods: list[Scored] = [model_method(given.model, "cpu"), EllipsoidFromBox(), ShrinkingMask()]
+    methods: list[Method] = [model_method(given.model, "cpu"), EllipsoidFromBox(), ShrinkingMask()]
     names = tuple(name for name in PROMPT_NAMES if name in given.prompts.split(","))
     protocol = Protocol(prompts=names, rounds=given.rounds, prompt_seeds=1)
     scores: list[Score] = []

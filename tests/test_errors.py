@@ -1,4 +1,4 @@
-"""An error of the user's input: one sentence in the words of its parts, which can be told under another name."""
+"""An error of the user's input is made of its parts, and can be told under another name of the file."""
 
 import pickle
 from pathlib import Path
@@ -11,7 +11,10 @@ from synthfm3d.errors import InputError
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (InputError("is empty", "copy it again.", path=Path("scan.nii")), "scan.nii: is empty: copy it again."),
+        (
+            InputError("is empty", "copy it again.", path=Path("scan.nii")),
+            "scan.nii: is empty: copy it again.",
+        ),
         (InputError("is empty.", path="scan.nii"), "scan.nii: is empty."),
         (InputError("there is no model", "name another."), "there is no model: name another."),
         (InputError("name a scan."), "name a scan."),

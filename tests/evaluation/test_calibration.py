@@ -13,7 +13,7 @@ import pytest
 
 from synthfm3d.evaluation.baselines import EllipsoidFromBox
 from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
-from synthfm3d.evaluation.method import Probabilistic
+from synthfm3d.evaluation.method import Dialogue, Method
 from synthfm3d.evaluation.models import ModelMethod
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import Report, means_csv, report_data, report_page
@@ -33,34 +33,29 @@ SLICES = 2000
 
 
 @dataclass
-class Reader:
+class Reader(Method):
     """Reads its log-odds off the scan, where the test has written them, times how sure it is."""
 
     name: str = "reader"
     sureness: float = 1.0
     accepts: frozenset[PromptKind] = frozenset(PROMPT_KINDS)
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        return self.segment_with_details(volume, prompts).mask
+    def start(self, scan: Volume, prompts: Sequence[Prompt]) -> Dialogue:
+        return Talk(self.read(scan))
 
-    def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
+    def read(self, volume: Volume) -> Segmentation:
         logits = volume.with_voxels((self.sureness * volume.voxels).astype(np.float16))
         mask = volume.with_voxels((logits.voxels > 0).astype(np.uint8))
         return Segmentation(mask=mask, modality=None, field_of_view_mm=1.0, warnings=(), logits=logits)
 
 
-class Talker(Reader):
-    """The same, click after click; each click turns its log-odds around."""
-
-    def converse(self, volume: Volume, prompts: Sequence[Prompt]) -> "Talk":
-        return Talk(self.segment_with_details(volume, prompts))
-
-
 class Talk:
+    """Each click turns the log-odds around."""
+
     def __init__(self, found: Segmentation) -> None:
         self.mask, self.logits = found.mask, found.logits
 
-    def add(self, click: Prompt) -> None:
+    def correct(self, click: Prompt) -> None:
         assert self.logits is not None
         self.logits = self.logits.with_voxels(-self.logits.voxels)
 
@@ -88,7 +83,7 @@ def drawn() -> Case:
     return drawn_case()
 
 
-def calibration_of(case: Case, method: Probabilistic, protocol: Protocol = BOX) -> Calibration:
+def calibration_of(case: Case, method: Method, protocol: Protocol = BOX) -> Calibration:
     found = next(evaluate_case(case, [method], protocol)).score.calibration
     assert found is not None
     return found
@@ -122,7 +117,7 @@ def test_slices_are_those_of_the_scan_in_whatever_order_it_is_stored(drawn: Case
 
 def test_the_first_answer_counts_and_not_those_to_corrections(drawn: Case) -> None:
     asked = replace(BOX, rounds=1)
-    assert calibration_of(drawn, Talker(), asked) == calibration_of(drawn, Reader())
+    assert calibration_of(drawn, Reader(), asked) == calibration_of(drawn, Reader())
 
 
 def test_a_tool_without_weights_gives_probabilities_and_a_baseline_does_not(case: Case) -> None:
@@ -139,14 +134,14 @@ def test_a_tool_without_weights_gives_probabilities_and_a_baseline_does_not(case
 
 
 class Broken(Reader):
-    def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
-        found = super().segment_with_details(volume, prompts)
+    def read(self, volume: Volume) -> Segmentation:
+        found = super().read(volume)
         return replace(found, logits=volume.with_voxels(np.full(volume.voxels.shape, np.nan)))
 
 
 class Elsewhere(Reader):
-    def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
-        found = super().segment_with_details(volume, prompts)
+    def read(self, volume: Volume) -> Segmentation:
+        found = super().read(volume)
         return replace(found, logits=replace(volume, voxels=volume.voxels[:-1]))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from synthfm3d.evaluation.interaction import answers, click_into_error
+from synthfm3d.evaluation.method import Restarting
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Point, Prompt, PromptKind
 from synthfm3d.volume import Grid, ThirdAxis, Volume
@@ -66,21 +67,21 @@ def test_of_a_sequence_the_frame_with_most_wrong_pixels_is_clicked() -> None:
     assert GRID.to_index(np.array(click.position_mm)) == pytest.approx((6, 12, 12))
 
 
-class Painter:
+class Painter(Restarting):
     """A ball of 4 pixels around each positive click, on its slice and the two beside it."""
 
     name = "painter"
     accepts: frozenset[PromptKind] = frozenset({"point"})
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
         mask = np.zeros(SHAPE, np.uint8)
         z, y, x = np.ogrid[:12, :30, :40]
         for prompt in prompts:
             assert isinstance(prompt, Point)
-            a, b, c = volume.grid.to_index(np.array(prompt.position_mm))
+            a, b, c = scan.grid.to_index(np.array(prompt.position_mm))
             near = (abs(z - a) <= 1) & ((y - b) ** 2 + (x - c) ** 2 <= 16)
             mask[near] = prompt.positive
-        return volume.with_voxels(mask)
+        return scan.with_voxels(mask)
 
 
 def test_a_method_that_cannot_correct_is_given_all_clicks_and_gets_better() -> None:
@@ -96,9 +97,9 @@ def test_the_last_answer_stands_once_nothing_is_wrong() -> None:
     class Right(Painter):
         calls = 0
 
-        def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
+        def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
             self.calls += 1
-            return volume.with_voxels(TRUTH)
+            return scan.with_voxels(TRUTH)
 
     right = Right()
     first = Point(position_mm=tuple(GRID.to_mm(np.array([5, 15, 15]))))
@@ -108,7 +109,7 @@ def test_the_last_answer_stands_once_nothing_is_wrong() -> None:
 
 def test_a_failure_stands() -> None:
     class Failing(Painter):
-        def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
+        def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
             raise RuntimeError("no memory")
 
     first = Point(position_mm=tuple(GRID.to_mm(np.array([5, 15, 15]))))
@@ -120,8 +121,8 @@ def test_a_method_that_takes_no_clicks_answers_once() -> None:
     class BoxOnly(Painter):
         accepts: frozenset[PromptKind] = frozenset({"box"})
 
-        def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-            return volume
+        def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+            return scan
 
     box = Box(corner_mm=(0.0, 0.0, 0.0), opposite_mm=(1.0, 1.0, 0.0))
     assert len(list(answers(BoxOnly(), volume(TRUTH), (box,), volume(TRUTH), 5))) == 1

@@ -10,7 +10,6 @@ from synthfm3d.cli.prompt_files import prompted_objects, read_prompt_file
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.baselines import EllipsoidFromBox
 from synthfm3d.evaluation.cases import Case, PendingCase
-from synthfm3d.evaluation.facts import method_facts
 from synthfm3d.evaluation.predictions import FolderOfMasks
 from synthfm3d.evaluation.prompt_export import export_prompts
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Protocol
@@ -94,9 +93,9 @@ def test_a_folder_that_is_missing_or_empty_is_an_error(tmp_path: Path) -> None:
 
 def test_another_set_of_masks_is_another_method(case: Case, tmp_path: Path) -> None:
     write(tmp_path / "phantom" / "egg.nii.gz", case, 1)
-    before = method_facts(FolderOfMasks("sam-med3d", tmp_path))
+    before = FolderOfMasks("sam-med3d", tmp_path).facts()
     write(tmp_path / "phantom" / "ball.nii.gz", case, 2)
-    after = method_facts(FolderOfMasks("sam-med3d", tmp_path))
+    after = FolderOfMasks("sam-med3d", tmp_path).facts()
     assert before["masks"] != after["masks"]
     assert "crops 128³ voxels" in after["training data"]
 

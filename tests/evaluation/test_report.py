@@ -14,6 +14,7 @@ import pytest
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import Case, PendingCase
+from synthfm3d.evaluation.method import Restarting
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import (
     Report,
@@ -33,16 +34,16 @@ from synthfm3d.prompts.prompt import PROMPT_KINDS, Prompt, PromptKind
 from synthfm3d.volume import Volume
 
 
-class Blind:
+class Blind(Restarting):
     """Finds nothing from a point, and fails with any other prompt."""
 
     name = "blind <b>&</b>"
     accepts: frozenset[PromptKind] = frozenset(PROMPT_KINDS)
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
         if not hasattr(prompts[0], "position_mm"):
             raise RuntimeError("only points, please")
-        return volume.with_voxels(np.zeros(volume.voxels.shape, np.uint8))
+        return scan.with_voxels(np.zeros(scan.voxels.shape, np.uint8))
 
 
 def pending(case: Case) -> PendingCase:

@@ -26,9 +26,9 @@ class Counting(EllipsoidFromBox):
 
     asked = 0
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
         Counting.asked += 1
-        return super().segment(volume, prompts)
+        return super().segment(scan, prompts)
 
 
 @pytest.fixture(autouse=True)

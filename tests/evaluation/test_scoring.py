@@ -11,7 +11,7 @@ import pytest
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import Case, Target, make_case
-from synthfm3d.evaluation.method import Method
+from synthfm3d.evaluation.method import Method, Restarting
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Direction, Protocol
 from synthfm3d.evaluation.score import Score
 from synthfm3d.evaluation.scoring import evaluate_case
@@ -20,28 +20,26 @@ from synthfm3d.volume import Array, Volume
 
 
 @dataclass
-class Spy:
+class Spy(Restarting):
     """Answers with the whole scan and remembers what it was given."""
 
     name: str = "spy"
     accepts: frozenset[PromptKind] = frozenset(PROMPT_KINDS)
     given: list[tuple[Volume, tuple[Prompt, ...]]] = field(default_factory=list)
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        self.given.append((volume, tuple(prompts)))
-        return volume.with_voxels(np.ones(volume.voxels.shape, np.uint8))
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        self.given.append((scan, tuple(prompts)))
+        return scan.with_voxels(np.ones(scan.voxels.shape, np.uint8))
 
 
 class Cheat(Spy):
     """Takes every array that it can reach from its arguments; answers with the fullest label map."""
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        found = [
-            array for array in reachable_arrays([volume, *prompts]) if array.shape == volume.voxels.shape
-        ]
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        found = [array for array in reachable_arrays([scan, *prompts]) if array.shape == scan.voxels.shape]
         labels = [array for array in found if array.dtype.kind in "biu"]
-        largest = max(labels, key=np.count_nonzero, default=np.zeros(volume.voxels.shape, np.uint8))
-        return volume.with_voxels((largest != 0).astype(np.uint8))
+        largest = max(labels, key=np.count_nonzero, default=np.zeros(scan.voxels.shape, np.uint8))
+        return scan.with_voxels((largest != 0).astype(np.uint8))
 
 
 def reachable_arrays(value: Any) -> list[Array]:
@@ -117,8 +115,8 @@ def test_a_cheat_finds_nothing_of_the_truth_but_its_prompt(case: Case, direction
 class PatientCheat(Cheat):
     """Talks, and takes home whatever it can reach of what was said; its answer is a ball at each click."""
 
-    def converse(self, volume: Volume, prompts: Sequence[Prompt]) -> "Talk":
-        return Talk(self, volume, prompts)
+    def start(self, scan: Volume, prompts: Sequence[Prompt]) -> "Talk":
+        return Talk(self, scan, prompts)
 
 
 class Talk:
@@ -133,7 +131,7 @@ class Talk:
     def logits(self) -> None:
         return None
 
-    def add(self, click: Point) -> None:
+    def correct(self, click: Point) -> None:
         assert not reachable_arrays(click)
         self.prompts = (*self.prompts, click)
 
@@ -276,19 +274,19 @@ def test_a_union_of_labels_is_one_structure(case: Case, scan: Volume, label_map:
 
 
 class Failing(Spy):
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
         raise RuntimeError("out of memory")
 
 
 class Shrunk(Spy):
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        return Volume(voxels=volume.voxels[:-1], affine=volume.affine)
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        return Volume(voxels=scan.voxels[:-1], affine=scan.affine)
 
 
 class Vandal(Spy):
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        volume.voxels[:] = 0
-        return volume
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        scan.voxels[:] = 0
+        return scan
 
 
 @pytest.mark.parametrize(
@@ -316,8 +314,8 @@ def test_a_method_that_fails_scores_zero_with_its_error_and_the_run_goes_on(
 
 def test_a_mask_in_another_storage_order_is_scored_on_the_grid_of_the_scan(case: Case) -> None:
     class Turned(EllipsoidFromBox):
-        def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-            return super().segment(volume, prompts).reordered((1, 2, 0), (True, False, True))
+        def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+            return super().segment(scan, prompts).reordered((1, 2, 0), (True, False, True))
 
     assert next(evaluate_case(case, [Turned()])).score.dice == 1.0
 

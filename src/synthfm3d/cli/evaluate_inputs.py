@@ -14,7 +14,7 @@ from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.evaluation.cases import LabelSource, PendingCase, Split
-    from synthfm3d.evaluation.method import Scored
+    from synthfm3d.evaluation.method import Method
     from synthfm3d.volume import Modality
 
 Cases = Callable[[], "Sequence[PendingCase]"]
@@ -89,7 +89,7 @@ def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Seq
 
 def chosen_methods(
     models: Sequence[str], predictions: Sequence[str], baselines: bool, device: str
-) -> "list[Scored]":
+) -> "list[Method]":
     """Models by name, folders of masks as ``NAME=FOLDER``, and the two trivial baselines.
 
     Raises InputError if a word has another form, or there is no such model or folder.
@@ -102,7 +102,7 @@ def chosen_methods(
     for word in predictions:
         name, folder = name_and_path(word, "--predictions", "NAME=FOLDER", "nnInteractive=masks")
         folders.append(FolderOfMasks(name, Path(folder)))
-    methods: list[Scored] = [model_method(name, device) for name in dict.fromkeys(models)]
+    methods: list[Method] = [model_method(name, device) for name in dict.fromkeys(models)]
     methods += folders
     if baselines:
         methods += [EllipsoidFromBox(), ShrinkingMask()]

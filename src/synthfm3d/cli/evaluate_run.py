@@ -10,7 +10,7 @@ from synthfm3d.errors import InputError
 if TYPE_CHECKING:
     from synthfm3d.cli.evaluate_inputs import Cases
     from synthfm3d.evaluation.cases import PendingCase
-    from synthfm3d.evaluation.method import Scored
+    from synthfm3d.evaluation.method import Method
     from synthfm3d.evaluation.processes import Plan
     from synthfm3d.evaluation.protocol import Protocol
     from synthfm3d.evaluation.report import Report
@@ -44,21 +44,17 @@ def run_with_progress(plan: "Plan", *, quiet: bool) -> "Report":
         )
 
 
-def masks_of(cases: "Sequence[PendingCase]", methods: "Sequence[Scored]", protocol: "Protocol") -> int:
+def masks_of(cases: "Sequence[PendingCase]", methods: "Sequence[Method]", protocol: "Protocol") -> int:
     """Number of masks that are scored, without those of correcting clicks."""
-    from synthfm3d.evaluation.scoring import takes
-
     answers = sum(
-        len(protocol.seeds(prompt)) * sum(takes(method, prompt) for method in methods)
+        len(protocol.seeds(prompt)) * sum(method.takes(prompt) for method in methods)
         for prompt in protocol.prompts
     )
     return answers * sum(len(case.targets) for case in cases)
 
 
-def check_names(methods: "Sequence[Scored]", protocol: "Protocol", against: str | None) -> None:
+def check_names(methods: "Sequence[Method]", protocol: "Protocol", against: str | None) -> None:
     """Raise InputError if two methods share a name, or the one to compare with will not be scored."""
-    from synthfm3d.evaluation.scoring import takes
-
     names = [method.name for method in methods]
     for name in names:
         if names.count(name) > 1:
@@ -66,7 +62,7 @@ def check_names(methods: "Sequence[Scored]", protocol: "Protocol", against: str 
     if against is not None and against not in names:
         raise InputError(f"--against {against}: is none of {', '.join(names)}.")
     for method in methods:
-        if method.name == against and not any(takes(method, prompt) for prompt in protocol.prompts):
+        if method.name == against and not any(method.takes(prompt) for prompt in protocol.prompts):
             raise InputError(f"--against {against}: takes none of the prompts {', '.join(protocol.prompts)}.")
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from synthfm3d.evaluation.method import Restarting
 from synthfm3d.prompts.prompt import Box, Mask, Prompt, PromptKind, box_voxels
 from synthfm3d.segmentation.slices import foreground_corners, working_form
 from synthfm3d.volume import Array, Volume, on_grid_of
@@ -21,8 +22,8 @@ SHRINKING_REACH = 1.2
 """Depth of the shrinking mask over the smaller in-plane half-width of the prompted slice."""
 
 
-@dataclass(frozen=True, slots=True)
-class EllipsoidFromBox:
+@dataclass(frozen=True)
+class EllipsoidFromBox(Restarting):
     r"""The solid ellipsoid inscribed in a box, :math:`\sum_n (d_n / r_n)^2 \le 1` in millimetres.
 
     A box on a slice gives two semi-axes (half its width in mm, both border voxels included); the
@@ -32,11 +33,11 @@ class EllipsoidFromBox:
     name: str = "ellipsoid from box"
     accepts: frozenset[PromptKind] = frozenset({"box"})
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        """Ellipsoid on the grid of ``volume``; raises ValueError unless the prompt is one box."""
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        """Ellipsoid on the grid of ``scan``; raises ValueError unless the prompt is one box."""
         if len(prompts) != 1 or not isinstance(prompts[0], Box):
             raise ValueError("the ellipsoid is defined for exactly one box.")
-        working = working_form(volume, prompts)
+        working = working_form(scan, prompts)
         spacing = np.array(working.spacing_mm)
         corners = box_voxels(prompts[0], working.grid)
         semi_axes = _half_widths_mm(corners, spacing)
@@ -52,11 +53,11 @@ class EllipsoidFromBox:
                 strict=True,
             )
         )
-        return on_grid_of(working.with_voxels((distance <= 1).astype(np.uint8)), volume.grid)
+        return on_grid_of(working.with_voxels((distance <= 1).astype(np.uint8)), scan.grid)
 
 
-@dataclass(frozen=True, slots=True)
-class ShrinkingMask:
+@dataclass(frozen=True)
+class ShrinkingMask(Restarting):
     r"""The outlined slice copied to its neighbours, smaller and smaller.
 
     At a distance :math:`h` mm through the plane the mask keeps the pixels deeper than
@@ -68,11 +69,11 @@ class ShrinkingMask:
     name: str = "shrinking mask"
     accepts: frozenset[PromptKind] = frozenset({"mask"})
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        """Mask on the grid of ``volume``; raises ValueError unless the prompt is one mask on one slice."""
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        """Mask on the grid of ``scan``; raises ValueError unless the prompt is one mask on one slice."""
         if len(prompts) != 1 or not isinstance(prompts[0], Mask):
             raise ValueError("the shrinking mask is defined for exactly one mask.")
-        working = working_form(volume, prompts)
+        working = working_form(scan, prompts)
         outlined = on_grid_of(prompts[0].volume, working.grid).voxels > 0
         corners = foreground_corners(outlined)
         at = int(corners[0, 0])
@@ -88,7 +89,7 @@ class ShrinkingMask:
         # Beyond the reach the threshold is the greatest depth itself, which no pixel exceeds.
         threshold_mm = depth_mm.max() * (1 - np.sqrt(np.maximum(0, 1 - height**2)))
         mask = depth_mm[None] > threshold_mm[:, None, None]
-        return on_grid_of(working.with_voxels(mask.astype(np.uint8)), volume.grid)
+        return on_grid_of(working.with_voxels(mask.astype(np.uint8)), scan.grid)
 
 
 def _half_widths_mm(corners: Array, spacing_mm: Array) -> Array:

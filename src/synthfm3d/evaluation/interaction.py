@@ -1,12 +1,12 @@
 """The first answer of a method, and its answers to clicks into what is still wrong."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from synthfm3d.evaluation.method import Conversational, Dialogue, Method, Probabilistic
+from synthfm3d.evaluation.method import Dialogue, Method
 from synthfm3d.evaluation.resources import Cost, measured_call
 from synthfm3d.metrics.calibration import Calibration
 from synthfm3d.prompts.prompt import Point, Prompt
@@ -14,7 +14,7 @@ from synthfm3d.prompts.simulation import correcting_click
 from synthfm3d.segmentation.slices import working_form
 from synthfm3d.volume import Volume, on_grid_of
 
-_Said = tuple[Volume, Volume | None]
+_MaskAndLogits = tuple[Volume, Volume | None]
 """A mask, and the log-odds of a first answer where the method has them."""
 
 
@@ -39,16 +39,26 @@ def answers(
     A method that takes no clicks gives its first answer alone. Once nothing is wrong the last answer
     stands; after a failure there is nothing more to correct, and the failure stands.
     """
-    if not rounds or "point" not in method.accepts:
-        yield _answer(lambda: _first(method, scan, prompts), scan, truth)
-        return
-    corrected = _Corrected(method, scan, prompts)
-    answer = _answer(corrected.first, scan, truth)
+    dialogue: Dialogue | None = None
+
+    def first() -> _MaskAndLogits:
+        nonlocal dialogue
+        dialogue = method.start(scan, prompts)
+        return dialogue.mask, dialogue.logits
+
+    def corrected(click: Point) -> _MaskAndLogits:
+        assert dialogue is not None  # an answer without a mask is not clicked into
+        dialogue.correct(click)
+        return dialogue.mask, None
+
+    answer = _answer(first, scan, truth)
     yield answer
+    if "point" not in method.accepts:
+        return
     for _ in range(rounds):
         click = None if answer.mask is None else click_into_error(answer.mask, truth)
         if click is not None:
-            answer = _answer(partial(corrected.after, click), scan, truth)
+            answer = _answer(partial(corrected, click), scan, truth)
         yield answer
 
 
@@ -68,38 +78,10 @@ def click_into_error(mask: Volume, truth: Volume) -> Point | None:
     return Point(position_mm=(r, a, s), positive=found[1])
 
 
-class _Corrected:
-    """A method with its clicks so far; one that cannot correct is given all prompts at once."""
-
-    def __init__(self, method: Method, scan: Volume, prompts: Sequence[Prompt]) -> None:
-        self.method, self.scan, self.prompts = method, scan, tuple(prompts)
-        self.dialogue: Dialogue | None = None
-
-    def first(self) -> _Said:
-        if isinstance(self.method, Conversational):
-            self.dialogue = self.method.converse(self.scan, self.prompts)
-            return self.dialogue.mask, self.dialogue.logits
-        return _first(self.method, self.scan, self.prompts)
-
-    def after(self, click: Point) -> _Said:
-        self.prompts = (*self.prompts, click)
-        if self.dialogue is None:
-            return self.method.segment(self.scan, self.prompts), None
-        self.dialogue.add(click)
-        return self.dialogue.mask, None
-
-
-def _first(method: Method, scan: Volume, prompts: Sequence[Prompt]) -> _Said:
-    if isinstance(method, Probabilistic):
-        found = method.segment_with_details(scan, prompts)
-        return found.mask, found.logits
-    return method.segment(scan, prompts), None
-
-
-def _answer(call: Callable[[], _Said], scan: Volume, truth: Volume) -> Answer:
+def _answer(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> Answer:
     """What a call gives, on the grid of the scan; another grid is an error of the method."""
 
-    def on_scan() -> _Said:
+    def on_scan() -> _MaskAndLogits:
         mask, logits = call()
         mask = on_grid_of(mask, scan.grid)
         logits = None if logits is None else on_grid_of(logits, scan.grid)

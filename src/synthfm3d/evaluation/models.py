@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from synthfm3d.evaluation.method import Method, training_facts
 from synthfm3d.prompts.prompt import PROMPT_KINDS, Point, Prompt, PromptKind
 from synthfm3d.segmentation.predictor import Segmenter
-from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Volume
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ModelMethod:
+class ModelMethod(Method):
     """A promptable model with its region, zoom and propagation, as a user meets it.
 
     Parameters
@@ -24,16 +24,14 @@ class ModelMethod:
     weights: str | None
     accepts: frozenset[PromptKind] = frozenset(PROMPT_KINDS)
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        return self.segment_with_details(volume, prompts).mask
-
-    def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
-        """The mask with its log-odds, see ``Segmenter``."""
-        return self.segmenter.segment_with_details(volume, prompts)
-
-    def converse(self, volume: Volume, prompts: Sequence[Prompt]) -> "ModelDialogue":
+    def start(self, scan: Volume, prompts: Sequence[Prompt]) -> "ModelDialogue":
         """Further clicks correct the mask where they are, as in a ``Session``."""
-        return ModelDialogue(self.segmenter, volume, prompts)
+        return ModelDialogue(self.segmenter, scan, prompts)
+
+    def facts(self) -> dict[str, str]:
+        if self.weights is None:
+            return {"weights": "none", **super().facts()}
+        return {"weights": self.weights, **training_facts(self.name)}
 
 
 class ModelDialogue:
@@ -51,7 +49,7 @@ class ModelDialogue:
     def logits(self) -> Volume | None:
         return self._found.logits
 
-    def add(self, click: Point) -> None:
+    def correct(self, click: Point) -> None:
         """Correct the mask; an empty one holds nothing to correct, so all prompts are tried anew."""
         self._prompts = (*self._prompts, click)
         if self.mask.voxels.any():

@@ -2,17 +2,20 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.method import Question
-from synthfm3d.evaluation.protocol import DRAWN
+from synthfm3d.evaluation.method import Dialogue, Method, Question, Restarting, training_facts
+from synthfm3d.evaluation.protocol import DRAWN, PromptName
 from synthfm3d.evaluation.results import safe_name
 from synthfm3d.io.read import load_labels
-from synthfm3d.volume import Volume
+from synthfm3d.prompts.prompt import Prompt, PromptKind
+from synthfm3d.segmentation.slices import working_form
+from synthfm3d.volume import Volume, on_grid_of
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".dcm")
 
@@ -26,9 +29,9 @@ def mask_name(question: Question) -> str:
     return f"{_place(question)}/{question.prompt}{number}"
 
 
-@dataclass(frozen=True, slots=True)
-class FolderOfMasks:
-    """A folder of masks (``Stored``).
+@dataclass(frozen=True)
+class FolderOfMasks(Method):
+    """A folder of masks that were made before, elsewhere; nothing is computed.
 
     A mask is ``FOLDER/CASE/STRUCTURE/PROMPT.nii.gz``, as ``mask_name`` says. A tool that takes no prompt
     writes ``FOLDER/CASE/STRUCTURE.nii.gz``, which answers every prompt. Non-zero voxels are the object.
@@ -36,6 +39,7 @@ class FolderOfMasks:
 
     name: str
     folder: Path
+    accepts: frozenset[PromptKind] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
@@ -56,20 +60,21 @@ class FolderOfMasks:
         said = [(str(p.relative_to(self.folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in masks]
         return f"{len(masks)} files, {hashlib.sha256(repr(said).encode()).hexdigest()[:12]}"
 
-    def answers(self, prompt: str) -> bool:
+    def facts(self) -> dict[str, str]:
+        return {"masks": self.identity, **training_facts(self.name)}
+
+    def takes(self, prompt: PromptName) -> bool:
         """Whether some mask answers a prompt, or all of them."""
         answer = re.compile(rf"{re.escape(prompt)}(-\d+)?({'|'.join(map(re.escape, SUFFIXES))})")
         parts = (path.relative_to(self.folder).parts for path in self._masks())
         return any(len(p) == 2 or answer.fullmatch(p[-1]) for p in parts)
 
-    def stored_mask(self, question: Question, scan: Volume) -> Volume:
-        """The mask that answers a question; raises InputError if there is none, or it cannot be read."""
-        for place in (mask_name(question), _place(question)):
-            for suffix in SUFFIXES:
-                path = self.folder / f"{place}{suffix}"
-                if path.is_file():
-                    return _one_object(path, load_labels(path, on=scan.grid))
-        raise InputError(f"there is no {mask_name(question)}{SUFFIXES[0]}.")
+    def answering(self, question: Question, whole: Volume) -> "StoredMask":
+        """The mask of a question, which is read when it is asked for."""
+        return StoredMask(name=self.name, folder=self.folder, question=question, whole=whole)
+
+    def start(self, scan: Volume, prompts: Sequence[Prompt]) -> Dialogue:
+        raise TypeError("a mask is found by the name of its question: call answering first.")
 
     def _masks(self) -> list[Path]:
         return sorted(
@@ -78,6 +83,34 @@ class FolderOfMasks:
             for path in self.folder.glob(depth)
             if path.name.endswith(SUFFIXES) and path.is_file()
         )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredMask(Restarting):
+    """The mask that answers one question about a scan, ``whole``."""
+
+    name: str
+    folder: Path
+    question: Question
+    whole: Volume
+    accepts: frozenset[PromptKind] = frozenset()
+    is_timed: bool = False
+
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        """The mask on the part of the scan that is asked for; InputError without one that can be read."""
+        mask = on_grid_of(self._read(), self.whole.grid)
+        if scan.voxels.shape == self.whole.voxels.shape:
+            return mask
+        working = working_form(mask)
+        return working[len(working.voxels) - len(scan.voxels) :]
+
+    def _read(self) -> Volume:
+        for place in (mask_name(self.question), _place(self.question)):
+            for suffix in SUFFIXES:
+                path = self.folder / f"{place}{suffix}"
+                if path.is_file():
+                    return _one_object(path, load_labels(path, on=self.whole.grid))
+        raise InputError(f"there is no {mask_name(self.question)}{SUFFIXES[0]}.")
 
 
 def _one_object(path: Path, mask: Volume) -> Volume:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from synthfm3d.evaluation.cases import PendingCase
-from synthfm3d.evaluation.method import Scored
+from synthfm3d.evaluation.method import Method
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report.contents import Report
 from synthfm3d.evaluation.results import CaseResult, ResultStore
@@ -29,7 +29,7 @@ class Plan:
     """
 
     cases: Callable[[], Sequence[PendingCase]]
-    methods: Callable[[], Sequence[Scored]]
+    methods: Callable[[], Sequence[Method]]
     protocol: Protocol
     folder: Path | None = None
     resume: bool = False

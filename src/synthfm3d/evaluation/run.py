@@ -7,8 +7,7 @@ from tempfile import TemporaryDirectory
 
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import PendingCase
-from synthfm3d.evaluation.facts import method_facts
-from synthfm3d.evaluation.method import Scored
+from synthfm3d.evaluation.method import Method
 from synthfm3d.evaluation.overlays import outcome_picture
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report.contents import Report
@@ -26,7 +25,7 @@ OnScore = Callable[[Score], None]
 
 def run_evaluation(
     cases: Iterable[PendingCase],
-    methods: Sequence[Scored],
+    methods: Sequence[Method],
     protocol: Protocol = ONE_PROTOCOL,
     *,
     folder: Path | None = None,
@@ -69,9 +68,9 @@ def run_evaluation(
 
 
 @contextmanager
-def opened_store(folder: Path | None, protocol: Protocol, methods: Sequence[Scored]) -> Iterator[ResultStore]:
+def opened_store(folder: Path | None, protocol: Protocol, methods: Sequence[Method]) -> Iterator[ResultStore]:
     """The results of a run: in a folder, or in a temporary one that is gone afterwards."""
-    made_with = fingerprint(protocol, [(method.name, method_facts(method)) for method in methods])
+    made_with = fingerprint(protocol, [(method.name, method.facts()) for method in methods])
     if folder is not None:
         yield ResultStore(folder, made_with)
     else:
@@ -81,7 +80,7 @@ def opened_store(folder: Path | None, protocol: Protocol, methods: Sequence[Scor
 
 def evaluated(
     pending: PendingCase,
-    methods: Sequence[Scored],
+    methods: Sequence[Method],
     protocol: Protocol,
     store: ResultStore,
     with_pictures: bool = True,
@@ -114,7 +113,7 @@ def evaluated(
 
 def assembled(
     results: Sequence[CaseResult],
-    methods: Sequence[Scored],
+    methods: Sequence[Method],
     protocol: Protocol,
     store: ResultStore,
     against: str | None = None,
@@ -130,7 +129,7 @@ def assembled(
         absent=tuple((result.case, structure) for result in results for structure in result.absent),
         unusable=tuple((result.case, result.unusable) for result in results if result.unusable is not None),
         notes=tuple((result.case, note) for result in results for note in result.notes),
-        methods={method.name: method_facts(method) for method in methods},
+        methods={method.name: method.facts() for method in methods},
         protocol=protocol,
         against=against or next(method.name for method in methods if method.name in scored),
     )

@@ -13,10 +13,9 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import Case, Target
 from synthfm3d.evaluation.interaction import Answer, answers
-from synthfm3d.evaluation.method import Question, Scored, Stored
+from synthfm3d.evaluation.method import Method, Question
 from synthfm3d.evaluation.prompting import PromptSlice, prompt_slice, simulated_prompts
-from synthfm3d.evaluation.protocol import KIND_OF, PromptName, Protocol
-from synthfm3d.evaluation.resources import measured_call
+from synthfm3d.evaluation.protocol import PromptName, Protocol
 from synthfm3d.evaluation.score import Round, Score
 from synthfm3d.metrics.failure import failure_modes
 from synthfm3d.metrics.overlap import dice, volume_dice, volume_error, volume_ml
@@ -25,7 +24,7 @@ from synthfm3d.metrics.tolerances import tolerance_of
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.randomness import stream
 from synthfm3d.segmentation.slices import working_form
-from synthfm3d.volume import Position, Volume, on_grid_of
+from synthfm3d.volume import Position, Volume
 
 ONE_PROTOCOL = Protocol()
 _PROMPTED_FRAME = "ED"
@@ -63,13 +62,6 @@ class Task:
         place = (self.case.name, self.target.structure, name, draw)
         return simulated_prompts(name, self.prompted, stream(seed, "evaluation prompt", *place))
 
-    def on_scored_part(self, mask: Volume) -> Volume:
-        """A mask of the whole scan, on the part of it that is scored."""
-        turned = on_grid_of(mask, self.whole.grid)
-        if self.image is self.whole:
-            return turned
-        return _from_slice(working_form(turned), len(self.whole.voxels) - len(self.image.voxels))
-
 
 def tasks(case: Case, protocol: Protocol) -> Iterator[Task]:
     """The structures of a case, each with its prompted slice."""
@@ -80,18 +72,13 @@ def tasks(case: Case, protocol: Protocol) -> Iterator[Task]:
         whole = image
         if protocol.direction == "forward":
             whole, index = working_form(image), prompted.index
-            image, reference = _from_slice(whole, index), _from_slice(working_form(reference), index)
+            image, reference = whole[index:], working_form(reference)[index:]
             prompted = replace(prompted, native=reference.grid, working=reference.grid, index=0)
         yield Task(case=case, target=target, whole=whole, image=image, reference=reference, prompted=prompted)
 
 
-def takes(method: Scored, prompt: PromptName) -> bool:
-    """Whether a method is scored with a prompt."""
-    return method.answers(prompt) if isinstance(method, Stored) else KIND_OF[prompt] in method.accepts
-
-
 def evaluate_case(
-    case: Case, methods: Sequence[Scored], protocol: Protocol = ONE_PROTOCOL
+    case: Case, methods: Sequence[Method], protocol: Protocol = ONE_PROTOCOL
 ) -> Iterator[Outcome]:
     """Score every structure of a case with every prompt, draw and method that takes it.
 
@@ -105,18 +92,17 @@ def evaluate_case(
         for prompt in protocol.prompts:
             for draw in protocol.seeds(prompt):
                 for method in methods:
-                    if takes(method, prompt):
+                    if method.takes(prompt):
                         yield _outcome(task, prompt, draw, method, protocol)
 
 
-def _outcome(task: Task, prompt: PromptName, draw: int, method: Scored, protocol: Protocol) -> Outcome:
+def _outcome(task: Task, prompt: PromptName, draw: int, method: Method, protocol: Protocol) -> Outcome:
     prompts = task.prompts(prompt, draw, protocol.seed)
-    if isinstance(method, Stored):
-        question = Question(case=task.case.name, structure=task.target.structure, prompt=prompt, draw=draw)
-        found = [_stored_answer(task, method, question)]
-    else:
-        scan = _read_only(task.image)
-        found = list(answers(method, scan, prompts, task.reference, protocol.rounds))
+    question = Question(case=task.case.name, structure=task.target.structure, prompt=prompt, draw=draw)
+    asked = method.answering(question, task.whole)
+    found = list(answers(asked, _read_only(task.image), prompts, task.reference, protocol.rounds))
+    if not asked.is_timed:
+        found = [replace(answer, cost=None) for answer in found]
     return Outcome(
         score=_score(task, prompt, draw, method.name, found),
         image=task.image,
@@ -125,11 +111,6 @@ def _outcome(task: Task, prompt: PromptName, draw: int, method: Scored, protocol
         prompts=prompts,
         centre_mm=task.prompted.innermost_mm,
     )
-
-
-def _stored_answer(task: Task, method: Stored, question: Question) -> Answer:
-    call = measured_call(lambda: task.on_scored_part(method.stored_mask(question, task.whole)))
-    return Answer(mask=call.result, error=call.error, cost=None)
 
 
 def _score(task: Task, prompt: PromptName, draw: int, method: str, found: Sequence[Answer]) -> Score:
@@ -193,12 +174,6 @@ def _rounds(found: Sequence[Answer], reference: Volume, tolerance_mm: float) -> 
         )
         for clicks, answer in enumerate(found)
     )
-
-
-def _from_slice(working: Volume, first: int) -> Volume:
-    """A scan in its working form without the slices before one."""
-    grid = working.grid.moved((float(first), 0.0, 0.0))
-    return replace(working, voxels=working.voxels[first:], affine=grid.affine)
 
 
 def _read_only(volume: Volume) -> Volume:

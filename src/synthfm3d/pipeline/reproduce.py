@@ -20,7 +20,7 @@ from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.cases import PendingCase
 from synthfm3d.evaluation.datasets.choice import chosen_cases
 from synthfm3d.evaluation.datasets.registry import dataset_named
-from synthfm3d.evaluation.method import Scored
+from synthfm3d.evaluation.method import Method
 from synthfm3d.evaluation.models import model_method
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
 from synthfm3d.evaluation.run import run_evaluation
@@ -205,7 +205,7 @@ def _evaluate(
     """
     size = config.training.model.image_size
     start = config.training.start or str(folders["start"])
-    methods: list[Scored] = [
+    methods: list[Method] = [
         replace(model_method(f"{start}@{size}", device), name=BEFORE),
         replace(model_method(f"{folders['train']}@{size}", device), name=AFTER),
     ]
