@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
-from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
-from synthfm3d.evaluation.method import Method
+from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Target, make_case
+from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
+from synthfm3d.evaluation.methods.method import Method
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.volume import Grid, Volume
 

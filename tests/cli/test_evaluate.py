@@ -12,7 +12,7 @@ import typer
 
 from synthfm3d.cli import evaluate
 from synthfm3d.cli.boundary import guarded
-from synthfm3d.evaluation.models import ModelMethod
+from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.volume import Grid, Volume
 
@@ -37,7 +37,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> OneVoxel:
     """No model is loaded: these tests are about the command."""
     stand_in = OneVoxel()
     monkeypatch.setattr(
-        "synthfm3d.evaluation.models.model_method",
+        "synthfm3d.evaluation.methods.models.model_method",
         lambda name, device: ModelMethod(name=name, segmenter=stand_in, weights=None),  # type: ignore[arg-type]
     )
     return stand_in

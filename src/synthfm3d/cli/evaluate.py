@@ -123,8 +123,8 @@ def evaluate(
     Writes report.html (tables, plots, pictures), report.json, scores.csv, means.csv and table.tex, keeps the
     result of each case in cases/, and prints the table.
     """
-    from synthfm3d.evaluation.processes import Plan
     from synthfm3d.evaluation.report import PAGE_NAME, check_report_folder, write_report
+    from synthfm3d.evaluation.running.processes import Plan
 
     # All that can be wrong with the input is found before a model is loaded.
     protocol = _protocol(

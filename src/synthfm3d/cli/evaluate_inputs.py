@@ -13,8 +13,8 @@ from synthfm3d.cli.dataset_options import dataset_cases, name_and_path
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.evaluation.cases import LabelSource, PendingCase, Split
-    from synthfm3d.evaluation.method import Method
+    from synthfm3d.evaluation.datasets.cases import LabelSource, PendingCase, Split
+    from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.volume import Modality
 
 Cases = Callable[[], "Sequence[PendingCase]"]
@@ -59,7 +59,7 @@ class CaseOptions:
                 raise InputError(
                     "--samples brings its scans and targets: leave out the options for one scan."
                 )
-            from synthfm3d.evaluation.samples import sample_cases
+            from synthfm3d.evaluation.datasets.samples import sample_cases
 
             return partial(sample_cases, self.samples)
         if self.image is None or self.labels is None:
@@ -69,7 +69,7 @@ class CaseOptions:
 
 def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Sequence[PendingCase]":
     """The case of one scan, read; raises InputError if a file or a structure is wrong."""
-    from synthfm3d.evaluation.cases import PendingCase, choose_targets, make_case
+    from synthfm3d.evaluation.datasets.cases import PendingCase, choose_targets, make_case
     from synthfm3d.io.nifti import read_label_names
     from synthfm3d.io.pairs import labels_on
     from synthfm3d.io.read import ReadOptions, load, load_labels
@@ -94,9 +94,9 @@ def chosen_methods(
 
     Raises InputError if a word has another form, or there is no such model or folder.
     """
-    from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
-    from synthfm3d.evaluation.models import model_method
-    from synthfm3d.evaluation.predictions import FolderOfMasks
+    from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
+    from synthfm3d.evaluation.methods.models import model_method
+    from synthfm3d.evaluation.methods.predictions import FolderOfMasks
 
     folders = []
     for word in predictions:

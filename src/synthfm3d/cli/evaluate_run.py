@@ -9,11 +9,11 @@ from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.cli.evaluate_inputs import Cases
-    from synthfm3d.evaluation.cases import PendingCase
-    from synthfm3d.evaluation.method import Method
-    from synthfm3d.evaluation.processes import Plan
+    from synthfm3d.evaluation.datasets.cases import PendingCase
+    from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.evaluation.protocol import Protocol
     from synthfm3d.evaluation.report import Report
+    from synthfm3d.evaluation.running.processes import Plan
 
 CASES_NAME = "cases"
 """Folder of the report where the result of each case is kept."""
@@ -21,8 +21,8 @@ CASES_NAME = "cases"
 
 def run_with_progress(plan: "Plan", *, quiet: bool) -> "Report":
     """The report of a run; raises InputError if its input is wrong or nothing was scored."""
-    from synthfm3d.evaluation.processes import run_in_processes
-    from synthfm3d.evaluation.run import run_evaluation
+    from synthfm3d.evaluation.running.processes import run_in_processes
+    from synthfm3d.evaluation.running.run import run_evaluation
 
     # Made here once, so that what is wrong with them is told before a process starts.
     cases, methods = plan.cases(), plan.methods()
@@ -68,7 +68,7 @@ def check_names(methods: "Sequence[Method]", protocol: "Protocol", against: str 
 
 def export(folder: Path, cases: "Cases", protocol: "Protocol", *, quiet: bool, as_json: bool) -> None:
     """Write prompts for another tool, and say what to do with them."""
-    from synthfm3d.evaluation.prompt_export import MANIFEST_NAME, export_prompts
+    from synthfm3d.evaluation.running.prompt_export import MANIFEST_NAME, export_prompts
 
     manifest = export_prompts(folder, cases(), protocol)
     for entry in manifest["unusable"]:

@@ -6,7 +6,7 @@ from synthfm3d.cli.common import say
 
 if TYPE_CHECKING:
     from synthfm3d.evaluation.report import Report
-    from synthfm3d.evaluation.summary import Mean
+    from synthfm3d.evaluation.statistics.summary import Mean
 
 _MOST_ROWS = 60
 """Of structures by prompt; beyond, the means over all structures alone are printed."""
@@ -19,7 +19,7 @@ def print_tables(report: "Report") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from synthfm3d.evaluation.cases import labels_of
+    from synthfm3d.evaluation.datasets.cases import labels_of
 
     console = Console()
     for source in dict.fromkeys(mean.label_source for mean in report.means):

@@ -227,7 +227,7 @@ def _segment_scan(
     objects = said.objects(case.scan, volume)
     before = earlier_mask(case, volume)
 
-    from synthfm3d.evaluation.models import model_method  # torch: seconds
+    from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
 
     say(f"Segmenting {case.scan} with the model {model}.", quiet=quiet)
     report = run_case(case, volume, objects, model_method(model, device), model, before)

@@ -16,7 +16,7 @@ from synthfm3d import __version__
 from synthfm3d.cli.prompt_files import PromptedObject
 from synthfm3d.cli.segment_alternatives import Alternative, other_answers, rounded, told
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.models import ModelMethod
+from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, load

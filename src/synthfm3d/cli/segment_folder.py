@@ -13,7 +13,7 @@ from synthfm3d.cli.boundary import user_message
 from synthfm3d.cli.prompt_files import plain, prompted_objects, read_prompt_file
 from synthfm3d.cli.segment_case import Case, read_case, run_case
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.models import ModelMethod, model_method
+from synthfm3d.evaluation.methods.models import ModelMethod, model_method
 from synthfm3d.io.read import ReadOptions
 from synthfm3d.processes import Died, Finished, Work, in_processes_then_alone, share_cores
 from synthfm3d.prompts.prompt_file import FileObject, PromptFile

@@ -100,7 +100,7 @@ def serve(
     say(f"Loading the model {model}.", quiet=quiet)
 
     from synthfm3d.app.server import create_app
-    from synthfm3d.evaluation.models import model_method  # torch: seconds
+    from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
 
     app = create_app(model_method(model, device).segmenter, settings)
     _write_log(quiet)

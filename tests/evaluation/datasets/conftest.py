@@ -7,7 +7,7 @@ import pytest
 from miniatures import BUILDERS
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case
+from synthfm3d.evaluation.datasets.cases import Case
 from synthfm3d.evaluation.datasets.dataset import Listing
 from synthfm3d.evaluation.datasets.registry import DATASETS
 

@@ -7,7 +7,7 @@ import pytest
 from miniatures import BUILDERS
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import SPLITS
+from synthfm3d.evaluation.datasets.cases import SPLITS
 from synthfm3d.evaluation.datasets.registry import DATASETS, dataset_named
 from synthfm3d.io.read import ReadOptions, read_labels
 from synthfm3d.io.write import write

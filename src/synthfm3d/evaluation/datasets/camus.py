@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthfm3d.evaluation.cases import Case, Split
+from synthfm3d.evaluation.datasets.cases import Case, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import (
     folder_with,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, PendingCase, make_case
+from synthfm3d.evaluation.datasets.cases import Case, PendingCase, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, folders, visible
 from synthfm3d.evaluation.datasets.pairs import Pair

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, LabelSource, PendingCase, Split
+from synthfm3d.evaluation.datasets.cases import Case, LabelSource, PendingCase, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, ReadCase
 from synthfm3d.volume import Modality
 

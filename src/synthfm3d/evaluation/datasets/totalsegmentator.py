@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, LabelSource, PendingCase, Split, Target, make_case
+from synthfm3d.evaluation.datasets.cases import Case, LabelSource, PendingCase, Split, Target, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, folders, scan_named
 from synthfm3d.io.pairs import labels_on
