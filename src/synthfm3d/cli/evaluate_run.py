@@ -1,4 +1,4 @@
-"""How ``synthfm3d evaluate`` runs: in this process or in several, with a bar that tells how far it is."""
+"""How ``synthfm3d evaluate`` runs, in this process or in several, and what it prints."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,35 +13,53 @@ if TYPE_CHECKING:
     from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.evaluation.protocol import Protocol
     from synthfm3d.evaluation.report import Report
-    from synthfm3d.evaluation.running.processes import Plan
+    from synthfm3d.evaluation.running.processes import RunSettings
+    from synthfm3d.evaluation.statistics.summary import Mean
 
+_MOST_ROWS = 60
+"""Of structures by prompt; beyond, the means over all structures alone are printed."""
 CASES_NAME = "cases"
 """Folder of the report where the result of each case is kept."""
 
 
-def run_with_progress(plan: "Plan", *, quiet: bool) -> "Report":
+def check_output(folder: Path) -> None:
+    """Raise InputError now if the report could not be written later."""
+    from synthfm3d.evaluation.report import check_report_folder
+
+    check_report_folder(folder)
+
+
+def run_with_progress(run: "RunSettings", *, quiet: bool) -> "Report":
     """The report of a run; raises InputError if its input is wrong or nothing was scored."""
     from synthfm3d.evaluation.running.processes import run_in_processes
     from synthfm3d.evaluation.running.run import run_evaluation
 
     # Made here once, so that what is wrong with them is told before a process starts.
-    cases, methods = plan.cases(), plan.methods()
-    check_names(methods, plan.protocol, plan.against)
-    with progress("Scoring", masks_of(cases, methods, plan.protocol), quiet=quiet) as advance:
-        if plan.jobs > 1:
-            return run_in_processes(
-                plan, lambda result: advance(max(1, len(result.scores)), note=result.case)
-            )
+    cases, methods = run.cases(), run.methods()
+    check_names(methods, run.protocol, run.against)
+    with progress("Scoring", masks_of(cases, methods, run.protocol), quiet=quiet) as advance:
+        if run.jobs > 1:
+            return run_in_processes(run, lambda result: advance(max(1, len(result.scores)), note=result.case))
         return run_evaluation(
             cases,
             methods,
-            plan.protocol,
-            folder=plan.folder,
-            resume=plan.resume,
-            with_pictures=plan.with_pictures,
-            against=plan.against,
+            run.protocol,
+            folder=run.folder,
+            resume=run.resume,
+            with_pictures=run.with_pictures,
+            against=run.against,
             on_score=lambda score: advance(note=f"{score.case} {score.structure}"),
         )
+
+
+def tell_plan(run: "RunSettings", output: Path) -> None:
+    """Say what a run would do."""
+    from synthfm3d.evaluation.report import PAGE_NAME
+
+    cases, methods = run.cases(), run.methods()
+    check_names(methods, run.protocol, run.against)
+    masks = masks_of(cases, methods, run.protocol)
+    say(f"Would make and score {masks} masks in {len(cases)} cases and write {output / PAGE_NAME}.")
 
 
 def masks_of(cases: "Sequence[PendingCase]", methods: "Sequence[Method]", protocol: "Protocol") -> int:
@@ -76,3 +94,50 @@ def export(folder: Path, cases: "Cases", protocol: "Protocol", *, quiet: bool, a
     if as_json:
         print_json(manifest)
     say(f"{len(manifest['questions'])} prompts: {folder / MANIFEST_NAME}. {manifest['how']}", quiet=quiet)
+
+
+def print_tables(report: "Report") -> None:
+    """Dice of each structure and prompt by method, with the means below; one table for each label source."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from synthfm3d.evaluation.datasets.cases import labels_of
+
+    console = Console()
+    for source in dict.fromkeys(mean.label_source for mean in report.means):
+        mine = [mean for mean in report.means if mean.label_source == source]
+        methods = list(dict.fromkeys(mean.method for mean in mine))
+        table = Table(title=f"Dice against {labels_of(source)}", box=box.SIMPLE_HEAD, title_justify="left")
+        for column in ("structure", "prompt"):
+            table.add_column(column, overflow="fold")
+        for method in methods:
+            table.add_column(Text(method), justify="right", overflow="fold")
+        for together in (False, True):
+            rows: dict[tuple[str, str], dict[str, str]] = {}
+            for mean in mine:
+                if (mean.structure is None) == together:
+                    row = rows.setdefault((mean.structure or "all structures", mean.prompt), {})
+                    row[mean.method] = _cell(mean)
+            if together or len(rows) <= _MOST_ROWS:
+                for key, cells in rows.items():
+                    words = (Text(word) for word in key)
+                    table.add_row(*words, *(Text(cells.get(name, "–")) for name in methods))
+                table.add_section()
+        console.print(table)
+
+
+def tell_what_went_wrong(report: "Report") -> None:
+    """Cases, structures and answers that are missing, on stderr."""
+    for case, reason in report.unusable:
+        say(f"Left out: {case}: {reason}")
+    for case, structure in report.absent:
+        say(f"Skipped: {structure} has no voxel in {case}.")
+    failures = [score for score in report.scores if score.error is not None]
+    if failures:
+        say(f"{len(failures)} of {len(report.scores)} masks failed; the first: {failures[0].error}")
+
+
+def _cell(mean: "Mean") -> str:
+    return "failed" if mean.failures == mean.structures else f"{mean.dice:.3f}"

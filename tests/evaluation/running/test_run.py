@@ -14,7 +14,7 @@ from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Target
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import scores_csv
-from synthfm3d.evaluation.running.processes import Plan, run_in_processes
+from synthfm3d.evaluation.running.processes import RunSettings, run_in_processes
 from synthfm3d.evaluation.running.run import run_evaluation
 from synthfm3d.files import safe_name
 from synthfm3d.prompts.prompt import Prompt
@@ -125,7 +125,7 @@ def test_case_names_become_file_names_that_do_not_collide() -> None:
 def test_several_processes_give_the_report_of_one(tmp_path: Path) -> None:
     cases, protocol = partial(blocks, 3), Protocol(prompts=("box", "jittered-box", "mask"), prompt_seeds=2)
     told: list[str] = []
-    plan = Plan(cases=cases, methods=baselines, protocol=protocol, folder=tmp_path / "several", jobs=2)
+    plan = RunSettings(cases=cases, methods=baselines, protocol=protocol, folder=tmp_path / "several", jobs=2)
     several = run_in_processes(plan, lambda result: told.append(result.case))
     one = run_evaluation(cases(), baselines(), protocol)
     assert scores_csv(several.scores) == scores_csv(one.scores)
@@ -137,7 +137,9 @@ def test_several_processes_give_the_report_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_case_that_kills_its_process_is_tried_once_more_and_the_others_are_scored(tmp_path: Path) -> None:
-    plan = Plan(cases=partial(blocks, 4), methods=partial(deadly, tmp_path / "once"), protocol=BOX, jobs=2)
+    plan = RunSettings(
+        cases=partial(blocks, 4), methods=partial(deadly, tmp_path / "once"), protocol=BOX, jobs=2
+    )
     report = run_in_processes(plan)
     assert [score.case for score in report.scores] == ["block 0", "block 1", "block 3"]
     assert dict(report.unusable)["block 2"].startswith("its process died twice")

@@ -16,7 +16,7 @@ from synthfm3d.processes import Died, Finished, Work, in_processes_then_alone, s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class RunSettings:
     """What every process needs to know.
 
     Parameters
@@ -38,22 +38,22 @@ class Plan:
     against: str | None = None
 
 
-def run_in_processes(plan: Plan, on_case: Callable[[CaseResult], None] = lambda result: None) -> Report:
-    """As ``run_evaluation``, in ``plan.jobs`` processes; the report is the same but for the timings.
+def run_in_processes(run: RunSettings, on_case: Callable[[CaseResult], None] = lambda result: None) -> Report:
+    """As ``run_evaluation``, in ``run.jobs`` processes; the report is the same but for the timings.
 
     A case whose process dies is evaluated once more at the end, with no other beside it.
     """
-    cases, methods = plan.cases(), plan.methods()
-    with opened_store(plan.folder, plan.protocol, methods) as store:
+    cases, methods = run.cases(), run.methods()
+    with opened_store(run.folder, run.protocol, methods) as store:
         found: dict[int, CaseResult] = {}
         for number, pending in enumerate(cases):
-            done = store.load(pending) if plan.resume else None
+            done = store.load(pending) if run.resume else None
             if done is not None:
                 found[number] = done
                 on_case(done)
         left = [number for number in range(len(cases)) if number not in found]
-        start = partial(_start_worker, plan, store)
-        with closing(in_processes_then_alone(left, start, workers=plan.jobs)) as events:
+        start = partial(_start_worker, run, store)
+        with closing(in_processes_then_alone(left, start, workers=run.jobs)) as events:
             for event in events:
                 match event:
                     case Finished(task=number, result=result):
@@ -63,15 +63,15 @@ def run_in_processes(plan: Plan, on_case: Callable[[CaseResult], None] = lambda 
                         reason = "its process died twice, out of memory perhaps: evaluate it alone."
                         found[number] = CaseResult(case=cases[number].name, unusable=reason)
         results = [found[number] for number in range(len(cases))]
-        return assembled(results, methods, plan.protocol, store, plan.against)
+        return assembled(results, methods, run.protocol, store, run.against)
 
 
-def _start_worker(plan: Plan, store: ResultStore) -> Work[int, CaseResult]:
+def _start_worker(run: RunSettings, store: ResultStore) -> Work[int, CaseResult]:
     """The cases and models of a process, which are loaded once, as a function of a case's number."""
-    cases, methods = plan.cases(), plan.methods()
-    share_cores(plan.jobs)
+    cases, methods = run.cases(), run.methods()
+    share_cores(run.jobs)
 
     def work(number: int, _: object) -> CaseResult:
-        return evaluated(cases[number], methods, plan.protocol, store, plan.with_pictures)
+        return evaluated(cases[number], methods, run.protocol, store, run.with_pictures)
 
     return work
