@@ -1,6 +1,7 @@
 """Runs: in several processes, resumed, and the results that they leave."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from blocks import baselines, blocks, deadly
 
+import synthfm3d
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Target
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
@@ -16,6 +18,7 @@ from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import scores_csv
 from synthfm3d.evaluation.running.processes import RunSettings, run_in_processes
 from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.scoring.results import code_digest
 from synthfm3d.files import safe_name
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.volume import Volume
@@ -78,6 +81,30 @@ def test_results_of_another_protocol_method_or_target_are_not_taken(
         targets = (Target(structure="egg", labels=(1, 2)), *targets[1:])
     other = PendingCase(name=case.name, targets=targets, read=lambda: case)
     run_evaluation([other], methods, protocol, folder=tmp_path, resume=True)
+    assert Counting.asked == 4
+
+
+@pytest.mark.parametrize(
+    ("file", "is_other"),
+    [("prompts/simulation.py", True), ("metrics/overlap.py", True), ("cli/show.py", False)],
+)
+def test_results_depend_on_the_code_that_determines_scores(tmp_path: Path, file: str, is_other: bool) -> None:
+    copy = tmp_path / "synthfm3d"
+    shutil.copytree(Path(synthfm3d.__file__).parent, copy, ignore=shutil.ignore_patterns("*.safetensors"))
+    before = code_digest(copy)
+    code_digest.cache_clear()
+    with (copy / file).open("a") as source:
+        source.write("\n")
+    assert before == code_digest(Path(synthfm3d.__file__).parent)
+    assert (code_digest(copy) != before) == is_other
+
+
+def test_results_of_other_code_are_not_taken(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_evaluation([pending(case)], [Counting()], BOX, folder=tmp_path)
+    monkeypatch.setattr("synthfm3d.evaluation.scoring.results.code_digest", lambda: "other")
+    run_evaluation([pending(case)], [Counting()], BOX, folder=tmp_path, resume=True)
     assert Counting.asked == 4
 
 

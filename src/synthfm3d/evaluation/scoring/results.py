@@ -5,10 +5,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import synthfm3d
 from synthfm3d import __version__
 from synthfm3d.evaluation.datasets.cases import LabelSource, PendingCase
 from synthfm3d.evaluation.protocol import PromptName, Protocol
@@ -144,9 +146,43 @@ class CaseResult:
     notes: tuple[str, ...] = ()
 
 
+_CODE_OF_SCORES = (
+    "evaluation/datasets",
+    "evaluation/methods",
+    "evaluation/protocol.py",
+    "evaluation/scoring",
+    "intensity.py",
+    "io",
+    "metrics",
+    "model",
+    "prompts",
+    "regions.py",
+    "segmentation",
+    "volume.py",
+)
+"""What determines scores: how scans are read, prompted, segmented, corrected and measured."""
+
+
+@lru_cache
+def code_digest(package: Path = Path(synthfm3d.__file__).parent) -> str:
+    """A hash of the code that determines scores: a changed rule of corrections, say, has another one."""
+    digest = hashlib.sha256()
+    for part in _CODE_OF_SCORES:
+        path = package / part
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
 def fingerprint(protocol: Protocol, methods: Sequence[tuple[str, dict[str, str]]]) -> str:
-    """What results depend on besides the case, hashed: the protocol, and the methods with their facts."""
-    said = {"version": __version__, "protocol": asdict(protocol), "methods": list(methods)}
+    """What results depend on besides the case, hashed: the code, the protocol, and the methods' facts."""
+    said = {
+        "version": __version__,
+        "code": code_digest(),
+        "protocol": asdict(protocol),
+        "methods": list(methods),
+    }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
