@@ -89,6 +89,6 @@ ExportPromptsOption = Annotated[
 ]
 JobsOption = Annotated[int, typer.Option(min=1, help="Processes; each holds a model and a scan.")]
 ResumeOption = Annotated[
-    bool, typer.Option(help="Go on: take cases that were scored with the same choices and methods.")
+    bool, typer.Option(help="Go on: take cases that were scored with the same choices, methods and code.")
 ]
 PicturesOption = Annotated[bool, typer.Option(help="Show masks on the page.")]
