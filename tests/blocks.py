@@ -1,4 +1,4 @@
-"""Cases and methods that other processes make for themselves, for the tests of ``evaluation.processes``."""
+"""Cases and methods that other processes make for themselves, for the tests of ``evaluation.running``."""
 
 import os
 import signal

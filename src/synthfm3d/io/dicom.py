@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthfm3d.io.dicom_geometry import Placed, place
+from synthfm3d.io.dicom_geometry import OrderedSlices, order_slices
 from synthfm3d.io.dicom_pixels import PixelSource
 from synthfm3d.io.dicom_series import Stack, choose_stack, find_stacks
 from synthfm3d.io.dicom_values import is_hounsfield, values_of
@@ -54,36 +54,36 @@ def load_dicom(
     """
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     pixels = PixelSource()
-    placed = place(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=pixels)
+    ordered = order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=pixels)
     known = modality or _modality(stack)
-    voxels, value_doubts = values_of(path, placed.frames, stack, pixels)
-    if placed.at is not None:
-        check_size(path, (len(placed.at), stack.rows, stack.columns), 4)
-        voxels = _between_slices(voxels, placed.at)
-    volume = Volume(voxels=voxels, affine=placed.affine, modality=known, third_axis=placed.third_axis)
+    voxels, value_doubts = values_of(path, ordered.frames, stack, pixels)
+    if ordered.at is not None:
+        check_size(path, (len(ordered.at), stack.rows, stack.columns), 4)
+        voxels = _between_slices(voxels, ordered.at)
+    volume = Volume(voxels=voxels, affine=ordered.affine, modality=known, third_axis=ordered.third_axis)
     is_odd_ct = modality is None and _MODALITIES.get(stack.modality) == "ct" and known is None
     odd = (_NOT_HOUNSFIELD,) if is_odd_ct else ()
     header_doubts = _doubts_about_header(stack, known)
-    return with_doubts(volume, *stack.doubts, *placed.doubts, *odd, *header_doubts, *value_doubts)
+    return with_doubts(volume, *stack.doubts, *ordered.doubts, *odd, *header_doubts, *value_doubts)
 
 
-def placed_frames(
+def ordered_frames(
     path: Path,
     series: str | None,
     frame: int | None,
     *,
     allow_gaps: bool = False,
     one_series: bool = False,
-) -> tuple[Placed, Stack]:
+) -> tuple[OrderedSlices, Stack]:
     """The frames of a series in the order of the volume that ``load_dicom`` makes of them."""
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
-    return place(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=PixelSource()), stack
+    return order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=PixelSource()), stack
 
 
 def slice_files(path: Path, *, one_series: bool = False) -> tuple[Path, ...]:
     """The file of each slice of the only series in a folder, in the order of ``load_dicom``."""
-    placed, _ = placed_frames(path, None, None, one_series=one_series)
-    return tuple(frame.path for frame in placed.frames)
+    ordered, _ = ordered_frames(path, None, None, one_series=one_series)
+    return tuple(frame.path for frame in ordered.frames)
 
 
 def _modality(stack: Stack) -> Modality | None:

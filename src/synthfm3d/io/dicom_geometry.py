@@ -15,18 +15,17 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_headers import kind_of
-from synthfm3d.io.dicom_numbers import finite
+from synthfm3d.io.dicom_numbers import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES, finite
 from synthfm3d.io.dicom_pixels import PixelSource
 from synthfm3d.io.dicom_places import one_film, one_of_each
 from synthfm3d.io.dicom_series import Stack
 from synthfm3d.io.dicom_steps import FILMS
-from synthfm3d.io.tolerances import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES
 from synthfm3d.io.values import Doubts
 from synthfm3d.volume import Array, ThirdAxis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Placed:
+class OrderedSlices:
     """Frames in the order of the volume's first axis, with their grid.
 
     Parameters
@@ -46,7 +45,9 @@ class Placed:
     doubts: Doubts = ()
 
 
-def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource) -> Placed:
+def order_slices(
+    path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource
+) -> OrderedSlices:
     """The stack as a volume.
 
     Parameters
@@ -69,14 +70,14 @@ def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixe
         raise InputError(first.problem, path=path)
     said = tuple(f"{doubt}." for doubt in sorted({f.doubt for f in frames if f.doubt}))
     doubts = (*_doubts_about_parts(path, frames), *said)
-    placed = _placed(path, stack, frames, frame, allow_gaps, pixels)
-    return replace(placed, doubts=(*doubts, *placed.doubts))
+    ordered = _ordered(path, stack, frames, frame, allow_gaps, pixels)
+    return replace(ordered, doubts=(*doubts, *ordered.doubts))
 
 
-def _placed(
+def _ordered(
     path: Path, stack: Stack, frames: list[Frame], frame: int | None, allow_gaps: bool, pixels: PixelSource
-) -> Placed:
-    """As ``place``, of frames that can be read."""
+) -> OrderedSlices:
+    """As ``order_slices``, of frames that can be read."""
     first = frames[0]
     if any(f.position is None or f.orientation is None for f in frames):
         if len({f.path for f in frames}) == 1 and stack.modality in FILMS:
@@ -97,8 +98,8 @@ def _placed(
     if len(frames) > 1 and np.ptp(along) < same_mm:
         return _repeated_place(path, stack, frames, frame)
     frames, doubts = one_of_each(path, frames, along, same_mm, frame, pixels)
-    placed = _stacked(path, frames, orientation, allow_gaps)
-    return replace(placed, doubts=(*doubts, *placed.doubts))
+    ordered = _stacked(path, frames, orientation, allow_gaps)
+    return replace(ordered, doubts=(*doubts, *ordered.doubts))
 
 
 def _doubts_about_parts(path: Path, frames: Sequence[Frame]) -> Doubts:
@@ -123,7 +124,7 @@ def _doubts_about_parts(path: Path, frames: Sequence[Frame]) -> Doubts:
     return tuple(doubts)
 
 
-def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> Placed:
+def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> OrderedSlices:
     if stack.modality == "CT":
         raise InputError(
             f"all {len(frames)} slices lie at the same place", "export the original series.", path=path
@@ -133,7 +134,7 @@ def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | 
     return replace(film, doubts=(doubt, *film.doubts))
 
 
-def _film(frames: Sequence[Frame]) -> Placed:
+def _film(frames: Sequence[Frame]) -> OrderedSlices:
     """Frames over time; where their pixel spacing is not known it is one millimetre, with a doubt."""
     first = frames[0]
     doubts = ("has no pixel spacing; 1 mm is assumed.",) if first.spacing_mm is None else ()
@@ -142,7 +143,7 @@ def _film(frames: Sequence[Frame]) -> Placed:
     origin = first.position if first.position is not None else np.zeros(3)
     affine = np.eye(4)
     affine[:3] = np.column_stack([np.cross(across, down), down * rows, across * columns, origin])
-    return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="time", doubts=doubts)
+    return OrderedSlices(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="time", doubts=doubts)
 
 
 def _aspect(frame: Frame) -> tuple[float, float]:
@@ -166,7 +167,7 @@ def _mean_orientation(frames: Sequence[Frame]) -> Array:
     return np.asarray(u @ vt)
 
 
-def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bool) -> Placed:
+def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bool) -> OrderedSlices:
     positions = np.array([_position(f) for f in frames])
     normal = np.cross(*orientation)
     along = positions @ normal
@@ -187,7 +188,9 @@ def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bo
     rows, columns = spacings[0] + (spacings - spacings[0]).mean(axis=0)  # exact where all are the same
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, origin])
-    return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at, doubts=doubts)
+    return OrderedSlices(
+        frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at, doubts=doubts
+    )
 
 
 def _even_index(along: Array) -> Array | None:

@@ -15,8 +15,8 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_segmentation, kind_of, silent_libraries, whole_file
+from synthfm3d.io.dicom_numbers import ON_GRID
 from synthfm3d.io.dicom_series import files_at
-from synthfm3d.io.tolerances import ON_GRID
 from synthfm3d.io.values import check_size, smallest_integers
 from synthfm3d.volume import Array, Grid, Volume
 

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
-from synthfm3d.io.tolerances import FAR_EDGE
+from synthfm3d.io.dicom_numbers import FAR_EDGE
 from synthfm3d.io.values import Doubts
 
 MOST_FILES = 100_000
