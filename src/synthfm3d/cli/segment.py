@@ -1,8 +1,9 @@
 """``synthfm3d segment``: a scan and a click, a box or a mask become the object's mask."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -33,6 +34,7 @@ from synthfm3d.cli.segment_options import (
     ScribbleOption,
     SeriesOption,
     SpacingOption,
+    StructureOption,
 )
 from synthfm3d.errors import InputError
 
@@ -54,6 +56,7 @@ def register(app: typer.Typer) -> None:
             "synthfm3d segment scan.nrrd --point -12.5,3,40 --negative -30,3,40 --mm -o mask.nrrd",
             "synthfm3d segment ct.nii.gz --modality ct --box 40,52,80,75,90,80 -o liver.nii.gz --json",
             "synthfm3d segment dicom/ --series 2 --prompts liver_and_spleen.json -o organs.dcm",
+            "synthfm3d segment ct.nii.gz --structure liver --model my-model -o liver.nii.gz",
             "synthfm3d segment scans/ --prompts prompts.json -o masks/ --resume --jobs 4",
         )
     )(segment)
@@ -70,6 +73,7 @@ def segment(
     prompts: PromptsOption = None,
     prompts_schema: SchemaOption = False,
     label: LabelOption = None,
+    structure: StructureOption = None,
     mm: MillimetresOption = False,
     correct: CorrectOption = None,
     model: ModelOption = "default",
@@ -113,12 +117,13 @@ def segment(
     )
     extras = Extras(probabilities=probabilities, alternatives=alternatives, keep_identity=keep_identity)
     if _is_many(scan, output):
-        job = _folder_job(scan, output, asked, options, extras, suffix)
-        job = replace(job, model=model, device=device, jobs=jobs or 1, resume=resume)
-        _segment_folder(job, quiet, as_json)
+        folder = _folder_job(scan, output, asked, options, extras, suffix)
+        folder = replace(folder, model=model, device=device, jobs=jobs or 1, resume=resume)
+        _segment_folder(folder, quiet, as_json)
     else:
         _check_for_one_scan(suffix, jobs, resume=resume)
-        _segment_scan(_scan_job(scan, output, asked, options, extras), asked, model, device, quiet, as_json)
+        job = _scan_job(scan, output, asked, options, extras)
+        _segment_scan(job, asked, structure, model, device, quiet=quiet, as_json=as_json)
 
 
 def _print_schema() -> None:
@@ -180,10 +185,41 @@ def _check_for_one_scan(suffix: str | None, jobs: int | None, *, resume: bool) -
         raise InputError(f"{' and '.join(given)} are for folders of scans", "leave them out for one scan.")
 
 
-def _segment_scan(
-    job: "ScanJob", asked: "PromptOptions", model: str, device: str, quiet: bool, as_json: bool
+def _segment_structures(
+    job: "ScanJob", structures: list[str], model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
-    from synthfm3d.cli.segment_case import earlier_mask, read_scan, run_job, summary
+    """Structures that the model was adapted to, each prompted by the box that it finds."""
+    from synthfm3d.cli.segment_automatic import chosen_guides, found_objects
+    from synthfm3d.cli.segment_case import read_scan, run_job
+    from synthfm3d.evaluation.methods.models import model_method
+
+    job.check_outputs()
+    guides = chosen_guides(model, structures)
+    volume = read_scan(job)
+    say(f"Looking for {', '.join(guides)} in {job.scan} with the model {model}.", quiet=quiet)
+    method = model_method(model, device)
+    objects, doubts = found_objects(method, volume, guides)
+    report = run_job(job, volume, objects, method, model, doubts=doubts)
+    _tell(report, quiet=quiet, as_json=as_json)
+
+
+def _segment_scan(
+    job: "ScanJob",
+    asked: "PromptOptions",
+    structures: list[str] | None,
+    model: str,
+    device: str,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    if structures:
+        if asked.inputs or asked.by_option:
+            raise InputError("--structure finds a structure without a prompt: leave out one of the two.")
+        job = replace(job, prompts={"structure": structures})
+        _segment_structures(job, structures, model, device, quiet=quiet, as_json=as_json)
+        return
+    from synthfm3d.cli.segment_case import earlier_mask, read_scan, run_job
     from synthfm3d.io.read import format_of
 
     # All that can be wrong with the input is found before the model is loaded.
@@ -198,6 +234,12 @@ def _segment_scan(
 
     say(f"Segmenting {job.scan} with the model {model}.", quiet=quiet)
     report = run_job(job, volume, objects, model_method(model, device), model, before)
+    _tell(report, quiet=quiet, as_json=as_json)
+
+
+def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
+    from synthfm3d.cli.segment_case import summary
+
     for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)
     if as_json:

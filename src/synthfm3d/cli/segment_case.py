@@ -111,10 +111,12 @@ def run_job(
     method: ModelMethod,
     model: str,
     before: Segmentation | None = None,
+    doubts: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Segment the objects of a scan, write all files or none, and return the report.
 
-    ``before`` is an earlier mask of the only object, which its prompts correct.
+    ``before`` is an earlier mask of the only object, which its prompts correct. ``doubts`` are those about
+    the prompts.
     """
     start = time.perf_counter()
     found = {o.label: _segmented(scan, o, method, before) for o in objects}
@@ -127,6 +129,7 @@ def run_job(
         one["alternatives"] = [
             _alternative_for_report(other) for other in others if other.label == one["label"]
         ]
+    report["warnings"] += doubts
     report["seconds"] = round(time.perf_counter() - start, 2)
     _write(job, scan, labels, objects, found, report, others)
     return report

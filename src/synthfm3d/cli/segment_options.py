@@ -48,6 +48,12 @@ LabelOption = Annotated[
     int | None,
     typer.Option(min=1, help="Which label of --mask-prompt, --scribble and --correct is meant."),
 ]
+StructureOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Without a prompt: a structure that the model was adapted to; may be repeated."
+    ),
+]
 MillimetresOption = Annotated[
     bool, typer.Option("--mm", help="Numbers are RAS millimetres, not voxel indices of the stored array.")
 ]

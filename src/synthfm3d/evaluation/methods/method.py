@@ -56,11 +56,14 @@ class Method(ABC):
         Kinds of prompt that the method is defined for.
     is_timed
         Whether the seconds and the memory of a call are those of the method.
+    seen
+        Content hashes (``volume.content_hash``) of the scans that it was adapted to.
     """
 
     name: str
     accepts: frozenset[PromptKind]
     is_timed: bool = True
+    seen: frozenset[str] = frozenset()
 
     @abstractmethod
     def start(self, scan: Volume, prompts: Sequence[Prompt]) -> Dialogue:

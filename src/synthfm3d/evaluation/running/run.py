@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.datasets.cases import PendingCase
+from synthfm3d.evaluation.datasets.cases import Case, PendingCase
 from synthfm3d.evaluation.methods.method import Method
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report.contents import Report
@@ -15,6 +15,7 @@ from synthfm3d.evaluation.scoring.evaluate import ONE_PROTOCOL, evaluate_case
 from synthfm3d.evaluation.scoring.results import CaseResult, ResultStore, Score, fingerprint
 from synthfm3d.intensity import windows_of
 from synthfm3d.pictures import png_bytes
+from synthfm3d.volume import content_hash
 
 _PICTURE_BITS = 6
 """Bits of a channel that pictures keep, see ``png_bytes``."""
@@ -102,11 +103,24 @@ def evaluated(
         case=pending.name,
         scores=tuple(scores),
         absent=case.absent,
-        notes=case.notes,
+        notes=(*case.notes, *notes_of_contamination(case, methods)),
     )
     if scores:  # an empty result costs nothing to find again
         store.save(pending, result, pictures)
     return result
+
+
+def notes_of_contamination(case: Case, methods: Sequence[Method]) -> list[str]:
+    """A sentence for each model that was adapted to the scan of a case: its score there is not a test."""
+    adapted = [method for method in methods if method.seen]
+    if not adapted:
+        return []
+    sha256 = content_hash(case.image)
+    return [
+        f"{method.name} was adapted to this very scan: its scores here show what it remembers."
+        for method in adapted
+        if sha256 in method.seen
+    ]
 
 
 def assembled(
