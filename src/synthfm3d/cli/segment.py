@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from synthfm3d.cli.segment_case import Extras, ScanJob
     from synthfm3d.cli.segment_folder import FolderJob
     from synthfm3d.io.read import ReadOptions
+    from synthfm3d.volume import Modality
 
 
 _NO_SCAN = "name a scan and its mask: synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz"
@@ -99,19 +100,15 @@ def segment(
     lies on the scan's own voxels; several objects become one label map. A .json of the same name beside
     it tells how it was made. Of a folder, a bad scan is reported and the rest goes on; exit code 1 says so.
     """
-    from synthfm3d.cli.prompt_options import PromptOptions, spacing_zyx
+    from synthfm3d.cli.prompt_options import PromptOptions
     from synthfm3d.cli.segment_case import Extras
-    from synthfm3d.io.read import ReadOptions
 
     if prompts_schema:
         _print_schema()
         return
     if scan is None or output is None:
         raise InputError(_NO_SCAN)
-    mm_zyx = spacing_zyx(spacing)
-    options = ReadOptions(
-        frame=frame, series=series, modality=modality, spacing_mm=mm_zyx, allow_gaps=allow_gaps, cine=cine
-    )
+    options = _read_options(frame, series, modality, spacing, allow_gaps=allow_gaps, cine=cine)
     asked = PromptOptions.given(
         point, negative, box, mask_prompt, scribble, mm=mm, file=prompts, correct=correct, label=label
     )
@@ -130,6 +127,28 @@ def _print_schema() -> None:
     from synthfm3d.cli.prompt_files import prompts_schema
 
     print_json(prompts_schema())
+
+
+def _read_options(
+    frame: int | None,
+    series: str | None,
+    modality: "Modality | None",
+    spacing: str | None,
+    *,
+    allow_gaps: bool,
+    cine: bool,
+) -> "ReadOptions":
+    from synthfm3d.cli.prompt_options import spacing_zyx
+    from synthfm3d.io.read import ReadOptions
+
+    return ReadOptions(
+        frame=frame,
+        series=series,
+        modality=modality,
+        spacing_mm=spacing_zyx(spacing),
+        allow_gaps=allow_gaps,
+        cine=cine,
+    )
 
 
 def _folder_job(
