@@ -161,7 +161,7 @@ def _tell(report: "Report", page: Path, *, quiet: bool, as_json: bool) -> None:
         print_json(report_data(report))
     else:
         print_tables(report)
-    # Cases of a dataset are called DATASET/CASE: what is said of many of them is said once.
+    # Cases of a dataset are called DATASET/CASE. A doubt about several of them is printed once.
     for doubt in dict.fromkeys(f"{case.partition('/')[0]}: {note}" for case, note in report.notes):
         say(f"Warning: {doubt}", quiet=quiet)
     tell_what_went_wrong(report)

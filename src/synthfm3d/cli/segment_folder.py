@@ -126,8 +126,8 @@ def _outcome(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMe
         prompted = prompted_objects(prompts, objects, scan, job.prompts)
         return ScanOutcome(name=name, report=run_job(scan_job, scan, prompted, method, job.model))
     except (InputError, OSError, MemoryError) as error:
-        said = user_message(error) if isinstance(error, InputError | OSError) else "not enough memory."
-        return ScanOutcome(name=name, error=said)
+        reason = user_message(error) if isinstance(error, InputError | OSError) else "not enough memory."
+        return ScanOutcome(name=name, error=reason)
     except Exception as error:  # one case must not stop the others; the type leads to the bug
         return ScanOutcome(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
 
@@ -149,7 +149,7 @@ def _mask(job: FolderJob, name: str) -> Path:
 
 def _settings(job: FolderJob) -> str:
     """What else a result depends on, hashed: a finished case of other settings is not resumed."""
-    said = repr(
+    content = repr(
         (
             _weights(job.model),
             job.options,
@@ -158,7 +158,7 @@ def _settings(job: FolderJob) -> str:
             job.extras.keep_identity,
         )
     )
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 @lru_cache

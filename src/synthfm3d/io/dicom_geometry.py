@@ -68,8 +68,8 @@ def order_slices(
     first = frames[0]
     if first.problem:
         raise InputError(first.problem, path=path)
-    said = tuple(f"{doubt}." for doubt in sorted({f.doubt for f in frames if f.doubt}))
-    doubts = (*_doubts_about_parts(path, frames), *said)
+    unknown = tuple(f"{doubt}." for doubt in sorted({f.doubt for f in frames if f.doubt}))
+    doubts = (*_doubts_about_parts(path, frames), *unknown)
     ordered = _ordered(path, stack, frames, frame, allow_gaps, pixels)
     return replace(ordered, doubts=(*doubts, *ordered.doubts))
 

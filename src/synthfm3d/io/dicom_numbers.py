@@ -69,7 +69,7 @@ def step_of(place: Dataset) -> float | None:
 
 
 def thickness_of(place: Dataset) -> float | None:
-    """Distance to the next slice or else its thickness, in mm; None where neither is said."""
+    """Distance to the next slice or else its thickness, in mm; None where the header gives neither."""
     step = step_of(place)
     if step is not None:
         return abs(step)

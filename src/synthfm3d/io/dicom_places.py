@@ -126,10 +126,10 @@ def _without_copies(
         if len(place) == 1:
             kept.append(place)
             continue
-        said = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, place)]
+        headers = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, place)]
         seen: dict[tuple[object, ...], Frame] = {}
-        for frame, key in zip(place, said, strict=True):
-            alone = said.count(key) == 1
+        for frame, key in zip(place, headers, strict=True):
+            alone = headers.count(key) == 1
             seen.setdefault((key,) if alone else (key, pixels.digest(path, frame)), frame)
         kept.append(list(seen.values()))
         dropped += len(place) - len(seen)

@@ -125,12 +125,12 @@ def _meta_layout(path: Path, header: bytes) -> Layout:
 
 
 def _meta_type(fields: dict[str, str]) -> np.dtype[np.generic]:
-    said = needed(fields, "ElementType").upper().removesuffix("_ARRAY")
-    if said not in _META_TYPES:
-        raise ValueError(f"voxels of the type {said!r} are no numbers that are known here")
+    type_name = needed(fields, "ElementType").upper().removesuffix("_ARRAY")
+    if type_name not in _META_TYPES:
+        raise ValueError(f"voxels of the type {type_name!r} are no numbers that are known here")
     names = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
     is_big = any(_is_true(fields, name, False) for name in names)
-    return np.dtype(_META_TYPES[said]).newbyteorder(">" if is_big else "<")
+    return np.dtype(_META_TYPES[type_name]).newbyteorder(">" if is_big else "<")
 
 
 def _is_true(fields: dict[str, str], name: str, default: bool) -> bool:

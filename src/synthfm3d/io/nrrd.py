@@ -127,31 +127,31 @@ def _fields(header: bytes) -> dict[str, str]:
 
 
 def _voxel_type(fields: dict[str, str]) -> np.dtype[np.generic]:
-    said = " ".join(needed(fields, "type").lower().split())
-    if said not in _NRRD_TYPES:
-        raise ValueError(f"voxels of the type {said!r} are no numbers that are known here")
+    type_name = " ".join(needed(fields, "type").lower().split())
+    if type_name not in _NRRD_TYPES:
+        raise ValueError(f"voxels of the type {type_name!r} are no numbers that are known here")
     orders = {"little": "<", "big": ">"}
     order = fields.get("endian", "little").lower()
     if order not in orders:
         raise ValueError(f"its endian {order!r} is neither little nor big")
-    return np.dtype(_NRRD_TYPES[said]).newbyteorder("<" if order == "little" else ">")
+    return np.dtype(_NRRD_TYPES[type_name]).newbyteorder("<" if order == "little" else ">")
 
 
 def _packing(fields: dict[str, str]) -> tuple[Packing, bool]:
     """How the voxels are packed, and whether they are the last bytes of their file."""
-    said = needed(fields, "encoding").lower()
-    if said not in _PACKINGS:
+    encoding = needed(fields, "encoding").lower()
+    if encoding not in _PACKINGS:
         raise ValueError(
-            f"its voxels are encoded as {said!r}; raw and gzip can be read, so save it with one of these"
+            f"its voxels are encoded as {encoding!r}; raw and gzip can be read, so save it with one of these"
         )
     skips = {
         "line": fields.get("line skip", fields.get("lineskip", "0")),
         "byte": fields.get("byte skip", fields.get("byteskip", "0")),
     }
     from_end = skips["byte"] == "-1"
-    if skips["line"] != "0" or skips["byte"] not in ("0", "-1") or (from_end and said != "raw"):
+    if skips["line"] != "0" or skips["byte"] not in ("0", "-1") or (from_end and encoding != "raw"):
         raise ValueError("its voxels do not begin where its header ends (byte skip, line skip)")
-    return _PACKINGS[said], from_end
+    return _PACKINGS[encoding], from_end
 
 
 def _components(kinds: list[str]) -> Components | None:

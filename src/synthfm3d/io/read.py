@@ -17,7 +17,7 @@ from synthfm3d.io.values import as_labels, repaired, warned
 from synthfm3d.volume import Grid, Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
-_SAID_BY_OPTIONS = {
+_OPTIONS_IN_WORDS = {
     "frame": ("a frame", "--frame"),
     "series": ("a series", "--series"),
     "spacing_mm": ("a spacing", "--spacing"),
@@ -32,7 +32,7 @@ _HEEDED: dict[Format, tuple[str, ...]] = {
     "numpy": ("spacing_mm",),
     "dicom": ("frame", "series", "allow_gaps", "one_series"),
 }
-"""Options that each format leaves open; the modality and ``cine`` can be said of all."""
+"""Options that have an effect on each format; the modality and ``cine`` have one on all."""
 _IN_WORDS: dict[Format, str] = {
     "nifti": "a NIfTI file",
     "nrrd": "an NRRD file",
@@ -42,7 +42,7 @@ _IN_WORDS: dict[Format, str] = {
     "dicom": "a DICOM scan",
 }
 _START = 4096
-"""Bytes at the start of a file in which every format has said what it is."""
+"""Bytes at the start of a file that identify every format."""
 _LOOKED_AT = 50
 """Files of a folder that are looked into to tell what it holds."""
 _FIRST_GROUPS = (b"\x08\x00", b"\x02\x00")
@@ -228,8 +228,8 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
 def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
     """Raise InputError that names all options which have no effect on the format."""
     unused = [
-        said
-        for name, said in _SAID_BY_OPTIONS.items()
+        named
+        for name, named in _OPTIONS_IN_WORDS.items()
         if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]
     ]
     if unused:

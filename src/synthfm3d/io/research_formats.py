@@ -163,17 +163,17 @@ def needed(fields: Mapping[str, str], name: str) -> str:
     return fields[name]
 
 
-def unit_mm(said: Collection[str]) -> tuple[float, Doubts]:
+def unit_mm(units: Collection[str]) -> tuple[float, Doubts]:
     """Millimetres in the unit that a header names, with a doubt where it is not the millimetre.
 
     The millimetre is assumed where the header names no unit. Raises ValueError for an unknown unit, and for
     several.
     """
-    if not said:
+    if not units:
         return 1.0, ()
-    if len(said) > 1:
-        raise ValueError(f"it has several units of length: {', '.join(sorted(said))}")
-    (unit,) = said
+    if len(units) > 1:
+        raise ValueError(f"it has several units of length: {', '.join(sorted(units))}")
+    (unit,) = units
     known = unit.lower().removesuffix("s") if len(unit) > 2 else unit.lower()
     if known not in _UNITS_MM:
         raise ValueError(f"its unit of length {unit!r} is none of {', '.join(_UNITS_MM)}")

@@ -211,5 +211,5 @@ def luminance(colours: Array) -> tuple[Array, float]:
 
 
 def colour_doubt(share: float) -> str:
-    """What is said of an image whose luminance is used, and of which a share (0 ... 1) is coloured."""
+    """The doubt about an image whose luminance is used, and of which a share (0 ... 1) is coloured."""
     return f"is a colour image; its luminance is used ({share:.1%} of it is coloured)."

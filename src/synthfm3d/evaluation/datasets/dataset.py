@@ -168,7 +168,7 @@ def listed(
 
 
 def _read_as(dataset: str, folder: Path, read: ReadCase) -> Case:
-    """The case under its full name; what is said of it names files by their place in the dataset."""
+    """The case under its full name; errors name files by their place in the dataset."""
     try:
         case = read()
     except InputError as error:

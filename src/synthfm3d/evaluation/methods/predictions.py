@@ -57,8 +57,8 @@ class FolderOfMasks(Method):
     def identity(self) -> str:
         """Number of masks, and a hash of their names, sizes and times."""
         masks = self._masks()
-        said = [(str(p.relative_to(self.folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in masks]
-        return f"{len(masks)} files, {hashlib.sha256(repr(said).encode()).hexdigest()[:12]}"
+        entries = [(str(p.relative_to(self.folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in masks]
+        return f"{len(masks)} files, {hashlib.sha256(repr(entries).encode()).hexdigest()[:12]}"
 
     def facts(self) -> dict[str, str]:
         return {"masks": self.identity, **training_facts(self.name)}

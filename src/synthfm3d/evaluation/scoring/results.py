@@ -177,13 +177,13 @@ def code_digest(package: Path = Path(synthfm3d.__file__).parent) -> str:
 
 def fingerprint(protocol: Protocol, methods: Sequence[tuple[str, dict[str, str]]]) -> str:
     """What results depend on besides the case, hashed: the code, the protocol, and the methods' facts."""
-    said = {
+    content = {
         "version": __version__,
         "code": code_digest(),
         "protocol": asdict(protocol),
         "methods": list(methods),
     }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class ResultStore:
@@ -240,5 +240,5 @@ class ResultStore:
 
     def _key(self, pending: PendingCase) -> str:
         targets = [asdict(target) for target in pending.targets]
-        said = json.dumps([self.made_with, pending.name, pending.patient, targets])
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        content = json.dumps([self.made_with, pending.name, pending.patient, targets])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ r"""What a difference is worth: intervals, tests and effect sizes, with the pati
 - Size of a difference: matched-pairs rank-biserial correlation (Kerby, Compr. Psychol. 3 (2014)),
   :math:`(W_+ - W_-) / (W_+ + W_-)`: 1, every patient gains; -1, every patient loses.
 
-Nothing is ever nan: what cannot be said is None.
+Undefined results are None, never NaN.
 """
 
 import warnings
