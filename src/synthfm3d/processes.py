@@ -71,8 +71,9 @@ def in_processes(
 ) -> Generator[Event[Task, Result], None, None]:
     """Do tasks in several processes and yield what happens.
 
-    The workers are killed when the iterator is closed, so wrap it in ``contextlib.closing``. They also end
-    if the calling process is killed, at the latest when they next send something.
+    Tasks are handed out while the iterator is advanced. The workers are killed when it is closed, so wrap it
+    in ``contextlib.closing``. They also end if the calling process is killed, at the latest when they next
+    send something.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def in_processes_then_alone(
 ) -> Generator[Event[Task, Result], None, None]:
     """As ``in_processes``, but a task whose worker died is done again at the end, with no other beside it.
 
-    A worker that dies has most likely used up the memory, and alone it has more of it.
+    Most workers that die have used up the memory, and a task that runs alone has more of it.
     """
     again = []
     with closing(in_processes(tasks, start, workers=workers)) as events:

@@ -1,4 +1,4 @@
-"""Exactly the bytes that a header promises: never more memory than it claims, never fewer bytes unnoticed."""
+"""Read exactly the bytes that a header promises, never more, and refuse files that hold fewer."""
 
 import gzip
 import zlib

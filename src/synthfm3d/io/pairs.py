@@ -1,4 +1,4 @@
-"""A scan and its label map or mask: whether the two belong together; one way in for all of them."""
+"""Bring a label map or mask onto the voxels of its scan, or refuse it where it does not lie on them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -114,7 +114,7 @@ def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
 
 
 def _doubts_about_air(image: Volume, labels: Volume, found: list[int], names: Mapping[int, str]) -> Doubts:
-    """Structures most of which lies in air though they hold none."""
+    """Doubts about structures without gas that lie mostly in air."""
     doubts = []
     count = np.bincount(labels.voxels.reshape(-1).astype(np.int64) * (labels.voxels.reshape(-1) > 0))
     air = np.bincount(labels.voxels[image.voxels < _GAS_HU].astype(np.int64), minlength=len(count))
@@ -135,7 +135,7 @@ def _lies_on(image: Volume, labels: Volume) -> bool:
 
 
 def _is_placeholder(labels: Volume) -> bool:
-    """Whether an affine is what programs write that know none: steps of one along the axes, from zero."""
+    """Whether an affine is the identity but for the order of axes, as programs write that know none."""
     steps = np.abs(labels.affine[:3, :3])
     along_axes = np.allclose(np.sort(steps.ravel()), [0] * 6 + [1] * 3)
     return bool(along_axes and np.allclose(labels.affine[:3, 3], 0))

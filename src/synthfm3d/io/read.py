@@ -1,4 +1,4 @@
-"""One way in for every scan: content decides what a file is, not the ending of its name."""
+"""Read a scan of any format. The format is detected from the content, not from the ending of the name."""
 
 import gzip
 import zipfile

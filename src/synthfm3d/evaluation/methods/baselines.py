@@ -1,10 +1,9 @@
-"""Two trivial methods that never look at the image: the bar that every model must clear.
+"""Two trivial methods that do not use the image. A model that scores no higher gains nothing from the image.
 
-A Dice without them says little: an ellipsoid drawn from a good box, or a good slice copied to its
-neighbours, already overlaps most organs by half. Both grow from one prompted slice through the
-plane by the same length, the smaller in-plane half-width of the prompt, taken in millimetres: seen
-through a square box, an object is guessed to be as deep as it is wide. Which axis the slices lie across
-is decided as for models (``segmentation.slices``).
+An ellipsoid drawn from a good box, or a good slice copied to its neighbours, already overlaps most organs by
+half. Both methods extend the prompted slice through the plane by the same length, the smaller in-plane
+half-width of the prompt in millimetres: they assume that an object is as deep as it is wide. The axis across
+the slices is chosen as for models (``segmentation.slices``).
 """
 
 from collections.abc import Sequence

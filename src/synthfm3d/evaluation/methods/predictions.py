@@ -21,7 +21,7 @@ SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".dcm")
 
 
 def mask_name(question: Question) -> str:
-    """Where the mask of a question is looked for, without its ending: ``case/structure/prompt``.
+    """Path of the mask of a question in the folder, without its ending: ``case/structure/prompt``.
 
     The draws of a prompt that holds chance are numbered: ``3-points-0``, ``3-points-1`` …
     """
@@ -31,7 +31,7 @@ def mask_name(question: Question) -> str:
 
 @dataclass(frozen=True)
 class FolderOfMasks(Method):
-    """A folder of masks that were made before, elsewhere; nothing is computed.
+    """A folder of masks that another tool made before; nothing is computed.
 
     A mask is ``FOLDER/CASE/STRUCTURE/PROMPT.nii.gz``, as ``mask_name`` says. A tool that takes no prompt
     writes ``FOLDER/CASE/STRUCTURE.nii.gz``, which answers every prompt. Non-zero voxels are the object.
@@ -70,7 +70,7 @@ class FolderOfMasks(Method):
         return any(len(p) == 2 or answer.fullmatch(p[-1]) for p in parts)
 
     def answering(self, question: Question, whole: Volume) -> "StoredMask":
-        """The mask of a question, which is read when it is asked for."""
+        """The mask of a question; the file is read when the mask is needed."""
         return StoredMask(name=self.name, folder=self.folder, question=question, whole=whole)
 
     def start(self, scan: Volume, prompts: Sequence[Prompt]) -> Dialogue:
@@ -114,7 +114,7 @@ class StoredMask(Restarting):
 
 
 def _one_object(path: Path, mask: Volume) -> Volume:
-    """The mask; InputError for a label map of several objects, which is the answer to no question."""
+    """The mask; InputError for a label map of several objects: a question is about one."""
     values = [int(value) for value in np.unique(mask.voxels) if value]
     if len(values) > 1:
         listed = ", ".join(map(str, values[:20]))

@@ -1,8 +1,7 @@
-"""Methods answer prompts, and every voxel is scored.
+"""Methods segment from prompts, and every voxel is scored.
 
-The story of an evaluation on one page. The truth reaches a method through its prompts and in no other
-way: ``segment`` gets the scan and the prompts, and the prompts hold one slice's worth of truth (in a
-dialogue, one more voxel of it with each click).
+A method learns of the truth from its prompts only: ``Method.start`` gets the scan and the prompts, which hold
+the truth on one slice. Each correcting click adds one voxel of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +31,7 @@ _PROMPTED_FRAME = "ED"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """A score with what it was made of, for pictures; let go of it soon, it holds whole volumes."""
+    """A score with what it was made of, for pictures. It holds whole volumes, so do not keep many of them."""
 
     score: Score
     image: Volume

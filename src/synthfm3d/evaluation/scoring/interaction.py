@@ -1,4 +1,4 @@
-"""The first answer of a method, and its answers to clicks into what is still wrong."""
+"""The first mask of a method, and its masks after clicks into the largest remaining error."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
