@@ -1,5 +1,6 @@
 """The error of a user's input: the command line shows it as one line, without a traceback."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -26,3 +27,31 @@ class InputError(ValueError):
     def about(self, path: str | Path) -> "InputError":
         """The same error under another name of its file; one without a file gets the name."""
         return InputError(self.what, self.way_out, path=path)
+
+
+class ChoiceNeeded(InputError):
+    """A file holds several scans, and the user did not say which one is meant.
+
+    Parameters
+    ----------
+    frames
+        Number of volumes of a 4-D file or series, from which a frame is chosen; 0: none is asked for.
+    series
+        Descriptions of the series of a DICOM folder; the first one is series 1.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        way_out: str = "",
+        *,
+        path: str | Path | None = None,
+        frames: int = 0,
+        series: Sequence[str] = (),
+    ) -> None:
+        super().__init__(what, way_out, path=path)
+        self.frames = frames
+        self.series = tuple(series)
+
+    def about(self, path: str | Path) -> "ChoiceNeeded":
+        return ChoiceNeeded(self.what, self.way_out, path=path, frames=self.frames, series=self.series)

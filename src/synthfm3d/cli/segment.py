@@ -24,6 +24,8 @@ from synthfm3d.cli.segment_options import (
     ModalityOption,
     ModelOption,
     NegativeOption,
+    NegativeScribbleOption,
+    LassoOption,
     OutputOption,
     PointOption,
     ProbabilitiesOption,
@@ -71,6 +73,8 @@ def segment(
     box: BoxOption = None,
     mask_prompt: MaskPromptOption = None,
     scribble: ScribbleOption = None,
+    negative_scribble: NegativeScribbleOption = None,
+    lasso: LassoOption = None,
     prompts: PromptsOption = None,
     prompts_schema: SchemaOption = False,
     label: LabelOption = None,
@@ -109,9 +113,8 @@ def segment(
     if scan is None or output is None:
         raise InputError(_NO_SCAN)
     options = _read_options(frame, series, modality, spacing, allow_gaps=allow_gaps, cine=cine)
-    asked = PromptOptions.given(
-        point, negative, box, mask_prompt, scribble, mm=mm, file=prompts, correct=correct, label=label
-    )
+    drawn = (mask_prompt, scribble, negative_scribble)
+    asked = PromptOptions.given(point, negative, box, lasso, drawn, mm, prompts, correct, label)
     extras = Extras(probabilities=probabilities, alternatives=alternatives, keep_identity=keep_identity)
     if _is_many(scan, output):
         folder = _folder_job(scan, output, asked, options, extras, suffix)

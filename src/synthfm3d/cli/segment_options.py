@@ -37,6 +37,16 @@ MaskPromptOption = Annotated[
 ScribbleOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Mask of a stroke inside the object.")
 ]
+NegativeScribbleOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Mask of a stroke outside it.")
+]
+LassoOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="I0,J0,K0,I1,J1,K1,…",
+        help="Corners of a closed line drawn loosely around the object on one slice, three at least.",
+    ),
+]
 PromptsOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Prompts as JSON: several objects, or those of every scan."),

@@ -140,8 +140,7 @@ def _complaint(kind: type, detail: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     match detail["type"]:
         case "unexpected_keyword_argument":
-            known = ", ".join(_names_beside(kind, detail["loc"]))
-            return f"{place} is no setting: known here are {known}."
+            return _unknown(place, _group_of(kind, detail["loc"]))
         case "missing":
             return f"{place} is missing: give it a value."
         case "value_error":
@@ -153,12 +152,36 @@ def _complaint(kind: type, detail: Mapping[str, Any]) -> str:
             return f"{place} {wanted}, it is {detail['input']!r}."
 
 
-def _names_beside(kind: Any, location: Sequence[int | str]) -> list[str]:
-    """Settings of the dataclass that a location's last part was looked for in."""
+def _unknown(place: str, group: type) -> str:
+    """What to write instead of a setting that its group does not have.
+
+    ``mr_ghost_share`` is now ``mr.ghost_share``: settings of one modality lie in a group of their own.
+    """
+    path, _, name = place.rpartition(".")
+    before = f"{path}." if path else ""
+    inner = [
+        (field.name, setting.name)
+        for field in fields(group)
+        for found in _dataclasses_in(get_type_hints(group)[field.name])
+        for setting in fields(found)
+    ]
+    for part, setting in inner:
+        if name == f"{part}_{setting}":
+            return f"{place} is now {before}{part}.{setting}."
+    elsewhere = " or ".join(f"{before}{part}.{setting}" for part, setting in inner if setting == name)
+    if elsewhere:
+        return f"{place} is no setting: write {elsewhere}."
+    known = ", ".join(field.name for field in fields(group))
+    return f"{place} is no setting: known here are {known}."
+
+
+def _group_of(kind: Any, location: Sequence[int | str]) -> type:
+    """The dataclass in which the last part of a location was looked for."""
     for part in location[:-1]:
         if isinstance(part, str):  # a number is a place in a tuple
             kind = _dataclasses_in(get_type_hints(kind)[part])[0]
-    return [field.name for field in fields(kind)]
+    group: type = kind
+    return group
 
 
 def _dataclasses_in(annotation: Any) -> list[type]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
 from synthfm3d.io.dicom_numbers import FAR_EDGE
@@ -91,7 +91,7 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
                 "export a reconstruction of parallel slices.",
                 path=path,
             )
-        raise InputError(f"holds {_listed(stacks)}", "choose one with --series.", path=path)
+        raise ChoiceNeeded(f"holds {_listed(stacks)}", "choose one with --series.", path=path, series=[stack.described() for stack in stacks])
     if series.isdecimal() and 1 <= int(series) <= len(stacks):
         return stacks[int(series) - 1]
     found = [stack for stack in stacks if stack.series_uid == series]

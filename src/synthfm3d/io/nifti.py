@@ -14,7 +14,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.files import read_text, write_atomically
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file, header_doubts
 from synthfm3d.io.values import (
@@ -224,19 +224,17 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
             f"is a {len(shape)}-D image of shape {shape}", "extract one 3-D volume first.", path=path
         )
     if frames > 1 and frame is None and int(header["intent_code"]) in _SEVERAL_NUMBERS:
-        raise InputError(
+        raise ChoiceNeeded(
             f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
             f"choose one from 0 to {frames - 1} (--frame).",
-            path=path,
-        )
+            path=path, frames=frames)
     if frames > 1 and frame is None:
         if shape[2] == 1:
             return 0, frames, "time"
-        raise InputError(
+        raise ChoiceNeeded(
             f"is 4-D with {frames} frames",
             f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
-            path=path,
-        )
+            path=path, frames=frames)
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"
         raise InputError(f"there is no frame {frame}: the file has {last}.", path=path)

@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.affines import LPS_TO_RAS, is_regular
 from synthfm3d.io.bounded import Packing, beside, read_promised
 from synthfm3d.io.values import Doubts, check_size, colour_doubt, luminance
@@ -124,17 +124,15 @@ def _one_frame(
         grey, share = luminance(np.moveaxis(array[:3], 0, -1))
         return grey, (colour_doubt(share),)
     if layout.components and frames > 1 and frame is None:
-        raise InputError(
+        raise ChoiceNeeded(
             f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
             f"choose one from 0 to {frames - 1} (--frame).",
-            path=path,
-        )
+            path=path, frames=frames)
     if frames > 1 and frame is None:
-        raise InputError(
+        raise ChoiceNeeded(
             f"is 4-D with {frames} frames",
             f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
-            path=path,
-        )
+            path=path, frames=frames)
     if not 0 <= (frame or 0) < frames:
         raise InputError(f"there is no frame {frame}: the file has 0 to {frames - 1}.", path=path)
     return np.asarray(array[frame or 0]), ()
