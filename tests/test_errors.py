@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,10 @@ def test_the_parts_of_an_error_reach_another_process():
     error = pickle.loads(pickle.dumps(InputError("is empty", "copy it again.", path="scan.nii")))
     assert str(error) == "scan.nii: is empty: copy it again."
     assert (error.path, error.what, error.way_out) == ("scan.nii", "is empty", "copy it again.")
+
+
+def test_a_choice_stays_a_choice_under_another_name_and_in_another_process():
+    error = ChoiceNeeded("holds 3 frames", "choose one.", path="/srv/uploads/4711", frames=3, series=("CT",))
+    for same in (error.about("scan.nii"), pickle.loads(pickle.dumps(error.about("scan.nii")))):
+        assert str(same) == "scan.nii: holds 3 frames: choose one."
+        assert (type(same), same.frames, same.series) == (ChoiceNeeded, 3, ("CT",))

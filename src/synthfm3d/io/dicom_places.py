@@ -94,7 +94,9 @@ def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[
         raise ChoiceNeeded(
             f"holds {count} {what}, which differ in {moments.described()}",
             f"choose one with --frame 0 to --frame {count - 1}.",
-            path=path, frames=count)
+            path=path,
+            frames=count,
+        )
     return list(moments.groups[frame])
 
 

@@ -91,7 +91,12 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
                 "export a reconstruction of parallel slices.",
                 path=path,
             )
-        raise ChoiceNeeded(f"holds {_listed(stacks)}", "choose one with --series.", path=path, series=[stack.described() for stack in stacks])
+        raise ChoiceNeeded(
+            f"holds {_listed(stacks)}",
+            "choose one with --series.",
+            path=path,
+            series=[stack.described() for stack in stacks],
+        )
     if series.isdecimal() and 1 <= int(series) <= len(stacks):
         return stacks[int(series) - 1]
     found = [stack for stack in stacks if stack.series_uid == series]

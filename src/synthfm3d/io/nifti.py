@@ -227,14 +227,18 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
         raise ChoiceNeeded(
             f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
             f"choose one from 0 to {frames - 1} (--frame).",
-            path=path, frames=frames)
+            path=path,
+            frames=frames,
+        )
     if frames > 1 and frame is None:
         if shape[2] == 1:
             return 0, frames, "time"
         raise ChoiceNeeded(
             f"is 4-D with {frames} frames",
             f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
-            path=path, frames=frames)
+            path=path,
+            frames=frames,
+        )
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"
         raise InputError(f"there is no frame {frame}: the file has {last}.", path=path)

@@ -127,12 +127,16 @@ def _one_frame(
         raise ChoiceNeeded(
             f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
             f"choose one from 0 to {frames - 1} (--frame).",
-            path=path, frames=frames)
+            path=path,
+            frames=frames,
+        )
     if frames > 1 and frame is None:
         raise ChoiceNeeded(
             f"is 4-D with {frames} frames",
             f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
-            path=path, frames=frames)
+            path=path,
+            frames=frames,
+        )
     if not 0 <= (frame or 0) < frames:
         raise InputError(f"there is no frame {frame}: the file has 0 to {frames - 1}.", path=path)
     return np.asarray(array[frame or 0]), ()
