@@ -19,6 +19,7 @@ from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, load
+from synthfm3d.io.values import warned
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.result import Segmentation, label_map
@@ -147,7 +148,8 @@ def earlier_mask(job: ScanJob, scan: Volume) -> Segmentation | None:
     """The mask that the prompts correct, if there is one."""
     if job.previous is None:
         return None
-    return Segmentation.from_mask(scan, read_mask(job.previous, scan, job.label))
+    mask = warned(job.previous, read_mask(job.previous, scan, job.label))
+    return Segmentation.from_mask(scan, mask)
 
 
 def _report(
