@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synthfm3d.evaluation.cases import Target, make_case
-from synthfm3d.evaluation.models import model_method
+from synthfm3d.evaluation.datasets.cases import Target, make_case
+from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.evaluation.protocol import Protocol
-from synthfm3d.evaluation.scoring import evaluate_case
+from synthfm3d.evaluation.scoring.evaluate import evaluate_case
 from synthfm3d.generate import generate
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.volumetric import VolumetricNetwork
