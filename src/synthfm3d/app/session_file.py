@@ -7,7 +7,6 @@ first mask prompt. A prompts file alone can be loaded, too; its objects are then
 
 import json
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from synthfm3d.prompts.prompt_file import (
     PromptFile,
 )
 from synthfm3d.segmentation.session import Session
-from synthfm3d.volume import Volume
+from synthfm3d.volume import Position, Volume
 
 PROMPTS = "prompts.json"
 _GZIP_LEVEL = 4
@@ -140,11 +139,9 @@ def _objects(form: PromptFile, scan: Volume, mask: Callable[[str], Volume | None
 
 def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume]) -> tuple[Prompt, ...]:
     if any(scribble.file is not None for scribble in entry.scribbles):
-        raise InputError(
-            "the file names files of scribbles, which a browser cannot read: use synthfm3d segment."
-        )
+        raise InputError("the file names files of scribbles, which the page cannot read: give their lines.")
 
-    def place(at: tuple[float, float, float]) -> tuple[float, float, float]:
+    def place(at: Position) -> Position:
         if is_mm:
             return at
         r, a, s = (float(mm) for mm in scan.grid.to_mm(np.array(at[::-1])))
@@ -154,8 +151,8 @@ def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume
         *(Point(position_mm=place(point.at), positive=point.positive) for point in entry.points),
         *(Box(corner_mm=place(box.first), opposite_mm=place(box.last)) for box in entry.boxes),
         *(
-            Scribble(positions_mm=tuple(map(place, scribble.line)), positive=scribble.positive)
-            for scribble in entry.scribbles
+            Scribble(positions_mm=tuple(map(place, stroke.line)), positive=stroke.positive)
+            for stroke in entry.scribbles
         ),
         *(Lasso(positions_mm=tuple(map(place, lasso.corners))) for lasso in entry.lassos),
         *(Mask(volume=volume) for volume in outlines),
@@ -174,12 +171,11 @@ def _form_of(content: bytes) -> PromptFile:
 
 
 def _read_mask(path: Path, name: str, scan: Volume, most_bytes: int) -> Volume:
-    with reading_at_most(most_bytes), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with reading_at_most(most_bytes):
         try:
             return read_mask(path, scan)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), name)) from error
+            raise error.about(name) from error
 
 
 def _check_size(archive: zipfile.ZipFile, most_bytes: int) -> None:
