@@ -82,7 +82,8 @@ def test_a_click_gives_a_mask_on_the_scans_own_voxels_and_a_report_beside_it(run
     assert dice_of(tmp_path / "mask.nii.gz", truth) > 0.9
     assert files(tmp_path) == ["mask.json", "mask.nii.gz", "scan.nii.gz"]
     report = json.loads((tmp_path / "mask.json").read_text())
-    assert report["prompts"]["point"] == [CLICK]
+    place = [float(number) for number in CLICK.split(",")]
+    assert report["prompts"] == {"unit": "voxel", "objects": [{"points": [{"at": place}]}]}
     assert report["model"] == {"name": "random-walker", "weights_sha256": None}
     assert report["volume_ml"] == pytest.approx(report["voxels"] * 1.5 / 1000)
     assert out == f"{tmp_path / 'mask.nii.gz'}: {report['volume_ml']:.2f} ml, {report['voxels']} voxels\n"

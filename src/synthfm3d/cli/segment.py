@@ -112,6 +112,12 @@ def segment(
             help="Write up to two masks of other sizes, too: a click does not tell the size.",
         ),
     ] = False,
+    label_tables: Annotated[
+        bool,
+        typer.Option(
+            "--label-tables", help="Write names and colours as tables of ITK-SNAP and 3D Slicer, too."
+        ),
+    ] = False,
     keep_identity: Annotated[
         bool,
         typer.Option("--keep-identity", help="Let a DICOM patient's identity and path into the outputs."),
@@ -187,6 +193,7 @@ def segment(
             resume=resume,
             probabilities=probabilities,
             alternatives=alternatives,
+            label_tables=label_tables,
             keep_identity=keep_identity,
         )
         _segment_folder(plan, quiet, as_json)
@@ -203,11 +210,12 @@ def segment(
         output=output,
         options=options,
         inputs=said.inputs,
-        said=said.said(scan),
+        said=said.said(scan, output.parent),
         previous=correct,
         label=label,
         probabilities=probabilities,
         alternatives=alternatives,
+        label_tables=label_tables,
         keep_identity=keep_identity,
     )
     _segment_scan(case, said, model, device, quiet=quiet, as_json=as_json)

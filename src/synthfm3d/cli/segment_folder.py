@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.cli.boundary import user_message
-from synthfm3d.cli.prompt_files import FileObject, PromptFile, plain, prompted_objects, read_prompt_file
+from synthfm3d.cli.prompt_files import (
+    FileObject,
+    PromptFile,
+    plain,
+    prompted_objects,
+    read_prompt_file,
+    relocated,
+)
 from synthfm3d.cli.segment_case import Case, read_case, run_case
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod, model_method
@@ -39,6 +46,7 @@ class Plan:
     resume: bool = False
     probabilities: bool = False
     alternatives: bool = False
+    label_tables: bool = False
     keep_identity: bool = False
 
 
@@ -158,14 +166,16 @@ def _outcome(plan: Plan, prompts: PromptFile, entry: _Entry, method: ModelMethod
 
 
 def _case(plan: Plan, name: str, path: Path, objects: Sequence[FileObject], unit: str) -> Case:
+    said = [relocated(entry, plan.prompts.parent, plan.output) for entry in objects]
     return Case(
         scan=path,
         output=_mask(plan, name),
         options=plan.options,
         inputs=(plan.prompts,),
-        said={"unit": unit, "objects": plain(objects), "settings": _settings(plan)},
+        said={"unit": unit, "objects": plain(said), "settings": _settings(plan)},
         probabilities=plan.probabilities,
         alternatives=plan.alternatives,
+        label_tables=plan.label_tables,
         keep_identity=plan.keep_identity,
     )
 
@@ -176,9 +186,8 @@ def _mask(plan: Plan, name: str) -> Path:
 
 def _settings(plan: Plan) -> str:
     """What else a result depends on, hashed: a finished case of other settings is not resumed."""
-    said = repr(
-        (_weights(plan.model), plan.options, plan.probabilities, plan.alternatives, plan.keep_identity)
-    )
+    extras = (plan.probabilities, plan.alternatives, plan.label_tables, plan.keep_identity)
+    said = repr((_weights(plan.model), plan.options, *extras))
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
