@@ -1,1 +1,1 @@
-"""What the package costs, measured: ``make bench``. Ratios are taken within one run."""
+"""Measure time and memory of the package: ``make bench``. Ratios compare values of one run."""

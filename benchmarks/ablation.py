@@ -1,11 +1,12 @@
-"""Networks trained alike except for one thing, judged on the same held-out synthetic patches.
+"""Compare networks that differ in one thing of their training, on the same held-out synthetic patches.
 
     synthfm3d train recipes/ablation/nano.yaml -o runs/ablation/default-1 --set seed=1
     synthfm3d train recipes/ablation/nano.yaml -o runs/ablation/noise-1 --set seed=1 --set data.off=[noise]
     python -m benchmarks.ablation runs/ablation/*
 
-Patches are of the preset ``default`` with all four axes, whatever a network was trained on: one without
-noise, too, is asked about noisy volumes. Dice by kind of prompt, one line a run.
+The patches are of the preset ``default`` with all four axes, whatever a network was trained on: a network
+that was trained without noise is also scored on noisy volumes. Prints the Dice of each kind of prompt, one
+line a run.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Synthetic clicks on scans that are as large and as finely stored as real ones, and on small ones.
+"""Synthetic clicks on scans with the size and resolution of real scans, and on small ones.
 
-A click is a pure function of (seed, index). Its target is what people prompt: a whole structure or one of
-its parts, closed, in one piece, and visible along most of its boundary.
+A click depends only on (seed, index). Its target is a structure that users would click on: a whole
+structure or one of its parts, closed, in one piece, and visible along most of its boundary.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ INNERMOST = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """How scans of one kind are stored.
+    """The resolution of one kind of scan.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Stored:
     pixel_mm, anisotropy
         As in ``SynthesisSettings``.
     speckle_pixels, psf_pixels
-        Point spreads in pixels: a finely stored picture is a smooth one, since what blurs it is physical.
+        Point spreads in pixels: an image with small pixels is smooth, since the blur is physical.
         Ultrasound of 2 to 5 MHz has speckle of 0.3 to 0.8 mm along the beam.
     """
 
@@ -91,14 +91,14 @@ SINGLE_SLICE, SEQUENCE = 0.3, 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Click:
-    """A click on a synthetic scan, and what it means.
+    """A click on a synthetic scan, and the object that it means.
 
     Parameters
     ----------
     name
         Scan, number of the click, modality and storage, for tables.
     target
-        Boolean (z, y, x): the meant object.
+        Boolean (z, y, x): the object that the click means.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Click:
 
 
 def clicks_of(seed: int, index: int, most: int, *, fine_share: float = FINE_SHARE) -> Iterator[Click]:
-    """Clicks on different targets of scan ``index`` of a seed, large targets rather first."""
+    """Clicks on different targets of scan ``index`` of a seed; large targets tend to come first."""
     draw = stream(seed, "clicks", index)
     volume, name = _scan(seed, index, fine_share, draw)
     for number, mask in enumerate(islice(_targets(volume, draw), most)):
@@ -139,7 +139,7 @@ def _scan(seed: int, index: int, fine_share: float, draw: np.random.Generator) -
 
 
 def _targets(volume: LabelledVolume, draw: np.random.Generator) -> Iterator[Array]:
-    """Masks that a person could outline, in random order, large ones rather first."""
+    """Masks that a person could outline, in random order; large ones tend to come first."""
     labels = volume.labels.voxels
     sizes = np.bincount(labels.reshape(-1))
     values = np.flatnonzero(sizes >= LEAST_PIXELS)
@@ -159,7 +159,7 @@ def _targets(volume: LabelledVolume, draw: np.random.Generator) -> Iterator[Arra
 
 
 def _families(volume: LabelledVolume) -> dict[int, tuple[int, ...]]:
-    """Labels of the structure that carries a label, by label; not those of the body."""
+    """For each label, all labels of the structure that it belongs to; without those of the body."""
     families = {}
     for structure in volume.scene.anatomy.structures:
         values = tuple(sorted({layer.label for layer in structure.layers if layer.label}))
@@ -170,7 +170,7 @@ def _families(volume: LabelledVolume) -> dict[int, tuple[int, ...]]:
 def drawable(mask: Array, *, whole: bool) -> Array:
     """A mask (z, y, x) as a person outlines it: its largest piece, closed in every slice.
 
-    Of a part of a structure only small holes are closed: the content of a wall is not the wall.
+    In a part of a structure only small holes are closed: the content of a wall is not part of the wall.
     """
     piece = largest_piece(mask)
     closed = filled_slices(piece)
@@ -179,7 +179,7 @@ def drawable(mask: Array, *, whole: bool) -> Array:
 
 
 def _is_prompted(image: Volume, mask: Array) -> bool:
-    """Whether a target is large and visible enough that somebody would click on it."""
+    """Whether a target is so large and visible that a user would click on it."""
     section = mask[largest_slice(mask)] if mask.any() else mask[0]
     if np.count_nonzero(section) < LEAST_PIXELS:
         return False

@@ -1,10 +1,10 @@
-"""Fit the judge of views of a model, and tell how well it predicts and chooses.
+"""Fit the judge of views of a model, and report how well it predicts and chooses.
 
     python -m benchmarks.fit_judge --model default --cache runs/judge
 
-Synthetic clicks of two seeds: one to fit, one to tell. What was seen of every scan is kept in the cache, so a
-run that was stopped goes on where it was, and other settings of the fit cost seconds. The judge is written
-beside the weights of the model; ``--no-write`` only tells.
+Uses synthetic clicks of two seeds: one for the fit, one for the report. The views of every scan are kept in
+the cache, so a run that was stopped continues, and a fit with other settings takes seconds. The judge is
+written beside the weights of the model; ``--no-write`` only reports.
 """
 
 import argparse
@@ -45,12 +45,12 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JudgedClick:
-    """A click, its views, and how good they are.
+    """A click, its views, and the Dice of each view.
 
     Parameters
     ----------
     features
-        (view, feature) after so many looks, the fewest first; the last has all views.
+        (view, feature) after each number of looks, in rising order; the last has all views.
     dice, agreements
         (view,) on the clicked slice, and (view, view) with each other.
     """
@@ -93,13 +93,13 @@ def _truth(clicked: Sequence[JudgedClick]) -> tuple[list[Array], Array]:
 
 
 def _version(model: PromptableModel) -> str:
-    """Names what was seen of a click: other volumes, views or numbers get another folder."""
+    """The name of the cache folder: other volumes, views or features get another folder."""
     said = repr((GENERATOR_VERSION, FEATURES, STEP, MOST_VIEWS, FEWEST_LOOKS, model.grid_shape))
     return blake2b(said.encode(), digest_size=4).hexdigest()
 
 
 def clicks(model: PromptableModel, seed: int, scans: int, folder: Path) -> list[JudgedClick]:
-    """The clicks on the first scans of a seed, from the cache where they are in it."""
+    """The clicks on the first scans of a seed; read from the cache if they are there."""
     found: list[JudgedClick] = []
     for index in range(scans):
         stored = folder / f"{seed}_{index:04d}.npz"
@@ -177,7 +177,7 @@ def _stored(path: Path, group: int) -> list[JudgedClick]:
 
 
 def tell(judge: ViewJudge, clicked: Sequence[JudgedClick]) -> dict[str, Any]:
-    """Mean Dice of the chosen view and of others, looks, and predicted against true Dice."""
+    """Mean Dice of the chosen view and of others, number of looks, and predicted against true Dice."""
     credible = FEATURES.index("credibility")
     rows = [_choice(judge, click) for click in clicked]
     chosen = np.array([row["dice"] for row in rows])
@@ -207,7 +207,7 @@ def tell(judge: ViewJudge, clicked: Sequence[JudgedClick]) -> dict[str, Any]:
 
 
 def _choice(judge: ViewJudge, click: JudgedClick) -> dict[str, float]:
-    """What a search that ends early takes."""
+    """The view that a search with an early end chooses."""
     for features in click.features:
         predicted = judge.predicted_dice(FEATURES, features)
         if is_settled(predicted):

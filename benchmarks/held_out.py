@@ -1,20 +1,20 @@
-"""How good a model is on synthetic volumes that no training has seen, through the whole pipeline.
+"""Score a model on synthetic volumes that no training has seen, through the whole pipeline.
 
     python -m benchmarks.held_out --model default --volumes 30 --rounds 4
 
-Scans of random size, spacing and modality of seed 900,001, two structures of each, closed and visible as
-annotators draw them; prompts, trivial baselines, Dice and calibration as in ``synthfm3d evaluate``. What a
-model is chosen by. ``--set``:
+The scans have random size, spacing and modality, and are drawn from seed 900,001. Two structures of each
+are prompted, closed and visible as annotators draw them. Prompts, trivial baselines, Dice and calibration
+are those of ``synthfm3d evaluate``. Models are chosen by this score. ``--set``:
 
-- ``any``: structures as training meets them, down to layers and vessels.
-- ``organs``: whole, large and clear ones in thin slices, many of them lengthened, as much of what users
-  prompt: there a model that hedges falls behind tools that learn nothing.
-- ``long``: the same in scans of some hundred slices, of which an object takes a part: what runs on beyond its
-  end has far to go.
-- ``crowded``: CT alone, every volume crowded: many structures have a neighbour of nearly the same grey, and
-  many repeat along the body. It shows leaks, masks of more than 1.5 times the true volume.
-- ``fine``: what people prompt on scans as finely stored as real ones (320 to 1,024 pixels a side),
-  sequences and single pictures of ultrasound, too (``benchmarks.clicks``).
+- ``any``: the structures that training uses, down to layers and vessels.
+- ``organs``: whole, large and clear structures in thin slices, many of them lengthened, like much of what
+  users prompt. Here a model with uncertain borders is worse than tools that learn nothing.
+- ``long``: the same in scans of about a hundred slices, where an object takes only a part of the slices. A
+  mask that continues beyond the end of its object becomes very wrong.
+- ``crowded``: only CT, and every volume is crowded: many structures have a neighbour of nearly the same
+  grey, and many repeat along the body. It shows leaks: masks of more than 1.5 times the true volume.
+- ``fine``: structures that users prompt, on scans with the resolution of real ones (320 to 1,024 pixels a
+  side); also sequences and single images of ultrasound (``benchmarks.clicks``).
 """
 
 import argparse
@@ -49,20 +49,20 @@ PER_VOLUME = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOutSet:
-    """Where the volumes of a set come from.
+    """A set of held-out volumes.
 
     Parameters
     ----------
     settings
-        Which volumes, and which of their structures.
+        Settings of the volumes and of their targets.
     depths
         Slices, chosen at random.
     name, first
-        Of the random stream, and the index of the first volume.
+        Name of the random stream, and index of the first volume.
     lengths
-        Factors, taken in turn, by which volumes are lengthened through the plane.
+        Factors by which volumes are lengthened through the plane; the volumes use them in turn.
     crowded
-        Whether all volumes are crowded, and not only the preset's share.
+        Whether all volumes are crowded, or only the preset's share.
     """
 
     settings: PatchSettings
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def held_out_cases(volumes: int, held_out: HeldOutSet) -> Iterator[Case]:
-    """Volumes of a set with two targets each at most, chosen as training chooses them."""
+    """Volumes of a set with at most two targets each, chosen as in training."""
     settings = held_out.settings
     for index in range(volumes):
         draw = stream(SEED, held_out.name, index)
@@ -158,7 +158,7 @@ def held_out_cases(volumes: int, held_out: HeldOutSet) -> Iterator[Case]:
 
 
 def fine_cases(volumes: int) -> Iterator[Case]:
-    """Finely stored scans, each with one target."""
+    """Scans with small pixels, each with one target."""
     for index in range(volumes):
         for click in clicks_of(SEED, index, PER_VOLUME, fine_share=1.0):
             labels = click.scan.with_voxels(click.target.astype(np.uint8))
@@ -167,7 +167,7 @@ def fine_cases(volumes: int) -> Iterator[Case]:
 
 
 def _lengthened(volume: Volume, factor: float, order: Literal[0, 1]) -> Volume:
-    """A volume with more slices, interpolated: what it shows is longer by the factor."""
+    """A volume with more slices, interpolated: its objects are longer by the factor."""
     if factor == 1:
         return volume
     zoom = (factor, 1, 1)

@@ -1,4 +1,4 @@
-"""The fit of a judge of views: a few small networks, each on another draw of the scans."""
+"""Fit a judge of views: a few small networks, each fitted to another random sample of the scans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +16,20 @@ Layers = tuple[tuple[Array, Array], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitSettings:
-    """How a judge is fitted.
+    """Settings of the fit of a judge.
 
     Parameters
     ----------
     members, hidden
-        Networks, and units of their two hidden layers.
+        Number of networks, and units of their two hidden layers.
     epochs, rate, decay, batch
-        Of AdamW with a cosine schedule; a batch is of clicks.
+        Settings of AdamW with a cosine schedule; a batch contains clicks.
     choosing, sharpness
-        Weight of the Dice of the view that is chosen, softly with this factor on the logits, beside the
+        Weight of the Dice of the softly chosen view (a softmax of the logits times the sharpness), beside the
         cross-entropy with each view's Dice.
     noise, dropped
-        Standard deviation added to the normalised numbers, and the share of them that is left out.
+        Standard deviation of the noise on the normalised features, and the share of features that is left
+        out.
     """
 
     members: int = 8
@@ -49,16 +50,16 @@ def fit_judge(
     groups: Array,
     settings: FitSettings = FitSettings(),
 ) -> tuple[Array, Array, Layers]:
-    """Mean and scale of the numbers, and the layers of ``ViewJudge``.
+    """Mean and scale of the features, and the layers of ``ViewJudge``.
 
     Parameters
     ----------
     features
-        Of each click, (view, feature) after so many looks, with all views at last.
+        For each click, (view, feature) after each number of looks; the last has all views.
     dice
-        Of each click, (view,).
+        For each click, (view,).
     groups
-        (click,): the scan that a click is on. Members see different scans.
+        (click,): the scan of each click. The networks see different scans.
     """
     tables = [table for looks in features for table in looks]
     truth = [dice[n][: len(table)] for n, looks in enumerate(features) for table in looks]
@@ -76,7 +77,7 @@ def fit_judge(
 
 
 def _padded(tables: Sequence[Array], truth: Sequence[Array]) -> tuple[Array, Array, Array]:
-    """(click, view, feature), (click, view), and which views there are."""
+    """Padded features (click, view, feature), Dice (click, view), and a mask of the views that exist."""
     most = max(len(table) for table in tables)
     values = np.zeros((len(tables), most, tables[0].shape[1]), np.float32)
     wanted = np.zeros((len(tables), most), np.float32)
@@ -87,7 +88,7 @@ def _padded(tables: Sequence[Array], truth: Sequence[Array]) -> tuple[Array, Arr
 
 
 def _drawn(scans: Array, members: int) -> Array:
-    """(member, click): how often each member draws the scan of a click, with replacement."""
+    """(member, click): how often each network draws the scan of a click, with replacement."""
     names, place = np.unique(scans, return_inverse=True)
     draw = stream(0, "fit judge")
     drawn = [
@@ -123,7 +124,7 @@ def _fitted(
 
 
 def _network(parameters: Sequence[Tensor], seen: Tensor) -> Tensor:
-    """(member, click, view) of numbers (click, view, feature): as ``ViewJudge`` computes them."""
+    """Logits (member, click, view) of features (click, view, feature), as ``ViewJudge`` computes them."""
     clicks, views, count = seen.shape
     x = seen.reshape(1, clicks * views, count)
     x = functional.silu(x @ parameters[0] + parameters[1])
@@ -132,7 +133,7 @@ def _network(parameters: Sequence[Tensor], seen: Tensor) -> Tensor:
 
 
 def _loss(logits: Tensor, wanted: Tensor, there: Tensor, weights: Tensor, settings: FitSettings) -> Tensor:
-    """Cross-entropy with each view's Dice, less the Dice of the view that is chosen."""
+    """Cross-entropy with each view's Dice, minus the Dice of the chosen view."""
     each = functional.binary_cross_entropy_with_logits(logits, wanted.expand_as(logits), reduction="none")
     counted = weights[..., None] * there
     chosen = torch.softmax((settings.sharpness * logits).masked_fill(~there, -1e9), dim=-1)

@@ -1,10 +1,10 @@
-"""What to make of a loose outline that a viewer's user draws around an object on one slice.
+"""Compare ways to use a loose outline that a user draws around an object on one slice (a lasso).
 
     python -m benchmarks.lasso --model default --volumes 16 --set organs
 
 The outline of each target on its largest slice is widened by 0, 2 and 4 pixels. It is given as a mask, as
-the box around it, and as this box with a click in its middle. Printed are the mean Dice of the whole object,
-and of the prompted slice. Volumes are those of ``benchmarks.held_out``: no training has seen them.
+the box around it, and as this box with a click in its middle. The program prints the mean Dice of the whole
+object and of the prompted slice. The volumes are those of ``benchmarks.held_out``: no training has seen them.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def widened(outline: Array, pixels: int) -> Array:
 
 
 def prompts_from(scan: Volume, outline: Array, z: int) -> dict[str, list[Prompt]]:
-    """The ways to say a filled outline (y, x) on slice z of a scan."""
+    """The prompts that are made from a filled outline (y, x) on slice z of a scan."""
     low, high = scan.grid.to_mm(np.insert(tight_box(outline), 0, z, axis=1))
     box = Box(corner_mm=tuple(low), opposite_mm=tuple(high))
     click = Point(position_mm=tuple(scan.grid.to_mm(np.array([z, *innermost_point(outline)]))))

@@ -1,4 +1,4 @@
-"""Measuring and reporting: CPU seconds of one thread, medians and means, and ratios within one run."""
+"""Measure and report CPU seconds of one thread, medians and means, and ratios within one run."""
 
 import json
 import platform
@@ -15,7 +15,7 @@ from rich.table import Table
 def cpu_seconds(work: Callable[[int], object], runs: int, warm_up: int = 1) -> float:
     """Median CPU time of ``work(run)`` over ``runs`` runs, after ``warm_up`` that are not counted.
 
-    CPU time of the process, not of the clock: another program on the machine does not count.
+    CPU time of the process, not wall time: other programs on the machine do not count.
     """
     for run in range(warm_up):
         work(run)
@@ -30,7 +30,7 @@ def cpu_seconds(work: Callable[[int], object], runs: int, warm_up: int = 1) -> f
 def mean_cpu_seconds(work: Callable[[int], object], runs: Sequence[int], warm_up: int = 3) -> float:
     """Mean CPU time of ``work(run)`` over ``runs``, after the first ``warm_up`` once more, not counted.
 
-    The mean, where runs differ in what they do: a median leaves out what is costly and rare.
+    Use the mean where runs differ in their work: a median leaves out costly, rare runs.
     """
     for run in runs[:warm_up]:
         work(run)

@@ -1,4 +1,4 @@
-"""The volumetric network: a look at a region, a training step, and a click on a scan."""
+"""Measure the volumetric network: one region, one training step, and one click on a scan."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What others take for a volume: the memory floor, the naive recipe, TorchIO's chain."""
+"""Time of other ways to make a volume: the memory floor, a plain SciPy recipe, and TorchIO's chain."""
 
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ _LABEL_MAPS = range(6)
 
 
 def floor_ms(shape: VoxelShape) -> float:
-    """The least that a generator does: one normal number a voxel, an image and a label map written."""
+    """The least that a generator must do: one normal number a voxel, an image and a label map."""
     image, labels = np.empty(shape, np.float32), np.empty(shape, np.uint8)
     return 1e3 * cpu_seconds(lambda _: _floor(image, labels), 7)
 
@@ -41,7 +41,7 @@ def _floor(image, labels):
 
 
 def naive_ms(shape: VoxelShape) -> float:
-    """The recipe that everybody writes first, in SciPy, from given labels."""
+    """A plain recipe in SciPy, from given labels."""
     return 1e3 * cpu_seconds(partial(_naive_recipe, shape), 3)
 
 

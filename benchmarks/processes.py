@@ -1,4 +1,4 @@
-"""What starting a process costs, and what a second one brings: by the clock, so the machine must be idle."""
+"""Time to start a process, and gain from a second one. Wall time is measured, so the machine must be idle."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ for modality in ("ct", "mr", "us"):
 
 
 def measure(results: Results) -> None:
-    """Seconds to the first volumes with an empty and a full cache, and volumes per second of processes."""
+    """Seconds to the first volumes with an empty and a full kernel cache; volumes per second of processes."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
         results.add("first volume of each modality, kernels compiled", _start(environment), "s")

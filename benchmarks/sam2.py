@@ -1,7 +1,7 @@
-"""SAM 2: its parts and a training step against the machine's peak, propagation against transformers.
+"""Measure SAM 2: parts and training step against the machine's peak, propagation against transformers.
 
-CPU seconds on one thread. Sizes are such that a CPU is done in minutes; ``SIZE`` and ``IMAGE_SIZE`` are the
-place to change them on a machine with an accelerator.
+CPU seconds on one thread. The sizes are chosen so that a CPU needs only minutes; on a machine with an
+accelerator, change ``SIZE`` and ``IMAGE_SIZE``.
 """
 
 import time
@@ -47,7 +47,7 @@ def measure(results: Results) -> None:
 
 
 def _parts(results: Results, network: Sam2Network, objects: int) -> None:
-    """Encode (once a slice), condition, decode, remember, with a bank as full as it gets."""
+    """Time to encode (once a slice), condition, decode and remember, with a full memory bank."""
     with torch.inference_mode():
         slices = slice_at(0, IMAGE_SIZE)[None]
         features = network.encode(slices).repeated(objects)
@@ -75,7 +75,7 @@ def _counted(objects: int) -> str:
 
 
 def _training(results: Results) -> None:
-    """A step on a clip of four slices: forwards, backwards, optimiser, average; and making the clip."""
+    """Time of a training step on a clip of four slices, of its parts, and of making the clip."""
     config = Sam2TrainingConfig(
         workers=0,
         precision="fp32",
@@ -95,7 +95,7 @@ def _training(results: Results) -> None:
 
 
 def _add(results: Results, name: str, work: Callable[[int], object], runs: int) -> float:
-    """Milliseconds, and the share of the machine's peak that they make; returns seconds."""
+    """Record milliseconds and the share of the machine's peak; return seconds."""
     with FlopCounterMode(display=False) as counter:
         work(0)
     seconds = cpu_seconds(work, runs)
@@ -105,7 +105,7 @@ def _add(results: Results, name: str, work: Callable[[int], object], runs: int) 
 
 
 def _propagation(results: Results, network: Sam2Network, objects: int) -> None:
-    """Slices a CPU second through both ways in turn, so that a busy machine slows both."""
+    """Slices per CPU second. The two implementations run in turn, so that a busy machine slows both."""
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(3):
         for way, through in WAYS.items():

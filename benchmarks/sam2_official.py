@@ -1,7 +1,7 @@
-"""Propagation through a stack of slices, ours and that of transformers' session, side by side.
+"""Compare propagation through slices: this package and the session of transformers.
 
-``python -m benchmarks.sam2_official ours 60 5`` does it once, 60 slices and 5 objects, and prints the peak
-memory of the process in MiB (Linux): memory is measured in a process of its own.
+``python -m benchmarks.sam2_official ours 60 5`` runs it once with 60 slices and 5 objects, and prints the
+peak memory of the process in MiB (Linux). Memory is measured in a separate process.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ PROMPTED = 0
 
 
 def network_of(size: SizeName, image_size: int) -> Sam2Network:
-    """Random weights that find an object on every slice, so that no way is cut short."""
+    """A network with random weights that finds an object on every slice, so that propagation never ends."""
     network = fresh_network(Sam2Settings(size=size, image_size=image_size), seed=0).eval()
     with torch.no_grad():
         network.sam.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(10.0)
@@ -31,7 +31,7 @@ def network_of(size: SizeName, image_size: int) -> Sam2Network:
 
 
 def slice_at(index: int, size: int) -> Tensor:
-    """A slice of noise (3, y, x), by number: nobody has to keep it."""
+    """A slice of noise (3, y, x), computed from its number, so that slices need not be stored."""
     return torch.randn(3, size, size, generator=torch.Generator().manual_seed(index))
 
 
@@ -43,7 +43,7 @@ def prompts(objects: int, size: int) -> list[SlicePrompt]:
 
 
 def ours(network: Sam2Network, slices: int, objects: int) -> Iterator[Tensor]:
-    """Low-resolution logits of one slice after the other."""
+    """Low-resolution logits, slice by slice."""
     size = network.image_size
     stack = SliceStack(slices, lambda index: slice_at(index, size))
     for _, decoded in propagate(network, stack, {PROMPTED: prompts(objects, size)}):
@@ -70,7 +70,7 @@ WAYS = {"ours": ours, "official": official}
 
 
 def peak_mib(way: str, slices: int, objects: int) -> float:
-    """Peak memory of a process that does nothing else."""
+    """Peak memory of a separate process."""
     command = [sys.executable, "-m", "benchmarks.sam2_official", way, str(slices), str(objects)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout)

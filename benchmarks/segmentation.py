@@ -1,7 +1,7 @@
-"""From a file to a mask on disk, as a user waits for it: wall seconds and peak memory of a fresh process.
+"""Wall time and peak memory of a new process that reads a scan and writes a mask: the time a user waits.
 
-On two threads, the machine that this package promises to run on; the clock is not that of one thread
-alone as in the other benchmarks, so other programs on the machine count.
+It runs on two threads, like the smallest machine that this package supports. Other benchmarks measure CPU
+time of one thread; this one measures wall time, so other programs on the machine slow it.
 """
 
 import json

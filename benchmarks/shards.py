@@ -1,4 +1,4 @@
-"""Volumes to the disk and back: what a shard costs beside making its volumes, and how fast it is read."""
+"""Measure shards: the cost of writing beside that of making volumes, and the speed of reading."""
 
 import tempfile
 from collections.abc import Iterator

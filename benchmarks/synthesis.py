@@ -1,4 +1,4 @@
-"""Synthesis: volumes of every preset, against the memory floor, the naive recipe and TorchIO."""
+"""Measure synthesis: volumes of every preset, against the memory floor, a plain SciPy recipe and TorchIO."""
 
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ def _volume(settings: SynthesisSettings, seed: int) -> None:
 
 
 def measure(results: Results) -> None:
-    """Milliseconds per volume on one thread, and what a part of a volume costs."""
+    """Milliseconds per volume on one thread, and the time of a part of a volume."""
     for name, shape in SHAPES.items():
         floor = f"floor {name}"
         results.add(floor, peers.floor_ms(shape), "ms")

@@ -1,9 +1,9 @@
-"""What zooming is worth: Dice of a click with it and without, by the size of the object.
+"""Compare the Dice of a click with and without zooming, by the size of the object.
 
     python -m benchmarks.zoom --volumes 12
 
-On synthetic volumes of seeds that no training has used. "Without" looks once at the scan's own pixels,
-where the search starts, and follows the object from there as always.
+Uses synthetic volumes of seeds that no training has used. "Without" looks once at the scan's own resolution,
+where the search starts, and follows the object from there as usual.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _objects(labels: Array, most: int) -> list[Array]:
-    """Masks of labels with at least 30 voxels, spread over the sizes that a volume has."""
+    """Masks of labels with at least 30 voxels, of many different sizes."""
     counts = np.bincount(labels.reshape(-1))
     order = [int(label) for label in np.argsort(counts) if label > 0 and counts[label] >= 30]
     chosen = sorted({order[n] for n in np.linspace(0, len(order) - 1, most).astype(int)}) if order else []

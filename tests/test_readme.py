@@ -38,6 +38,12 @@ def test_every_block_runs(tmp_path, monkeypatch):
     assert (tmp_path / "report" / "report.html").is_file()
 
 
+def test_the_readme_and_the_citation_name_the_same_repository():
+    cited = re.search(r'^repository-code: "(.+?)"', (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    assert cited is not None
+    assert f"git clone {cited[1]}`" in README.read_text(encoding="utf-8")
+
+
 def test_pictures_and_files_that_the_readme_links_exist():
     links = re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]

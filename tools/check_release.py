@@ -1,9 +1,9 @@
 """Check that a tag may be released: ``python tools/check_release.py v0.1.0``.
 
-The version stands once, in ``src/synthfm3d/__init__.py``. It is not computed from the tag: shards, reports
-and checkpoints carry it, so the same sources must give the same bytes with and without git, between two
-commits, in a shallow clone and from an archive. What a tag could get wrong is checked here instead, before
-anything is published.
+The version is written once, in ``src/synthfm3d/__init__.py``. It is not computed from the tag: shards,
+reports and checkpoints carry it, so the same sources must give the same bytes with and without git, between
+two commits, in a shallow clone and from an archive. This program instead checks, before anything is
+published, that the tag fits the sources.
 """
 
 import re
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def main() -> int:
-    """0 if the tag fits the sources; 1, and the reasons on stderr, if not."""
+    """Return 0 if the tag fits the sources; otherwise 1, with the reasons on stderr."""
     if len(sys.argv) != 2:
         print("usage: python tools/check_release.py TAG", file=sys.stderr)
         return 2
@@ -25,7 +25,7 @@ def main() -> int:
 
 
 def problems(tag: str, root: Path) -> list[str]:
-    """What speaks against releasing the sources at ``root`` under a tag; empty if nothing does."""
+    """Reasons against releasing the sources at ``root`` under a tag; empty if there are none."""
     version = version_of(root)
     changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     found = []

@@ -1,4 +1,4 @@
-"""Run the notebooks of the documentation and keep what they print and draw."""
+"""Run the notebooks of the documentation and store their output in them."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ NOTEBOOKS = (Path(__file__).parents[1] / "docs" / "tutorials" / "first_mask.ipyn
 
 
 def main() -> int:
-    """Each notebook runs in an empty folder, as a reader's would; 0 when all went well."""
+    """Run each notebook in an empty folder, as a reader would; return 0 if all of them ran."""
     for path in NOTEBOOKS:
         notebook = nbformat.read(path, as_version=4)
         with TemporaryDirectory() as folder:

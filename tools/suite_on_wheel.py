@@ -1,8 +1,8 @@
-"""Run the tests against the wheel, in an environment of its own and with the sources out of the way.
+"""Run the tests against the wheel, in an environment of its own and without the sources.
 
-``python tools/suite_on_wheel.py -m "not slow" -- -m slow`` runs pytest twice, with these arguments. What
-is tested is a copy of the checkout in ``build/wheel/``, whose ``src`` cannot be imported: a test that
-reaches for the sources fails, and so does a package that needs a file which the wheel does not have.
+``python tools/suite_on_wheel.py -m "not slow" -- -m slow`` runs pytest twice, with these arguments. The
+tests run in a copy of the checkout in ``build/wheel/``, whose ``src`` cannot be imported. So a test that
+imports the sources fails, and so does a package that needs a file which is not in the wheel.
 """
 
 import os
@@ -19,7 +19,7 @@ _OUT_OF_THE_WAY = 'raise ImportError("the sources are out of the way: the wheel 
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The first exit code of pytest that is not 0, else 0."""
+    """Return the first exit code of pytest that is not 0, or 0."""
     shutil.rmtree(PLACE, ignore_errors=True)
     dist = PLACE / "dist"
     sdist, wheel = build(dist)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def copy_without_sources(folder: Path) -> Path:
-    """What git knows of the checkout, with a package ``src/synthfm3d`` that refuses to be imported."""
+    """Copy the files that git knows; the package ``src/synthfm3d`` of the copy cannot be imported."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):

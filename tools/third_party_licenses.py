@@ -1,7 +1,7 @@
-"""Write ``THIRD_PARTY_LICENSES.md``: what is in the package, what it asks for, and under which licences.
+"""Write ``THIRD_PARTY_LICENSES.md``: the parts of the package, its requirements, and their licences.
 
-``python tools/third_party_licenses.py``, in an environment with the extras [all] and [dev]. The licences are
-those that the packages state of themselves.
+Run ``python tools/third_party_licenses.py`` in an environment with the extras [all] and [dev]. The licences
+are those that the packages state.
 """
 
 import re
@@ -26,7 +26,7 @@ packages state of themselves; their own files count. Only what the first table n
 
 
 def main() -> int:
-    """Write the list; 1 where a package that an extra asks for is not installed."""
+    """Write the list; return 1 if a package that an extra requires is not installed."""
     missing = sorted(name for name in direct() if _installed(name) is None)
     if missing:
         print(f"not installed: {', '.join(missing)}: install the extra [all] first.", file=sys.stderr)
@@ -75,7 +75,7 @@ As resolved on Linux with `constraints.txt`; elsewhere, and with other versions,
 
 
 def direct() -> dict[str, set[str]]:
-    """Packages that ``pyproject.toml`` asks for, by the core or by which extras of users."""
+    """Packages that ``pyproject.toml`` requires, with the extras that require them, or the core."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked: dict[str, set[str]] = {}
     extras = {"core": project["dependencies"], **project["optional-dependencies"]}
@@ -87,7 +87,7 @@ def direct() -> dict[str, set[str]]:
 
 
 def indirect() -> dict[str, str]:
-    """Licences of installed packages that are asked for by those of ``direct`` only."""
+    """Licences of installed packages that only the packages of ``direct`` require."""
     asked = direct()
     found = {canonicalize_name(one.name): one for one in closure(map(Requirement, asked))}
     return {name: licence_of(one) for name, one in found.items() if name not in asked}
@@ -105,7 +105,7 @@ def bundled() -> list[tuple[str, str, str]]:
 
 
 def licence_of(package: Distribution) -> str:
-    """The licence as a package states it: its expression, else its classifiers, else its own words."""
+    """The licence that a package states: its expression, or its classifiers, or its free text."""
     said = package.metadata
     stated = [line for line in said.get_all("Classifier") or () if line.startswith("License ::")]
     classifiers = [line.rpartition(" :: ")[2] for line in stated]
@@ -114,7 +114,7 @@ def licence_of(package: Distribution) -> str:
 
 
 def _named(text: str) -> str:
-    """The common name of a licence by its text."""
+    """The common name of a licence with this text."""
     marks = {
         "MIT": "Permission is hereby granted, free of charge",
         "ISC": "Permission to use, copy, modify, and/or distribute this software",

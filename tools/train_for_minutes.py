@@ -1,11 +1,11 @@
-"""Train by a recipe for so many minutes, wherever an accelerator is lent for a short time.
+"""Train by a recipe for a given number of minutes, on an accelerator that is available for a short time.
 
     python tools/train_for_minutes.py recipes/nano.yaml -o OUT --minutes 9 --workers 16 --batch-size 32
 
-The steps that fit are measured first, so that the rate falls to its end within the time. Weights, log and
-checkpoint lie in OUT; ``--miniature`` rehearses everything on a CPU. Only torch, accelerate, safetensors,
-numba, SciPy, blosc2 and PyYAML are needed: where accelerate is missing, carry its wheel and put it into
-PYTHONPATH.
+The number of steps that fit into the time is measured first, so that the learning rate reaches its end.
+Weights, log and checkpoint are written to OUT; ``--miniature`` rehearses everything on a CPU. Only torch,
+accelerate, safetensors, numba, SciPy, blosc2 and PyYAML are needed: where accelerate is missing, carry its
+wheel and put it into PYTHONPATH.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def _configured(given: argparse.Namespace) -> TrainingConfig:
 
 
 def built(kind: Any, values: Any) -> Any:
-    """A frozen dataclass from the mappings and lists of YAML, without pydantic, which may be missing."""
+    """Make a frozen dataclass from the mappings and lists of YAML, without pydantic, which may be missing."""
     if dataclasses.is_dataclass(kind) and isinstance(values, dict):
         make: Any = kind
         hints = typing.get_type_hints(make)
@@ -89,7 +89,7 @@ def built(kind: Any, values: Any) -> Any:
 
 
 def _seconds_per_step(config: TrainingConfig, folder: Path, device: str) -> float:
-    """Of the second half of a short run, when workers render as fast as the network learns."""
+    """Seconds per step in the second half of a short run, when the workers keep up with the network."""
     times: list[float] = []
     trial = dataclasses.replace(
         config,

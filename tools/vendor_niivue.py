@@ -1,4 +1,4 @@
-"""Fetch the viewer of the page anew from npm's registry, and check that it is the file that was reviewed.
+"""Download the viewer of the page from npm's registry again, and check that it is the reviewed file.
 
 ``python tools/vendor_niivue.py`` compares; with ``--write`` it also puts the file and the licences of all
 that is bundled in it into the package. Needs ``npm``; nothing of the packages is executed.
@@ -36,7 +36,7 @@ _RULE = "-" * 78
 
 
 def main() -> int:
-    """0: the registry's file has the reviewed hash; 1: it has not, nothing was written."""
+    """Return 0 if the registry's file has the reviewed hash; otherwise 1, and nothing is written."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="Replace the file and the licences.")
     write = parser.parse_args().write

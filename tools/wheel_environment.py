@@ -1,9 +1,9 @@
-"""Build the sdist and the wheel, and install the wheel in environments that hold nothing else.
+"""Build the sdist and the wheel, and install the wheel in otherwise empty environments.
 
-An environment gets exactly the packages that an extra asks for, and what those ask for. Installing them anew
-for every extra takes ten minutes; so each file is linked from the environment that runs this, as package
-managers do from their caches. pip then installs the wheel with its extra for real: it finds the packages, and
-fetches what is missing. ``python tools/wheel_environment.py`` builds only.
+An environment gets exactly the packages that an extra requires, directly or indirectly. Installing them for
+every extra takes ten minutes. So each file is linked from the environment that runs this program, as package
+managers do from their caches. Then pip installs the wheel with its extra: it finds the linked packages and
+downloads missing ones. ``python tools/wheel_environment.py`` builds only.
 """
 
 import os
@@ -28,7 +28,7 @@ _BUILT = (
 
 
 def build(folder: Path) -> tuple[Path, Path]:
-    """(sdist, wheel), made in an empty folder; the wheel is built from the sdist, so that it can be."""
+    """Build (sdist, wheel) in an empty folder, the wheel from the sdist, to check that this works."""
     # From a copy: a build leaves files beside the sources.
     checkout = folder / "checkout"
     checkout.mkdir(parents=True)
@@ -47,9 +47,9 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 def install(wheel: Path, extra: str, folder: Path) -> Path:
-    """Python of a new environment with the wheel and one extra; "" is the core alone.
+    """The Python executable of a new environment with the wheel and one extra; "" is the core alone.
 
-    A folder that is there is made anew: at the same place, what Numba compiled stays valid.
+    An existing folder is replaced. The path stays the same, so that Numba's compiled kernels stay valid.
     """
     shutil.rmtree(folder, ignore_errors=True)
     _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
@@ -67,13 +67,13 @@ def install(wheel: Path, extra: str, folder: Path) -> Path:
 
 
 def asked_for(wheel: Path, extra: str) -> list[Distribution]:
-    """Installed packages that the wheel with this extra needs, directly or not; others are left out."""
+    """Installed packages that the wheel with this extra requires, directly or indirectly."""
     (information,) = (path for path in ZipPath(wheel).iterdir() if path.name.endswith(".dist-info"))
     return closure(requirements_of(PathDistribution(information), extra))
 
 
 def closure(requirements: Iterable[Requirement]) -> list[Distribution]:
-    """Installed packages that meet these requirements, and those that they ask for in turn."""
+    """Installed packages that meet these requirements, and the packages that these require."""
     waiting = list(requirements)
     found: dict[str, Distribution] = {}
     seen = set()
@@ -94,13 +94,13 @@ def closure(requirements: Iterable[Requirement]) -> list[Distribution]:
 
 
 def requirements_of(of: Distribution, extra: str) -> list[Requirement]:
-    """What a package asks for on this machine, with one of its extras or none ("")."""
+    """The requirements of a package on this machine, with one of its extras or none ("")."""
     wanted = [Requirement(line) for line in of.requires or ()]
     return [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": extra})]
 
 
 def _link(package: Distribution, packages: Path) -> None:
-    """Every file of a package as pip had installed it, scripts with the interpreter of the new place."""
+    """Link every file of an installed package; scripts get the interpreter of the new environment."""
     for file in package.files or ():
         source = Path(str(package.locate_file(file)))
         for path, place in _with_bytecode(source, file):
@@ -133,7 +133,7 @@ def _write_script(path: Path, target: Path) -> None:
 
 
 def main() -> int:
-    """Build into ``dist/``, which is made anew."""
+    """Build into ``dist/``, which is emptied first."""
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     for path in build(dist):

@@ -10,7 +10,6 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 
 from synthfm3d.app.answers import state_of
-from synthfm3d.app.desk import AtDesk, ThisScan, changed, read_out
 from synthfm3d.app.messages import (
     ChoiceRequest,
     Label,
@@ -21,6 +20,7 @@ from synthfm3d.app.messages import (
     prompts_of,
 )
 from synthfm3d.app.routes_scans import NIFTI, QUICK_GZIP, Stack, as_stack, attachment
+from synthfm3d.app.state import State, ThisScan, changed, read_out
 from synthfm3d.app.store import OpenScan
 from synthfm3d.errors import InputError
 from synthfm3d.io.nifti import nifti_bytes
@@ -35,19 +35,19 @@ ThisLabel = Annotated[Label, InPath()]
 
 
 @router.post("/prompts")
-async def add_prompts(said: PromptRequest, opened: ThisScan, desk: AtDesk) -> ScanState:
+async def add_prompts(said: PromptRequest, opened: ThisScan, state: State) -> ScanState:
     """Add prompts to an object, as one step. Clicks on an object that is there correct its mask."""
     prompts = prompts_of(said.prompts)
-    await changed(desk, opened, lambda: opened.session.add(prompts, said.label))
+    await changed(state, opened, lambda: opened.session.add(prompts, said.label))
     return await _state(opened)
 
 
 @router.delete("/objects/{label}/prompts/{position}")
-async def remove_prompt(label: ThisLabel, position: int, opened: ThisScan, desk: AtDesk) -> ScanState:
+async def remove_prompt(label: ThisLabel, position: int, opened: ThisScan, state: State) -> ScanState:
     """Remove a prompt by its place in the list; with the last one the object goes, too."""
     if not 0 <= position < len(opened.session.prompts.get(label, ())):
         raise HTTPException(404, f"Object {label} has no prompt {position}.")
-    await changed(desk, opened, lambda: opened.session.remove(position, label))
+    await changed(state, opened, lambda: opened.session.remove(position, label))
     return await _state(opened)
 
 
@@ -56,7 +56,7 @@ async def add_mask(
     label: ThisLabel,
     request: Request,
     opened: ThisScan,
-    desk: AtDesk,
+    state: State,
     value: Annotated[int | None, Query(ge=1, description="The object's value in a label map.")] = None,
 ) -> ScanState:
     """Outline an object with a mask on the scan's grid, a file such as NIfTI, on one or more slices.
@@ -64,17 +64,17 @@ async def add_mask(
     A slice that holds foreground is taken as outlined whole.
     """
     content = await request.body()
-    most_bytes = desk.settings.limits.voxel_bytes
-    mask = await desk.reader.do(lambda: _read_mask(content, opened.scan, value, most_bytes))
-    await changed(desk, opened, lambda: opened.session.add(Mask(volume=mask), label))
+    most_bytes = state.settings.limits.voxel_bytes
+    mask = await state.reader.do(lambda: _read_mask(content, opened.scan, value, most_bytes))
+    await changed(state, opened, lambda: opened.session.add(Mask(volume=mask), label))
     return await _state(opened)
 
 
 @router.post("/objects/{label}/alternative")
-async def choose(label: ThisLabel, said: ChoiceRequest, opened: ThisScan, desk: AtDesk) -> ScanState:
+async def choose(label: ThisLabel, said: ChoiceRequest, opened: ThisScan, state: State) -> ScanState:
     """Take another of the answers of different sizes that an object lists, as one step."""
     _check_there(opened, label)
-    await changed(desk, opened, lambda: opened.session.choose(said.position, label))
+    await changed(state, opened, lambda: opened.session.choose(said.position, label))
     return await _state(opened)
 
 
@@ -87,42 +87,42 @@ async def rename(label: ThisLabel, said: NameRequest, opened: ThisScan) -> ScanS
 
 
 @router.delete("/objects/{label}")
-async def discard(label: ThisLabel, opened: ThisScan, desk: AtDesk) -> ScanState:
+async def discard(label: ThisLabel, opened: ThisScan, state: State) -> ScanState:
     """Remove an object with all its prompts."""
     _check_there(opened, label)
-    await changed(desk, opened, lambda: opened.session.discard(label))
+    await changed(state, opened, lambda: opened.session.discard(label))
     return await _state(opened)
 
 
 @router.post("/undo")
-async def undo(opened: ThisScan, desk: AtDesk) -> ScanState:
+async def undo(opened: ThisScan, state: State) -> ScanState:
     """Take back the last step, if there is one."""
-    await changed(desk, opened, opened.session.undo)
+    await changed(state, opened, opened.session.undo)
     return await _state(opened)
 
 
 @router.post("/redo")
-async def redo(opened: ThisScan, desk: AtDesk) -> ScanState:
+async def redo(opened: ThisScan, state: State) -> ScanState:
     """Make the last step again that was taken back, if there is one."""
-    await changed(desk, opened, opened.session.redo)
+    await changed(state, opened, opened.session.redo)
     return await _state(opened)
 
 
 @router.post("/reset")
-async def reset(opened: ThisScan, desk: AtDesk) -> ScanState:
+async def reset(opened: ThisScan, state: State) -> ScanState:
     """Remove all objects; can be taken back."""
-    await changed(desk, opened, opened.session.clear)
+    await changed(state, opened, opened.session.clear)
     return await _state(opened)
 
 
 @router.post("/segment", response_class=Response)
-async def segment(said: SegmentRequest, opened: ThisScan, desk: AtDesk) -> Response:
+async def segment(said: SegmentRequest, opened: ThisScan, state: State) -> Response:
     """All objects from all their prompts in one call; answers with the label map as NIfTI."""
     labels = [one.label for one in said.objects]
     if len(set(labels)) < len(labels):
         raise InputError("give each object a label of its own.")
     objects = {one.label: prompts_of(one.prompts) for one in said.objects}
-    await changed(desk, opened, lambda: opened.session.segment(objects))
+    await changed(state, opened, lambda: opened.session.segment(objects))
     opened.names.update({one.label: one.name for one in said.objects if one.name})
     return await get_labels(opened)
 
@@ -135,12 +135,12 @@ async def get_labels(opened: ThisScan, stack: Stack = False) -> Response:
 
 
 @router.get("/labels.dcm", response_class=Response)
-async def get_dicom_segmentation(opened: ThisScan, desk: AtDesk) -> Response:
+async def get_dicom_segmentation(opened: ThisScan, state: State) -> Response:
     """All objects as a DICOM segmentation that refers to the series, without the patient's identity."""
     if opened.origin is None:
         raise InputError("a DICOM segmentation needs a DICOM scan: take the label map as NIfTI.")
     async with opened.lock:
-        content = await desk.reader.do(lambda: _dicom(opened))
+        content = await state.reader.do(lambda: _dicom(opened))
     return Response(content, media_type="application/dicom", headers=attachment(opened, "labels.dcm"))
 
 

@@ -8,11 +8,11 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel
 
 from synthfm3d.app.answers import details_of, state_of
-from synthfm3d.app.desk import AtDesk, ThisScan, Visitor, changed, read_out
 from synthfm3d.app.messages import MOST_OBJECTS, ScanState
 from synthfm3d.app.opening import open_drawn
 from synthfm3d.app.playground import STRONGEST, Drawn, DrawRequest, Strengths, as_yaml, settings_of
 from synthfm3d.app.routes_scans import NIFTI, QUICK_GZIP, as_stack
+from synthfm3d.app.state import State, ThisScan, Visitor, changed, read_out
 from synthfm3d.app.store import OpenScan
 from synthfm3d.errors import InputError
 from synthfm3d.generate import LabelledVolume, generate
@@ -41,17 +41,17 @@ async def get_choices() -> Choices:
 
 
 @router.post("/playground", status_code=201)
-async def draw(said: DrawRequest, desk: AtDesk, visitor: Visitor) -> Drawn:
+async def draw(said: DrawRequest, state: State, visitor: Visitor) -> Drawn:
     """Draw a synthetic volume of 96 x 96 x 96 voxels; it is an open scan then, with its truth."""
     if said.preset not in PRESETS:
         raise InputError(f"there is no preset {said.preset}: choose {', '.join(PRESETS)}.")
-    desk.store.check_room()
+    state.store.check_room()
     settings = settings_of(said)
     start = time.perf_counter()
-    drawn = await desk.painter.do(lambda: generate(said.seed, said.index, settings, threads=_THREADS))
+    drawn = await state.renderer.do(lambda: generate(said.seed, said.index, settings, threads=_THREADS))
     milliseconds = 1000 * (time.perf_counter() - start)
     name = f"{said.preset}, seed {said.seed}, volume {said.index}"
-    opened = desk.store.add(open_drawn(drawn, name, visitor, desk.segmenter, desk.settings.limits))
+    opened = state.store.add(open_drawn(drawn, name, visitor, state.segmenter, state.settings.limits))
     details = await read_out(opened, lambda: details_of(opened))
     return Drawn(scan=details, yaml=as_yaml(said, settings), milliseconds=milliseconds)
 
@@ -65,7 +65,7 @@ async def get_truth(opened: ThisScan) -> Response:
 
 
 @router.post("/scans/{identifier}/simulated-click")
-async def simulate_click(opened: ThisScan, desk: AtDesk, structure: int | None = None) -> ScanState:
+async def simulate_click(opened: ThisScan, state: State, structure: int | None = None) -> ScanState:
     """A click in the innermost place of a drawn structure, the thickest if none is named, as a new object."""
     labels = _drawn(opened).labels
     there = [int(label) for label in np.unique(labels.voxels) if label]
@@ -78,7 +78,7 @@ async def simulate_click(opened: ThisScan, desk: AtDesk, structure: int | None =
     found = await asyncio.to_thread(lambda: [_innermost(labels.voxels == label) for label in asked])
     best = max(range(len(asked)), key=lambda n: found[n][1])
     r, a, s = (float(mm) for mm in labels.grid.to_mm(found[best][0]))
-    await changed(desk, opened, lambda: opened.session.add(Point(position_mm=(r, a, s)), free))
+    await changed(state, opened, lambda: opened.session.add(Point(position_mm=(r, a, s)), free))
     opened.names[free] = _drawn(opened).scene.label_names()[asked[best]]
     return await read_out(opened, lambda: state_of(opened))
 

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from synthfm3d.app.answers import details_of
-from synthfm3d.app.desk import AtDesk, Desk, ThisScan, Visitor, read_out
 from synthfm3d.app.messages import FileEntry, Listing, OpenRequest, ScanDetails
 from synthfm3d.app.opening import open_file
+from synthfm3d.app.state import AppState, State, ThisScan, Visitor, read_out
 from synthfm3d.app.store import OpenScan
 from synthfm3d.errors import InputError
 from synthfm3d.io.nifti import nifti_bytes
@@ -30,28 +30,28 @@ Stack = Annotated[
 
 
 @router.get("/files")
-async def list_files(desk: AtDesk, folder: str = "") -> Listing:
+async def list_files(state: State, folder: str = "") -> Listing:
     """What can be opened without an upload: the named scans, and a folder under the root."""
-    scans = [FileEntry(name=path.name, scan=n) for n, path in enumerate(desk.files.scans)]
+    scans = [FileEntry(name=path.name, scan=n) for n, path in enumerate(state.files.scans)]
     entries = []
-    if desk.files.root is not None:
-        found = await asyncio.to_thread(desk.files.listing, folder)
+    if state.files.root is not None:
+        found = await asyncio.to_thread(state.files.listing, folder)
         entries = [FileEntry(name=e.name, path=e.path, is_folder=e.is_folder) for e in found]
-    return Listing(scans=scans, has_root=desk.files.root is not None, folder=folder, entries=entries)
+    return Listing(scans=scans, has_root=state.files.root is not None, folder=folder, entries=entries)
 
 
 @router.get("/scans")
-async def list_scans(desk: AtDesk, visitor: Visitor) -> list[ScanDetails]:
+async def list_scans(state: State, visitor: Visitor) -> list[ScanDetails]:
     """The visitor's own open scans, told apart by a cookie."""
-    return [await _details(opened) for opened in desk.store.of(visitor)]
+    return [await _details(opened) for opened in state.store.of(visitor)]
 
 
 @router.post("/scans", status_code=201)
-async def open_scan(said: OpenRequest, desk: AtDesk, visitor: Visitor) -> ScanDetails:
+async def open_scan(said: OpenRequest, state: State, visitor: Visitor) -> ScanDetails:
     """Open a named scan, or a file or DICOM folder under the root."""
     if (said.scan is None) == (said.path is None):
         raise InputError("say which scan to open: its number, or its path.")
-    path = desk.files.named(said.scan) if said.scan is not None else desk.files.under_root(said.path or "")
+    path = state.files.named(said.scan) if said.scan is not None else state.files.under_root(said.path or "")
     options = ReadOptions(
         frame=said.frame,
         series=said.series,
@@ -60,20 +60,20 @@ async def open_scan(said: OpenRequest, desk: AtDesk, visitor: Visitor) -> ScanDe
         allow_gaps=said.allow_gaps,
         cine=said.cine,
     )
-    return await _opened(desk, path, path.name, visitor, options)
+    return await _opened(state, path, path.name, visitor, options)
 
 
 @router.post("/uploads", status_code=201, openapi_extra={"requestBody": {"content": {"*/*": {}}}})
 async def upload(
     request: Request,
-    desk: AtDesk,
+    state: State,
     visitor: Visitor,
     x_file_name: Annotated[str, Header(description="Name of the file, percent-encoded.")] = "scan",
     modality: Modality | None = None,
     frame: Annotated[int | None, Query(ge=0)] = None,
 ) -> ScanDetails:
     """Open a scan from the body of the request, the file as it is: NIfTI, NRRD, MetaImage, one DICOM file."""
-    desk.store.check_room()
+    state.store.check_room()
     name = _plain_name(x_file_name)
     folder = Path(tempfile.mkdtemp(prefix="synthfm3d_"))
     kept = False
@@ -83,7 +83,7 @@ async def upload(
             async for chunk in request.stream():
                 file.write(chunk)
         details = await _opened(
-            desk, path, name, visitor, ReadOptions(modality=modality, frame=frame), folder
+            state, path, name, visitor, ReadOptions(modality=modality, frame=frame), folder
         )
         kept = details.dicom
         return details
@@ -99,9 +99,9 @@ async def get_scan(opened: ThisScan) -> ScanDetails:
 
 
 @router.delete("/scans/{identifier}", status_code=204)
-async def close_scan(opened: ThisScan, desk: AtDesk) -> None:
+async def close_scan(opened: ThisScan, state: State) -> None:
     """Close a scan; its masks are gone."""
-    desk.store.close(opened.id)
+    state.store.close(opened.id)
 
 
 @router.get("/scans/{identifier}/image.nii.gz", response_class=Response)
@@ -128,13 +128,13 @@ def as_stack(volume: Volume) -> Volume:
 
 
 async def _opened(
-    desk: Desk, path: Path, name: str, visitor: str, options: ReadOptions, folder: Path | None = None
+    state: AppState, path: Path, name: str, visitor: str, options: ReadOptions, folder: Path | None = None
 ) -> ScanDetails:
-    desk.store.check_room()
-    opened = await desk.reader.do(
-        lambda: open_file(path, name, visitor, options, desk.segmenter, desk.settings.limits)
+    state.store.check_room()
+    opened = await state.reader.do(
+        lambda: open_file(path, name, visitor, options, state.segmenter, state.settings.limits)
     )
-    opened = desk.store.add(opened)
+    opened = state.store.add(opened)
     if opened.origin is not None:
         opened.folder = folder
     return await _details(opened)

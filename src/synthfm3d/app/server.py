@@ -14,15 +14,15 @@ from starlette.middleware.gzip import GZipMiddleware
 from synthfm3d import __version__
 from synthfm3d.app import routes_objects, routes_playground, routes_scans
 from synthfm3d.app.answers import without_options
-from synthfm3d.app.desk import AtDesk, Desk, set_cookie
 from synthfm3d.app.files import Files
 from synthfm3d.app.messages import Health, LoginRequest
 from synthfm3d.app.security import LOGIN_COOKIE, Guard, login_value, same_secret
+from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
+from synthfm3d.app.state import AppState, State, set_cookie
 from synthfm3d.app.store import Full, Store
 from synthfm3d.app.viewers import routes_nninteractive
 from synthfm3d.app.viewers.leases import Leases
-from synthfm3d.app.work import Line
 from synthfm3d.errors import InputError
 from synthfm3d.segmentation.predictor import Segmenter
 
@@ -37,15 +37,15 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
     Raises InputError for a named scan or a root that does not exist.
     """
     store = Store(settings.limits)
-    desk = Desk(
+    state = AppState(
         settings=settings,
         segmenter=segmenter,
         files=Files(settings.scans, settings.root),
         store=store,
         leases=Leases(settings.limits, store),
-        model=Line("model"),
-        reader=Line("reader"),
-        painter=Line("painter"),
+        model=SerialThread("model"),
+        reader=SerialThread("reader"),
+        renderer=SerialThread("renderer"),
     )
     app = FastAPI(
         title="SynthFM-3D",
@@ -53,9 +53,9 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
         description="Promptable segmentation of 3-D scans. Research software, not a medical device.",
         docs_url=None,  # both load their scripts from elsewhere
         redoc_url=None,
-        lifespan=_living,
+        lifespan=_lifespan,
     )
-    app.state.desk = desk
+    app.state.shared = state
     app.add_middleware(Guard, settings=settings)
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(Full, _full)
@@ -68,36 +68,36 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _living(app: FastAPI) -> AsyncIterator[None]:
-    desk: Desk = app.state.desk
-    sweeper = asyncio.create_task(_sweep(desk))
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    state: AppState = app.state.shared
+    sweeper = asyncio.create_task(_sweep(state))
     yield
     sweeper.cancel()
-    desk.close()
+    state.close()
 
 
-async def _sweep(desk: Desk) -> None:
+async def _sweep(state: AppState) -> None:
     while True:
-        await asyncio.sleep(min(_SWEEP_SECONDS, desk.settings.limits.idle_seconds))
-        desk.leases.take_back_unused()
-        desk.store.close_idle()
+        await asyncio.sleep(min(_SWEEP_SECONDS, state.settings.limits.idle_seconds))
+        state.leases.take_back_unused()
+        state.store.close_idle()
 
 
 def _add_general_routes(app: FastAPI) -> None:
     @app.get("/healthz", tags=["server"])
-    async def health(desk: AtDesk) -> Health:
+    async def health(state: State) -> Health:
         """That the server lives, and how many calls stand in line for the model."""
         return Health(
             version=__version__,
-            model=desk.settings.model,
-            open_scans=len(desk.store),
-            waiting=desk.model.waiting,
+            model=state.settings.model,
+            open_scans=len(state.store),
+            waiting=state.model.waiting,
         )
 
     @app.post("/api/login", tags=["server"], status_code=204, response_class=Response)
-    async def log_in(said: LoginRequest, request: Request, desk: AtDesk) -> Response:
+    async def log_in(said: LoginRequest, request: Request, state: State) -> Response:
         """Exchange the token for a cookie; programs send it as ``Authorization: Bearer`` instead."""
-        token = desk.settings.token
+        token = state.settings.token
         if token is not None and not same_secret(said.token, token):
             raise HTTPException(401, "That is not the token.")
         response = Response(status_code=204)

@@ -1,6 +1,6 @@
 """Prompts from a JSON file: several objects, for one scan or for every scan of a folder.
 
-The dataclasses below are the format; ``synthfm3d segment --prompts-schema`` prints its JSON Schema.
+``synthfm3d segment --prompts-schema`` prints the JSON Schema of the format.
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,83 +16,13 @@ from synthfm3d.errors import InputError
 from synthfm3d.files import read_text
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.prompt_file import MOST_LABEL, FileObject, PromptFile, Unit
 from synthfm3d.prompts.scribble import clicks_of
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.volume import Position
 
 if TYPE_CHECKING:
     from synthfm3d.volume import Grid, Volume
-
-Unit = Literal["voxel", "mm"]
-MOST_LABEL = 65535
-"""A label map holds no larger value."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilePoint:
-    """A click; ``at`` is (i, j, k) of the stored array, or RAS millimetres."""
-
-    at: tuple[float, float, float]
-    positive: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileBox:
-    """Two opposite corners, both inside the box. Flat along one axis: a box on that slice."""
-
-    first: tuple[float, float, float]
-    last: tuple[float, float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileScribble:
-    """A file whose non-zero voxels are a stroke inside (or outside) the object."""
-
-    file: str
-    positive: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileObject:
-    """What is said about one object.
-
-    Parameters
-    ----------
-    name
-        Written beside the mask; a known structure becomes a coded term in DICOM.
-    label
-        Value in the label map; by default 1, 2, 3 … in the order of the file.
-    masks
-        Files whose non-zero voxels outline the object on one or more slices, whole. Paths of files are
-        relative to the prompts file.
-    """
-
-    name: str | None = None
-    label: int | None = None
-    points: tuple[FilePoint, ...] = ()
-    boxes: tuple[FileBox, ...] = ()
-    masks: tuple[str, ...] = ()
-    scribbles: tuple[FileScribble, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class CasePrompts:
-    """The objects of one scan."""
-
-    objects: tuple[FileObject, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PromptFile:
-    """A whole file: ``objects`` for any scan, or ``cases`` with the objects of each scan by name."""
-
-    unit: Unit = "voxel"
-    objects: tuple[FileObject, ...] = ()
-    cases: dict[str, CasePrompts] | None = None
-
-    def __post_init__(self) -> None:
-        if bool(self.objects) == bool(self.cases):
-            raise ValueError("give either objects, or cases with the objects of each scan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,11 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.cli.prompt_files import (
-    CasePrompts,
-    FileBox,
-    FileObject,
-    FilePoint,
-    FileScribble,
     PromptedObject,
     mask_prompt,
     plain,
@@ -22,6 +17,7 @@ from synthfm3d.cli.prompt_files import (
 )
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Box, Point, Prompt
+from synthfm3d.prompts.prompt_file import CasePrompts, FileBox, FileObject, FilePoint, FileScribble
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.volume import Grid, Position, Volume
 

@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.cli.boundary import user_message
-from synthfm3d.cli.prompt_files import (
-    FileObject,
-    PromptFile,
-    plain,
-    prompted_objects,
-    read_prompt_file,
-    relocated,
-)
+from synthfm3d.cli.prompt_files import plain, prompted_objects, read_prompt_file, relocated
 from synthfm3d.cli.segment_case import Case, read_case, run_case
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.models import ModelMethod, model_method
 from synthfm3d.io.read import ReadOptions
+from synthfm3d.prompts.prompt_file import FileObject, PromptFile
 
 SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
 _MOST_TRIES = 2

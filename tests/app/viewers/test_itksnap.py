@@ -79,7 +79,7 @@ def snap():
     yield start
     for client, main in clients:
         client.__exit__(None, None, None)
-        main.state.desk.close()
+        main.state.shared.close()
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_a_full_server_says_when_to_try_again(start):
 
 def test_a_server_whose_model_is_busy_for_long_lets_no_further_viewer_in(start):
     wire = start()
-    line = wire.http.app.state.desk.model
+    line = wire.http.app.state.shared.model
     line.waiting, line._seconds = 4, 10.0
     assert wire.post("claim").status_code == 503
     line.waiting = 2
@@ -373,7 +373,7 @@ def test_a_prompt_that_only_stood_in_line_was_not_used(start, voxels, hurry, mon
     model.may_go_on.clear()
     busy = threading.Thread(target=first.post, args=("add_point_interaction", POINT))
     busy.start()
-    while first.http.app.state.desk.model.waiting == 0:
+    while first.http.app.state.shared.model.waiting == 0:
         time.sleep(0.01)
     answer = second.post("add_point_interaction", POINT)
     assert answer.status_code == 504

@@ -6,9 +6,9 @@ from dataclasses import replace
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 
-from synthfm3d.app.desk import Desk
 from synthfm3d.app.security import Guard
 from synthfm3d.app.settings import ServeSettings
+from synthfm3d.app.state import AppState
 from synthfm3d.app.store import Full
 from synthfm3d.app.viewers import routes_itksnap
 from synthfm3d.app.viewers.arrays import TooLarge, WireError
@@ -35,14 +35,14 @@ def create_itksnap_app(main: FastAPI) -> FastAPI:
 
     It asks for no token, so it answers to names of this machine only.
     """
-    desk = main.state.desk
-    assert isinstance(desk, Desk)
+    state = main.state.shared
+    assert isinstance(state, AppState)
     app = FastAPI(title="SynthFM-3D for ITK-SNAP", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.desk = desk
-    limits = desk.settings.limits
+    app.state.shared = state
+    limits = state.settings.limits
     # Between two prompts ITK-SNAP says nothing.
-    app.state.itksnap_leases = Leases(replace(limits, silent_seconds=limits.idle_seconds), desk.store)
-    local = ServeSettings(model=desk.settings.model, limits=limits)
+    app.state.itksnap_leases = Leases(replace(limits, silent_seconds=limits.idle_seconds), state.store)
+    local = ServeSettings(model=state.settings.model, limits=limits)
     app.add_middleware(Guard, settings=local, private=("/",), uploads=_UPLOADS)
     for kind, code in _CODES:
         app.add_exception_handler(kind, _answered_with(code))

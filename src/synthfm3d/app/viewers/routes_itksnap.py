@@ -16,8 +16,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ValidationError
 from starlette.responses import JSONResponse
 
-from synthfm3d.app.desk import AtDesk, Desk
 from synthfm3d.app.opening import most_steps
+from synthfm3d.app.state import AppState, State
 from synthfm3d.app.store import OpenScan, new_id
 from synthfm3d.app.viewers.arrays import WireError
 from synthfm3d.app.viewers.deadline import in_time
@@ -99,53 +99,53 @@ async def end_session(session_id: str, leases: AtLeases) -> Answer:
 
 @router.post("/upload_raw/{session_id}")
 @router.post("/v2/upload_raw/{session_id}")
-async def upload(request: Request, lease: ThisLease, desk: AtDesk, leases: AtLeases) -> Answer:
-    desk.store.check_room()
+async def upload(request: Request, lease: ThisLease, state: State, leases: AtLeases) -> Answer:
+    state.store.check_room()
     body = await request.body()
     kind = request.headers.get("content-type", "")
-    opened, viewed = await desk.reader.do(lambda: _opened(body, kind, desk))
+    opened, viewed = await state.reader.do(lambda: _opened(body, kind, state))
     leases.open(lease, opened, viewed)
     return {"status": "success", "message": "The image is open."}
 
 
-def _opened(body: bytes, kind: str, desk: Desk) -> tuple[OpenScan, ViewerObject]:
-    limits = desk.settings.limits
+def _opened(body: bytes, kind: str, state: AppState) -> tuple[OpenScan, ViewerObject]:
+    limits = state.settings.limits
     meta, content = _form(body, kind)
     scan = scan_of_array(unzipped(content, meta.shape, limits.voxel_bytes), meta.grid)
-    viewed = ViewerObject(desk.segmenter, scan, most_steps(scan, limits))
+    viewed = ViewerObject(state.segmenter, scan, most_steps(scan, limits))
     opened = OpenScan(id=new_id(), name="ITK-SNAP", visitor="", scan=scan, session=viewed.session)
     return opened, viewed
 
 
 @router.get("/process_point_interaction/{session_id}")
 async def point_by_names(
-    x: int, y: int, z: int, viewing: Viewing, desk: AtDesk, foreground: bool = True
+    x: int, y: int, z: int, viewing: Viewing, state: State, foreground: bool = True
 ) -> Answer:
     add = partial(viewing[1].add_point, (z, y, x), positive=foreground)
-    return await _predicted(desk, viewing, add)
+    return await _predicted(state, viewing, add)
 
 
 @router.get("/v2/process_point_interaction/{session_id}")
 async def point(
     point: Annotated[list[int], Query(min_length=3, max_length=3)],
     viewing: Viewing,
-    desk: AtDesk,
+    state: State,
     foreground: bool = True,
 ) -> Answer:
     x, y, z = point
-    return await point_by_names(x, y, z, viewing, desk, foreground)
+    return await point_by_names(x, y, z, viewing, state, foreground)
 
 
 @router.post("/process_scribble_interaction/{session_id}")
 @router.post("/v2/process_scribble_interaction/{session_id}")
-async def scribble(request: Request, viewing: Viewing, desk: AtDesk, foreground: bool = True) -> Answer:
-    return await _drawn(request, viewing, desk, partial(viewing[1].add_scribble, positive=foreground))
+async def scribble(request: Request, viewing: Viewing, state: State, foreground: bool = True) -> Answer:
+    return await _drawn(request, viewing, state, partial(viewing[1].add_scribble, positive=foreground))
 
 
 @router.post("/process_lasso_interaction/{session_id}")
 @router.post("/v2/process_lasso_interaction/{session_id}")
-async def lasso(request: Request, viewing: Viewing, desk: AtDesk, foreground: bool = True) -> Answer:
-    return await _drawn(request, viewing, desk, partial(viewing[1].add_lasso, positive=foreground))
+async def lasso(request: Request, viewing: Viewing, state: State, foreground: bool = True) -> Answer:
+    return await _drawn(request, viewing, state, partial(viewing[1].add_lasso, positive=foreground))
 
 
 @router.get("/reset_interactions/{session_id}")
@@ -164,7 +164,7 @@ async def reset(viewing: Viewing) -> Answer:
 async def _drawn(
     request: Request,
     viewing: tuple[OpenScan, ViewerObject],
-    desk: Desk,
+    state: AppState,
     add: Callable[[Region | None], bool],
 ) -> Answer:
     body = await request.body()
@@ -175,17 +175,17 @@ async def _drawn(
         meta, content = _form(body, kind)
         if meta.shape != shape:
             raise WireError(f"the drawing has the shape {meta.shape}, the image {shape} (z, y, x).")
-        drawn = unzipped(content, shape, desk.settings.limits.voxel_bytes)
+        drawn = unzipped(content, shape, state.settings.limits.voxel_bytes)
         return add(Region.clipped((0, 0, 0), drawn, shape))
 
-    return await _predicted(desk, viewing, change)
+    return await _predicted(state, viewing, change)
 
 
 async def _predicted(
-    desk: Desk, viewing: tuple[OpenScan, ViewerObject], change: Callable[[], bool]
+    state: AppState, viewing: tuple[OpenScan, ViewerObject], change: Callable[[], bool]
 ) -> Answer:
     opened, viewed = viewing
-    return await in_time(desk.model.do, opened, change, lambda _: _answer(viewed.mask))
+    return await in_time(state.model.do, opened, change, lambda _: _answer(viewed.mask))
 
 
 def _answer(mask: Array) -> Answer:

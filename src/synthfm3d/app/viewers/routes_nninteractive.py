@@ -15,8 +15,8 @@ from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from synthfm3d.app.desk import AtDesk, Desk
 from synthfm3d.app.opening import most_steps
+from synthfm3d.app.state import AppState, State
 from synthfm3d.app.store import Full, OpenScan, new_id
 from synthfm3d.app.viewers import messages
 from synthfm3d.app.viewers.addresses import PREFIX
@@ -64,8 +64,8 @@ router = APIRouter(prefix=PREFIX, route_class=_WireRoute, include_in_schema=Fals
 # ---------------------------------------------------------------- places
 
 
-def _leases(desk: AtDesk) -> Leases:
-    return desk.leases
+def _leases(state: State) -> Leases:
+    return state.leases
 
 
 AtLeases = Annotated[Leases, Depends(_leases)]
@@ -83,7 +83,7 @@ async def _looking(leases: AtLeases, token: Token = "") -> Lease:
     return _found(lambda: leases.find(token))
 
 
-async def _living(leases: AtLeases, token: Token = "") -> Lease:
+async def _lifespan(leases: AtLeases, token: Token = "") -> Lease:
     return _found(lambda: leases.get(token, acts=False))
 
 
@@ -119,11 +119,11 @@ async def health() -> dict[str, bool]:
 
 
 @router.post("/claim")
-async def claim(desk: AtDesk, leases: AtLeases) -> messages.Claimed:
-    if desk.model.expected_wait > LONGEST_LINE:
+async def claim(state: State, leases: AtLeases) -> messages.Claimed:
+    if state.model.expected_wait > LONGEST_LINE:
         raise Full("too many people wait for the model: try again later.")
     lease = leases.claim()
-    limits = desk.settings.limits
+    limits = state.settings.limits
     return messages.Claimed(
         lease_token=lease.token,
         idle_timeout_seconds=limits.idle_seconds,
@@ -132,24 +132,24 @@ async def claim(desk: AtDesk, leases: AtLeases) -> messages.Claimed:
     )
 
 
-@router.get("/capabilities", dependencies=[Depends(_living)])
-async def get_capabilities(desk: AtDesk) -> dict[str, Any]:
-    model = desk.settings.model
+@router.get("/capabilities", dependencies=[Depends(_lifespan)])
+async def get_capabilities(state: State) -> dict[str, Any]:
+    model = state.settings.model
     return messages.capabilities("Apache-2.0" if model == "default" else f"that of the weights {model}")
 
 
 @router.post("/heartbeat")
-async def heartbeat(leases: AtLeases, lease: Annotated[Lease, Depends(_living)]) -> dict[str, float]:
+async def heartbeat(leases: AtLeases, lease: Annotated[Lease, Depends(_lifespan)]) -> dict[str, float]:
     return {"remaining_seconds": leases.remaining(lease)}
 
 
 @router.get("/lease_status")
 async def lease_status(
-    desk: AtDesk, leases: AtLeases, lease: Annotated[Lease, Depends(_looking)]
+    state: State, leases: AtLeases, lease: Annotated[Lease, Depends(_looking)]
 ) -> dict[str, float]:
     return {
         "remaining_seconds": leases.remaining(lease),
-        "idle_timeout_seconds": desk.settings.limits.idle_seconds,
+        "idle_timeout_seconds": state.settings.limits.idle_seconds,
     }
 
 
@@ -164,33 +164,33 @@ async def release(leases: AtLeases, token: Token = "") -> dict[str, bool]:
 
 @router.post("/set_image")
 async def set_image(
-    request: Request, desk: AtDesk, leases: AtLeases, lease: ActingLease
+    request: Request, state: State, leases: AtLeases, lease: ActingLease
 ) -> dict[str, list[int]]:
     spacing = _meta(request, messages.ImageMeta).image_properties.spacing
-    desk.store.check_room()
+    state.store.check_room()
     body = await request.body()
-    opened, viewed = await desk.reader.do(lambda: _opened(body, spacing, desk))
+    opened, viewed = await state.reader.do(lambda: _opened(body, spacing, state))
     leases.open(lease, opened, viewed)
     return {"original_image_shape": [1, *viewed.scan.grid.shape]}
 
 
-def _opened(body: bytes, spacing: list[float] | None, desk: Desk) -> tuple[OpenScan, ViewerObject]:
-    limits = desk.settings.limits
+def _opened(body: bytes, spacing: list[float] | None, state: AppState) -> tuple[OpenScan, ViewerObject]:
+    limits = state.settings.limits
     channels = unpack(body, most_bytes=limits.voxel_bytes, axes=4)
     if len(channels) != 1:
         raise InputError(f"the image has {len(channels)} channels: send one of them.")
     z, y, x = channels.shape[1:]
     scan = scan_of_array(channels[0], grid_of_spacing((z, y, x), spacing))
-    viewed = ViewerObject(desk.segmenter, scan, most_steps(scan, limits))
+    viewed = ViewerObject(state.segmenter, scan, most_steps(scan, limits))
     opened = OpenScan(id=new_id(), name="viewer", visitor="", scan=scan, session=viewed.session)
     return opened, viewed
 
 
 @router.post("/set_target_buffer")
-async def set_target_buffer(said: messages.Buffer, desk: AtDesk, lease: ActingLease) -> dict[str, Any]:
+async def set_target_buffer(said: messages.Buffer, state: State, lease: ActingLease) -> dict[str, Any]:
     if said.dtype not in _BUFFER_DTYPES:
         raise WireError(f"the target buffer has the dtype {said.dtype!r}: take uint8.")
-    if math.prod(said.shape) > desk.settings.limits.voxel_bytes:
+    if math.prod(said.shape) > state.settings.limits.voxel_bytes:
         raise TooLarge("the target buffer is larger than any image that is taken here.")
     if lease.opened is not None and lease.viewed is not None:
         opened, viewed = lease.opened, lease.viewed
@@ -217,33 +217,33 @@ async def reset_interactions(viewing: Viewing) -> dict[str, Any]:
 
 
 @router.post("/add_point_interaction")
-async def add_point(said: messages.PointInteraction, viewing: Viewing, desk: AtDesk) -> Response:
+async def add_point(said: messages.PointInteraction, viewing: Viewing, state: State) -> Response:
     add = partial(
         viewing[1].add_point, said.coordinates, positive=said.include_interaction, predict=said.run_prediction
     )
-    return await _predicted(desk, viewing, add)
+    return await _predicted(state, viewing, add)
 
 
 @router.post("/add_bbox_interaction")
-async def add_box(said: messages.BoxInteraction, viewing: Viewing, desk: AtDesk) -> Response:
+async def add_box(said: messages.BoxInteraction, viewing: Viewing, state: State) -> Response:
     add = partial(
         viewing[1].add_box, said.bbox_coords, positive=said.include_interaction, predict=said.run_prediction
     )
-    return await _predicted(desk, viewing, add)
+    return await _predicted(state, viewing, add)
 
 
 @router.post("/add_scribble_interaction")
-async def add_scribble(request: Request, viewing: Viewing, desk: AtDesk) -> Response:
-    return await _drawn(request, viewing, desk, viewing[1].add_scribble)
+async def add_scribble(request: Request, viewing: Viewing, state: State) -> Response:
+    return await _drawn(request, viewing, state, viewing[1].add_scribble)
 
 
 @router.post("/add_lasso_interaction")
-async def add_lasso(request: Request, viewing: Viewing, desk: AtDesk) -> Response:
-    return await _drawn(request, viewing, desk, viewing[1].add_lasso)
+async def add_lasso(request: Request, viewing: Viewing, state: State) -> Response:
+    return await _drawn(request, viewing, state, viewing[1].add_lasso)
 
 
 async def _drawn(
-    request: Request, viewing: tuple[OpenScan, ViewerObject], desk: Desk, add: Callable[..., bool]
+    request: Request, viewing: tuple[OpenScan, ViewerObject], state: AppState, add: Callable[..., bool]
 ) -> Response:
     said = _meta(request, messages.RegionMeta)
     shape = viewing[1].scan.grid.shape
@@ -258,11 +258,11 @@ async def _drawn(
         region = Region.clipped(corner, crop, shape)
         return add(region, positive=said.include_interaction, predict=said.run_prediction)
 
-    return await _predicted(desk, viewing, change)
+    return await _predicted(state, viewing, change)
 
 
 @router.post("/add_initial_seg_interaction")
-async def add_initial_mask(request: Request, viewing: Viewing, desk: AtDesk) -> Response:
+async def add_initial_mask(request: Request, viewing: Viewing, state: State) -> Response:
     _meta(request, messages.StartMeta)  # a mask is taken as it is, with and without a prediction
     viewed = viewing[1]
     body = await request.body()
@@ -271,12 +271,12 @@ async def add_initial_mask(request: Request, viewing: Viewing, desk: AtDesk) -> 
         shape = viewed.scan.grid.shape
         return viewed.start(unpack(body, most_bytes=math.prod(shape) * _LARGEST_ITEM, shape=shape))
 
-    return await _predicted(desk, viewing, change)
+    return await _predicted(state, viewing, change)
 
 
 @router.post("/predict")
-async def predict(viewing: Viewing, desk: AtDesk) -> Response:
-    return await _predicted(desk, viewing, viewing[1].predict)
+async def predict(viewing: Viewing, state: State) -> Response:
+    return await _predicted(state, viewing, viewing[1].predict)
 
 
 @router.post("/undo")
@@ -286,10 +286,10 @@ async def undo(viewing: Viewing) -> Response:
 
 
 async def _predicted(
-    desk: Desk, viewing: tuple[OpenScan, ViewerObject], change: Callable[[], bool]
+    state: AppState, viewing: tuple[OpenScan, ViewerObject], change: Callable[[], bool]
 ) -> Response:
     opened, viewed = viewing
-    return await in_time(desk.model.do, opened, change, partial(_answer, viewed))
+    return await in_time(state.model.do, opened, change, partial(_answer, viewed))
 
 
 def _answer(viewed: ViewerObject, ran: bool) -> Response:

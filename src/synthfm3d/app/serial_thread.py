@@ -14,7 +14,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-class Line:
+class SerialThread:
     """Calls that are done one after the other in a thread of their own."""
 
     def __init__(self, name: str) -> None:

@@ -9,10 +9,10 @@ from typing import Annotated, TypeVar
 from fastapi import Cookie, Depends, HTTPException, Request, Response
 
 from synthfm3d.app.files import Files
+from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.store import OpenScan, Store
 from synthfm3d.app.viewers.leases import Leases
-from synthfm3d.app.work import Line
 from synthfm3d.segmentation.predictor import Segmenter
 
 _VISITOR_COOKIE = "synthfm3d_visitor"
@@ -20,14 +20,14 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Desk:
-    """One server's belongings.
+class AppState:
+    """What one server holds.
 
     Parameters
     ----------
     leases
         Places of viewers such as 3D Slicer and napari.
-    model, reader, painter
+    model, reader, renderer
         Threads for the model, for reading and writing scans, and for drawing synthetic ones.
     """
 
@@ -36,24 +36,24 @@ class Desk:
     files: Files
     store: Store
     leases: Leases
-    model: Line
-    reader: Line
-    painter: Line
+    model: SerialThread
+    reader: SerialThread
+    renderer: SerialThread
 
     def close(self) -> None:
         """Stop the threads and close all scans."""
-        for line in (self.model, self.reader, self.painter):
-            line.close()
+        for thread in (self.model, self.reader, self.renderer):
+            thread.close()
         self.store.close_all()
 
 
-def _desk(request: Request) -> Desk:
-    desk = request.app.state.desk
-    assert isinstance(desk, Desk)
-    return desk
+def _shared_state(request: Request) -> AppState:
+    state = request.app.state.shared
+    assert isinstance(state, AppState)
+    return state
 
 
-AtDesk = Annotated[Desk, Depends(_desk)]
+State = Annotated[AppState, Depends(_shared_state)]
 
 
 def _visitor(
@@ -75,9 +75,9 @@ def set_cookie(request: Request, response: Response, name: str, value: str) -> N
     response.set_cookie(name, value, httponly=True, samesite="strict", secure=request.url.scheme == "https")
 
 
-def _open_scan(identifier: str, desk: AtDesk) -> OpenScan:
+def _open_scan(identifier: str, state: State) -> OpenScan:
     try:
-        return desk.store.get(identifier)
+        return state.store.get(identifier)
     except KeyError:
         raise HTTPException(404, "This scan is not open (any more): open it again.") from None
 
@@ -85,10 +85,10 @@ def _open_scan(identifier: str, desk: AtDesk) -> OpenScan:
 ThisScan = Annotated[OpenScan, Depends(_open_scan)]
 
 
-async def changed(desk: Desk, opened: OpenScan, call: Callable[[], Result]) -> Result:
+async def changed(state: AppState, opened: OpenScan, call: Callable[[], Result]) -> Result:
     """The result of a call that changes a session, made by the model's thread; one at a time for a scan."""
     async with opened.lock:
-        result = await desk.model.do(call)
+        result = await state.model.do(call)
         opened.revision += 1
         return result
 
