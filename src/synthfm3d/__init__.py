@@ -4,16 +4,20 @@ In a notebook::
 
     import synthfm3d as sf
 
-    scan = sf.read("scan.nii.gz")
+    scan = sf.example()  # or sf.read("scan.nii.gz")
     segmenter = sf.Segmenter.from_pretrained("default")
-    mask = segmenter.segment(scan, [sf.Point(position_mm=(-12.1, 49.0, 44.5))])
+    mask = segmenter.segment(scan, [sf.Point((-12.1, 49.0, 44.5))])
     sf.write(mask, "mask.nii.gz")
 """
+
+import sys
 
 TYPE_CHECKING = False  # not from typing: importing the package imports nothing else
 if TYPE_CHECKING:
     from synthfm3d.app.notebook import show
-    from synthfm3d.io.read import ReadOptions, read
+    from synthfm3d.generate import generate
+    from synthfm3d.io.read import ReadOptions
+    from synthfm3d.io.reading import example, read
     from synthfm3d.io.write import Origin, write
     from synthfm3d.prompts.prompt import Box, Mask, Point
     from synthfm3d.segmentation.predictor import Segmenter
@@ -29,10 +33,12 @@ _HOMES = {
     "Origin": "synthfm3d.io.write",
     "Point": "synthfm3d.prompts.prompt",
     "ReadOptions": "synthfm3d.io.read",
+    "example": "synthfm3d.io.reading",
+    "generate": "synthfm3d.generate",
     "Segmenter": "synthfm3d.segmentation.predictor",
     "Session": "synthfm3d.segmentation.session",
     "Volume": "synthfm3d.volume",
-    "read": "synthfm3d.io.read",
+    "read": "synthfm3d.io.reading",
     "show": "synthfm3d.app.notebook",
     "write": "synthfm3d.io.write",
 }
@@ -47,6 +53,8 @@ __all__ = [
     "Session",
     "Volume",
     "__version__",
+    "example",
+    "generate",
     "read",
     "show",
     "write",
@@ -59,6 +67,17 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'synthfm3d' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+class _Package(type(sys)):  # type: ignore[misc]
+    """Keeps ``sf.generate`` the function, where an import would bind the module of this name to it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name == "generate" and isinstance(value, type(sys))):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

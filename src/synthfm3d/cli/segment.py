@@ -36,6 +36,9 @@ def segment(
             show_default=False,
         ),
     ] = None,
+    scan_option: Annotated[
+        Path | None, typer.Option("-i", "--input", help="The scan, if you prefer an option for it.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -149,6 +152,9 @@ def segment(
 
         print_json(schema())
         return
+    if scan is not None and scan_option is not None:
+        raise InputError(f"two scans are named, {scan} and {scan_option}: give one of them.")
+    scan = scan or scan_option
     if scan is None or output is None:
         raise InputError(
             "name a scan and its mask: synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz"
@@ -249,12 +255,12 @@ def _segment_scan(
 
 def _segment_folder(plan: "Plan", quiet: bool, as_json: bool) -> None:
     from synthfm3d.cli.segment_case import summary
-    from synthfm3d.cli.segment_folder import run_folder
+    from synthfm3d.cli.segment_folder import number_of_cases, run_folder
     from synthfm3d.io.write import check_suffix
 
     check_suffix(plan.output / f"mask{plan.suffix}")
     outcomes = []
-    with progress("Segmenting", quiet=quiet) as advance:
+    with progress("Segmenting", total=number_of_cases(plan), quiet=quiet) as advance:
         for outcome in run_folder(plan):
             outcomes.append(outcome)
             advance(note=outcome.name)

@@ -77,6 +77,11 @@ def _named(there: dict[str, Path], name: str) -> Path | None:
     return next((path for path in there.values() if path.name == name), None)
 
 
+def number_of_cases(plan: Plan) -> int:
+    """How many outcomes ``run_folder`` will give."""
+    return len(case_names(plan, read_prompt_file(plan.prompts)))
+
+
 def run_folder(plan: Plan) -> Iterator[Outcome]:
     """Every case once, as it is done; the order depends on the jobs, the results do not."""
     prompts = read_prompt_file(plan.prompts)

@@ -28,7 +28,7 @@ from synthfm3d.segmentation.search import View, better_than, distinct, look_for
 from synthfm3d.segmentation.sequence import as_slices, moved
 from synthfm3d.segmentation.slices import working_form
 from synthfm3d.segmentation.widening import outgrown, widened
-from synthfm3d.volume import Array, Volume, on_grid_of
+from synthfm3d.volume import Array, Volume, checked_volume, on_grid_of
 
 
 class Segmenter:
@@ -85,7 +85,7 @@ class Segmenter:
         other: the first says where to look, and the others which size is meant, if answers of several
         sizes were found; each that the mask still does not hold corrects it.
         """
-        prompts = checked_prompts(prompts, volume.grid)
+        prompts = checked_prompts(prompts, checked_volume(volume).grid)
         later = _later_clicks(prompts)
         if not later or isinstance(self.model, SliceModel):
             return self._at_once(volume, prompts)
