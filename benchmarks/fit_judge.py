@@ -28,13 +28,19 @@ from synthfm3d.model.interface import PromptableModel
 from synthfm3d.model.view_judge import ViewJudge, write_judge
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.regions import resample
-from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan
-from synthfm3d.segmentation.search import FEWEST_LOOKS, MOST_ALTERNATIVES, SAME_ANSWER, is_settled
-from synthfm3d.segmentation.sequence import as_slices, moved
-from synthfm3d.segmentation.slices import working_form
+from synthfm3d.segmentation.click_search import (
+    FEWEST_LOOKS,
+    MOST_ALTERNATIVES,
+    MOST_VIEWS,
+    SAME_ANSWER,
+    STEP,
+    image_width_mm,
+    is_settled,
+    view_widths,
+)
+from synthfm3d.segmentation.look import CERTAINLY_NOT, Look, ModelOnScan, field_of_view_limits
+from synthfm3d.segmentation.slices import Orientation
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable
-from synthfm3d.segmentation.views import MOST_VIEWS, STEP, image_width_mm, view_widths
-from synthfm3d.segmentation.zoom import field_of_view_limits, prompted_place
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.volume import Array, Grid
 
@@ -115,19 +121,17 @@ def clicks(model: PromptableModel, seed: int, scans: int, folder: Path) -> list[
 
 def judged(model: PromptableModel, click: Click, group: int) -> JudgedClick:
     """All views of a click, each with its Dice on the clicked slice."""
-    slices = as_slices(click.scan)
-    point = Point(position_mm=click.position_mm)
-    prompt = point if slices is click.scan else moved(point, click.scan.grid, slices.grid)
-    scan = working_form(slices, [prompt])
-    target = working_form(slices.with_voxels(click.target.astype(np.uint8)), [prompt]).voxels > 0
+    orientation, prompts = Orientation.of(click.scan, [Point(position_mm=click.position_mm)])
+    scan = orientation.slices
+    target = orientation.to_slices(click.scan.with_voxels(click.target.astype(np.uint8))) > 0
     on_scan = ModelOnScan(model, scan, windows_of(scan))
-    centre_mm, extent_mm = prompted_place([prompt], scan.grid)
-    index = round(float(scan.grid.to_index(centre_mm)[0]))
+    centre_mm, extent_mm = scan.grid.to_mm(prompts.middle()), prompts.extent_mm
+    index = round(float(prompts.middle()[0]))
     section = section_grid(scan.grid, index)
     table = ViewTable(image_width_mm(scan.grid))
     features, agreed = [], []
     for width in view_widths(scan.grid, field_of_view_limits(scan.grid, model.grid_shape, extent_mm)):
-        look = on_scan.look([prompt], centre_mm, width)
+        look = on_scan.look(prompts, centre_mm, width)
         table.add(look)
         features.append(table.features)
         agreed.append(dice(_on_section(look, section), target[index]))

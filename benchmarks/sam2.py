@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import Results, cpu_seconds
 from benchmarks.sam2_official import WAYS, network_of, peak_mib, prompts, slice_at
-from synthfm3d.loading.clip_prompts import ClipPromptSettings
 from synthfm3d.loading.clips import ClipSettings
+from synthfm3d.loading.shares import ClipPromptSettings
 from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_memory import MemoryBank
 from synthfm3d.model.sam2_sizes import Sam2Settings, SizeName

@@ -17,13 +17,13 @@ from synthfm3d.metrics.overlap import dice
 from synthfm3d.model.checkpoint import load_model
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.prompts.simulation import innermost_point, largest_slice
+from synthfm3d.segmentation.canvas import Canvas
 from synthfm3d.segmentation.follow import follow
-from synthfm3d.segmentation.look import CERTAINLY_NOT, ModelOnScan
+from synthfm3d.segmentation.look import Focus, ModelOnScan
 from synthfm3d.segmentation.predictor import Segmenter
-from synthfm3d.segmentation.slices import working_form
-from synthfm3d.segmentation.zoom import Focus, prompted_place
+from synthfm3d.segmentation.slices import Orientation
 from synthfm3d.synthesis.settings import SynthesisSettings
-from synthfm3d.volume import Array, Volume, on_grid_of
+from synthfm3d.volume import Array, Volume
 
 SEED = 900_001
 SIZES_ML = (1.0, 10.0, 100.0)
@@ -62,16 +62,17 @@ def _objects(labels: Array, most: int) -> list[Array]:
 
 
 def _without_zoom(segmenter: Segmenter, scan: Volume, click: Point) -> Array:
-    working = working_form(scan, [click])
-    model = ModelOnScan(segmenter.model, working, windows_of(working))
-    centre_mm, _ = prompted_place([click], working.grid)
-    focus = Focus(centre_mm, max(model.model.grid_shape[1:]) * min(working.spacing_mm[1:]))
-    logits = np.full(working.voxels.shape, CERTAINLY_NOT, np.float16)
-    part, found = model.on_scan(model.look([click], focus.centre_mm, focus.field_of_view_mm))
-    logits[part] = found
+    orientation, prompts = Orientation.of(scan, [click])
+    slices = orientation.slices
+    model = ModelOnScan(segmenter.model, slices, windows_of(slices))
+    centre_mm = slices.grid.to_mm(prompts.middle())
+    focus = Focus(centre_mm, max(model.model.grid_shape[1:]) * min(slices.spacing_mm[1:]))
+    canvas = Canvas.blank(slices.grid)
+    part, found = model.on_scan(model.look(prompts, focus.centre_mm, focus.field_of_view_mm))
+    canvas.paste(part, found)
     for direction in (-1, 1):
-        follow(model, [click], logits, part[0], focus, direction)
-    return on_grid_of(working.with_voxels(logits > 0), scan.grid).voxels
+        follow(model, prompts, canvas, part[0], focus, direction)
+    return orientation.to_stored(canvas.mask).voxels
 
 
 def _size(ml: float) -> str:

@@ -1,7 +1,7 @@
 """How Sphinx builds the documentation: ``make docs``, offline, to build/docs/index.html.
 
-Pages are written in Markdown. The directives of ``generators`` make the references from the program itself, so
-that they are always up to date. A warning is an error.
+Pages are written in Markdown. The directives of ``generators`` make the references from the program itself,
+so that they are always up to date. A warning is an error.
 """
 
 import sys

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.randomness import stream
-from synthfm3d.volume import Grid, Volume
+from synthfm3d.volume import Grid, Volume, foreground_corners, part_between
 
 ORDERS = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
 orders = st.sampled_from(ORDERS)
@@ -101,3 +101,51 @@ def test_a_moved_grid_has_its_first_voxel_where_it_was_moved_to():
     moved = grid.moved((2, -1, 3))
     assert moved.to_mm(np.zeros(3)) == pytest.approx(grid.to_mm(np.array([2, -1, 3])))
     assert moved.spacing_mm == grid.spacing_mm
+
+
+def indices(length):
+    return st.builds(slice, st.integers(0, length - 1), st.integers(length, length + 2), st.integers(1, 2))
+
+
+parts = st.tuples(indices(3), indices(4), indices(5))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 100), parts)
+def test_every_voxel_of_a_part_stays_where_it_is_in_the_world(seed, part):
+    volume = tilted_volume(seed)
+    cut = volume[part]
+    for index in np.ndindex(cut.voxels.shape):
+        place = np.rint(volume.grid.to_index(cut.grid.to_mm(np.array(index)))).astype(int)
+        assert volume.voxels[tuple(place)] == cut.voxels[index]
+        np.testing.assert_allclose(volume.grid.to_mm(place), cut.grid.to_mm(np.array(index)), atol=1e-9)
+
+
+def test_a_part_may_be_named_by_its_slices_alone_counted_from_the_end_or_reversed():
+    volume = tilted_volume(1)
+    np.testing.assert_allclose(volume[-1:].grid.to_mm(np.zeros(3)), volume.grid.to_mm(np.array([2, 0, 0])))
+    assert volume[-1:].voxels.shape == (1, 4, 5)
+    turned = volume.reordered((0, 1, 2), (True, False, False))
+    assert volume[::-1].grid.same_as(turned.grid)
+    assert np.array_equal(volume[::-1].voxels, turned.voxels)
+
+
+def test_a_part_without_voxels_is_refused():
+    with pytest.raises(ValueError, match="three positive numbers"):
+        tilted_volume(0)[2:2]
+
+
+def test_a_padded_grid_has_more_voxels_on_every_side():
+    grid = Grid.from_spacing((4, 5, 6), (3.0, 2.0, 1.0))
+    padded = grid.padded(2)
+    assert padded.shape == (8, 9, 10)
+    assert padded.part((slice(2, -2),) * 3).same_as(grid)
+
+
+def test_corners_enclose_the_foreground():
+    mask = np.zeros((5, 6, 7))
+    mask[1, 2, 3] = mask[3, 2, 5] = 1
+    assert foreground_corners(mask).tolist() == [[1, 2, 3], [3, 2, 5]]
+    assert mask[part_between(foreground_corners(mask))].shape == (3, 1, 3)
+    with pytest.raises(ValueError, match="empty"):
+        foreground_corners(np.zeros((2, 2, 2)))

@@ -13,13 +13,11 @@ from typing import Any, get_args, get_type_hints
 from synthfm3d.cli.settings import settings_schema
 from synthfm3d.pipeline.reproduction_config import ReproductionConfig
 from synthfm3d.synthesis.settings import SynthesisSettings
-from synthfm3d.training.config import TrainingConfig
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.families import FAMILIES
 
 KINDS: dict[str, type] = {
     "volumes": SynthesisSettings,
-    "volumetric": TrainingConfig,
-    "sam2": Sam2TrainingConfig,
+    **{name: family.config_type for name, family in FAMILIES.items()},
     "reproduction": ReproductionConfig,
 }
 """What can be written as YAML, by the name that pages ask for it."""

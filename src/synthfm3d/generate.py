@@ -42,11 +42,8 @@ def generate(
 def realise(scene: Scene, slices: range | None = None, threads: int = 1) -> LabelledVolume:
     """A scene, or a range of its slices, as voxels with their geometry."""
     image, labels = render(scene, slices, threads)
-    affine = Grid.from_spacing(scene.shape, scene.spacing_mm).affine.copy()
+    grid = Grid.from_spacing(scene.shape, scene.spacing_mm)
     if slices is not None:
-        affine[:3, 3] += affine[:3, 0] * slices.start
-    return LabelledVolume(
-        scene=scene,
-        image=Volume(voxels=image, affine=affine, modality=scene.modality, third_axis=scene.third_axis),
-        labels=Volume(voxels=labels, affine=affine, modality=scene.modality, third_axis=scene.third_axis),
-    )
+        grid = grid.part((slice(slices.start, slices.stop), slice(None), slice(None)))
+    volume = Volume(voxels=image, affine=grid.affine, modality=scene.modality, third_axis=scene.third_axis)
+    return LabelledVolume(scene=scene, image=volume, labels=volume.with_voxels(labels))

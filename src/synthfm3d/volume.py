@@ -18,6 +18,8 @@ Modality = Literal["ct", "mr", "us"]
 ThirdAxis = Literal["space", "time"]
 Position = tuple[float, float, float]
 """A place in the world, RAS millimetres."""
+Part = tuple[slice, slice, slice]
+"""A part of a grid: a slice of indices along each of (z, y, x)."""
 
 MODALITIES: tuple[Modality, ...] = ("ct", "mr", "us")
 
@@ -82,6 +84,33 @@ class Grid:
         affine = self.affine.copy()
         affine[:3, 3] = self.to_mm(np.array(voxels))
         return Grid(self.shape, affine)
+
+    def part(self, part: Part) -> "Grid":
+        """The grid of some of the voxels, which stay where they are in the world.
+
+        Parameters
+        ----------
+        part
+            A slice of indices along each of (z, y, x), as NumPy takes them; steps may be negative.
+
+        Raises
+        ------
+        ValueError
+            The part holds no voxel.
+        """
+        along = [range(*one.indices(length)) for one, length in zip(part, self.shape, strict=True)]
+        affine = self.affine.copy()
+        affine[:3, :3] *= np.array([indices.step for indices in along])
+        affine[:3, 3] = self.to_mm(np.array([indices.start for indices in along]))
+        z, y, x = (len(indices) for indices in along)
+        return Grid((z, y, x), affine)
+
+    def padded(self, voxels: int) -> "Grid":
+        """The grid with so many more voxels on every side."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_mm(np.full(3, -voxels))
+        z, y, x = (length + 2 * voxels for length in self.shape)
+        return Grid((z, y, x), affine)
 
     def contains(self, index: Array) -> Array:
         """Whether fractional voxel indices (..., 3) fall into some voxel of the grid."""
@@ -163,6 +192,15 @@ class Volume:
         """Distance between neighbouring voxel centres along (z, y, x), in mm."""
         return self.grid.spacing_mm
 
+    def __getitem__(self, part: slice | tuple[slice, ...]) -> "Volume":
+        """A part of the volume, a view of its voxels: ``volume[4:9]``, ``volume[:, 10:20, 10:20]``.
+
+        Every voxel stays where it is in the world. Raises ValueError if the part holds no voxel.
+        """
+        given = part if isinstance(part, tuple) else (part,)
+        z, y, x = (*given, *[slice(None)] * (3 - len(given)))
+        return replace(self, voxels=self.voxels[z, y, x], affine=self.grid.part((z, y, x)).affine)
+
     def with_voxels(self, voxels: Array) -> "Volume":
         """Other voxels on the same grid; raises ValueError if the shape differs."""
         if voxels.shape != self.voxels.shape:
@@ -233,6 +271,23 @@ def on_grid_of(volume: Volume, grid: Grid) -> Volume:
         f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not lie on one "
         f"of {grid.shape} voxels at {_rounded(grid.spacing_mm)} mm (z, y, x)."
     )
+
+
+def foreground_corners(mask: Array) -> Array:
+    """Inclusive corners (2, 3) of the smallest box around the non-zero voxels of a mask (z, y, x).
+
+    Raises ValueError for an empty mask.
+    """
+    present = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    if not len(present[0]):
+        raise ValueError("the mask is empty: it holds no voxel other than zero.")
+    return np.array([[p[0] for p in present], [p[-1] for p in present]])
+
+
+def part_between(corners: Array) -> Part:
+    """The part of a grid between two inclusive corner voxels (2, 3)."""
+    (z0, y0, x0), (z1, y1, x1) = np.asarray(corners).tolist()
+    return slice(z0, z1 + 1), slice(y0, y1 + 1), slice(x0, x1 + 1)
 
 
 def _rounded(spacing_mm: tuple[float, float, float]) -> tuple[float, ...]:

@@ -46,7 +46,9 @@ class Reader:
     def segment_with_details(self, volume: Volume, prompts: Sequence[Prompt]) -> Segmentation:
         logits = volume.with_voxels((self.sureness * volume.voxels).astype(np.float16))
         mask = volume.with_voxels((logits.voxels > 0).astype(np.uint8))
-        return Segmentation(mask=mask, modality=None, field_of_view_mm=1.0, warnings=(), logits=logits)
+        return Segmentation(
+            scan=volume, mask=mask, modality=None, field_of_view_mm=1.0, warnings=(), logits=logits
+        )
 
 
 class Talker(Reader):

@@ -7,14 +7,8 @@ import pytest
 import torch
 
 from synthfm3d.loading.augmentation import AugmentationSettings
-from synthfm3d.loading.clip_prompts import (
-    NO_POINT,
-    ClipPromptSettings,
-    draw_mask,
-    draw_points,
-    random_error_click,
-)
 from synthfm3d.loading.clips import ClipDataset, ClipSettings, _visible, make_clip
+from synthfm3d.loading.shares import NO_POINT, ClipPromptSettings, draw_clip_mask, draw_clip_points
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import stream
 from synthfm3d.rendering.cpu import render
@@ -123,7 +117,7 @@ def test_kinds_come_as_often_as_sam2_draws_them():
 def test_positive_clicks_lie_inside_and_negative_ones_near_outside(section):
     draw = stream(1, "test")
     for _ in range(50):
-        points, labels = draw_points(section, "point", ClipPromptSettings(negative=1.0), draw)
+        points, labels = draw_clip_points(section, "point", ClipPromptSettings(negative=1.0), draw)
         for (x, y), label in zip(points.astype(int), labels, strict=True):
             if label != NO_POINT:
                 assert section[y, x] == (label == 1)
@@ -133,11 +127,11 @@ def test_positive_clicks_lie_inside_and_negative_ones_near_outside(section):
 
 def test_a_box_without_jitter_is_tight_and_with_it_stays_in_the_slice(section):
     draw = stream(2, "test")
-    points, labels = draw_points(section, "box", ClipPromptSettings(box_jitter=0.0), draw)
+    points, labels = draw_clip_points(section, "box", ClipPromptSettings(box_jitter=0.0), draw)
     assert points[:2].tolist() == [[25, 10], [44, 19]]
     assert labels.tolist() == [2, 3, NO_POINT]
     for _ in range(50):
-        points, _ = draw_points(section, "box", ClipPromptSettings(box_jitter=1.0), draw)
+        points, _ = draw_clip_points(section, "box", ClipPromptSettings(box_jitter=1.0), draw)
         assert (points[0] < points[1]).all() or (points[:2] <= [49, 39]).all()
         assert (points[:2] >= 0).all()
         assert (points[:2] <= [49, 39]).all()
@@ -145,24 +139,9 @@ def test_a_box_without_jitter_is_tight_and_with_it_stays_in_the_slice(section):
 
 def test_a_mask_is_at_most_a_pixel_off(section):
     draw = stream(3, "test")
-    areas = {int(draw_mask(section, ClipPromptSettings(mask_jitter=1.0), draw).sum()) for _ in range(30)}
+    areas = {int(draw_clip_mask(section, ClipPromptSettings(mask_jitter=1.0), draw).sum()) for _ in range(30)}
     assert areas == {8 * 18, 10 * 20 + 2 * (10 + 20)}
-    assert draw_mask(section, ClipPromptSettings(mask_jitter=0.0), draw) is section
-
-
-def test_a_correction_clicks_into_the_error_and_says_what_is_true_there(section):
-    draw = stream(4, "test")
-    settings = ClipPromptSettings(click_from_truth=0.0)
-    answer = np.roll(section, 4, axis=1)
-    for _ in range(50):
-        (x, y), label = random_error_click(answer, section, settings, draw)
-        assert answer[int(y), int(x)] != section[int(y), int(x)]
-        assert label == section[int(y), int(x)]
-    (x, y), label = random_error_click(section, section, settings, draw)
-    assert label == 0
-    assert not section[int(y), int(x)]
-    everything = np.ones_like(section)
-    assert random_error_click(everything, everything, settings, draw)[1] == 1
+    assert draw_clip_mask(section, ClipPromptSettings(mask_jitter=0.0), draw) is section
 
 
 @pytest.mark.parametrize(

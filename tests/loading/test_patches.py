@@ -8,9 +8,15 @@ import torch
 from scipy import ndimage
 from torch.utils.data import DataLoader
 
-from synthfm3d.loading.datasets import LANES, PatchDataset, group_of, volumes_of_patches
-from synthfm3d.loading.patches import PatchSettings, make_patches
-from synthfm3d.loading.prompting import PromptSettings, draw_prompts, imperfect_outline
+from synthfm3d.loading.patches import (
+    LANES,
+    PatchDataset,
+    PatchSettings,
+    group_of,
+    make_patches,
+    volumes_of_patches,
+)
+from synthfm3d.loading.shares import PromptSettings, draw_patch_prompts
 from synthfm3d.loading.targets import TargetSettings
 from synthfm3d.model.prompt_channels import prompt_channels
 
@@ -209,7 +215,7 @@ def test_a_stroke_stays_inside_the_target_and_its_pixels_touch():
     settings = PromptSettings(scribble=1.0, negative=0.0)
     lengths = []
     for n in range(20):
-        prompts = draw_prompts(disc(), 2, False, False, settings, np.random.default_rng(n))
+        prompts = draw_patch_prompts(disc(), 2, False, False, settings, np.random.default_rng(n))
         pixels = prompts.positive.astype(int)
         assert disc()[tuple(pixels.T)].all()
         drawn = np.zeros((64, 64), bool)
@@ -222,32 +228,10 @@ def test_a_stroke_stays_inside_the_target_and_its_pixels_touch():
 def test_a_negative_stroke_lies_around_the_target():
     settings = PromptSettings(scribble=1.0, negative=1.0)
     for n in range(20):
-        prompts = draw_prompts(disc(), 2, True, False, settings, np.random.default_rng(n))
+        prompts = draw_patch_prompts(disc(), 2, True, False, settings, np.random.default_rng(n))
         _, y, x = prompts.negative.astype(int).T
         distance = np.hypot(y - 32, x - 32)
         assert ((distance > 20) & (distance < 34)).all()
-
-
-def test_a_lasso_encloses_most_of_the_target():
-    section = disc()[0]
-    sizes = []
-    for n in range(20):
-        drawn = imperfect_outline(section, np.random.default_rng(n), lasso=True)
-        plain = imperfect_outline(section, np.random.default_rng(n))
-        assert (drawn | ~plain).all()
-        sizes.append(drawn.sum() / section.sum())
-    assert np.mean(sizes) > 1.15
-
-
-def test_an_imperfect_outline_is_near_the_true_one_and_seldom_the_same():
-    y, x = np.ogrid[:64, :64]
-    section = (y - 32) ** 2 + (x - 32) ** 2 <= 16**2
-    overlaps = []
-    for n in range(40):
-        drawn = imperfect_outline(section, np.random.default_rng(n))
-        overlaps.append(2 * (drawn & section).sum() / (drawn.sum() + section.sum()))
-    assert min(overlaps) > 0.6
-    assert 0.85 < np.median(overlaps) < 0.99
 
 
 def test_an_object_that_is_handed_on_is_outlined_on_all_slices_of_one_side():

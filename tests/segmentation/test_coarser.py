@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from synthfm3d.randomness import stream
 from synthfm3d.regions import region_grid, resample
-from synthfm3d.segmentation.coarser import CoarserCopies
+from synthfm3d.segmentation.look import CoarserCopies
 from synthfm3d.volume import Grid, Volume
 
 

@@ -77,8 +77,7 @@ def test_a_box_speaks_of_all_that_it_holds(session, tube):
         click(tube.scan, 60, 45, 45, positive=False),
         Box(corner_mm=tuple(low), opposite_mm=tuple(high)),
     ]
-    prompts = [click(tube.scan, 60, 40, 40), *added]
-    after = session.segmenter.correct(tube.scan, before, prompts, new=len(added))
+    after = session.segmenter.correct(before, added)
     assert before.mask.voxels[60, 26, 26]
     assert not after.mask.voxels[60, 26, 26]  # the corner that the model lost lies in the box
 
@@ -138,6 +137,7 @@ def test_voxels_change_only_together_with_a_click(model, seed, count, keeps_logi
     scan = scan.reordered(tuple(int(n) for n in order), tuple(bool(f) for f in flips))
     parts = ndimage.gaussian_filter(draw.normal(size=scan.voxels.shape), 2) > 0.05
     before = Segmentation(
+        scan=scan,
         mask=scan.with_voxels(parts.astype(np.uint8)),
         modality="mr",
         field_of_view_mm=float(draw.choice([12, 20, 60])),
@@ -148,7 +148,7 @@ def test_voxels_change_only_together_with_a_click(model, seed, count, keeps_logi
     for place in draw.integers(0, scan.voxels.shape, size=(count, 3)):
         positive = bool(draw.random() < 0.5)
         clicks.append(Point(position_mm=tuple(scan.grid.to_mm(place)), positive=positive))
-    after = Segmenter(model(seed)).correct(scan, before, clicks, new=count)
+    after = Segmenter(model(seed)).correct(before, clicks)
     was, now = before.mask.voxels > 0, after.mask.voxels > 0
     # The eight voxels around a click lie on its slice, across the thick axis.
     axial = [scan.with_voxels(one).axial().voxels for one in (was, now)]

@@ -6,6 +6,7 @@ import pytest
 from synthfm3d.intensity import windows_of
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.segmentation.look import Look, ModelOnScan, connected_to_prompts
+from synthfm3d.segmentation.placement import place
 from synthfm3d.volume import Grid
 
 
@@ -52,7 +53,8 @@ def test_a_mask_ends_with_the_scan_and_not_before(ball, region_growing):
             return np.full(features.shape, 5.0, np.float32)
 
     model = ModelOnScan(Everything(), ball.scan, windows_of(ball.scan))
-    look = model.look(ball.prompts("click"), ball.prompts("click")[0].position_mm, 300.0)
+    click = ball.prompts("click")
+    look = model.look(place(click, ball.scan.grid), click[0].position_mm, 300.0)
     assert look.hits_prompts
     assert not look.mask.all()
     part, found = model.on_scan(look)

@@ -35,34 +35,34 @@ def test_points_keep_their_place_and_those_beyond_the_region_are_left_out():
         Point(position_mm=at(10, 22, 22), positive=False),
         Point(position_mm=at(10, 39, 39), positive=False),
     ]
-    placed = place(prompts, SCAN, FINER)
+    placed = place(prompts, SCAN).on(FINER)
     np.testing.assert_allclose(placed.positive, [[8, 18, 15]], atol=1e-9)
     np.testing.assert_allclose(placed.negative, [[8, 20, 20]], atol=1e-9)
 
 
 def test_a_box_on_a_slice_stays_on_one_slice_and_covers_its_corner_voxels_whole():
-    placed = place([Box(corner_mm=at(10, 18, 17), opposite_mm=at(10, 22, 21))], SCAN, FINER)
+    placed = place([Box(corner_mm=at(10, 18, 17), opposite_mm=at(10, 22, 21))], SCAN).on(FINER)
     # A voxel of the scan reaches half a mm, one pixel, around its centre.
     assert placed.boxes.tolist() == [[[8, 11, 9], [8, 21, 19]]]
 
 
 def test_a_box_in_3d_is_clipped_to_the_region():
-    placed = place([Box(corner_mm=at(0, 20, 20), opposite_mm=at(19, 39, 39))], SCAN, FINER)
+    placed = place([Box(corner_mm=at(0, 20, 20), opposite_mm=at(19, 39, 39))], SCAN).on(FINER)
     assert placed.boxes.tolist() == [[[0, 15, 15], [15, 31, 31]]]
 
 
 def test_a_box_smaller_than_a_pixel_of_the_region_is_still_there():
-    placed = place([Box(corner_mm=at(10, 20, 20), opposite_mm=at(10, 21, 21))], SCAN, COARSER)
+    placed = place([Box(corner_mm=at(10, 20, 20), opposite_mm=at(10, 21, 21))], SCAN).on(COARSER)
     assert placed.boxes.tolist() == [[[8, 16, 16], [8, 16, 16]]]
 
 
 def test_where_no_positive_prompt_reaches_the_region_there_is_nothing_to_find():
     with pytest.raises(ValueError, match="nothing says where"):
-        place([Box(corner_mm=at(10, 0, 0), opposite_mm=at(10, 5, 5))], SCAN, FINER)
+        place([Box(corner_mm=at(10, 0, 0), opposite_mm=at(10, 5, 5))], SCAN).on(FINER)
 
 
 def test_an_outlined_slice_is_said_whole_and_the_others_not_at_all():
-    mask = place([drawn(([10, 18, 17], [10, 22, 21]))], SCAN, FINER).mask
+    mask = place([drawn(([10, 18, 17], [10, 22, 21]))], SCAN).on(FINER).mask
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [8]
     assert set(np.unique(mask[8])) == {-1, 1}
     inside = np.argwhere(mask[8] > 0)
@@ -72,13 +72,13 @@ def test_an_outlined_slice_is_said_whole_and_the_others_not_at_all():
 
 
 def test_every_outlined_slice_sets_the_nearest_slice_of_a_finer_region():
-    mask = place([drawn(([9, 18, 17], [11, 22, 21]))], SCAN, FINER).mask
+    mask = place([drawn(([9, 18, 17], [11, 22, 21]))], SCAN).on(FINER).mask
     # 4 mm are two slices of 2 mm.
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == [6, 8, 10]
 
 
 def test_a_coarser_region_takes_the_nearest_slice_of_the_scan():
-    mask = place([drawn(([8, 10, 10], [12, 30, 30]))], SCAN, COARSER).mask
+    mask = place([drawn(([8, 10, 10], [12, 30, 30]))], SCAN).on(COARSER).mask
     step = COARSER.spacing_mm[0] / SCAN.spacing_mm[0]
     expected = [n for n in range(16) if 8 <= round(10 + (n - 8) * step) <= 12]
     assert np.flatnonzero(mask.any(axis=(1, 2))).tolist() == expected
@@ -93,7 +93,7 @@ def test_an_outlined_slice_is_what_training_makes_of_the_same_object(region):
     in_training = resample(target.astype(np.float32), SCAN, region, outside=0.0) > 0.5
     outlined = np.zeros(SCAN.shape, bool)
     outlined[10] = disc
-    mask = place([Mask(volume=Volume(voxels=outlined, affine=SCAN.affine))], SCAN, region).mask
+    mask = place([Mask(volume=Volume(voxels=outlined, affine=SCAN.affine))], SCAN).on(region).mask
     assert np.array_equal(mask[8], np.where(in_training[8], 1, -1))
     assert not np.delete(mask, 8, axis=0).any()
 
@@ -102,7 +102,7 @@ def test_an_outlined_slice_is_what_training_makes_of_the_same_object(region):
 @given(st.integers(0, 39), st.integers(0, 39), st.integers(6, 14), st.integers(0, 3))
 def test_an_outlined_voxel_is_never_lost_on_coarser_pixels(y, x, z, longer):
     drawing = drawn(([z, y, x], [z, y, min(39, x + longer)]))
-    placed = place([drawing], SCAN, COARSER).mask
+    placed = place([drawing], SCAN).on(COARSER).mask
     (found,) = np.unique(np.argwhere(placed > 0)[:, 0])
     pixels = COARSER.to_mm(np.argwhere(placed > 0))
     distance = np.abs(SCAN.to_index(pixels)[:, None] - np.argwhere(drawing.volume.voxels))
@@ -113,9 +113,9 @@ def test_an_outlined_voxel_is_never_lost_on_coarser_pixels(y, x, z, longer):
 
 def test_of_two_masks_on_one_slice_the_first_counts():
     first, second = drawn(([10, 18, 18], [10, 20, 20])), drawn(([9, 20, 20], [10, 26, 26]))
-    both, alone = place([first, second], SCAN, FINER).mask, place([first], SCAN, FINER).mask
+    both, alone = place([first, second], SCAN).on(FINER).mask, place([first], SCAN).on(FINER).mask
     assert np.array_equal(both[8], alone[8])
-    assert np.array_equal(both[6], place([second], SCAN, FINER).mask[6])
+    assert np.array_equal(both[6], place([second], SCAN).on(FINER).mask[6])
 
 
 @pytest.mark.parametrize("place_mm", [at(25, 3, 3), at(-1, 3, 3), (np.nan, 0, 0)])

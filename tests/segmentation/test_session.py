@@ -9,8 +9,8 @@ from scaled import Scaled
 
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Box, Point
-from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import label_map
 from synthfm3d.segmentation.session import MOST_LOGITS, Session
 from synthfm3d.volume import Volume
 
@@ -292,8 +292,7 @@ def test_a_click_and_a_box_may_correct_a_choice_of_sizes_together(sizes):
     beyond = click(sizes.scan, 12, 76, 76 + 0.45 * larger.diameter_mm)
     low, high = sizes.scan.grid.to_mm(np.array([[12, 60, 60], [12, 92, 92]]))
     box = Box(corner_mm=tuple(low), opposite_mm=tuple(high))
-    prompts = [*sizes.prompts[1], beyond, box]
-    found = sizes.segmenter.correct(sizes.scan, first, prompts, 2)
+    found = sizes.segmenter.correct(first, [beyond, box])
     assert found.mask.voxels.sum() > first.mask.voxels.sum()
 
 

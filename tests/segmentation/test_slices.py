@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.prompts.prompt import Box, Mask, Point
-from synthfm3d.segmentation.slices import foreground_corners, slicing_axis, working_form
+from synthfm3d.segmentation.slices import slicing_axis, working_form
 from synthfm3d.volume import Grid, Volume, on_grid_of
 
 orders = st.permutations(range(3)).map(tuple)
@@ -58,11 +58,3 @@ def test_a_grid_elsewhere_is_refused():
         on_grid_of(volume, Grid((3, 4, 5), affine))
     with pytest.raises(ValueError, match="does not lie on"):
         on_grid_of(volume, Grid.from_spacing((3, 4, 6), (1, 1, 1)))
-
-
-def test_corners_enclose_the_foreground():
-    mask = np.zeros((5, 6, 7))
-    mask[1, 2, 3] = mask[3, 2, 5] = 1
-    assert foreground_corners(mask).tolist() == [[1, 2, 3], [3, 2, 5]]
-    with pytest.raises(ValueError, match="empty"):
-        foreground_corners(np.zeros((2, 2, 2)))

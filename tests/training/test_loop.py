@@ -9,15 +9,14 @@ import torch
 from accelerate import Accelerator
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.datasets import volumes_of_patches
-from synthfm3d.loading.patches import PatchSettings
+from synthfm3d.loading.patches import PatchSettings, volumes_of_patches
 from synthfm3d.loading.targets import TargetSettings
 from synthfm3d.model.checkpoint import load_model, read_network, weights_hash
 from synthfm3d.model.prompt_channels import prompt_channels
 from synthfm3d.model.volumetric import VolumetricConfig, network_input
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig, ValidationConfig
-from synthfm3d.training.loop import learning_rate, take_step, train
+from synthfm3d.training.loop import take_step, train
 from synthfm3d.training.rounds import RoundSettings
 from synthfm3d.training.state import TrainingState
 
@@ -168,7 +167,7 @@ def test_resuming_without_a_checkpoint_says_so_and_leaves_no_folder(tmp_path):
 
 def test_the_rate_may_be_held_before_it_falls():
     config = OptimiserConfig(rate=1.0, warmup_steps=10, hold_share=0.6, final_share=0.0)
-    rates = [learning_rate(step, 100, config) for step in range(100)]
+    rates = [config.rate_at(step, 100) for step in range(100)]
     assert rates[10:61] == pytest.approx([1.0] * 51)
     assert rates[80] == pytest.approx(0.5)  # half of a cosine, in the middle of the steps that are left
     assert rates[99] < 0.01
@@ -176,9 +175,9 @@ def test_the_rate_may_be_held_before_it_falls():
 
 def test_the_rate_warms_up_and_ends_near_a_hundredth():
     config = OptimiserConfig(rate=1.0, warmup_steps=10)
-    assert learning_rate(0, 1000, config) == pytest.approx(0.1)
-    assert learning_rate(500, 1000, config) == pytest.approx(0.505)
-    assert learning_rate(999, 1000, config) == pytest.approx(0.01, abs=1e-4)
+    assert config.rate_at(0, 1000) == pytest.approx(0.1)
+    assert config.rate_at(500, 1000) == pytest.approx(0.505)
+    assert config.rate_at(999, 1000) == pytest.approx(0.01, abs=1e-4)
 
 
 def test_the_average_of_weights_follows_them():

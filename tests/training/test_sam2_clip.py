@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from synthfm3d.loading.clip_prompts import NO_POINT, ClipPromptSettings
 from synthfm3d.loading.clips import ClipDataset, ClipSettings
+from synthfm3d.loading.shares import NO_POINT, ClipPromptSettings
 from synthfm3d.model.sam2 import normalised
 from synthfm3d.model.sam2_initial import fresh_network
 from synthfm3d.model.sam2_propagation import SliceStack, propagate

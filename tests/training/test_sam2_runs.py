@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.clip_prompts import ClipPromptSettings
 from synthfm3d.loading.clips import ClipSettings
+from synthfm3d.loading.shares import ClipPromptSettings
 from synthfm3d.model.checkpoint import load_model
 from synthfm3d.model.interface import SliceModel
 from synthfm3d.model.sam2_sizes import Sam2Settings

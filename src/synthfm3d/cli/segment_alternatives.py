@@ -44,7 +44,7 @@ def other_answers(
                 Alternative(
                     label=prompted.label,
                     path=output.with_name(f"{stem}{which}_alternative_{number}{ending}"),
-                    found=segmenter.choose(scan, first, prompted.prompts, position),
+                    found=segmenter.choose(first, position),
                 )
             )
     return others

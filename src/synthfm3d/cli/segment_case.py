@@ -23,8 +23,7 @@ from synthfm3d.io.label_tables import Label, itk_snap_table, labels_of, slicer_t
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, read
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
-from synthfm3d.segmentation.objects import label_map
-from synthfm3d.segmentation.result import Segmentation
+from synthfm3d.segmentation.result import Segmentation, label_map
 from synthfm3d.volume import Volume
 
 
@@ -122,7 +121,7 @@ def _segmented(
 ) -> Segmentation:
     if before is None:
         return method.segmenter.segment_with_details(scan, prompted.prompts)
-    return method.segmenter.correct(scan, before, prompted.prompts, new=len(prompted.prompts))
+    return method.segmenter.correct(before, prompted.prompts)
 
 
 def earlier_mask(case: Case, scan: Volume) -> Segmentation | None:

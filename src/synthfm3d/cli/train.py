@@ -11,8 +11,7 @@ import typer
 from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, examples, print_json, progress, say
 
 if TYPE_CHECKING:
-    from synthfm3d.training.config import TrainingConfig
-    from synthfm3d.training.sam2_config import Sam2TrainingConfig
+    from synthfm3d.training.config import RunConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -114,21 +113,16 @@ class _Progress:
         self.seen = step
 
 
-def _kind(recipe: Path | None, overrides: Sequence[str]) -> "type[TrainingConfig] | type[Sam2TrainingConfig]":
+def _kind(recipe: Path | None, overrides: Sequence[str]) -> "type[RunConfig]":
     """The configuration of the family that a recipe names, or ``--set family=…``."""
     from synthfm3d.cli.settings import named_setting
     from synthfm3d.errors import InputError
-    from synthfm3d.training.config import TrainingConfig
-    from synthfm3d.training.sam2_config import Sam2TrainingConfig
+    from synthfm3d.training.families import FAMILIES
 
-    kinds: dict[str, type[TrainingConfig] | type[Sam2TrainingConfig]] = {
-        "volumetric": TrainingConfig,
-        "sam2": Sam2TrainingConfig,
-    }
     family = str(named_setting("family", recipe, overrides) or "volumetric")
-    if family not in kinds:
-        raise InputError(f"family {family}: is none of {', '.join(kinds)}.")
-    return kinds[family]
+    if family not in FAMILIES:
+        raise InputError(f"family {family}: is none of {', '.join(FAMILIES)}.")
+    return FAMILIES[family].config_type
 
 
 def _plan_text(plan: dict[str, Any]) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.prompts.prompt import Box, Mask, Prompt, PromptKind, box_voxels
-from synthfm3d.segmentation.slices import foreground_corners, working_form
-from synthfm3d.volume import Array, Volume, on_grid_of
+from synthfm3d.segmentation.slices import working_form
+from synthfm3d.volume import Array, Volume, foreground_corners, on_grid_of
 
 SHRINKING_REACH = 1.2
 """Depth of the shrinking mask over the smaller in-plane half-width of the prompted slice."""

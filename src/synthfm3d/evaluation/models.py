@@ -40,7 +40,7 @@ class ModelDialogue:
     """A model that is corrected click by click."""
 
     def __init__(self, segmenter: Segmenter, scan: Volume, prompts: Sequence[Prompt]) -> None:
-        self._segmenter, self._scan, self._prompts = segmenter, scan, tuple(prompts)
+        self._segmenter = segmenter
         self._found = segmenter.segment_with_details(scan, prompts)
 
     @property
@@ -52,12 +52,8 @@ class ModelDialogue:
         return self._found.logits
 
     def add(self, click: Point) -> None:
-        """Correct the mask; an empty one holds nothing to correct, so all prompts are tried anew."""
-        self._prompts = (*self._prompts, click)
-        if self.mask.voxels.any():
-            self._found = self._segmenter.correct(self._scan, self._found, self._prompts, new=1)
-        else:
-            self._found = self._segmenter.segment_with_details(self._scan, self._prompts)
+        """Correct the mask, see ``Segmenter.correct``."""
+        self._found = self._segmenter.correct(self._found, [click])
 
 
 def model_method(name: str, device: str = "auto") -> ModelMethod:

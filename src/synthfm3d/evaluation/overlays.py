@@ -7,8 +7,7 @@ import numpy as np
 from synthfm3d.evaluation.scoring import Outcome
 from synthfm3d.pictures import MARK_COLOUR, PALETTE, Cross, Frame, Layer, Mark, frames_in_time, three_planes
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
-from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.volume import Array, Volume
+from synthfm3d.volume import Array, Volume, foreground_corners
 
 REFERENCE_COLOUR = PALETTE[1]
 PREDICTION_COLOUR = PALETTE[4]

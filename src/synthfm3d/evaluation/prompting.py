@@ -14,15 +14,15 @@ from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.prompts.simulation import (
     SliceRule,
     innermost_point,
-    jittered,
     points_inside,
     points_outside,
     ruled_slice,
     tight_box,
+    uniformly_jittered,
     without_stray_components,
 )
-from synthfm3d.segmentation.slices import foreground_corners, working_form
-from synthfm3d.volume import Array, Grid, Position, ThirdAxis, Volume, on_grid_of
+from synthfm3d.segmentation.slices import working_form
+from synthfm3d.volume import Array, Grid, Position, ThirdAxis, Volume, foreground_corners, on_grid_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +85,7 @@ def simulated_prompts(
         case "box":
             return (_box(prompted, tight_box(outline)),)
         case "jittered-box":
-            return (_box(prompted, jittered(tight_box(outline), BOX_JITTER, outline.shape, draw)),)
+            return (_box(prompted, uniformly_jittered(tight_box(outline), BOX_JITTER, outline.shape, draw)),)
         case "mask":
             return (_mask(prompted),)
 

@@ -68,7 +68,7 @@ class Task:
         turned = on_grid_of(mask, self.whole.grid)
         if self.image is self.whole:
             return turned
-        return _from_slice(working_form(turned), len(self.whole.voxels) - len(self.image.voxels))
+        return working_form(turned)[len(self.whole.voxels) - len(self.image.voxels) :]
 
 
 def tasks(case: Case, protocol: Protocol) -> Iterator[Task]:
@@ -80,7 +80,7 @@ def tasks(case: Case, protocol: Protocol) -> Iterator[Task]:
         whole = image
         if protocol.direction == "forward":
             whole, index = working_form(image), prompted.index
-            image, reference = _from_slice(whole, index), _from_slice(working_form(reference), index)
+            image, reference = whole[index:], working_form(reference)[index:]
             prompted = replace(prompted, native=reference.grid, working=reference.grid, index=0)
         yield Task(case=case, target=target, whole=whole, image=image, reference=reference, prompted=prompted)
 
@@ -193,12 +193,6 @@ def _rounds(found: Sequence[Answer], reference: Volume, tolerance_mm: float) -> 
         )
         for clicks, answer in enumerate(found)
     )
-
-
-def _from_slice(working: Volume, first: int) -> Volume:
-    """A scan in its working form without the slices before one."""
-    grid = working.grid.moved((float(first), 0.0, 0.0))
-    return replace(working, voxels=working.voxels[first:], affine=grid.affine)
 
 
 def _read_only(volume: Volume) -> Volume:

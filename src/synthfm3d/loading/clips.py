@@ -5,6 +5,7 @@ some ten more in which to look for objects.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -13,8 +14,7 @@ from torch.utils.data import Dataset
 
 from synthfm3d.intensity import Windows, model_channels, windows_of
 from synthfm3d.loading.augmentation import AugmentationSettings, augmented
-from synthfm3d.loading.clip_prompts import ClipPromptSettings, draw_mask, draw_points
-from synthfm3d.loading.shares import check_shares
+from synthfm3d.loading.shares import ClipPromptSettings, check_shares, draw_clip_mask, draw_clip_points
 from synthfm3d.metrics.contrast import INVISIBLE, boundary_contrast
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import key, stream
@@ -25,7 +25,6 @@ from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array, Grid, Volume
 
-ClipSample = dict[str, Tensor]
 _PROBES = 10
 """Slices of a volume, evenly spread, that are looked at for objects."""
 _MOST_VOLUMES = 20
@@ -105,19 +104,41 @@ class ClipSettings:
         )
 
 
-class ClipDataset(Dataset[ClipSample]):
-    """What one pass through the network takes, by number: ``clips`` clips with the same prompted slice.
+class ClipSample(TypedDict):
+    """Tensors of some clips that go through the network together.
 
-    Items are dictionaries of tensors:
-
-    - ``slices``: float32 (clip, slice, 3, y, x) in [0, 1];
-    - ``targets``: bool (object, slice, y, x); ``clip_of``: (object,), the clip of each object;
-    - ``prompted``: slices prompted from the start, the first one first; ``corrected``: slices that get
-      correction clicks; both may be in any order;
-    - ``points``, ``labels``, ``masks``: (object, prompted slice, 3, 2), (…, 3) and (…, y, x), see
-      ``clip_prompts``; masks are empty unless masks are the prompt;
-    - ``kind``: place in ``PROMPT_KINDS``; ``key``: names the randomness of everything that is drawn later.
+    Parameters
+    ----------
+    slices
+        float32 (clip, slice, 3, y, x) in [0, 1].
+    targets, clip_of
+        The objects, bool (object, slice, y, x), and the clip of each, (object,).
+    prompted, corrected
+        Indices of the slices that are prompted from the start, the first one first, and of those that get
+        correction clicks.
+    points, labels, masks
+        Prompts, as ``shares`` draws them: (object, prompted slice, 3, 2), (object, prompted slice, 3) and
+        (object, prompted slice, y, x). Masks are empty, (…, 0, 0), unless masks are the prompt.
+    kind
+        Index in ``PROMPT_KINDS``.
+    key
+        Seed of everything that is drawn later: corrections, dropout.
     """
+
+    slices: Tensor
+    targets: Tensor
+    clip_of: Tensor
+    prompted: Tensor
+    corrected: Tensor
+    points: Tensor
+    labels: Tensor
+    masks: Tensor
+    kind: Tensor
+    key: Tensor
+
+
+class ClipDataset(Dataset[ClipSample]):
+    """Samples of ``clips`` clips with the same prompted slice, by number."""
 
     def __init__(self, seed: int, clips: int, image_size: int, settings: ClipSettings) -> None:
         self.seed = seed
@@ -318,10 +339,10 @@ def _prompts(
     outlines = np.zeros(sections.shape if kind == "mask" else (*sections.shape[:2], 0, 0), bool)
     points, labels = [], []
     for place in np.ndindex(*sections.shape[:2]):
-        drawn = draw_points(sections[place], kind, settings.prompts, draw)
+        drawn = draw_clip_points(sections[place], kind, settings.prompts, draw)
         points.append(drawn[0])
         labels.append(drawn[1])
         if kind == "mask":
-            outlines[place] = draw_mask(sections[place], settings.prompts, draw)
+            outlines[place] = draw_clip_mask(sections[place], settings.prompts, draw)
     shape = sections.shape[:2]
     return np.stack(points).reshape(*shape, -1, 2), np.stack(labels).reshape(*shape, -1), outlines

@@ -4,15 +4,23 @@ A patch is a pure function of (seed, index): whichever worker makes it, in whate
 same. Regions are cut by the code that inference uses (``regions``), at the scales that it uses.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import Windows, model_channels, windows_of
-from synthfm3d.loading.prompting import PromptSettings, draw_prompts, place_inside
+from synthfm3d.loading.shares import PromptSettings, check_shares, draw_patch_prompts
 from synthfm3d.loading.targets import Target, TargetSettings, drawable_targets
-from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.model.prompt_channels import prompt_channels
+from synthfm3d.model.volumetric import network_input
+from synthfm3d.prompts.prompt import PROMPT_KINDS, GridPrompts
+from synthfm3d.prompts.simulation import pixel_well_inside
 from synthfm3d.randomness import stream
 from synthfm3d.regions import CLICK_SCALE, OUTLINE_SCALE, region_grid, resample
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
@@ -82,9 +90,7 @@ class PatchSettings:
             low, high = getattr(self, name)
             if not 0 < low <= high:
                 raise ValueError(f"{name} must be a range 0 < low <= high, got ({low}, {high}).")
-        for name in ("off_centre", "inversion", "windowed_ct"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        check_shares(self, "off_centre", "inversion", "windowed_ct")
 
     def synthesis(self, depth: int, in_plane: int) -> SynthesisSettings:
         """What to draw for a volume of so many slices of so many pixels along an edge."""
@@ -156,7 +162,7 @@ def _patch_of(
     extent = float((high - low).max()) + 1.0
     field = max(scale * extent, settings.least_field_pixels) * grid.spacing_mm[1]
     # A box or mask is looked at from its centre; clicks may fall anywhere around the centre of the view.
-    middle = (low + high) / 2 if by_outline else place_inside(section, draw)
+    middle = (low + high) / 2 if by_outline else pixel_well_inside(section, draw)
     region = region_grid(grid, grid.to_mm(np.array([prompt_slice, *middle])), field, shape)
     region = _stretched(region, _log_uniform(draw, settings.elongation))
     prompted = shape[0] // 2
@@ -170,7 +176,7 @@ def _patch_of(
         windows = _random_window(windows, draw)
     image = resample(volume.image.voxels, grid, region, outside=windows.outside)
     channels = _altered(model_channels(image, windows), volume, settings, draw)
-    prompts = draw_prompts(inside, prompted, by_outline, target.hollow, settings.prompts, draw)
+    prompts = draw_patch_prompts(inside, prompted, by_outline, target.hollow, settings.prompts, draw)
     return _turned(channels, inside, prompts, draw)
 
 
@@ -235,3 +241,90 @@ def _flipped(positions: Array, axis: int, shape: Array) -> Array:
 
 def _log_uniform(draw: np.random.Generator, bounds: tuple[float, float]) -> float:
     return float(np.exp(draw.uniform(np.log(bounds[0]), np.log(bounds[1]))))
+
+
+# --- As a torch dataset ---------------------------------------------------------------------------
+
+LANES = 64
+"""Distance between the numbers of two patches of the same volume, so that a batch shows many volumes. If the
+size of a batch times the number of workers divides it, each volume is rendered by one worker only."""
+
+
+def group_of(number: int, per_volume: int) -> tuple[int, int]:
+    """The group of patches that patch ``number`` belongs to, and its place among them.
+
+    Lanes begin at different places, so that at any time an equal share of them needs a new volume.
+    """
+    lane, turn = number % LANES, number // LANES
+    group, member = divmod(turn + lane, per_volume)
+    return group * LANES + lane, member
+
+
+def volumes_of_patches(patches: int, settings: PatchSettings) -> range:
+    """Indices of the volumes of a seed that the first so many patches may come from."""
+    last, _ = group_of(max(0, patches - 1) // LANES * LANES + LANES - 1, settings.per_volume)
+    return range(volumes_of(last).stop)
+
+
+class PatchSample(TypedDict):
+    """Tensors of one patch.
+
+    Parameters
+    ----------
+    inputs
+        float32 (17, z, y, x), as ``network_input`` makes it, or the first 8 of these channels.
+    target
+        float32 (1, z, y, x), of 0 and 1.
+    kind
+        Index in ``PROMPT_KINDS``.
+    number
+        The number of the patch.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    kind: Tensor
+    number: Tensor
+
+
+class PatchDataset(Dataset[PatchSample]):
+    """Endless patches of a seed for the volumetric family, rendered when they are asked for.
+
+    Without ``evidence`` the inputs are the channels of image and prompts only. The others follow from them
+    and can be computed on the device that trains.
+    """
+
+    def __init__(
+        self, seed: int, shape: tuple[int, int, int], settings: PatchSettings, *, evidence: bool = True
+    ) -> None:
+        self.seed = seed
+        self.shape = shape
+        self.settings = settings
+        self.evidence = evidence
+        self._groups: OrderedDict[int, list[Patch]] = OrderedDict()
+
+    def __getitem__(self, index: int) -> PatchSample:
+        patch = self.patch(index)
+        prompts = prompt_channels(patch.prompts, self.shape)
+        together = network_input if self.evidence else _without_evidence
+        inputs = together(patch.channels, prompts)
+        kind = "mask" if patch.prompts.mask is not None else "box" if len(patch.prompts.boxes) else "point"
+        return {
+            "inputs": torch.from_numpy(inputs),
+            "target": torch.from_numpy(patch.target).float()[None],
+            "kind": torch.tensor(PROMPT_KINDS.index(kind)),
+            "number": torch.tensor(index),
+        }
+
+    def patch(self, index: int) -> Patch:
+        """Patch number ``index``, with the others of its volume kept for when they are asked for."""
+        group, member = group_of(index, self.settings.per_volume)
+        if group not in self._groups:
+            self._groups[group] = make_patches(self.seed, group, self.shape, self.settings)
+            while len(self._groups) > LANES:
+                self._groups.popitem(last=False)
+        return self._groups[group][member]
+
+
+def _without_evidence(channels: Array, prompts: Array) -> Array:
+    return np.concatenate([channels, prompts])

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.generate import LabelledVolume
+from synthfm3d.loading.shares import check_shares
 from synthfm3d.metrics.contrast import boundary_contrast
 from synthfm3d.synthesis.scene import MOST_LABELS, Scene
 from synthfm3d.volume import Array
@@ -56,9 +57,7 @@ class TargetSettings:
     walls_open: float = 0.6
 
     def __post_init__(self) -> None:
-        for name in ("whole_structure", "most_invisible", "wall", "walls_open"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        check_shares(self, "whole_structure", "most_invisible", "wall", "walls_open")
         if self.least_voxels < 1 or min(self.least_contrast, self.least_median_contrast) < 0:
             raise ValueError(f"least_voxels must be 1 or more, and contrasts 0 or more, got {self}.")
 

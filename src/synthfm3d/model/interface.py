@@ -21,7 +21,7 @@ class PromptableModel(Protocol):
         Printed in results and reports.
     grid_shape
         (z, y, x) of the region that the model segments in one piece. A region of interest of this
-        shape is cut around the prompts (``segmentation.zoom``).
+        shape is cut around the prompts (``segmentation.look``).
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Points, boxes and masks: where the object is, said by a user or simulated from the truth.
+"""Points, boxes and masks: where the object is, from a user or simulated from the truth.
 
-A prompt on a scan is in RAS millimetres, so that it means the same place whatever the storage
-order. ``segmentation.placement`` puts prompts on the voxel grid that a model sees; only that form, a
-``GridPrompts``, ever reaches a model.
+A prompt on a scan is in RAS millimetres, so that it means the same place in every storage order.
+``segmentation.placement`` places prompts on the voxels of the scan. A model gets them as ``GridPrompts``, on
+the voxels of the region that it sees.
 """
 
 from dataclasses import dataclass, field
@@ -48,6 +48,11 @@ class Mask:
 
 
 Prompt = Point | Box | Mask
+
+
+def is_positive(prompt: Prompt) -> bool:
+    """Whether a prompt says where the object is; all but negative clicks do."""
+    return not isinstance(prompt, Point) or prompt.positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

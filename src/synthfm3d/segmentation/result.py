@@ -1,5 +1,6 @@
-"""What a segmenter returns: a mask on the scan's own voxels, and what a reader should know about it."""
+"""What a segmenter returns: a mask on the scan's own voxels with its prompts, and label maps of several."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -7,11 +8,11 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality
-from synthfm3d.segmentation.search import View
-from synthfm3d.segmentation.sequence import as_slices
-from synthfm3d.segmentation.slices import working_form
-from synthfm3d.segmentation.zoom import measured
-from synthfm3d.volume import Modality, Volume, on_grid_of
+from synthfm3d.prompts.prompt import Prompt
+from synthfm3d.segmentation.click_search import View
+from synthfm3d.segmentation.look import centre_and_extent
+from synthfm3d.segmentation.slices import as_slices, working_form
+from synthfm3d.volume import Array, Modality, Volume, on_grid_of
 
 STARTING_LOGIT = np.float16(5)
 """Log-odds inside a mask of which nothing else is known; the negative of it outside."""
@@ -25,6 +26,10 @@ class Segmentation:
 
     Parameters
     ----------
+    scan
+        What was segmented.
+    prompts
+        What the mask was made from, in the order in which it was given; empty for a mask from elsewhere.
     mask
         uint8 0 or 1 on the scan's own grid.
     modality
@@ -42,6 +47,7 @@ class Segmentation:
         Position among the alternatives of the one that this is.
     """
 
+    scan: Volume
     mask: Volume
     modality: Modality | None
     field_of_view_mm: float
@@ -49,6 +55,7 @@ class Segmentation:
     logits: Volume | None = None
     alternatives: tuple[View, ...] = ()
     chosen: int = 0
+    prompts: tuple[Prompt, ...] = ()
 
     @property
     def predicted_dice(self) -> float | None:
@@ -76,6 +83,7 @@ class Segmentation:
         if not inside.any():
             raise InputError("the mask is empty: there is nothing to correct.")
         return cls(
+            scan=scan,
             mask=scan.with_voxels(inside.astype(np.uint8)),
             modality=assumed_modality(scan),
             field_of_view_mm=STARTING_FIELD_OF_VIEW_PER_EXTENT * _largest_extent_mm(scan.with_voxels(inside)),
@@ -102,4 +110,34 @@ def _largest_extent_mm(mask: Volume) -> float:
     """Larger in-plane extent, mm, of a mask on the slice (of the working form) where its area is largest."""
     slices = working_form(as_slices(mask))
     index = int(slices.voxels.sum(axis=(1, 2)).argmax())
-    return measured(slices.voxels[index], slices.grid, index)[1]
+    return centre_and_extent(slices.voxels[index], slices.grid, index)[1]
+
+
+def label_map(scan: Volume, objects: Mapping[int, Segmentation]) -> Volume:
+    """Several objects in one label map (uint8, or uint16 above 255) on the scan's grid.
+
+    Where two objects claim a voxel, the likelier one has it.
+
+    Parameters
+    ----------
+    objects
+        Segmentations on this scan by label value, 1 or higher. Of two that are equally likely, or whose
+        model keeps no logits, the first has the voxel.
+    """
+    largest = max(objects, default=0)
+    if min(objects, default=1) < 1 or largest > np.iinfo(np.uint16).max:
+        raise ValueError(f"label values must be 1 to 65535, got {sorted(objects)}.")
+    labels: Array = np.zeros(scan.voxels.shape, np.uint8 if largest < 256 else np.uint16)
+    best: Array = np.full(scan.voxels.shape, -np.inf, np.float16) if len(objects) > 1 else np.empty(0)
+    for value, found in objects.items():
+        inside = found.mask.voxels > 0
+        if len(objects) == 1:
+            labels[inside] = value
+            continue
+        odds = np.float16(0) if found.logits is None else found.logits.voxels[inside]
+        claims = best[inside]
+        won = odds > claims
+        inside[inside] = won
+        labels[inside] = value
+        best[inside] = np.broadcast_to(odds, claims.shape)[won]
+    return scan.with_voxels(labels)

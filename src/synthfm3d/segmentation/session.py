@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from synthfm3d.prompts.prompt import Point, Prompt
-from synthfm3d.segmentation.objects import label_map
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.predictor import Segmenter
-from synthfm3d.segmentation.result import Segmentation
+from synthfm3d.segmentation.result import Segmentation, label_map
 from synthfm3d.volume import Volume, checked_volume
 
 MOST_LOGITS = 8
@@ -92,7 +91,7 @@ class Session:
         self._check(after)
         known = self._correctable(before)
         if known is not None and all(isinstance(one, Point) for one in new):
-            found = self.segmenter.correct(self.scan, known, after.prompts, new=len(new))
+            found = self.segmenter.correct(known, new)
             # The same clicks may have been added before, to another alternative.
             self._remember(after, found)
         found = self._segmented(after)
@@ -132,7 +131,7 @@ class Session:
             return known
         after = replace(before, choice=position)
         if after not in self._known:
-            found = self.segmenter.choose(self.scan, known, before.prompts, position)
+            found = self.segmenter.choose(known, position)
             self._remember(after, found)
         self._go({**self._state, label: after})
         return self._known[after]
@@ -234,7 +233,12 @@ class Session:
         checked_prompts(prompted.prompts, self.scan.grid, correcting=prompted.start is not None)
 
     def _correctable(self, prompted: _Object) -> Segmentation | None:
-        """What a further click corrects; None for nothing, which is rather made anew with it."""
+        """What a further click corrects; None: the object is segmented anew with it.
+
+        An object that began with a mask and has lost all of it begins with this mask again.
+        """
+        if prompted.start is None:
+            return self._known.get(prompted)
         found = self._known.get(prompted) if prompted.prompts else prompted.start
         return found if found is not None and found.mask.voxels.any() else None
 
@@ -249,7 +253,7 @@ class Session:
         prompts = prompted.prompts
         if prompted.start is None:
             return self.segmenter.segment_with_details(self.scan, prompts)
-        return self.segmenter.correct(self.scan, prompted.start, prompts, new=len(prompts))
+        return self.segmenter.correct(prompted.start, prompts)
 
     def _remember(self, prompted: _Object, found: Segmentation) -> None:
         self._known[prompted] = found

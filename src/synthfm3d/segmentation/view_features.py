@@ -1,4 +1,4 @@
-"""What can be told of a view without knowing the truth: the numbers from which a judge predicts its Dice.
+"""Numbers that describe a view without the truth: a judge predicts the Dice of the view from them.
 
 None of them depends on how finely the scan is stored: lengths are shares of the view, of the image, or mm.
 """
@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit
 
+from synthfm3d.metrics.overlap import dice
 from synthfm3d.segmentation.look import Look
-from synthfm3d.segmentation.views import agreement
 from synthfm3d.volume import Array
 
 FEATURES = (
@@ -95,6 +95,20 @@ class ViewTable:
         return np.array(rows, np.float32).reshape(len(rows), len(FEATURES))
 
 
+def agreement(one: Look, other: Look) -> float:
+    """Dice of what two looks around the same place found on their middle slice, as the wider one sees it."""
+    wide, narrow = sorted((one, other), key=lambda look: -look.region.spacing_mm[1])
+    magnified = wide.region.spacing_mm[1] / narrow.region.spacing_mm[1]
+    seen = np.zeros(wide.middle_mask.shape, bool)
+    places = [
+        np.rint(n // 2 + (np.arange(m) - m // 2) * magnified).astype(int)
+        for n, m in zip(narrow.middle_mask.shape, seen.shape, strict=True)
+    ]
+    shown = [(place >= 0) & (place < n) for place, n in zip(places, narrow.middle_mask.shape, strict=True)]
+    seen[np.ix_(*shown)] = narrow.middle_mask[np.ix_(*(p[s] for p, s in zip(places, shown, strict=True)))]
+    return dice(wide.middle_mask, seen)
+
+
 def _size_mm(look: Look) -> float:
     """Root of the area of the middle slice's mask, and that of one pixel where there is none."""
     return float(np.sqrt(max(int(np.count_nonzero(look.middle_mask)), 1)) * look.region.spacing_mm[1])
@@ -135,7 +149,7 @@ def _of_size(look: Look, size_mm: float, whole_mm: float) -> list[float]:
 
 
 def _of_others(agreements: Array, sizes: Array, n: int, certainty: float) -> list[float]:
-    """What the other views of the same place say."""
+    """How the view compares with the other views of the same place."""
 
     def with_view(other: int) -> float:
         return float(agreements[n, other]) if 0 <= other < len(sizes) else MISSING

@@ -14,7 +14,7 @@ import blosc2
 import numpy as np
 
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
+from synthfm3d.volume import Array, Grid, Modality, Volume
 
 IMAGE, LABELS, SCENE = "image.blosc2", "labels.blosc2", "scene.json"
 SLICES_PER_CHUNK = 8
@@ -69,24 +69,19 @@ def decoded(key: str, content: Mapping[str, bytes], slices: slice | None = None)
     Damaged members raise ValueError, KeyError, or whatever blosc2 does.
     """
     scene = json.loads(content[SCENE])
-    stored, modality, third_axis = scene["stored"], scene["modality"], scene["third_axis"]
-    shape = tuple(scene["shape"])
+    stored = scene["stored"]
+    z, y, x = scene["shape"]
+    shape = (z, y, x)
     image, labels = (_unpacked(content[part], shape, slices) for part in (IMAGE, LABELS))
     if stored["slope"] != 1 or stored["intercept"] != 0:
         image = image * np.float32(stored["slope"]) + np.float32(stored["intercept"])
-    affine = np.array(stored["affine"])
+    grid = Grid(shape, np.array(stored["affine"]))
     if slices is not None:
-        affine[:3, 3] += affine[:3, 0] * slices.indices(shape[0])[0]
-    return StoredVolume(
-        key=key,
-        image=_volume(image, affine, modality, third_axis),
-        labels=_volume(labels, affine, modality, third_axis),
-        scene=scene,
+        grid = grid.part((slices, slice(None), slice(None)))
+    volume = Volume(
+        voxels=image, affine=grid.affine, modality=scene["modality"], third_axis=scene["third_axis"]
     )
-
-
-def _volume(voxels: Array, affine: Array, modality: Modality, third_axis: ThirdAxis) -> Volume:
-    return Volume(voxels=voxels, affine=affine, modality=modality, third_axis=third_axis)
+    return StoredVolume(key=key, image=volume, labels=volume.with_voxels(labels), scene=scene)
 
 
 def _packed(voxels: Array) -> bytes:

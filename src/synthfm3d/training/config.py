@@ -1,9 +1,10 @@
 """Everything that a training run depends on, in frozen dataclasses that check themselves.
 
-What is common to all families of models, and the configuration of a run of the volumetric family; that of
-SAM 2 is ``sam2_config``.
+Here stands what all families of models have in common, and the configuration of the volumetric family. The
+configuration of SAM 2 is in ``sam2_config``.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,8 +22,8 @@ class OptimiserConfig:
     rate, warmup_steps
         Largest rate, and the steps in which it is reached.
     hold_share
-        Share of the steps before the rate begins to fall: the moving average of the weights is of use at any
-        time of a run that holds it.
+        Share of the steps before the rate begins to fall. While the rate is held, the moving average of the
+        weights is useful at any time.
     final_share
         Share of the rate that is left at the end.
     """
@@ -43,10 +44,18 @@ class OptimiserConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
 
+    def rate_at(self, step: int, steps: int) -> float:
+        """The rate of one of ``steps`` steps: linear warm-up, the full rate, then half a cosine."""
+        warmup = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        held = self.hold_share * steps
+        fallen = max(0.0, step - held) / max(1.0, steps - held)
+        cosine = 0.5 * (1 + math.cos(math.pi * fallen))
+        return self.rate * warmup * (self.final_share + (1 - self.final_share) * cosine)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
-    """Samples of a seed that training never sees, judged every so many steps; 0 steps is never."""
+    """Samples of a seed that training never sees, scored every ``every_steps`` steps; 0 means never."""
 
     seed: int = 1_000_003
     every_steps: int = 250
@@ -63,6 +72,8 @@ class RunConfig:
 
     Parameters
     ----------
+    family
+        Which family of models is trained (``training.families``).
     seed
         Names all data and the initial weights.
     steps, batch_size
@@ -82,6 +93,7 @@ class RunConfig:
         ``wandb``.
     """
 
+    family: str
     seed: int = 0
     steps: int = 3000
     batch_size: int = 2
@@ -93,6 +105,7 @@ class RunConfig:
     checkpoint_steps: int = 100
     trackers: tuple[str, ...] = ()
     validation: ValidationConfig = ValidationConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulation", "log_steps", "checkpoint_steps"):
@@ -125,4 +138,3 @@ class TrainingConfig(RunConfig):
     model: VolumetricConfig = VolumetricConfig()
     data: PatchSettings = PatchSettings()
     rounds: RoundSettings = RoundSettings()
-    optimiser: OptimiserConfig = OptimiserConfig()

@@ -1,64 +1,90 @@
-"""What differs between the families of models while they are trained; the loop is the same for all."""
+"""``Family``: what differs between families of models in training; the loop is the same for all of them."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from synthfm3d.errors import InputError
-from synthfm3d.training.config import OptimiserConfig, RunConfig, TrainingConfig
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
-from synthfm3d.training.sam2_groups import Sam2OptimiserConfig
+from synthfm3d.training.config import RunConfig
 
-Sample = dict[str, Tensor]
+Config = TypeVar("Config", bound=RunConfig)
+Sample = Mapping[str, Any]
+"""What goes through the network at a time: tensors by name."""
+SampleType = TypeVar("SampleType", bound=Sample)
 
 
-class Family(Protocol):
-    """One family of models under one configuration."""
+class Family(ABC, Generic[Config]):
+    """One family of models under one configuration.
 
-    @property
-    def optimiser(self) -> OptimiserConfig | Sam2OptimiserConfig: ...
+    Attributes
+    ----------
+    config_type
+        The dataclass of its configurations.
+    samples
+        What a batch consists of, in plural, for ``--dry-run``.
+    """
 
+    config_type: ClassVar[type[RunConfig]]
+    samples: ClassVar[str]
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of a step, counted from 0; each group of parameters scales it."""
+        return self.config.optimiser.rate_at(step, self.config.steps)
+
+    @abstractmethod
     def network(self, *, started: bool) -> nn.Module:
         """A function of the seed and, unless a run has ``started`` before, of the start weights."""
-        ...
 
+    @abstractmethod
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]]:
-        """Groups for AdamW, each with the ``scale`` of its rate."""
-        ...
+        """Groups for AdamW, each with a ``name``, its ``weight_decay`` and the ``scale`` of its rate."""
 
-    def batches(self) -> Dataset[Sample]:
-        """What goes through the network at a time, by number, as a function of the seed."""
-        ...
+    @abstractmethod
+    def batches(self) -> Dataset[Any]:
+        """Samples by number, each a function of the seed and its number."""
 
-    def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
-        """Terms of the loss by name, for the log; ``total`` is what is minimised."""
-        ...
+    @abstractmethod
+    def loss(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """Terms of the loss by name, for the log; ``total`` is minimised."""
 
+    @abstractmethod
     def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
-        """Measures on held-out samples, ``validation_dice`` among them, by which the best is chosen."""
-        ...
+        """Measures on held-out samples; the best weights are chosen by ``validation_dice``."""
 
+    @abstractmethod
     def volumes(self, batches: int) -> list[int]:
         """The indices ``[first, after]`` of the volumes of the seed that so many batches may show."""
-        ...
 
+    @abstractmethod
+    def activation_bytes(self, network: nn.Module) -> int:
+        """Bytes in float32 that one batch keeps for the gradient; the network is moved to the meta device."""
+
+    @abstractmethod
     def write(self, folder: Path, network: nn.Module, record: dict[str, Any]) -> Path:
         """Write weights that ``load_model(folder)`` takes; returns the file."""
-        ...
 
 
-def family_of(config: RunConfig) -> Family:
-    """The family that a configuration is of."""
-    # Here, since both import what they share from above.
-    from synthfm3d.training.sam2 import Sam2Family
-    from synthfm3d.training.volumetric import VolumetricFamily
+def on_device(sample: SampleType, device: torch.device) -> SampleType:
+    """The same tensors on a device."""
+    return cast(SampleType, {name: tensor.to(device) for name, tensor in sample.items()})
 
-    match config:
-        case Sam2TrainingConfig():
-            return Sam2Family(config)
-        case TrainingConfig():
-            return VolumetricFamily(config)
-    raise InputError(f"{type(config).__name__} is the configuration of no family.")
+
+def bytes_kept(step: Callable[[], object], network: nn.Module) -> int:
+    """Bytes of the tensors that a step keeps for the gradient, without the weights of the network."""
+    weights = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.setdefault(tensor.untyped_storage()._cdata, tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        step()
+    return sum(t.untyped_storage().nbytes() for place, t in kept.items() if place not in weights)

@@ -6,7 +6,6 @@ continues to the bit. accelerate spreads it over processes and devices.
 """
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,9 +22,8 @@ from torch.utils.data import DataLoader
 from synthfm3d import __version__
 from synthfm3d.model.checkpoint import choose_device, weights_hash, weights_path
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
-from synthfm3d.training.config import OptimiserConfig, RunConfig
-from synthfm3d.training.family import Sample
-from synthfm3d.training.sam2_groups import Sam2OptimiserConfig
+from synthfm3d.training.config import RunConfig
+from synthfm3d.training.family import Sample, on_device
 from synthfm3d.training.state import TrainingState, check_resumable
 
 LOG_FILE = "log.jsonl"
@@ -159,7 +157,7 @@ def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
     except ValueError:
-        return math.inf
+        return float("inf")
 
 
 def batches(state: TrainingState, accelerator: Accelerator) -> Iterator[Sample]:
@@ -171,7 +169,7 @@ def batches(state: TrainingState, accelerator: Accelerator) -> Iterator[Sample]:
     numbers = range(state.step * each + accelerator.process_index, config.steps * each, ranks)
     loader = DataLoader(state.family.batches(), batch_size=None, sampler=numbers, num_workers=config.workers)
     for batch in loader:
-        yield {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
+        yield on_device(batch, accelerator.device)
 
 
 def take_step(
@@ -182,7 +180,7 @@ def take_step(
     ``network`` is the state's, as accelerate wrapped it.
     """
     config = state.config
-    rate = learning_rate(state.step, config.steps, state.family.optimiser)
+    rate = state.family.learning_rate(state.step)
     for group in state.optimiser.param_groups:
         group["lr"] = rate * group["scale"]
     network.train()
@@ -201,24 +199,13 @@ def take_step(
         for name, value in terms.items():
             told = "loss" if name == "total" else name
             means[told] = means.get(told, torch.zeros(())) + value.detach().float().cpu() / len(step_batches)
-    norm = nn.utils.clip_grad_norm_(network.parameters(), state.family.optimiser.max_grad_norm)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), config.optimiser.max_grad_norm)
     if not torch.isfinite(norm):
         raise FloatingPointError(f"the gradient is not finite at step {state.step}: lower optimiser.rate.")
     state.optimiser.step()
     state.step += 1
     state.update_average(config.averaging)
     return means
-
-
-def learning_rate(step: int, steps: int, config: OptimiserConfig | Sam2OptimiserConfig) -> float:
-    """Linear warm-up, the full rate for ``hold_share`` of the steps, half a cosine down to
-    ``final_share``.
-    """
-    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    held = config.hold_share * steps
-    fallen = max(0.0, step - held) / max(1.0, steps - held)
-    cosine = 0.5 * (1 + math.cos(math.pi * fallen))
-    return config.rate * warmup * (config.final_share + (1 - config.final_share) * cosine)
 
 
 def _averaged(terms: dict[str, Tensor], accelerator: Accelerator) -> dict[str, float]:

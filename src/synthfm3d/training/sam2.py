@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.clips import ClipDataset, clip_volumes
+from synthfm3d.loading.clips import ClipDataset, ClipSample, clip_volumes
 from synthfm3d.model.checkpoint import load_model
 from synthfm3d.model.model_card import model_card
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE, write_folder
 from synthfm3d.model.sam2_initial import fresh_network
 from synthfm3d.model.sam2_model import Sam2Model
-from synthfm3d.training.family import Sample
+from synthfm3d.training.family import Family, bytes_kept
 from synthfm3d.training.sam2_clip import ClipTracker
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
 from synthfm3d.training.sam2_groups import freeze, parameter_groups
@@ -22,12 +22,11 @@ from synthfm3d.training.sam2_loss import clip_loss
 from synthfm3d.training.sam2_validation import validate_clips
 
 
-class Sam2Family:
+class Sam2Family(Family[Sam2TrainingConfig]):
     """``Family`` of SAM 2."""
 
-    def __init__(self, config: Sam2TrainingConfig) -> None:
-        self.config = config
-        self.optimiser = config.optimiser
+    config_type = Sam2TrainingConfig
+    samples = "clips"
 
     def network(self, *, started: bool) -> ClipTracker:
         config = self.config
@@ -52,11 +51,11 @@ class Sam2Family:
         assert isinstance(network, ClipTracker)
         return parameter_groups(network.network, self.config.optimiser)
 
-    def batches(self) -> Dataset[Sample]:
+    def batches(self) -> Dataset[ClipSample]:
         config = self.config
         return ClipDataset(config.seed, config.batch_size, config.model.image_size, config.data)
 
-    def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
+    def loss(self, network: nn.Module, batch: ClipSample) -> dict[str, Tensor]:
         # Dropout is drawn from the batch's own name: the same whoever computes it, and when.
         torch.manual_seed(int(batch["key"]))
         targets = batch["targets"]
@@ -72,6 +71,15 @@ class Sam2Family:
     def volumes(self, batches: int) -> list[int]:
         config = self.config
         return [0, config.data.volumes or clip_volumes(batches * config.batch_size).start]
+
+    def activation_bytes(self, network: nn.Module) -> int:
+        """That of the encoder, which needs by far the most."""
+        assert isinstance(network, ClipTracker)
+        config = self.config
+        together = 1 if config.recompute else config.batch_size * config.data.length
+        side = config.model.image_size
+        inputs, inner = torch.empty(together, 3, side, side, device="meta"), network.network.to("meta")
+        return bytes_kept(lambda: inner.encode(inputs), inner)
 
     def write(self, folder: Path, network: nn.Module, record: dict[str, Any]) -> Path:
         assert isinstance(network, ClipTracker)

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from synthfm3d.loading.clip_prompts import NO_POINT, ClipPromptSettings, random_error_click
 from synthfm3d.loading.clips import ClipSample
+from synthfm3d.loading.shares import NO_POINT, ClipPromptSettings
 from synthfm3d.model.sam2 import Sam2Network, normalised
 from synthfm3d.model.sam2_memory import Memory, MemoryBank
 from synthfm3d.model.sam2_propagation import PREVIOUS_LIMIT
 from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt
+from synthfm3d.prompts.simulation import random_error_click
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,11 +158,11 @@ class _Corrections:
         for _ in range(self.settings.correction_clicks):
             wrong = (decoded.best_high[:, 0] > 0).cpu().numpy()
             for number, (answer, truth) in enumerate(zip(wrong, self.targets, strict=True)):
-                place, label = random_error_click(answer, truth, self.settings, draw)
+                (y, x), positive = random_error_click(answer, truth, self.settings.click_from_truth, draw)
                 before, labels = points[number]
                 points[number] = (
-                    torch.cat([before, torch.from_numpy(place)[None].to(device)]),
-                    torch.cat([labels, torch.tensor([label], dtype=torch.int32, device=device)]),
+                    torch.cat([before, torch.tensor([[x, y]], dtype=torch.float32, device=device)]),
+                    torch.cat([labels, torch.tensor([int(positive)], dtype=torch.int32, device=device)]),
                 )
             prompts = [SlicePrompt(xy, labels) for xy, labels in points]
             # As in SAM 2's training: the earlier answer is a prompt and gets no gradient from what follows.

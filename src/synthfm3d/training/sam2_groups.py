@@ -11,6 +11,7 @@ from typing import Any, Literal
 from torch import nn
 
 from synthfm3d.model.sam2 import Sam2Network
+from synthfm3d.training.config import OptimiserConfig
 
 Part = Literal["encoder", "neck", "prompt_encoder", "decoder", "memory"]
 
@@ -26,22 +27,18 @@ _PREFIXES: dict[Part, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sam2OptimiserConfig:
-    """AdamW with linear warm-up and cosine decay; gradients clipped by norm.
+class Sam2OptimiserConfig(OptimiserConfig):
+    """The optimiser of SAM 2, whose encoder has a rate of its own.
 
-    Rates, decay, clipping and the last tenth are those of ``sam2.1_hiera_b+_MOSE_finetune.yaml``; the
-    warm-up is ours, for the first steps of Adam.
+    Rates, decay, clipping and the last tenth are those of ``sam2.1_hiera_b+_MOSE_finetune.yaml``. The warm-up
+    is added for the first steps of Adam.
 
     Parameters
     ----------
-    rate, encoder_rate
-        Of everything, and of the encoder's last block.
+    encoder_rate
+        Largest rate of the encoder's last block.
     layer_decay
         Factor from one block of the encoder to the one before it.
-    hold_share
-        Share of the steps before the rates begin to fall.
-    final_share
-        What remains of the rates in the end.
     """
 
     rate: float = 5e-6
@@ -50,22 +47,14 @@ class Sam2OptimiserConfig:
     weight_decay: float = 0.1
     warmup_steps: int = 100
     max_grad_norm: float = 0.1
-    hold_share: float = 0.0
     final_share: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.rate <= 0 or self.encoder_rate <= 0 or self.max_grad_norm <= 0:
-            raise ValueError(f"rate, encoder_rate and max_grad_norm must be positive, got {self}.")
-        if (
-            not 0 < self.layer_decay <= 1
-            or min(self.hold_share, self.final_share) < 0
-            or (max(self.hold_share, self.final_share) > 1)
-        ):
-            raise ValueError(
-                f"layer_decay, hold_share and final_share must be shares of at most 1, got {self}."
-            )
-        if self.warmup_steps < 0 or self.weight_decay < 0:
-            raise ValueError(f"warmup_steps and weight_decay must be 0 or more, got {self}.")
+        OptimiserConfig.__post_init__(self)  # super() fails in a dataclass with slots
+        if self.encoder_rate <= 0:
+            raise ValueError(f"encoder_rate must be positive, got {self.encoder_rate}.")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay must be above 0 and at most 1, got {self.layer_decay}.")
 
 
 def part_of(name: str) -> Part:

@@ -8,6 +8,7 @@ import torch
 
 from synthfm3d.loading.clips import ClipDataset
 from synthfm3d.prompts.prompt import PROMPT_KINDS
+from synthfm3d.training.family import on_device
 from synthfm3d.training.loss import hard_dice
 from synthfm3d.training.sam2_clip import ClipTracker
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
@@ -31,7 +32,7 @@ def validate_clips(
     over: list[float] = []
     under: list[float] = []
     for number in range(config.validation.patches):
-        batch = {name: tensor.to(device) for name, tensor in clips[number].items()}
+        batch = on_device(clips[number], device)
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             answers = tracker(batch)
         prompted = set(batch["prompted"].tolist())

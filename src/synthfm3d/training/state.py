@@ -11,7 +11,7 @@ import torch
 from synthfm3d.errors import InputError
 from synthfm3d.files import appearing_whole
 from synthfm3d.training.config import RunConfig
-from synthfm3d.training.family import family_of
+from synthfm3d.training.families import family_of
 
 CHECKPOINT_FILE = "checkpoint.pt"
 

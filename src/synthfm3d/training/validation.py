@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from synthfm3d.loading.datasets import PatchDataset, Sample
+from synthfm3d.loading.patches import PatchDataset
 from synthfm3d.model.volumetric import VolumetricNetwork
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.training.config import TrainingConfig
+from synthfm3d.training.family import Sample
 from synthfm3d.training.loss import hard_dice
 from synthfm3d.training.rounds import after_corrections
 

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.datasets import PatchDataset, volumes_of_patches
+from synthfm3d.loading.patches import PatchDataset, volumes_of_patches
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
-from synthfm3d.model.volumetric import TOLD_CHANNELS, VolumetricNetwork, with_evidence
+from synthfm3d.model.volumetric import INPUT_CHANNELS, TOLD_CHANNELS, VolumetricNetwork, with_evidence
 from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
-from synthfm3d.training.family import Sample
+from synthfm3d.training.family import Family, Sample, bytes_kept
 from synthfm3d.training.loss import segmentation_loss
 from synthfm3d.training.rounds import after_corrections, after_hand_over
 from synthfm3d.training.validation import validate
@@ -33,12 +33,11 @@ class _Batches(Dataset[Sample]):
         return batch
 
 
-class VolumetricFamily:
+class VolumetricFamily(Family[TrainingConfig]):
     """``Family`` of the volumetric network."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        self.config = config
-        self.optimiser = config.optimiser
+    config_type = TrainingConfig
+    samples = "patches"
 
     def network(self, *, started: bool) -> VolumetricNetwork:
         torch.manual_seed(self.config.seed)
@@ -90,6 +89,11 @@ class VolumetricFamily:
     def volumes(self, batches: int) -> list[int]:
         shown = volumes_of_patches(batches * self.config.batch_size, self.config.data)
         return [shown.start, shown.stop]
+
+    def activation_bytes(self, network: nn.Module) -> int:
+        shape = (self.config.batch_size, INPUT_CHANNELS, *self.config.model.grid_shape)
+        inputs, network = torch.empty(shape, device="meta"), network.to("meta")
+        return bytes_kept(lambda: network(inputs), network)
 
     def write(self, folder: Path, network: nn.Module, record: dict[str, Any]) -> Path:
         assert isinstance(network, VolumetricNetwork)

@@ -11,8 +11,7 @@ import numpy as np
 from synthfm3d.app.viewers.arrays import WireError
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.prompts.scribble import clicks_along
-from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.volume import Array, Grid, Position
+from synthfm3d.volume import Array, Grid, Position, foreground_corners
 
 Bounds = Sequence[tuple[float, float]]
 """Lower end and exclusive upper end along each axis, in voxels."""

@@ -19,12 +19,10 @@ from synthfm3d.app.viewers.region import (
     position,
 )
 from synthfm3d.errors import InputError
-from synthfm3d.prompts.prompt import Point, Prompt
-from synthfm3d.segmentation.correction import is_positive
+from synthfm3d.prompts.prompt import Point, Prompt, is_positive
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.session import Session
-from synthfm3d.segmentation.slices import foreground_corners
-from synthfm3d.volume import Array, Volume
+from synthfm3d.volume import Array, Volume, foreground_corners
 
 MOST_WAITING = 64
 """Prompts that can wait for one prediction."""

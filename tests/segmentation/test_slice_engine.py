@@ -92,7 +92,7 @@ def test_a_correction_is_given_what_it_corrects(ball):
     first = segmenter.segment_with_details(ball.scan, ball.prompts("click"))
     assert model.previous is None
     (inside,) = ball.prompts("click")
-    segmenter.correct(ball.scan, first, [inside, Point(position_mm=inside.position_mm, positive=False)], 1)
+    segmenter.correct(first, [Point(position_mm=inside.position_mm, positive=False)])
     assert np.array_equal(model.previous > 0, first.mask.voxels > 0)
 
 

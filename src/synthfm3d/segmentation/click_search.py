@@ -11,19 +11,25 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.model.interface import JudgedModel
-from synthfm3d.prompts.prompt import Point, Prompt
-from synthfm3d.segmentation.look import Look, ModelOnScan
-from synthfm3d.segmentation.view_features import FEATURES, ViewTable
-from synthfm3d.segmentation.views import agreement, image_width_mm, view_widths
-from synthfm3d.segmentation.zoom import (
+from synthfm3d.segmentation.look import (
     Focus,
+    Look,
+    ModelOnScan,
+    field_of_view_for,
     field_of_view_limits,
-    fitting,
-    prompted_place,
     touches_border,
 )
-from synthfm3d.volume import Array
+from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.view_features import FEATURES, ViewTable, agreement
+from synthfm3d.volume import Array, Grid
 
+STEP = 1.5
+"""Width of a view over that of the next closer one. Training shows a network objects of half to double the
+size that it likes best, so some view of the series shows any object well."""
+MOST_VIEWS = 8
+"""The closest one shows 1/17 of the image's width, and objects of 1/40 of it well."""
+CLEARLY_WIDER = 1.2
+"""A view is worth its time if it is by this factor closer than the one before."""
 MOST_ALTERNATIVES = 3
 SAME_ANSWER = 0.75
 """Dice of two answers on the clicked slice from which on they are not offered beside each other."""
@@ -31,8 +37,6 @@ FEWEST_LOOKS = 4
 """Looks before a search may end early."""
 CLEARLY_BETTER = 0.25
 """A search ends where the two closest views are predicted to be worse than the best one by this Dice."""
-
-
 DEEP = 0.1
 """Depth of a click in what is wrong, over the diameter of the mask, from which on the size may be wrong.
 A click that is less deep mends the border."""
@@ -63,7 +67,7 @@ class View:
         return float(2 * pixel_mm * np.sqrt(np.count_nonzero(self.look.middle_mask) / np.pi))
 
 
-def look_for(model: ModelOnScan, prompts: Sequence[Prompt], known: Sequence[Prompt] = ()) -> list[View]:
+def look_for(model: ModelOnScan, prompts: PlacedPrompts, known: PlacedPrompts | None = None) -> list[View]:
     """Answers to the prompts, best first: one for a box or mask, those of several scales for clicks.
 
     Parameters
@@ -74,15 +78,15 @@ def look_for(model: ModelOnScan, prompts: Sequence[Prompt], known: Sequence[Prom
         Further clicks. The model is not told of them, but answers that contradict them come last.
     """
     grid = model.scan.grid
-    centre_mm, extent_mm = prompted_place(prompts, grid)
+    centre_mm, extent_mm = grid.to_mm(prompts.middle()), prompts.extent_mm
     limits = field_of_view_limits(grid, model.model.grid_shape, extent_mm)
-    if any(not isinstance(prompt, Point) for prompt in prompts):
-        focus = Focus(centre_mm, fitting(extent_mm, limits))
+    if not prompts.are_clicks:
+        focus = Focus(centre_mm, field_of_view_for(extent_mm, limits))
         return [View(look=model.look(prompts, focus.centre_mm, focus.field_of_view_mm), focus=focus)]
-    return ranked(_views(model, prompts, centre_mm, limits), [*prompts, *known])
+    return ranked(_views(model, prompts, centre_mm, limits), prompts if known is None else prompts + known)
 
 
-def ranked(views: Sequence[View], prompts: Sequence[Prompt]) -> list[View]:
+def ranked(views: Sequence[View], prompts: PlacedPrompts) -> list[View]:
     """Views, best first: not empty, no click contradicted, then by the predicted Dice.
 
     Without a prediction: an answer that fits into its view, then by credibility.
@@ -112,28 +116,25 @@ def distinct(views: Sequence[View]) -> tuple[View, ...]:
     return tuple(kept)
 
 
-def contradicted(look: Look, prompts: Sequence[Prompt]) -> int:
+def contradicted(look: Look, prompts: PlacedPrompts) -> int:
     """Number of clicks that an answer contradicts, among those on the slices that it covers."""
     count = 0
     mask = look.mask
-    for prompt in prompts:
-        if not isinstance(prompt, Point):
-            continue
-        index = look.region.to_index(np.array(prompt.position_mm))
+    for index, positive in prompts.clicks_on(look.region):
         if not -0.5 <= index[0] < mask.shape[0] - 0.5:
             continue
         inside = bool(look.region.contains(index)) and bool(mask[tuple(np.rint(index).astype(int))])
-        count += inside != prompt.positive
+        count += inside != positive
     return count
 
 
-def better_than(chosen: View, views: Sequence[View], prompts: Sequence[Prompt]) -> View | None:
+def better_than(chosen: View, views: Sequence[View], prompts: PlacedPrompts) -> View | None:
     """Of ranked views the best that agrees with clicks that show the size of the chosen one to be wrong.
 
     None where no click lies deep in what is wrong with the chosen one, or no plausible view contradicts
     fewer clicks.
     """
-    if not any(_depth(chosen, prompt) > DEEP for prompt in prompts):
+    if not any(_depth(chosen, prompts.only([click])) > DEEP for click in prompts if click.is_click):
         return None
     least = AS_PLAUSIBLE * (chosen.predicted_dice or 0.0)
     plausible = [view for view in views if view.predicted_dice is None or view.predicted_dice >= least]
@@ -142,22 +143,47 @@ def better_than(chosen: View, views: Sequence[View], prompts: Sequence[Prompt]) 
     return best if fewer else None
 
 
-def _depth(view: View, prompt: Prompt) -> float:
-    """How deep a click lies in what is wrong on its slice, over the mask's diameter; 0 if nothing is."""
-    if not isinstance(prompt, Point) or not contradicted(view.look, [prompt]):
+def _depth(view: View, click: PlacedPrompts) -> float:
+    """How deep one click lies in what is wrong on its slice, over the mask's diameter; 0 if nothing is."""
+    if not contradicted(view.look, click):
         return 0.0
-    index = view.look.region.to_index(np.array(prompt.position_mm))
+    ((index, positive),) = click.clicks_on(view.look.region)
     if not view.look.region.contains(index):
         return 1.0  # a click beyond the view
     z, y, x = np.rint(index).astype(int)
     section = view.look.mask[z]
-    wrong = ~section if prompt.positive else section
+    wrong = ~section if positive else section
     pixels = float(ndimage.distance_transform_edt(wrong)[y, x]) if not wrong.all() else np.inf
     return pixels * view.look.region.spacing_mm[1] / max(view.diameter_mm, 1e-6)
 
 
+def view_widths(scan: Grid, limits: tuple[float, float]) -> list[float]:
+    """Widths of the views around a click in mm, widest first: a geometric series from the whole image down.
+
+    Where the smallest useful width ends the series early, it is the last one.
+
+    Parameters
+    ----------
+    scan
+        Grid of the scan, slices first.
+    limits
+        Smallest and largest useful width (``look.field_of_view_limits``).
+    """
+    smallest, largest = limits
+    series = [min(image_width_mm(scan) / STEP**n, largest) for n in range(MOST_VIEWS)]
+    widths = [width for width in series if width >= smallest]
+    if not widths or (len(widths) < MOST_VIEWS and widths[-1] > CLEARLY_WIDER * smallest):
+        widths.append(smallest)
+    return widths
+
+
+def image_width_mm(scan: Grid) -> float:
+    """Larger edge of a scan's slices, in mm."""
+    return float(max(n * mm for n, mm in zip(scan.shape[1:], scan.spacing_mm[1:], strict=True)))
+
+
 def _views(
-    model: ModelOnScan, prompts: Sequence[Prompt], centre_mm: Array, limits: tuple[float, float]
+    model: ModelOnScan, prompts: PlacedPrompts, centre_mm: Array, limits: tuple[float, float]
 ) -> list[View]:
     """Views around a click from the whole image inwards, until one is clearly best."""
     grid = model.scan.grid

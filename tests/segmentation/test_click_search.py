@@ -13,16 +13,18 @@ from synthfm3d.intensity import windows_of
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.randomness import stream
 from synthfm3d.regions import region_grid
-from synthfm3d.segmentation.look import Look, ModelOnScan
-from synthfm3d.segmentation.search import (
+from synthfm3d.segmentation.click_search import (
     MOST_ALTERNATIVES,
+    MOST_VIEWS,
     SAME_ANSWER,
     contradicted,
     distinct,
     look_for,
+    view_widths,
 )
-from synthfm3d.segmentation.views import MOST_VIEWS, agreement, view_widths
-from synthfm3d.segmentation.zoom import field_of_view_limits, touches_border
+from synthfm3d.segmentation.look import Look, ModelOnScan, field_of_view_limits, touches_border
+from synthfm3d.segmentation.placement import place
+from synthfm3d.segmentation.view_features import agreement
 from synthfm3d.volume import Grid, Volume
 
 SCAN = Grid.from_spacing((20, 200, 160), (4.0, 1.0, 1.0))
@@ -50,7 +52,7 @@ class Script:
 
 
 def look_at(script):
-    best = look_for(script, [Point(position_mm=at(10, 100, 80))])[0]
+    best = look_for(script, place([Point(position_mm=at(10, 100, 80))], SCAN))[0]
     look, focus = best.look, best.focus
     assert look.region.spacing_mm[1] * 64 == pytest.approx(focus.field_of_view_mm)
     return look, focus
@@ -140,7 +142,7 @@ def scan_of(grid, modality="mr"):
 
 def views_of(model, *prompts, known=()):
     scan = scan_of(SCAN)
-    return look_for(ModelOnScan(model, scan, windows_of(scan)), prompts, known)
+    return look_for(ModelOnScan(model, scan, windows_of(scan)), place(prompts, SCAN), place(known, SCAN))
 
 
 CLICK = Point(position_mm=at(10, 100, 80))
@@ -211,8 +213,8 @@ def test_an_answer_that_contradicts_a_click_comes_after_all_others():
 def test_a_click_on_a_slice_that_the_view_does_not_show_contradicts_nothing():
     look = views_of(Scaled(), CLICK)[-1].look
     elsewhere = Point(position_mm=tuple(look.region.to_mm(np.array([-5.0, 32, 32]))))
-    assert contradicted(look, [elsewhere]) == 0
-    assert contradicted(look, [Point(position_mm=elsewhere.position_mm, positive=False)]) == 0
+    assert contradicted(look, place([elsewhere], SCAN)) == 0
+    assert contradicted(look, place([replace(elsewhere, positive=False)], SCAN)) == 0
 
 
 def test_a_box_tells_the_size_so_there_is_one_look_and_nothing_to_judge(region_growing):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from synthfm3d.prompts.prompt import Mask
-from synthfm3d.segmentation.outlined import keep_outlined
+from synthfm3d.segmentation.canvas import Canvas
+from synthfm3d.segmentation.placement import place
 from synthfm3d.segmentation.predictor import Segmenter
 
 
@@ -24,7 +25,8 @@ def test_of_two_outlines_of_a_slice_the_first_counts(ball):
     small = type(ball.scan)(voxels=np.zeros((4, 6, 6), np.uint8), affine=grid.affine)
     first, second = np.zeros((2, 4, 6, 6), np.uint8)
     first[1, 2, 2] = second[1, 4, 4] = second[3, 4, 4] = 1
-    keep_outlined(logits, [Mask(volume=small.with_voxels(voxels)) for voxels in (first, second)])
+    masks = [Mask(volume=small.with_voxels(voxels)) for voxels in (first, second)]
+    Canvas(logits).keep_outlines(place(masks, small.grid).outlined_slices())
     assert np.argwhere(logits > 0).tolist() == [[1, 2, 2], [3, 4, 4]]
     assert (logits[[0, 2]] == 0).all()
 
@@ -42,6 +44,7 @@ def test_a_correction_elsewhere_leaves_an_outlined_slice_and_one_on_it_counts(ba
     drawn = np.zeros((4, 6, 6), np.uint8)
     drawn[[1, 2], 2, 2] = 1
     logits = np.full((4, 6, 6), 3.0, np.float32)
-    keep_outlined(logits, [Mask(volume=small.with_voxels(drawn))], but={2})
+    outlined = place([Mask(volume=small.with_voxels(drawn))], small.grid).outlined_slices(but={2})
+    Canvas(logits).keep_outlines(outlined)
     assert np.argwhere(logits[1] > 0).tolist() == [[2, 2]]
     assert (logits[2] == 3).all()

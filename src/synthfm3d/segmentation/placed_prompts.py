@@ -1,0 +1,187 @@
+"""The prompts of one object on the voxels of a scan, in the form that the whole segmentation works with.
+
+``placement.place`` makes them from the prompts in millimetres, once.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from synthfm3d.prompts.prompt import GridPrompts
+from synthfm3d.segmentation.prompt_kinds import OnRegion, PlacedPrompt
+from synthfm3d.volume import Array, Grid, Part
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedPrompts:
+    """All prompts of one object on the voxels of a scan, in the order in which they were given.
+
+    Parameters
+    ----------
+    grid
+        Grid of the scan; its first axis counts slices.
+    prompts
+        Prompts on this grid.
+    """
+
+    grid: Grid
+    prompts: tuple[PlacedPrompt, ...]
+
+    def __iter__(self) -> Iterator[PlacedPrompt]:
+        return iter(self.prompts)
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def __add__(self, others: Iterable[PlacedPrompt]) -> Self:
+        """These prompts, then others."""
+        return replace(self, prompts=(*self.prompts, *others))
+
+    def only(self, prompts: Iterable[PlacedPrompt]) -> Self:
+        """Some prompts on the same grid."""
+        return replace(self, prompts=tuple(prompts))
+
+    def split(self, count: int) -> tuple[Self, Self]:
+        """The first prompts, and the others."""
+        return self.only(self.prompts[:count]), self.only(self.prompts[count:])
+
+    def transposed(self, order: tuple[int, int, int], grid: Grid) -> Self:
+        """The prompts on a scan whose axes are permuted, and on its grid."""
+        return replace(self, grid=grid, prompts=tuple(prompt.transposed(order) for prompt in self))
+
+    @property
+    def are_clicks(self) -> bool:
+        """Whether all are clicks, so that nothing tells the size of the object."""
+        return all(prompt.is_click for prompt in self)
+
+    @property
+    def any_positive(self) -> bool:
+        """Whether a prompt says where the object is; all but negative clicks do."""
+        return any(prompt.positive for prompt in self)
+
+    @property
+    def negative(self) -> Self:
+        """The prompts that say where the object is not."""
+        return self.only(prompt for prompt in self if not prompt.positive)
+
+    def later_clicks(self) -> Self:
+        """The positive clicks after the first, if there are only clicks."""
+        if not self.are_clicks:
+            return self.only(())
+        return self.only([prompt for prompt in self if prompt.positive][1:])
+
+    def without(self, others: Iterable[PlacedPrompt]) -> Self:
+        """The prompts that are not among others."""
+        left_out = {id(prompt) for prompt in others}
+        return self.only(prompt for prompt in self if id(prompt) not in left_out)
+
+    def middle(self) -> Array:
+        """Where the positive prompts are: a voxel (3,) on a prompted slice.
+
+        In the plane it is the middle of the box around all of them; of the prompted slices it is the one
+        nearest to their middle.
+        """
+        middle = self._corners().mean(axis=0)
+        slices = [index for prompt in self if prompt.positive for index in prompt.slices]
+        middle[0] = np.rint(min(slices, key=lambda index: abs(index - middle[0])))
+        return np.asarray(middle)
+
+    @property
+    def extent_mm(self) -> float:
+        """Larger in-plane extent of the box around all positive prompts, in mm."""
+        low, high = self._corners()
+        return float(((high - low + 1) * np.array(self.grid.spacing_mm))[1:].max())
+
+    def depth_limits(self) -> tuple[int, int]:
+        """First and last slice on which the object can be: those of 3-D boxes if there are any, else all."""
+        depths = [depth for prompt in self if (depth := prompt.depth) is not None]
+        if not depths:
+            return 0, self.grid.shape[0] - 1
+        return min(first for first, _ in depths), max(last for _, last in depths)
+
+    def clicked_slices(self) -> set[int]:
+        """Slices on which there are clicks."""
+        return {round(float(prompt.middle[0])) for prompt in self if prompt.is_click}
+
+    def outlined_slices(self, but: Collection[int] = ()) -> dict[int, Array]:
+        """Masks (y, x) of the outlined slices by index, without some of them.
+
+        Of several prompts that outline the same slice the first counts.
+        """
+        found: dict[int, Array] = {}
+        for prompt in self:
+            for index, outline in prompt.outlines:
+                if index not in but:
+                    found.setdefault(index, outline)
+        return found
+
+    def clicks_on(self, region: Grid) -> list[tuple[Array, bool]]:
+        """Every click as a fractional voxel (3,) of a region, also beyond it, and whether it is positive."""
+        return [
+            (region.to_index(self.grid.to_mm(prompt.middle)), prompt.positive)
+            for prompt in self
+            if prompt.is_click
+        ]
+
+    def reaching(self, region: Grid) -> Self:
+        """The prompts whose middle lies in a region."""
+        return self.only(
+            prompt for prompt in self if region.contains(region.to_index(self.grid.to_mm(prompt.middle)))
+        )
+
+    def corrected_voxels(self) -> Iterator[tuple[Part, bool | None]]:
+        """Parts of the scan that the prompts correct, and whether they join the mask; None: either."""
+        for prompt in self:
+            yield from prompt.corrected_voxels(self.grid)
+
+    def missed_by(self, mask: Array) -> int:
+        """Number of positive prompts of which a mask (z, y, x) of the scan holds no voxel."""
+        return sum(prompt.is_missed_by(mask) for prompt in self if prompt.positive)
+
+    def agree_with(self, mask: Array) -> bool:
+        """Whether a mask (z, y, x) of the scan holds all positive clicks and no negative ones.
+
+        A box or an outline is taken to ask for more than any mask gives.
+        """
+        return all(prompt.agrees_with(mask) for prompt in self)
+
+    def on(self, region: Grid) -> GridPrompts:
+        """The prompts on the voxels of a region whose axes run along those of the scan.
+
+        Points become fractional voxels, and those beyond the region are left out. Boxes become the
+        voxels whose centres they cover, clipped to the region; a box on a slice stays on one. A mask that
+        the region reaches always leaves a voxel. Of several masks that outline the same slice the first
+        counts.
+
+        Raises ValueError where no positive prompt reaches the region.
+        """
+        collected = OnRegion()
+        for prompt in self:
+            prompt.add_to(collected, self.grid, region)
+        return GridPrompts(
+            positive=self._inside(collected.positive, region),
+            negative=self._inside(collected.negative, region),
+            boxes=np.stack(collected.boxes) if collected.boxes else np.zeros((0, 2, 3)),
+            mask=_merged(collected.masks),
+        )
+
+    def _inside(self, clicks: list[Array], region: Grid) -> Array:
+        index = region.to_index(self.grid.to_mm(np.array(clicks).reshape(-1, 3)))
+        return np.asarray(index[region.contains(index)])
+
+    def _corners(self) -> Array:
+        """Lower and upper corner (2, 3) of the box around all positive prompts."""
+        corners = [prompt.corners for prompt in self if prompt.positive]
+        return np.stack([np.min(corners, axis=(0, 1)), np.max(corners, axis=(0, 1))])
+
+
+def _merged(masks: list[Array]) -> Array | None:
+    if not masks:
+        return None
+    merged = masks[0].copy()
+    for mask in masks[1:]:
+        not_outlined = ~merged.any(axis=(1, 2))
+        merged[not_outlined] = mask[not_outlined]
+    return merged
