@@ -17,6 +17,7 @@ def application() -> typer.Typer:
     """The whole command line with all its sub-commands."""
     # Imported here, so that reading a recipe (cli.settings) does not load every command.
     from synthfm3d.cli import (
+        adapt,
         datasets,
         demo,
         doctor,
@@ -43,7 +44,7 @@ def application() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_without_a_command)
     making = (generate, show, gallery, statistics, verify, inspect, export)
-    for command in (segment, serve, *making, train, evaluate, datasets, reproduce, demo, doctor):
+    for command in (segment, serve, *making, train, adapt, evaluate, datasets, reproduce, demo, doctor):
         command.register(app)
     return app
 

@@ -17,7 +17,7 @@ COMMAND_GROUPS = {
 OPTION_GROUPS = {
     "Prompts": (
         "--point", "--negative", "--box", "--mask-prompt", "--scribble", "--lasso", "--prompts",
-        "--prompts-schema", "--label", "--mm", "--correct",
+        "--prompts-schema", "--label", "--mm", "--correct", "--structure",
     ),
     "How to read the scan": ("--modality", "--frame", "--series", "--spacing", "--allow-gaps", "--cine"),
     "More results": ("--probabilities", "--alternatives", "--label-tables", "--keep-identity"),
