@@ -19,6 +19,7 @@ from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.ranges import Range
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.settings import BoundarySettings, NoiseSettings, SynthesisSettings
+from synthfm3d.synthesis.ultrasound import UltrasoundNoiseSettings
 from synthfm3d.volume import Array, Grid, Modality, Position, Volume
 
 WHOLE_STRUCTURES = 0.7
@@ -63,7 +64,7 @@ class Stored:
             pixel_mm=self.pixel_mm,
             anisotropy=self.anisotropy,
             boundary=BoundarySettings(psf_pixels=self.psf_pixels),
-            noise=NoiseSettings(us_speckle_pixels=self.speckle_pixels),
+            noise=NoiseSettings(us=UltrasoundNoiseSettings(speckle_pixels=self.speckle_pixels)),
         )
 
 
@@ -130,7 +131,7 @@ def _scan(seed: int, index: int, fine_share: float, draw: np.random.Generator) -
     settings = stored.settings(modality, side, depth)
     if modality == "us" and kind < SEQUENCE:
         cine = PRESETS["cine-us"]
-        probes = replace(settings.noise, us_probes=cine.noise.us_probes)
+        probes = replace(settings.noise, us=replace(settings.noise.us, probes=cine.noise.us.probes))
         settings = replace(settings, third_axis="time", noise=probes)
     scene = draw_scene(seed, index, settings)
     single = modality == "us" and SEQUENCE <= kind < SEQUENCE + SINGLE_SLICE

@@ -18,8 +18,8 @@ Layers = tuple[tuple[Array, Array], ...]
 class FitSettings:
     """Settings of the fit of a judge.
 
-    The default values were chosen by leaving one modality out: a judge was fitted to clicks on two modalities and
-    tested on the third.
+    The default values were chosen by leaving one modality out: a judge was fitted to clicks on two modalities
+    and tested on the third.
 
     Parameters
     ----------

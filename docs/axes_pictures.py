@@ -14,11 +14,12 @@ from PIL import Image
 from synthfm3d.generate import realise
 from synthfm3d.intensity import windows_of
 from synthfm3d.pictures import contact_sheet, grey, overlay
+from synthfm3d.synthesis.grey import GreyMap
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scanner import GreyMap
-from synthfm3d.synthesis.scene import LAYOUTS, Scene
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import LayoutShares, Mode, SynthesisSettings
+from synthfm3d.synthesis.structures import LAYOUTS
 from synthfm3d.volume import Array, Modality
 
 FOLDER = Path(__file__).parent / "images"
@@ -143,7 +144,7 @@ def _ultrasound() -> list[Tile]:
     shown = []
     for probe in ("phased", "curved", "linear", "circular"):
         base = settings("us", "abdomen")
-        chosen: Any = replace(base.noise, us_probes=(probe,))
+        chosen: Any = replace(base.noise, us=replace(base.noise.us, probes=(probe,)))
         shown.append((rendered(draw_scene(3, 2, replace(base, noise=chosen)))[0], f"ultrasound: {probe}"))
     cine = replace(PRESETS["cine-us"], shape=(8, 128, 128))
     shown.append((rendered(draw_scene(3, 2, cine))[0], "a beating heart"))

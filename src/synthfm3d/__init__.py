@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthfm3d.io.read import ReadOptions
     from synthfm3d.io.reading import example, read
     from synthfm3d.io.write import Origin, write
-    from synthfm3d.prompts.prompt import Box, Mask, Point
+    from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Scribble
     from synthfm3d.segmentation.predictor import Segmenter
     from synthfm3d.segmentation.session import Session
     from synthfm3d.volume import Volume
@@ -29,12 +29,14 @@ __version__ = "0.1.0"
 # Imported when they are first used: `import synthfm3d` takes no second and no torch.
 _HOMES = {
     "Box": "synthfm3d.prompts.prompt",
+    "Lasso": "synthfm3d.prompts.prompt",
     "Mask": "synthfm3d.prompts.prompt",
     "Origin": "synthfm3d.io.write",
     "Point": "synthfm3d.prompts.prompt",
     "ReadOptions": "synthfm3d.io.read",
     "example": "synthfm3d.io.reading",
     "generate": "synthfm3d.generate",
+    "Scribble": "synthfm3d.prompts.prompt",
     "Segmenter": "synthfm3d.segmentation.predictor",
     "Session": "synthfm3d.segmentation.session",
     "Volume": "synthfm3d.volume",
@@ -45,10 +47,12 @@ _HOMES = {
 
 __all__ = [
     "Box",
+    "Lasso",
     "Mask",
     "Origin",
     "Point",
     "ReadOptions",
+    "Scribble",
     "Segmenter",
     "Session",
     "Volume",

@@ -41,7 +41,7 @@ def test_every_option_in_a_group_belongs_to_some_command():
     root = typer.main.get_command(application())
     known = {name for option in root.params for name in option.opts}
     known |= {name for command in root.commands.values() for option in command.params for name in option.opts}
-    coming = {"--lasso", "--help"}
+    coming = {"--help"}
     assert {name for names in OPTION_GROUPS.values() for name in names} - known <= coming
 
 

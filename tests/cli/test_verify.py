@@ -101,6 +101,18 @@ def test_a_dataset_of_another_generator_names_the_release_that_made_it(folder, c
     assert f"install synthfm3d {__version__}" in capsys.readouterr().err
 
 
+def test_a_dataset_whose_settings_had_other_names_is_of_another_version(folder, capsys):
+    path = folder / "dataset.json"
+    described = json.loads(path.read_text())
+    described["settings"]["noise"]["mr_ghost_share"] = described["settings"]["noise"].pop("mr")["ghost_share"]
+    path.write_text(json.dumps(described))
+    assert main(["verify", str(folder)]) == 2
+    message = capsys.readouterr().err
+    assert "another version of synthfm3d" in message
+    assert "noise.mr_ghost_share" in message
+    assert "generate the dataset again" in message
+
+
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path, capsys):
     assert main(["verify", str(tmp_path)]) == 2
     assert "dataset.json" in capsys.readouterr().err

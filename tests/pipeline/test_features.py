@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from synthfm3d.pipeline.features import effects_of, shares_of
+from synthfm3d.synthesis.ct import CtAcquisition, CtNoiseSettings
+from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scanner import CtAcquisition, MrAcquisition
 from synthfm3d.synthesis.settings import NoiseSettings, SynthesisSettings
 
 SMALL = SynthesisSettings(shape=(8, 48, 48))
@@ -33,7 +34,9 @@ def test_only_what_a_modality_knows_is_counted():
 
 def test_shares_follow_the_settings():
     always = SynthesisSettings(
-        shape=(8, 48, 48), modalities=("ct",), noise=NoiseSettings(ct_ring_share=1.0, ct_metal_share=0.0)
+        shape=(8, 48, 48),
+        modalities=("ct",),
+        noise=NoiseSettings(ct=CtNoiseSettings(ring_share=1.0, metal_share=0.0)),
     )
     shares = shares_of(draw_scene(0, index, always) for index in range(12))
     assert shares.modality == {"ct": 1.0}

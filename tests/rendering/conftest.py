@@ -2,8 +2,9 @@
 
 import pytest
 
-from synthfm3d.synthesis.scanner import CtAcquisition
-from synthfm3d.synthesis.scene import Anatomy, Boundary, Contrast, Layer, Scene, Stack, Structure, Tissue
+from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.scene import Boundary, Contrast, Scene, Tissue
+from synthfm3d.synthesis.structures import Anatomy, Layer, Stack, Structure
 
 FAR = ((-1e4, 1.0), (1e4, 1.0))
 NO_TEXTURE = (1.0, 2.0, 5.0, 10.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthfm3d.rendering.cpu import render
-from synthfm3d.synthesis.scanner import CtAcquisition
+from synthfm3d.synthesis.ct import CtAcquisition
 
 
 @pytest.mark.parametrize("peak", [0.0, 0.1, 0.25])

@@ -8,8 +8,9 @@ import pytest
 
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.mr import MR_UNIT, lowpass_taps, truncate
-from synthfm3d.synthesis.scanner import GreyMap, MrAcquisition
-from synthfm3d.synthesis.scene import Stack
+from synthfm3d.synthesis.grey import GreyMap
+from synthfm3d.synthesis.mr import MrAcquisition
+from synthfm3d.synthesis.structures import Stack
 
 
 def _edge_slice(height=64, width=64):

@@ -10,7 +10,7 @@ from synthfm3d.rendering.columns import C0, CENTRE_X, CENTRE_Y, M0, RATE, V_X, V
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.tables import tables_of
 from synthfm3d.synthesis.anatomy.mirror import mirrored
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.structures import Ellipsoid, Layer, Stack, Star, Superquadric, Tube
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0)
 TURNED = (0.8, 0.36, 0.48, 0.0)  # 3-4-5: of unit length

@@ -7,8 +7,8 @@ import pytest
 
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.ultrasound import decibels
-from synthfm3d.synthesis.scanner import UltrasoundAcquisition
-from synthfm3d.synthesis.scene import Stack
+from synthfm3d.synthesis.structures import Stack
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 
 FAR = ((-1e4, 1.0), (1e4, 1.0))
 

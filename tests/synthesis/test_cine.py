@@ -9,7 +9,7 @@ from synthfm3d.generate import generate, realise
 from synthfm3d.synthesis.anatomy.cine import _filling
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import Stack
+from synthfm3d.synthesis.structures import Stack
 
 SETTINGS = replace(PRESETS["cine-us"], shape=(24, 96, 96))
 

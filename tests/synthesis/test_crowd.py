@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from synthfm3d.synthesis.ct import CtContrastSettings
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import LAYOUTS, Ellipsoid, Tube
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     ContrastSettings,
@@ -16,6 +16,7 @@ from synthfm3d.synthesis.settings import (
     LayoutShares,
     SynthesisSettings,
 )
+from synthfm3d.synthesis.structures import LAYOUTS, Ellipsoid, Tube
 
 ALWAYS = CrowdSettings(share=1.0, chain_share=1.0, like_share=1.0, labelled_share=0.5)
 
@@ -74,7 +75,7 @@ def test_presets_without_layouts_have_no_crowd(preset):
 def test_a_neighbour_has_nearly_the_signal_of_what_it_lies_beside(layout):
     least = 1.0
     steps = []
-    for scene in crowded(layout, least_contrast=least, ct_texture_hu=(0.0, 0.0)):
+    for scene in crowded(layout, least_contrast=least, ct=CtContrastSettings(texture_hu=(0.0, 0.0))):
         tissues = tissues_of(scene)
         for name, neighbour in by_name(scene).items():
             if name.startswith("beside") and neighbour.layers[-1].label == 0:
@@ -182,7 +183,7 @@ def test_links_of_a_chain_are_of_one_signal_and_size():
 
 def test_soft_tissues_of_a_mixture_of_ct_share_a_few_greys():
     """With one grey, means are 4 HU about it; only what could not be told from its surroundings differs."""
-    for scene in crowded("free", mixture_share=1.0, ct_greys=(1, 1), least_contrast=0.0):
+    for scene in crowded("free", mixture_share=1.0, ct=CtContrastSettings(greys=(1, 1)), least_contrast=0.0):
         means = [
             tissue.mean
             for structure, tissues in zip(scene.anatomy.structures, scene.contrast.tissues, strict=True)

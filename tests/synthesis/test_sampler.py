@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.grey import GreySettings
+from synthfm3d.synthesis.mr import MrNoiseSettings
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import LAYOUTS
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -17,6 +19,8 @@ from synthfm3d.synthesis.settings import (
     NoiseSettings,
     SynthesisSettings,
 )
+from synthfm3d.synthesis.structures import LAYOUTS
+from synthfm3d.synthesis.ultrasound import UltrasoundNoiseSettings
 from synthfm3d.volume import MODALITIES
 
 
@@ -310,15 +314,15 @@ def test_the_anatomy_does_not_shift_spacing_boundary_or_noise():
 
 
 @pytest.mark.parametrize(
-    ("axis", "share", "kept"),
+    ("axis", "change", "kept"),
     [
-        ("boundary", "shield_share", ("fade", "rim", "sub_slices")),
-        ("noise", "ct_ring_share", ("streak_hu", "metal_mm", "noise_hu")),
+        ("boundary", {"shield_share": 0.0}, ("fade", "rim", "sub_slices")),
+        ("noise", {"ct": CtNoiseSettings(ring_share=0.0)}, ("streak_hu", "metal_mm", "noise_hu")),
     ],
 )
-def test_a_share_shifts_nothing_but_its_own_effect(axis, share, kept):
+def test_a_share_shifts_nothing_but_its_own_effect(axis, change, kept):
     drawn = SynthesisSettings(modalities=("ct",))
-    without = replace(drawn, **{axis: replace(getattr(drawn, axis), **{share: 0.0})})
+    without = replace(drawn, **{axis: replace(getattr(drawn, axis), **change)})
     part = "acquisition" if axis == "noise" else axis
     for index in range(30):
         one, two = (getattr(draw_scene(8, index, s), part) for s in (drawn, without))
@@ -327,15 +331,18 @@ def test_a_share_shifts_nothing_but_its_own_effect(axis, share, kept):
 
 def test_probes_are_a_choice_and_not_a_range():
     for probes in (("phased", "curved"), ("curved", "phased"), ("circular",)):
-        settings = SynthesisSettings(modalities=("us",), noise=NoiseSettings(us_probes=probes))
+        settings = SynthesisSettings(
+            modalities=("us",), noise=NoiseSettings(us=UltrasoundNoiseSettings(probes=probes))
+        )
         assert {draw_scene(1, index, settings).acquisition.probe for index in range(12)} == set(probes)
 
 
 def test_no_noise_and_no_texture_can_be_asked_for():
     settings = SynthesisSettings(
-        modalities=("ct",), noise=NoiseSettings(ct_noise_hu=(0.0, 0.0)),
-        contrast=ContrastSettings(ct_texture_hu=(0.0, 0.0)),
-    )  # fmt: skip
+        modalities=("ct",),
+        noise=NoiseSettings(ct=CtNoiseSettings(noise_hu=(0.0, 0.0))),
+        contrast=ContrastSettings(ct=CtContrastSettings(texture_hu=(0.0, 0.0))),
+    )
     scene = draw_scene(1, 0, settings)
     assert scene.acquisition.noise_hu == 0
     assert all(t.texture == (0.0,) * 4 and t.cluster == 0 for ts in scene.contrast.tissues for t in ts)
@@ -350,24 +357,26 @@ def test_no_noise_and_no_texture_can_be_asked_for():
         (AnatomySettings, {"size": (0.0, 0.1)}, "size"),
         (ContrastSettings, {"grain": (2.0, 1.0)}, "grain"),
         (BoundarySettings, {"psf_pixels": (0.0, 1.0)}, "psf_pixels"),
-        (NoiseSettings, {"mr_noise": (0.2, 0.1)}, "mr_noise"),
+        (MrNoiseSettings, {"noise": (0.2, 0.1)}, "noise"),
         (LayoutShares, {"trunk": -1.0}, "layout"),
         (AnatomySettings, {"trunks": (300, 300)}, "trunks"),
         (AnatomySettings, {"warp": (-1.0, -1.0)}, "warp"),
         (AnatomySettings, {"size": (float("inf"), float("inf"))}, "size"),
         (AnatomySettings, {"shape_noise": (0.0, 0.0)}, "shape_noise"),
         (ContrastSettings, {"least_contrast": float("nan")}, "least_contrast"),
-        (ContrastSettings, {"ct_texture_hu": (0.0, 5.0)}, "ct_texture_hu"),
+        (CtContrastSettings, {"texture_hu": (0.0, 5.0)}, "texture_hu"),
         (BoundarySettings, {"fade": (-5.0, -2.0)}, "fade"),
         (BoundarySettings, {"rim": (-50.0, 0.0)}, "rim"),
-        (NoiseSettings, {"us_probes": ()}, "us_probes"),
-        (NoiseSettings, {"ct_noise_hu": (-5.0, 5.0)}, "ct_noise_hu"),
-        (NoiseSettings, {"ct_slice_correlation": (0.9, 0.9)}, "ct_slice_correlation"),
-        (NoiseSettings, {"us_dynamic_range_db": (0.0, 0.0)}, "us_dynamic_range_db"),
-        (NoiseSettings, {"gamma": (0.0, 1.0)}, "gamma"),
-        (NoiseSettings, {"mr_kept": (2.0, 3.0)}, "mr_kept"),
-        (NoiseSettings, {"mr_motion_pixels": (-500, 500)}, "mr_motion_pixels"),
-        (NoiseSettings, {"us_ripple_db": -1.0}, "us_ripple_db"),
+        (CtBoundarySettings, {"fade_share": 1.5}, "fade_share"),
+        (UltrasoundNoiseSettings, {"probes": ()}, "probes"),
+        (CtNoiseSettings, {"noise_hu": (-5.0, 5.0)}, "noise_hu"),
+        (CtNoiseSettings, {"ring_hu": (0.0, 5.0)}, "ring_hu"),
+        (CtNoiseSettings, {"slice_correlation": (0.9, 0.9)}, "slice_correlation"),
+        (UltrasoundNoiseSettings, {"dynamic_range_db": (0.0, 0.0)}, "dynamic_range_db"),
+        (GreySettings, {"gamma": (0.0, 1.0)}, "gamma"),
+        (MrNoiseSettings, {"kept": (2.0, 3.0)}, "kept"),
+        (MrNoiseSettings, {"motion_pixels": (-500, 500)}, "motion_pixels"),
+        (UltrasoundNoiseSettings, {"ripple_db": -1.0}, "ripple_db"),
     ],
 )
 def test_impossible_ranges_are_refused_by_name(kind, change, named):

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from synthfm3d.synthesis.ct import HOUNSFIELD
 from synthfm3d.synthesis.draw import Draw
-from synthfm3d.synthesis.mr_sequences import RELAXATION_MS, Sequence, draw_sequence, mr_means, mr_signal
-from synthfm3d.synthesis.tissues import ECHOGENICITY_DB, HOUNSFIELD
+from synthfm3d.synthesis.mr import RELAXATION_MS, Sequence, draw_sequence, mr_means, mr_signal
+from synthfm3d.synthesis.ultrasound import ECHOGENICITY_DB
 
 
 def test_a_long_repetition_and_no_echo_time_show_proton_density():

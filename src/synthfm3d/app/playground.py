@@ -17,24 +17,17 @@ ANISOTROPY = (1.0, 1.5)
 STRONGEST = 2.0
 """Upper end of the sliders: twice as strong as the preset."""
 Settings = TypeVar("Settings")
+Highest = Mapping[str, "float | Highest"]
+"""The most that settings may become, by name; those of a modality lie in a group of their own."""
 
-_HIGHEST: dict[Axis, dict[str, float]] = {
+_HIGHEST: dict[Axis, Highest] = {
     "anatomy": {"organs": MOST_ORGANS, "roughness": 1, "warp": 0.2, "lesion_share": 1, "wall_share": 1},
-    "contrast": {"ct_texture_hu": 200, "mr_texture": 1, "us_texture": 1},
+    "contrast": {"ct": {"texture_hu": 200}, "mr": {"texture": 1}, "us": {"texture": 1}},
     "boundary": {"psf_pixels": 5, "thickness": 3, "fade_share": 1, "fade": 12},
     "noise": {
-        "ct_noise_hu": 200,
-        "ct_ring_share": 1,
-        "ct_metal_share": 1,
-        "mr_noise": 0.5,
-        "mr_bias": 1,
-        "mr_gibbs_share": 1,
-        "mr_ghost_share": 1,
-        "mr_motion_share": 1,
-        "us_widening": 1.9,
-        "us_ripple_db": 20,
-        "us_clutter_share": 1,
-        "us_lost_beams_share": 1,
+        "ct": {"noise_hu": 200, "ring_share": 1, "metal_share": 1},
+        "mr": {"noise": 0.5, "bias": 1, "gibbs_share": 1, "ghost_share": 1, "motion_share": 1},
+        "us": {"widening": 1.9, "ripple_db": 20, "clutter_share": 1, "lost_beams_share": 1},
     },
 }
 """Settings of each axis that grow with its slider, and the most that they may become."""
@@ -95,11 +88,22 @@ def as_yaml(request: DrawRequest, settings: SynthesisSettings) -> str:
     return f"{command}\n{yaml.safe_dump(asdict(settings), sort_keys=False)}"
 
 
-def _scaled(axis: Settings, strength: float, highest: Mapping[str, float]) -> Settings:
+def _scaled(axis: Settings, strength: float, highest: Highest) -> Settings:
     if strength == 0:
         return replace(axis, mode="off")  # type: ignore[type-var]
-    changes = {name: _times(getattr(axis, name), strength, most) for name, most in highest.items()}
-    return replace(axis, **changes)  # type: ignore[type-var]
+    return _multiplied(axis, strength, highest)
+
+
+def _multiplied(settings: Settings, strength: float, highest: Highest) -> Settings:
+    """Settings with those named in ``highest`` times a factor."""
+    changes: dict[str, Any] = {}
+    for name, most in highest.items():
+        value = getattr(settings, name)
+        if isinstance(most, Mapping):
+            changes[name] = _multiplied(value, strength, most)
+        else:
+            changes[name] = _times(value, strength, most)
+    return replace(settings, **changes)  # type: ignore[type-var]
 
 
 def _times(value: Any, strength: float, most: float) -> Any:

@@ -16,7 +16,7 @@ COMMAND_GROUPS = {
 }
 OPTION_GROUPS = {
     "Prompts": (
-        "--point", "--negative", "--box", "--mask-prompt", "--scribble", "--lasso", "--prompts",
+        "--point", "--negative", "--box", "--lasso", "--mask-prompt", "--scribble", "--negative-scribble", "--prompts",
         "--prompts-schema", "--label", "--mm", "--correct", "--structure",
     ),
     "How to read the scan": ("--modality", "--frame", "--series", "--spacing", "--allow-gaps", "--cine"),

@@ -13,11 +13,18 @@ from synthfm3d.cli.prompt_files import (
     prompted_objects,
     read_prompt_file,
     relocated,
-    scribble_prompts,
+    scribble_prompt,
 )
 from synthfm3d.errors import InputError
-from synthfm3d.prompts.prompt import Box, Point, Prompt
-from synthfm3d.prompts.prompt_file import CasePrompts, FileBox, FileObject, FilePoint, FileScribble
+from synthfm3d.prompts.prompt import Box, Lasso, Point, Prompt
+from synthfm3d.prompts.prompt_file import (
+    CasePrompts,
+    FileBox,
+    FileLasso,
+    FileObject,
+    FilePoint,
+    FileScribble,
+)
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.volume import Grid, Position, Volume
 
@@ -41,6 +48,8 @@ class PromptOptions:
     box: tuple[str, ...] = ()
     mask: Path | None = None
     scribble: Path | None = None
+    negative_scribble: Path | None = None
+    lasso: tuple[str, ...] = ()
     mm: bool = False
     file: Path | None = None
     correct: Path | None = None
@@ -49,19 +58,28 @@ class PromptOptions:
     def __post_init__(self) -> None:
         if self.file is not None and (self.mm or (self.label is not None and self.correct is None)):
             raise InputError("a file of prompts says its unit itself: leave out --mm and --label.")
-        if self.mm and not (self.point or self.negative or self.box):
-            raise InputError("--mm has no effect without --point, --negative or --box: leave it out.")
-        if self.label is not None and not (self.mask or self.scribble or self.correct):
+        if self.mm and not (self.point or self.negative or self.box or self.lasso):
+            raise InputError(
+                "--mm has no effect without --point, --negative, --box or --lasso: leave it out."
+            )
+        if self.label is not None and not (self.mask or self._scribbles or self.correct):
             raise InputError("--label needs a file with labels: --mask-prompt, --scribble or --correct.")
 
     @property
     def by_option(self) -> bool:
-        return bool(self.point or self.negative or self.box or self.mask or self.scribble)
+        numbers = self.point or self.negative or self.box or self.lasso
+        return bool(numbers or self.mask or self._scribbles)
+
+    @property
+    def _scribbles(self) -> list[tuple[Path, bool]]:
+        """Files of scribbles, each with whether it is positive."""
+        files = ((self.scribble, True), (self.negative_scribble, False))
+        return [(path, positive) for path, positive in files if path is not None]
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Files that are read."""
-        files = (self.mask, self.scribble, self.file, self.correct)
+        files = (self.mask, self.scribble, self.negative_scribble, self.file, self.correct)
         return tuple(path for path in files if path is not None)
 
     def said(self, scan: Path, folder: Path) -> dict[str, Any]:
@@ -77,7 +95,10 @@ class PromptOptions:
             ),
             boxes=tuple(FileBox(first=first, last=last) for first, last in map(_corners, self.box)),
             masks=() if self.mask is None else (str(self.mask),),
-            scribbles=() if self.scribble is None else (FileScribble(file=str(self.scribble)),),
+            scribbles=tuple(
+                FileScribble(file=str(path), positive=positive) for path, positive in self._scribbles
+            ),
+            lassos=tuple(FileLasso(corners=_lasso_corners(text)) for text in self.lasso),
         )
         return {"unit": "mm" if self.mm else "voxel", "objects": plain([relocated(entry, Path(), folder)])}
 
@@ -90,7 +111,9 @@ class PromptOptions:
         else:
             prompts = self._of_options(volume)
             if not prompts:
-                raise InputError("nothing says where the object is: give --point, --box or --mask-prompt.")
+                raise InputError(
+                    "nothing says where the object is: give --point, --box, --lasso or --mask-prompt."
+                )
             checked_prompts(prompts, volume.grid, correcting=self.correct is not None)
             found = [PromptedObject(label=1, name=None, prompts=tuple(prompts))]
         if self.correct is not None and len(found) != 1:
@@ -107,11 +130,12 @@ class PromptOptions:
             *_points(self.point, "--point", volume.grid, self.mm),
             *_points(self.negative, "--negative", volume.grid, self.mm),
             *_boxes(self.box, volume.grid, self.mm),
+            *_lassos(self.lasso, volume.grid, self.mm),
         ]
         if self.mask is not None:
             prompts.append(mask_prompt(self.mask, volume, self.label))
-        if self.scribble is not None:
-            prompts.extend(scribble_prompts(self.scribble, volume, positive=True, label=self.label))
+        for path, positive in self._scribbles:
+            prompts.append(scribble_prompt(path, volume, positive=positive, label=self.label))
         return prompts
 
 
@@ -148,6 +172,21 @@ def _place(text: str, option: str) -> Position:
 def _corners(text: str) -> tuple[Position, Position]:
     a, b, c, d, e, f = _numbers(text, "--box", 6)
     return (a, b, c), (d, e, f)
+
+
+def _lassos(texts: tuple[str, ...], grid: Grid, mm: bool) -> list[Prompt]:
+    lassos: list[Prompt] = []
+    for text in texts:
+        corners = _lasso_corners(text)
+        positions = tuple(position_mm(corner, f"--lasso {text}", grid, mm) for corner in corners)
+        lassos.append(Lasso(positions_mm=positions))
+    return lassos
+
+
+def _lasso_corners(text: str) -> tuple[Position, ...]:
+    count = max(3, round((text.count(",") + 1) / 3))
+    numbers = _numbers(text, "--lasso", 3 * count)
+    return tuple((numbers[n], numbers[n + 1], numbers[n + 2]) for n in range(0, 3 * count, 3))
 
 
 def spacing_zyx(text: str | None) -> tuple[float, float, float] | None:

@@ -68,6 +68,16 @@ def segment(
     scribble: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Mask of a stroke inside the object.")
     ] = None,
+    negative_scribble: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Mask of a stroke outside it.")
+    ] = None,
+    lasso: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="I0,J0,K0,I1,J1,K1,…",
+            help="Corners of a closed line drawn loosely around the object on one slice, three at least.",
+        ),
+    ] = None,
     prompts: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Prompts as JSON: several objects, or those of every scan."),
@@ -183,6 +193,8 @@ def segment(
         box=tuple(box or ()),
         mask=mask_prompt,
         scribble=scribble,
+        negative_scribble=negative_scribble,
+        lasso=tuple(lasso or ()),
         mm=mm,
         file=prompts,
         correct=correct,

@@ -143,7 +143,10 @@ def _complaint(kind: type, detail: Mapping[str, Any], changed: Collection[str]) 
         case "unexpected_keyword_argument":
             # Of `nois.mode=off` only `nois` is unknown; the whole name leads to the right one.
             whole = next((name for name in changed if name.startswith(f"{place}.")), place)
-            beside = _names_beside(kind, detail["loc"])
+            group = _group_of(kind, detail["loc"])
+            beside = [field.name for field in fields(group)]
+            if whole == place and (told := _moved(place, group)):
+                return told
             if close := _alike(whole, place, beside, _all_names(kind)):
                 return f"{whole} is no setting. Did you mean {' or '.join(close)}?"
             return f"{whole} is no setting: known here are {', '.join(beside)}."
@@ -187,12 +190,35 @@ def _all_names(kind: type, prefix: str = "") -> list[str]:
     return names
 
 
-def _names_beside(kind: Any, location: Sequence[int | str]) -> list[str]:
-    """Settings of the dataclass that a location's last part was looked for in."""
+def _moved(place: str, group: type) -> str | None:
+    """What to write instead of a setting that has moved into a group inside; None where none has its name.
+
+    ``mr_ghost_share`` is now ``mr.ghost_share``: settings of one modality lie in a group of their own.
+    """
+    path, _, name = place.rpartition(".")
+    before = f"{path}." if path else ""
+    inner = [
+        (field.name, setting.name)
+        for field in fields(group)
+        for found in _dataclasses_in(get_type_hints(group)[field.name])
+        for setting in fields(found)
+    ]
+    for part, setting in inner:
+        if name == f"{part}_{setting}":
+            return f"{place} is now {before}{part}.{setting}."
+    elsewhere = " or ".join(f"{before}{part}.{setting}" for part, setting in inner if setting == name)
+    if elsewhere:
+        return f"{place} is no setting: write {elsewhere}."
+    return None
+
+
+def _group_of(kind: Any, location: Sequence[int | str]) -> type:
+    """The dataclass in which the last part of a location was looked for."""
     for part in location[:-1]:
         if isinstance(part, str):  # a number is a place in a tuple
             kind = _dataclasses_in(get_type_hints(kind)[part])[0]
-    return [field.name for field in fields(kind)]
+    group: type = kind
+    return group
 
 
 def _dataclasses_in(annotation: Any) -> list[type]:

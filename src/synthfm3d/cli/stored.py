@@ -50,9 +50,10 @@ def read_plan(folder: Path) -> "Plan":
             return TypeAdapter(SynthesisSettings).validate_python(plain, extra="forbid")
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
+            setting = ".".join(str(part) for part in first["loc"])
             raise InputError(
-                f"{folder / DATASET_FILE}: is of another version of synthfm3d: {place}: {first['msg']}."
+                f"{folder / DATASET_FILE}: was made by another version of synthfm3d ({setting}: "
+                f"{first['msg']}): use that version, or generate the dataset again."
             ) from error
 
     return plan_of(folder, settings_of)

@@ -21,8 +21,9 @@ from synthfm3d.randomness import key, stream
 from synthfm3d.rendering.cpu import Renderer
 from synthfm3d.synthesis.presets import PRESETS, Axis, Preset, without
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import MOST_LABELS, Scene
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
+from synthfm3d.synthesis.structures import MOST_LABELS
 from synthfm3d.volume import Array, Grid, Volume
 
 _PROBES = 10

@@ -15,7 +15,8 @@ from scipy import ndimage
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.loading.shares import check_shares
 from synthfm3d.metrics.contrast import boundary_contrast
-from synthfm3d.synthesis.scene import MOST_LABELS, Scene
+from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.structures import MOST_LABELS
 from synthfm3d.volume import Array
 
 _IN_PLANE = np.array([[[False, True, False], [True, True, True], [False, True, False]]])

@@ -21,8 +21,9 @@ from synthfm3d.metrics.shape import shape_of
 from synthfm3d.pipeline.features import Shares, shares_of
 from synthfm3d.pipeline.surroundings import surroundings_of
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.scene import MOST_LABELS, Scene
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import SynthesisSettings
+from synthfm3d.synthesis.structures import MOST_LABELS
 from synthfm3d.volume import Array
 
 LEAST_VOXELS = 150

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from synthfm3d.rendering.kernels import kernel
-from synthfm3d.synthesis.scanner import GreyMap
+from synthfm3d.synthesis.grey import GreyMap
 from synthfm3d.volume import Array
 
 

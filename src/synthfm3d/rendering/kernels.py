@@ -46,14 +46,14 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", **_OPTIONS)(function)
 
 
-_SCENE = ("scanner.py", "scene.py")
-"""Files of the scene whose constants kernels use."""
+_SCENE = Path(__file__).parent.parent / "synthesis" / "scene.py"
+"""Holds constants that kernels use."""
 
 
 def _sources_digest() -> str:
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in [*sorted(here.glob("*.py")), *(here.parent / "synthesis" / name for name in _SCENE)]:
+    for path in [*sorted(here.glob("*.py")), _SCENE]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -50,7 +50,7 @@ from synthfm3d.rendering.columns import (
     Y_HIGH,
     Y_LOW,
 )
-from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.structures import Ellipsoid, Part, Stack, Star, Superquadric, Tube
 from synthfm3d.volume import Array
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthfm3d.rendering.kernels import inlined, kernel
-from synthfm3d.synthesis.scanner import UltrasoundAcquisition
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _f32 = np.float32

@@ -10,8 +10,10 @@ from synthfm3d.rendering.keys import noise_key
 from synthfm3d.rendering.mr import MR_UNIT, add_ghosts, lowpass_taps, mr_slice, splice_motion, truncate
 from synthfm3d.rendering.probe import fan_of
 from synthfm3d.rendering.ultrasound import scatterer_axis, scatterers_of, ultrasound_slice
-from synthfm3d.synthesis.scanner import CtAcquisition, MrAcquisition, UltrasoundAcquisition
+from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _f32 = np.float32

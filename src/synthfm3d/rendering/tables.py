@@ -26,7 +26,8 @@ from synthfm3d.rendering.fields import SplineAxis, spline_axis
 from synthfm3d.rendering.keys import field_key
 from synthfm3d.rendering.parts import part_rows
 from synthfm3d.rendering.tiles import texture_tile
-from synthfm3d.synthesis.scene import TEXTURES, Boundary, Scene, Structure
+from synthfm3d.synthesis.scene import TEXTURES, Boundary, Scene
+from synthfm3d.synthesis.structures import Structure
 from synthfm3d.volume import Array
 
 _FIELD_NAMES = (*(f"texture {n}" for n in range(TEXTURES)), "coarse", "fine", "warp y", "warp x", "bias")

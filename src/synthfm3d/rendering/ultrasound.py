@@ -17,8 +17,8 @@ from synthfm3d.rendering.hashing import GOLDEN, mix
 from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.rendering.keys import field_key
 from synthfm3d.rendering.probe import REACH, Fan
-from synthfm3d.synthesis.scanner import UltrasoundAcquisition
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _f32 = np.float32

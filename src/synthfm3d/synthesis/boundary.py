@@ -1,9 +1,9 @@
 """Boundary definition: how sharp boundaries are, where they fade, what rims they have."""
 
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
 from synthfm3d.synthesis.scene import Boundary
 from synthfm3d.synthesis.settings import BoundarySettings
+from synthfm3d.synthesis.structures import ZYX
 from synthfm3d.volume import Modality
 
 _BOX_STD = 0.2887
@@ -27,7 +27,7 @@ def draw_boundary(draw: Draw, modality: Modality, settings: BoundarySettings, sp
     # Drawn first and kept or not: no share shifts what comes after it.
     shield, fade, rim = (draw.uniform(*r) for r in (settings.shield_pixels, settings.fade, settings.rim))
     shield *= draw.chance(settings.shield_share)
-    fade *= draw.chance(settings.ct_fade_share if modality == "ct" else settings.fade_share)
+    fade *= draw.chance(settings.ct.fade_share if modality == "ct" else settings.fade_share)
     rim *= draw.chance(settings.rim_share)
     averaged = draw.chance(settings.averaged_share) and spacing_mm[0] > _THICK * pixel
     if settings.mode == "off":

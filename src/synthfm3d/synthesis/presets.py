@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
+from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
@@ -14,6 +15,7 @@ from synthfm3d.synthesis.settings import (
     NoiseSettings,
     SynthesisSettings,
 )
+from synthfm3d.synthesis.ultrasound import UltrasoundNoiseSettings
 
 Axis = Literal["anatomy", "contrast", "boundary", "noise"]
 """The four axes of variability, as ``SynthesisSettings`` names them."""
@@ -33,13 +35,13 @@ PRESETS: dict[str, SynthesisSettings] = {
         modalities=("us",),
         third_axis="time",
         pixel_mm=(0.5, 1.0),
-        noise=NoiseSettings(us_probes=("phased",)),
+        noise=NoiseSettings(us=UltrasoundNoiseSettings(probes=("phased",))),
     ),
     # No anatomical layout at all: what remains is owed to shapes and grey values alone.
     "free": SynthesisSettings(
         anatomy=AnatomySettings(layouts=_NO_LAYOUT, crowd=_NO_CROWD),
-        contrast=ContrastSettings(ct_greys=(0, 0)),
-        boundary=BoundarySettings(ct_fade_share=0.4),
+        contrast=ContrastSettings(ct=CtContrastSettings(greys=(0, 0))),
+        boundary=BoundarySettings(ct=CtBoundarySettings(fade_share=0.4)),
     ),
     # The recipe of arXiv 2601.12297 as far as it is published: slice-recursive masks that are born,
     # grow, erode and drift; multi-scale Gaussian textures under random intensities; partial volume by
@@ -57,13 +59,17 @@ PRESETS: dict[str, SynthesisSettings] = {
             sheet_share=0.0,
             crowd=_NO_CROWD,
         ),
-        contrast=ContrastSettings(mixture_share=1.0, ct_greys=(0, 0)),
-        boundary=BoundarySettings(shield_share=0.0, fade_share=0.0, ct_fade_share=0.0, rim_share=0.0),
+        contrast=ContrastSettings(mixture_share=1.0, ct=CtContrastSettings(greys=(0, 0))),
+        boundary=BoundarySettings(
+            shield_share=0.0, fade_share=0.0, rim_share=0.0, ct=CtBoundarySettings(fade_share=0.0)
+        ),
         noise=NoiseSettings(
-            ct_noise_peak_per_mm=(0.0, 0.0),
-            ct_slice_correlation=(0.0, 0.0),
-            ct_ring_share=0.0,
-            ct_metal_share=0.0,
+            ct=CtNoiseSettings(
+                noise_peak_per_mm=(0.0, 0.0),
+                slice_correlation=(0.0, 0.0),
+                ring_share=0.0,
+                metal_share=0.0,
+            )
         ),
     ),
 }

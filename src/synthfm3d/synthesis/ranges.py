@@ -1,27 +1,31 @@
-"""Checks of settings: what no range, share or number can be."""
+"""Checks that refuse impossible ranges, shares and numbers in settings."""
 
 import math
 from dataclasses import fields
 
 Range = tuple[float, float]
-_ALL_OR_NOTHING = (
-    "ct_texture_hu", "mr_texture", "us_texture", "ct_noise_hu", "mr_noise", "ct_ring_hu", "ct_streak_hu",
-)  # fmt: skip
 
 
 def check_ranges(
-    settings: object, *, positive: tuple[str, ...] = (), signed: tuple[str, ...] = (), **most: float
+    settings: object,
+    *,
+    positive: tuple[str, ...] = (),
+    positive_or_none: tuple[str, ...] = (),
+    signed: tuple[str, ...] = (),
+    **most: float,
 ) -> None:
-    """Refuse by name what no range, share or number can be.
+    """Raise ValueError, with the name of the setting, for an impossible range, share or number.
 
     Parameters
     ----------
     positive
-        Names of log-uniform ranges: above 0.
+        Names of log-uniform ranges, which must be above 0.
+    positive_or_none
+        Names of log-uniform ranges that may also be (0, 0) for none.
     signed
-        Names of those that may be negative; all others are 0 or more.
+        Names of settings that may be negative; all others must be 0 or more.
     most
-        Largest value of some.
+        Largest value of some settings.
     """
     for field in fields(settings):  # type: ignore[arg-type]
         name, value = field.name, getattr(settings, field.name)
@@ -40,7 +44,7 @@ def check_ranges(
             raise ValueError(f"{name} must not be negative, got {value}.")
         if name in positive and min(numbers) == 0:
             raise ValueError(f"{name} must be above 0, got {value}.")
-        if name in _ALL_OR_NOTHING and numbers[0] == 0 < numbers[1]:
+        if name in positive_or_none and numbers[0] == 0 < numbers[1]:
             raise ValueError(f"{name} is log-uniform: from above 0, or (0, 0) for none, got {value}.")
         if name in most and max(numbers) > most[name]:
             raise ValueError(f"{name} must be {most[name]:g} at most, got {value}.")

@@ -9,14 +9,14 @@ view. A fixed axis is the same in all volumes where these are (``modalities``, `
 
 from dataclasses import replace
 
-from synthfm3d.synthesis.acquisition import draw_acquisition
 from synthfm3d.synthesis.anatomy.draw import draw_anatomy, draw_cine, draw_layout
 from synthfm3d.synthesis.boundary import draw_boundary
 from synthfm3d.synthesis.contrast import draw_contrast
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Layout, Scene
+from synthfm3d.synthesis.modalities import draw_acquisition
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.settings import Mode, SynthesisSettings
+from synthfm3d.synthesis.structures import ZYX, Layout
 
 GENERATOR_VERSION = 6
 """Changes whenever any seed's volume changes; the changelog says how."""

@@ -1,15 +1,19 @@
 """What to draw: the ranges of every parameter, grouped by the four axes of variability.
 
-Settings are data: a preset is one of these objects, YAML in and out. Each axis can be varied from
-volume to volume (``drawn``), drawn once for a seed and kept (``fixed``), or reduced to the simplest
-thing (``off``), so that an ablation is one setting.
+Settings are data: a preset is one of these objects, and YAML can be read into them. Each axis can vary from
+volume to volume (``drawn``), be drawn once for a seed and kept (``fixed``), or be reduced to the simplest
+case (``off``), so that an ablation is one setting. Settings that only one modality has stand in the module of
+that modality, and here in the groups ``ct``, ``mr`` and ``us``.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
+from synthfm3d.synthesis.grey import GreySettings
+from synthfm3d.synthesis.mr import MrContrastSettings, MrNoiseSettings
 from synthfm3d.synthesis.ranges import Range, check_ranges, check_ratios
-from synthfm3d.synthesis.scanner import Probe
+from synthfm3d.synthesis.ultrasound import UltrasoundContrastSettings, UltrasoundNoiseSettings
 from synthfm3d.volume import MODALITIES, Modality, ThirdAxis
 
 MOST_ORGANS = 40
@@ -179,32 +183,28 @@ class AnatomySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContrastSettings:
-    """Second axis.
+    """Second axis: the signals of tissues.
 
     Parameters
     ----------
     mixture_share
         Share of volumes with random mixtures of signals instead of those of real tissues.
-    ct_greys
-        Fewest and most different means that the soft tissues of a mixture of CT have, since attenuation tells
-        few of them apart; (0, 0): each layer has its own.
-    ct_texture_hu, mr_texture, us_texture
-        Standard deviation of textures: HU, share of the signal range, share of the echo amplitude.
     grain
         Factor on the correlation lengths of textures, log-uniform.
     least_contrast
         Smallest difference between an organ and its surroundings, in standard deviations of noise
         and texture.
+    ct, mr, us
+        What only one modality has.
     """
 
     mode: Mode = "drawn"
     mixture_share: float = 0.7
-    ct_greys: tuple[int, int] = (3, 6)
-    ct_texture_hu: Range = (1.5, 14.0)
-    mr_texture: Range = (0.01, 0.08)
-    us_texture: Range = (0.05, 0.45)
     grain: Range = (0.7, 1.6)
     least_contrast: float = 0.8
+    ct: CtContrastSettings = CtContrastSettings()
+    mr: MrContrastSettings = MrContrastSettings()
+    us: UltrasoundContrastSettings = UltrasoundContrastSettings()
 
     def __post_init__(self) -> None:
         check_ranges(self, positive=("grain",), least_contrast=20)
@@ -212,7 +212,7 @@ class ContrastSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundarySettings:
-    """Third axis.
+    """Third axis: how sharp boundaries are.
 
     Parameters
     ----------
@@ -224,11 +224,13 @@ class BoundarySettings:
         Standard deviation of the point spread in the plane, in pixels, log-uniform.
     shield_share, shield_pixels
         Share of volumes (not ultrasound) whose texture fades out at boundaries, and over what width.
-    fade_share, ct_fade_share, fade
-        Share of volumes whose boundaries fade in places, the same of CT, whose point spread is alike
-        everywhere, and by what factor they widen there.
+    fade_share, fade
+        Share of volumes whose boundaries fade in places (of CT: ``ct.fade_share``), and by what factor
+        they widen there.
     rim_share, rim
         Share of volumes with bright or dark rims, and their height over the local contrast.
+    ct
+        What CT has of its own.
     """
 
     mode: Mode = "drawn"
@@ -238,10 +240,10 @@ class BoundarySettings:
     shield_share: float = 0.7
     shield_pixels: Range = (2.0, 4.0)
     fade_share: float = 0.4
-    ct_fade_share: float = 0.1
     fade: Range = (1.0, 6.0)
     rim_share: float = 0.2
     rim: Range = (-0.5, 0.6)
+    ct: CtBoundarySettings = CtBoundarySettings()
 
     def __post_init__(self) -> None:
         check_ranges(self, positive=("psf_pixels",), signed=("rim",))
@@ -251,85 +253,21 @@ class BoundarySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseSettings:
-    """Fourth axis: noise and acquisition. What each means stands in ``synthesis.scanner``.
+    """Fourth axis: noise and acquisition.
 
     Parameters
     ----------
-    ct_noise_hu, ct_noise_peak_per_mm, ct_slice_correlation
-        Quantum noise: standard deviation, the frequency of most power (0: white), correlation of
-        neighbouring slices.
-    ct_ring_share, ct_ring_hu, ct_metal_share, ct_streak_hu
-        Share of volumes with rings and with metal, and how strong they are.
-    mr_noise, mr_bias
-        Noise over signal 1, and the relative standard deviation of the receive field.
-    mr_gibbs_share, mr_kept, mr_ghost_share, mr_ghost, mr_motion_share, mr_motion_pixels
-        Share of volumes with each artefact; fraction of k-space kept; scale of ghosted lines; largest
-        shift between poses.
-    us_probes
-        Probes to draw from, all equally likely.
-    us_speckle_pixels, us_widening
-        Point spread along the beam, in pixels; how much it widens with depth.
-    us_dynamic_range_db, us_gain_db, us_attenuation_db, us_ripple_db
-        Grey scale; what is left of attenuation, and the standard deviation of the gain over depth.
-    us_shadow, us_enhancement, us_specular
-        Per millimetre of a strong reflector, per millimetre of fluid, and at boundaries.
-    us_reverberation_share, us_clutter_share, us_lost_beams_share
-        Share of volumes with ringing reflectors, with haze before the probe, with lost beams.
-    us_compounding_share, us_compounding
-        Share of volumes whose speckle is averaged, and what share of the squared envelope is its mean.
-    gamma_share, gamma, inverted_share, quantised_share
-        MR and ultrasound: share of volumes with a curve, its exponent; inverted; with few grey levels.
+    ct, mr, us
+        What the scanner of each modality does.
+    grey
+        Grey curves of MR and ultrasound.
     """
 
     mode: Mode = "drawn"
-    ct_noise_hu: Range = (4.0, 35.0)
-    ct_noise_peak_per_mm: Range = (0.08, 0.35)
-    ct_slice_correlation: Range = (0.0, 0.35)
-    ct_ring_share: float = 0.08
-    ct_ring_hu: Range = (2.0, 20.0)
-    ct_metal_share: float = 0.06
-    ct_streak_hu: Range = (20.0, 300.0)
-    mr_noise: Range = (0.005, 0.07)
-    mr_bias: Range = (0.0, 0.3)
-    mr_gibbs_share: float = 0.15
-    mr_kept: Range = (0.5, 0.95)
-    mr_ghost_share: float = 0.1
-    mr_ghost: Range = (0.05, 0.3)
-    mr_motion_share: float = 0.08
-    mr_motion_pixels: tuple[int, int] = (1, 4)
-    us_probes: tuple[Probe, ...] = ("phased", "curved", "linear", "circular")
-    us_speckle_pixels: Range = (0.55, 1.2)
-    us_widening: Range = (0.2, 1.2)
-    us_dynamic_range_db: Range = (45.0, 70.0)
-    us_gain_db: Range = (-30.0, -2.0)
-    us_attenuation_db: Range = (-6.0, 14.0)
-    us_ripple_db: float = 3.5
-    us_shadow: Range = (0.02, 0.25)
-    us_enhancement: Range = (0.0, 0.015)
-    us_specular: Range = (0.0, 1.5)
-    us_reverberation_share: float = 0.3
-    us_clutter_share: float = 0.4
-    us_lost_beams_share: float = 0.45
-    us_compounding_share: float = 0.6
-    us_compounding: Range = (0.2, 0.8)
-    gamma_share: float = 0.25
-    gamma: Range = (0.6, 1.6)
-    inverted_share: float = 0.08
-    quantised_share: float = 0.15
-
-    def __post_init__(self) -> None:
-        check_ranges(
-            self,
-            positive=("us_speckle_pixels", "us_dynamic_range_db", "gamma", "mr_kept"),
-            signed=("us_gain_db", "us_attenuation_db"),
-            ct_slice_correlation=0.5,
-            mr_kept=1,
-            mr_ghost=1,
-            mr_bias=1,
-            us_speckle_pixels=3,
-            us_widening=1.9,
-            us_compounding=1,
-        )
+    ct: CtNoiseSettings = CtNoiseSettings()
+    mr: MrNoiseSettings = MrNoiseSettings()
+    us: UltrasoundNoiseSettings = UltrasoundNoiseSettings()
+    grey: GreySettings = GreySettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

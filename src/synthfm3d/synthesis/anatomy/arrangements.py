@@ -13,9 +13,8 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_organ
 from synthfm3d.synthesis.anatomy.shapes import Place, Quaternion, Shape, sausage
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Material, Part, Structure
 from synthfm3d.synthesis.settings import AnatomySettings
+from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Material, Part, Structure
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Layer, Layout, Material, Stack, Structure
+from synthfm3d.synthesis.structures import ZYX, Layer, Layout, Material, Stack, Structure
 from synthfm3d.volume import Modality
 
 _WALL_SHARE = 0.6

@@ -6,8 +6,7 @@ from dataclasses import replace
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.shapes import Quaternion
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Structure, Tube
+from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Stack, Structure, Tube
 
 _MOST_VERTEBRAE = 8
 _APART, _CROWDED_APART = 0.4, 0.65

@@ -6,9 +6,8 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_place
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Material, Structure, Tube
 from synthfm3d.synthesis.settings import CrowdSettings
+from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Material, Structure, Tube
 
 _LOOP_SIZE = (0.016, 0.042)
 """Radius of a small bowel's loops over the field of view."""

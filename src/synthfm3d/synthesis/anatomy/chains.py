@@ -5,8 +5,8 @@ from synthfm3d.synthesis.anatomy.organs import draw_place
 from synthfm3d.synthesis.anatomy.planes import in_plane
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Material, Part, Structure, Superquadric
 from synthfm3d.synthesis.settings import CrowdSettings
+from synthfm3d.synthesis.structures import Ellipsoid, Layer, Material, Part, Structure, Superquadric
 
 _LINK_SIZE = (0.03, 0.09)
 _MATERIALS: tuple[Material, ...] = ("parenchyma", "cortical bone", "blood", "fluid")

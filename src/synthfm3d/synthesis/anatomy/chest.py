@@ -6,9 +6,8 @@ from itertools import pairwise
 from synthfm3d.synthesis.anatomy.arrangements import Organ, draw_heart, draw_table
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Structure, Tube
 from synthfm3d.synthesis.settings import AnatomySettings
+from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Structure, Tube
 
 _HEART_SIZE = (0.07, 0.11)
 _MEDIASTINUM = (

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Layer, Material, Stack, Structure
+from synthfm3d.synthesis.structures import Layer, Material, Stack, Structure
 
 _FILLING = (
     (0.0, 1.0),

@@ -6,8 +6,8 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.muscles import draw_bundle, draw_muscles
 from synthfm3d.synthesis.anatomy.vessels import draw_strands
 from synthfm3d.synthesis.draw import Draw
-from synthfm3d.synthesis.scene import Structure
 from synthfm3d.synthesis.settings import CrowdSettings
+from synthfm3d.synthesis.structures import Structure
 from synthfm3d.volume import Modality
 
 _WITH_BUNDLES = ("heart", "free")

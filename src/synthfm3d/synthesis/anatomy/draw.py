@@ -15,9 +15,8 @@ from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
 from synthfm3d.synthesis.anatomy.pelvis import draw_pelvic_bones, draw_pelvis
 from synthfm3d.synthesis.anatomy.vessels import draw_vessels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import LAYOUTS, Anatomy, Layout, Structure
 from synthfm3d.synthesis.settings import AnatomySettings, CrowdSettings, FamilyShares
+from synthfm3d.synthesis.structures import LAYOUTS, ZYX, Anatomy, Layout, Structure
 from synthfm3d.volume import Modality
 
 _PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.shapes import Place, star, turn
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Star, Structure, Superquadric
 from synthfm3d.synthesis.settings import AnatomySettings
+from synthfm3d.synthesis.structures import Ellipsoid, Layer, Star, Structure, Superquadric
 
 _LESION_SIZE = (0.012, 0.05)
 _LABELLED_SHEETS = 0.2

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from synthfm3d.errors import InputError
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import MOST_LABELS, Layout
+from synthfm3d.synthesis.structures import MOST_LABELS, ZYX, Layout
 from synthfm3d.volume import Modality
 
 

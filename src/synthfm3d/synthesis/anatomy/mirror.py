@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from synthfm3d.synthesis.draw import rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Part, Stack, Star, Superquadric, Tube
 
 
 def mirrored(part: Part, twice_middle_mm: float, shift_mm: Sequence[float]) -> Part:

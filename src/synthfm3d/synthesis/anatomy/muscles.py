@@ -11,8 +11,8 @@ from synthfm3d.synthesis.anatomy.organs import draw_place
 from synthfm3d.synthesis.anatomy.planes import in_plane
 from synthfm3d.synthesis.anatomy.shapes import shifted, turn
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Layout, Part, Stack, Structure
 from synthfm3d.synthesis.settings import CrowdSettings
+from synthfm3d.synthesis.structures import Ellipsoid, Layer, Layout, Part, Stack, Structure
 
 _PRESENT = 0.9
 _PARTED = 0.8

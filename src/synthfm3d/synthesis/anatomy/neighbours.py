@@ -11,9 +11,8 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.planes import in_plane
 from synthfm3d.synthesis.anatomy.shapes import shifted
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Stack, Star, Structure, Superquadric, Tube
 from synthfm3d.synthesis.settings import CrowdSettings
+from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Stack, Star, Structure, Superquadric, Tube
 
 _MOST_RADIUS = 0.16
 """Largest neighbour over the field of view."""

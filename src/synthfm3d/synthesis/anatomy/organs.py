@@ -14,8 +14,8 @@ from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.mirror import mirrored
 from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Place, Shape
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Layer, Material, Structure
 from synthfm3d.synthesis.settings import MOST_ORGANS, AnatomySettings
+from synthfm3d.synthesis.structures import Layer, Material, Structure
 
 DEEPEST_LAYER = 0.45
 """Deepest layer as a share of the smallest semi-axis: first-order distances are exact at the surface

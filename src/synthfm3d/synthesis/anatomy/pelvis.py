@@ -5,8 +5,8 @@ from dataclasses import replace
 from synthfm3d.synthesis.anatomy.arrangements import Organ, draw_table
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Ellipsoid, Layer, Part, Structure, Superquadric, Tube
 from synthfm3d.synthesis.settings import AnatomySettings
+from synthfm3d.synthesis.structures import Ellipsoid, Layer, Part, Structure, Superquadric, Tube
 
 _COMMON = (
     Organ("bladder", (0.45, -0.32, 0.0), (0.14, 0.24, 0.2), material="wall"),

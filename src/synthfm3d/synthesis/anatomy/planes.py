@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.frame import Frame
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scene import Layer, Material
 from synthfm3d.synthesis.settings import CrowdSettings
+from synthfm3d.synthesis.structures import Layer, Material
 
 _DARK_SHARE = 0.8
 """Share of planes that are of fat; the others are fascia."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from synthfm3d.synthesis.anatomy.frame import Frame
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Ellipsoid, Part, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Part, Stack, Star, Superquadric, Tube
 
 Quaternion = tuple[float, float, float, float]
 

@@ -6,9 +6,8 @@ Bifurcations follow Murray's law, r0^3 = r1^3 + r2^3 (Murray, PNAS 12:207, 1926)
 from synthfm3d.synthesis.anatomy.frame import Frame, Labels
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.scanner import ZYX
-from synthfm3d.synthesis.scene import Layer, Stack, Structure, Tube
 from synthfm3d.synthesis.settings import AnatomySettings
+from synthfm3d.synthesis.structures import ZYX, Layer, Stack, Structure, Tube
 
 _THINNEST = 0.004
 """Radius, as a share of the field of view, below which a branch ends."""
