@@ -80,7 +80,6 @@ class Both:
     [
         ("frist.kind=sgd", "first.kind"),
         ("first.knd=sgd", "first.kind"),
-        ("kind=sgd", "first.kind or second.kind"),
     ],
 )
 def test_a_setting_with_a_slip_leads_to_the_one_that_is_meant(override, meant):

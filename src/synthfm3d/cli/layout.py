@@ -16,8 +16,8 @@ COMMAND_GROUPS = {
 }
 OPTION_GROUPS = {
     "Prompts": (
-        "--point", "--negative", "--box", "--lasso", "--mask-prompt", "--scribble", "--negative-scribble", "--prompts",
-        "--prompts-schema", "--label", "--mm", "--correct", "--structure",
+        "--point", "--negative", "--box", "--lasso", "--mask-prompt", "--scribble", "--negative-scribble",
+        "--prompts", "--prompts-schema", "--label", "--mm", "--correct", "--structure",
     ),
     "How to read the scan": ("--modality", "--frame", "--series", "--spacing", "--allow-gaps", "--cine"),
     "More results": ("--probabilities", "--alternatives", "--label-tables", "--keep-identity"),
