@@ -22,8 +22,15 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.values import reading_at_most
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
-from synthfm3d.prompts.prompt_file import FileBox, FileObject, FilePoint, PromptFile
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
+from synthfm3d.prompts.prompt_file import (
+    FileBox,
+    FileLasso,
+    FileObject,
+    FilePoint,
+    FileScribble,
+    PromptFile,
+)
 from synthfm3d.segmentation.session import Session
 from synthfm3d.volume import Volume
 
@@ -102,6 +109,10 @@ def _form(label: int, prompts: tuple[Prompt, ...], name: str | None) -> FileObje
             FilePoint(at=p.position_mm, positive=p.positive) for p in prompts if isinstance(p, Point)
         ),
         boxes=tuple(FileBox(first=p.corner_mm, last=p.opposite_mm) for p in prompts if isinstance(p, Box)),
+        scribbles=tuple(
+            FileScribble(line=p.positions_mm, positive=p.positive) for p in prompts if isinstance(p, Scribble)
+        ),
+        lassos=tuple(FileLasso(corners=p.positions_mm) for p in prompts if isinstance(p, Lasso)),
         # An object that began with a mask has no prompts: its mask says what it is.
         masks=tuple(outlines) if prompts else (_mask_name(label),),
     )
@@ -128,7 +139,7 @@ def _objects(form: PromptFile, scan: Volume, mask: Callable[[str], Volume | None
 
 
 def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume]) -> tuple[Prompt, ...]:
-    if entry.scribbles:
+    if any(scribble.file is not None for scribble in entry.scribbles):
         raise InputError(
             "the file names files of scribbles, which a browser cannot read: use synthfm3d segment."
         )
@@ -142,6 +153,11 @@ def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume
     return (
         *(Point(position_mm=place(point.at), positive=point.positive) for point in entry.points),
         *(Box(corner_mm=place(box.first), opposite_mm=place(box.last)) for box in entry.boxes),
+        *(
+            Scribble(positions_mm=tuple(map(place, scribble.line)), positive=scribble.positive)
+            for scribble in entry.scribbles
+        ),
+        *(Lasso(positions_mm=tuple(map(place, lasso.corners))) for lasso in entry.lassos),
         *(Mask(volume=volume) for volume in outlines),
     )
 

@@ -135,9 +135,10 @@ def test_the_brush_paints_a_scribble(visitor, phantom):
         visitor.page.mouse.move(*place, steps=5)
     visitor.page.mouse.up()
     visitor.revision(1)
-    prompts = visitor.scan["objects"][0]["prompts"]
-    assert len(prompts) > 2
-    index = grid.to_index(np.array([one["position_mm"] for one in prompts]))
+    (scribble,) = visitor.scan["objects"][0]["prompts"]
+    assert scribble["type"] == "scribble"
+    index = grid.to_index(np.array(scribble["positions_mm"]))
+    assert len(index) > 2
     assert np.abs(index[:, :2] - [10, 20]).max() < 0.6
     assert index[:, 2].min() > 28
     assert index[:, 2].max() < 38
