@@ -74,7 +74,7 @@ def segment(
     lasso: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="I0,J0,K0,I1,J1,K1,…",
+            metavar="I,J,K,...",
             help="Corners of a closed line drawn loosely around the object on one slice, three at least.",
         ),
     ] = None,
