@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from synthfm3d.io.reading import example, read
     from synthfm3d.io.write import Origin, write
     from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Scribble
+    from synthfm3d.segmentation.frameworks import from_monai, from_torchio, to_monai, to_torchio
     from synthfm3d.segmentation.predictor import Segmenter
     from synthfm3d.segmentation.session import Session
     from synthfm3d.volume import Volume
@@ -41,7 +42,11 @@ _HOMES = {
     "Session": "synthfm3d.segmentation.session",
     "Volume": "synthfm3d.volume",
     "read": "synthfm3d.io.reading",
+    "from_monai": "synthfm3d.segmentation.frameworks",
+    "from_torchio": "synthfm3d.segmentation.frameworks",
     "show": "synthfm3d.app.notebook",
+    "to_monai": "synthfm3d.segmentation.frameworks",
+    "to_torchio": "synthfm3d.segmentation.frameworks",
     "write": "synthfm3d.io.write",
 }
 
@@ -59,8 +64,12 @@ __all__ = [
     "__version__",
     "example",
     "generate",
+    "from_monai",
+    "from_torchio",
     "read",
     "show",
+    "to_monai",
+    "to_torchio",
     "write",
 ]
 

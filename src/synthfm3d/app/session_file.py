@@ -32,7 +32,7 @@ from synthfm3d.prompts.prompt_file import (
     PromptFile,
 )
 from synthfm3d.segmentation.session import Session
-from synthfm3d.volume import Volume
+from synthfm3d.volume import Position, Volume
 
 PROMPTS = "prompts.json"
 _GZIP_LEVEL = 4
@@ -140,11 +140,9 @@ def _objects(form: PromptFile, scan: Volume, mask: Callable[[str], Volume | None
 
 def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume]) -> tuple[Prompt, ...]:
     if any(scribble.file is not None for scribble in entry.scribbles):
-        raise InputError(
-            "the file names files of scribbles, which a browser cannot read: use synthfm3d segment."
-        )
+        raise InputError("the file names files of scribbles, which the page cannot read: give their lines.")
 
-    def place(at: tuple[float, float, float]) -> tuple[float, float, float]:
+    def place(at: Position) -> Position:
         if is_mm:
             return at
         r, a, s = (float(mm) for mm in scan.grid.to_mm(np.array(at[::-1])))
@@ -154,8 +152,8 @@ def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume
         *(Point(position_mm=place(point.at), positive=point.positive) for point in entry.points),
         *(Box(corner_mm=place(box.first), opposite_mm=place(box.last)) for box in entry.boxes),
         *(
-            Scribble(positions_mm=tuple(map(place, scribble.line)), positive=scribble.positive)
-            for scribble in entry.scribbles
+            Scribble(positions_mm=tuple(map(place, stroke.line)), positive=stroke.positive)
+            for stroke in entry.scribbles
         ),
         *(Lasso(positions_mm=tuple(map(place, lasso.corners))) for lasso in entry.lassos),
         *(Mask(volume=volume) for volume in outlines),

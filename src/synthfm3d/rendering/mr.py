@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from synthfm3d.kernels import kernel
 from synthfm3d.rendering.fields import field_row
 from synthfm3d.rendering.hashing import hashed_normal
-from synthfm3d.rendering.kernels import kernel
 from synthfm3d.volume import Array
 
 _f32 = np.float32

@@ -1,16 +1,18 @@
 """``scanner_of``: what each modality does to a slice of tissue signal, from acquisition to stored values."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from synthfm3d.kernels import kernel
 from synthfm3d.rendering.ct import add_metal, add_rings, ct_slice, ct_tables
-from synthfm3d.rendering.grey import grey_table, map_grey
-from synthfm3d.rendering.keys import noise_key
+from synthfm3d.rendering.hashing import noise_key
 from synthfm3d.rendering.mr import MR_UNIT, add_ghosts, lowpass_taps, mr_slice, splice_motion, truncate
 from synthfm3d.rendering.probe import fan_of
 from synthfm3d.rendering.ultrasound import scatterer_axis, scatterers_of, ultrasound_slice
 from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.grey import GreyMap
 from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
@@ -100,3 +102,33 @@ def _ultrasound(scene: Scene, acquisition: UltrasoundAcquisition) -> Scanner:
         return scan
 
     return over
+
+
+def grey_table(grey: GreyMap, white: int) -> Array | None:
+    """Stored value of each value from 0 to four times ``white``, int16; None where nothing changes.
+
+    Values beyond white follow the same curve, and are black where it is inverted. Rounded, so that last
+    bits of a power, which differ between machines, are gone.
+    """
+    if grey == GreyMap():
+        return None
+    table = []
+    for value in range(4 * white + 1):
+        share = math.pow(value / white, grey.gamma)
+        if grey.inverted:
+            share = max(1.0 - share, 0.0)
+        if grey.levels:
+            share = math.floor(share * (grey.levels - 1) + 0.5) / (grey.levels - 1)
+        table.append(min(round(round(share, 9) * white), 32767))
+    return np.array(table, np.int16)
+
+
+@kernel
+def map_grey(image, table):
+    """Replace each value of ``image`` int16 (y, x) by its entry, in place; larger ones by the last."""
+    height, width = image.shape
+    last = table.size - 1
+    for y in range(height):
+        row = image[y]
+        for x in range(width):
+            row[x] = table[min(max(np.int64(row[x]), 0), last)]

@@ -12,10 +12,9 @@ import math
 
 import numpy as np
 
+from synthfm3d.kernels import inlined, kernel
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
-from synthfm3d.rendering.hashing import GOLDEN, mix
-from synthfm3d.rendering.kernels import inlined, kernel
-from synthfm3d.rendering.keys import field_key
+from synthfm3d.rendering.hashing import GOLDEN, field_key, mix
 from synthfm3d.rendering.probe import REACH, Fan
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
