@@ -93,7 +93,8 @@ def test_doubts_about_a_file_are_warned_of_once_and_kept(tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         scan = synthfm3d.read(tmp_path / "scan.nii.gz")
-    assert tuple(str(one.message) for one in caught) == scan.doubts
+    path = tmp_path / "scan.nii.gz"
+    assert [str(one.message) for one in caught] == [f"{path}: {doubt}" for doubt in scan.doubts]
     assert scan.doubts
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import threading
+import time
 import zipfile
 
 import nibabel as nib
@@ -274,3 +275,26 @@ def test_opening_a_scan_warms_the_model_up_once_for_scans_of_its_kind(serve, pha
     opened(client)
     client.portal.call(state.model.do, lambda: None)
     assert model.looks == looks
+
+
+class Slow(Scaled):
+    """Says that it looks, and takes two seconds for each look."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_looking = threading.Event()
+
+    def prepare(self, channels, spacing_mm):
+        self.is_looking.set()
+        time.sleep(2)
+        return super().prepare(channels, spacing_mm)
+
+
+def test_a_server_that_is_stopped_does_not_wait_for_a_whole_segmentation(serve):
+    model = Slow()
+    client = serve(Segmenter(model), warm_up=True)
+    opened(client)
+    assert model.is_looking.wait(30)
+    client.__exit__(None, None, None)
+    assert model.looks == 1  # the look under way, of eight or more
+    client.__enter__()  # for the fixture, which stops it once more

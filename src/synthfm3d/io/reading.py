@@ -5,15 +5,14 @@ command line.
 """
 
 import re
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from synthfm3d.errors import InputError
-from synthfm3d.io import read as reading
 from synthfm3d.io.example import read_example
-from synthfm3d.io.read import ReadOptions
+from synthfm3d.io.read import ReadOptions, load
+from synthfm3d.io.values import warned
 from synthfm3d.volume import Modality, Volume
 
 _ARGUMENTS = (
@@ -82,15 +81,11 @@ def read(
     }
     given = {name: value for name, value in said.items() if value is not None}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            volume = reading.read(path, replace(options or ReadOptions(), **given))
+        volume = load(Path(path), replace(options or ReadOptions(), **given))
     except InputError as error:
-        raise InputError(with_arguments(str(error))) from error.__cause__
-    volume = replace(volume, doubts=tuple(map(with_arguments, volume.doubts)))
-    for doubt in volume.doubts:
-        warnings.warn(doubt, stacklevel=2)
-    return volume
+        what, way_out = with_arguments(error.what), with_arguments(error.way_out)
+        raise InputError(what, way_out, path=error.path) from error.__cause__
+    return warned(Path(path), replace(volume, doubts=tuple(map(with_arguments, volume.doubts))))
 
 
 def example() -> Volume:
