@@ -284,7 +284,7 @@ def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
 
 def _segment_folder(job: "FolderJob", quiet: bool, as_json: bool) -> None:
     from synthfm3d.cli.segment_case import summary
-    from synthfm3d.cli.segment_folder import run_folder
+    from synthfm3d.cli.segment_folder import number_of_cases, run_folder
     from synthfm3d.io.write import check_suffix
 
     check_suffix(job.output / f"mask{job.suffix}")
