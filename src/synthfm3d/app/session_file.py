@@ -7,7 +7,6 @@ first mask prompt. A prompts file alone can be loaded, too; its objects are then
 
 import json
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -172,12 +171,11 @@ def _form_of(content: bytes) -> PromptFile:
 
 
 def _read_mask(path: Path, name: str, scan: Volume, most_bytes: int) -> Volume:
-    with reading_at_most(most_bytes), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with reading_at_most(most_bytes):
         try:
             return read_mask(path, scan)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), name)) from error
+            raise error.about(name) from error
 
 
 def _check_size(archive: zipfile.ZipFile, most_bytes: int) -> None:
