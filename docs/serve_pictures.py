@@ -23,7 +23,7 @@ from synthfm3d.prompts.simulation import innermost_point, largest_slice
 from synthfm3d.synthesis.presets import PRESETS
 
 IMAGES = Path(__file__).parent / "images"
-SEED, ORGANS = 5, ("spleen", "stomach")
+SEED, ORGANS = 10, ("spleen", "left kidney")
 PLAYGROUND = {"preset": "mr", "seed": "3"}
 FLAGS = ("--no-sandbox", "--ignore-gpu-blocklist", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 IDLE = (

@@ -67,7 +67,10 @@ def test_the_description_of_the_interface_holds_every_route(client):
         "/api/scans/{identifier}/undo", "/api/scans/{identifier}/redo", "/api/scans/{identifier}/reset",
         "/api/scans/{identifier}/labels.nii.gz", "/api/scans/{identifier}/labels.dcm",
         "/api/playground", "/api/scans/{identifier}/truth.nii.gz",
-        "/api/scans/{identifier}/simulated-click",
+        "/api/scans/{identifier}/simulated-click", "/api/scans/{identifier}/cancel",
+        "/api/scans/{identifier}/preview", "/api/scans/{identifier}/session.zip",
+        "/api/scans/{identifier}/prompts.json", "/api/scans/{identifier}/session",
+        "/api/scans/{identifier}/labels", "/api/scans/{identifier}/labels/{other}",
     } == set(paths)  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import { shell } from "./outline.js";
 
 const KINDS = { axial: 0, coronal: 1, sagittal: 2, render: 4 }; // NiiVue's numbers of what a tile shows
 const CROSSHAIR = 0.25; // width, per cent
-const CLOSE = 1.4; // how near the scan is in 3-D
+const CLOSE = 1.2; // how near the scan is in 3-D
 const TRANSLUCENT = 0.35; // opacity of the scan in 3-D behind the surfaces of masks
 const NORMAL = [2, 1, 0]; // of the axial, coronal and sagittal plane: the axis that it cuts
 const ACROSS = [[0, 1], [0, 2], [1, 2]]; // axes to the right and up in each plane
