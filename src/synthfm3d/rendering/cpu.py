@@ -6,12 +6,17 @@ import numpy as np
 
 from synthfm3d.rendering.columns import BIAS, FIELDS, TILED
 from synthfm3d.rendering.compositing import compose_slice, lengths_of, mean_signal
+from synthfm3d.rendering.ct import ct_scanner
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
-from synthfm3d.rendering.scanners import Scanner, scanner_of
-from synthfm3d.rendering.slices import slices_of
+from synthfm3d.rendering.mr import mr_scanner
+from synthfm3d.rendering.scanner import Scanner
 from synthfm3d.rendering.tables import Tables, tables_of
 from synthfm3d.rendering.tiles import tile_places
+from synthfm3d.rendering.ultrasound import ultrasound_scanner
+from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _AT_ONCE = 8
@@ -54,17 +59,17 @@ class Renderer:
 
     def __init__(self, scene: Scene, slices: range | None = None) -> None:
         self.scene = scene
-        self._ready = slices_of(scene, slices)
+        self._ready = _slices_of(scene, slices)
         tables = tables_of(scene, self._ready)
         self._tables = tables
         self._parts = tables.parts.reshape(
             len(self._ready), scene.boundary.sub_slices, *tables.parts.shape[1:]
         )
-        self._scanner = scanner_of(scene)
+        self._scanner = _scanner_of(scene)
 
     def render(self, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
         """Image and label map of some slices, by default of all that were made ready; see ``render``."""
-        slices = self._ready if slices is None else slices_of(self.scene, slices)
+        slices = self._ready if slices is None else _slices_of(self.scene, slices)
         if not self._ready.start <= slices.start <= slices.stop <= self._ready.stop:
             raise ValueError(f"slices must lie within those made ready, {self._ready}, got {slices}.")
         _, height, width = self.scene.shape
@@ -124,3 +129,23 @@ def _middle_last(count: int) -> list[int]:
     """Numbers of the sub-slices, the middle one last: its labels stay."""
     middle = count // 2
     return [n for n in range(count) if n != middle] + [middle]
+
+
+def _slices_of(scene: Scene, slices: range | None) -> range:
+    """The given slices, all if None; ValueError for a range that is empty, strided, or not of the volume."""
+    depth = scene.shape[0]
+    slices = range(depth) if slices is None else slices
+    if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
+        raise ValueError(f"slices must be range(first, after) within 0 and {depth}, got {slices}.")
+    return slices
+
+
+def _scanner_of(scene: Scene) -> Scanner:
+    """The scanner of a scene; what all its slices share is made here, once."""
+    match scene.acquisition:
+        case CtAcquisition() as acquisition:
+            return ct_scanner(scene, acquisition)
+        case MrAcquisition() as acquisition:
+            return mr_scanner(scene, acquisition)
+        case UltrasoundAcquisition() as acquisition:
+            return ultrasound_scanner(scene, acquisition)

@@ -23,8 +23,8 @@ from synthfm3d.rendering.columns import (
 )
 from synthfm3d.rendering.distances import BLUR_REACH
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
-from synthfm3d.rendering.keys import field_key
 from synthfm3d.rendering.parts import part_rows
+from synthfm3d.rendering.scanner import field_key
 from synthfm3d.rendering.tiles import texture_tile
 from synthfm3d.synthesis.scene import TEXTURES, Boundary, Scene
 from synthfm3d.synthesis.structures import Structure
