@@ -7,7 +7,7 @@ body wall.
 
 from dataclasses import replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.structures import ZYX, Layer, Layout, Material, Stack, Structure
 from synthfm3d.volume import Modality
@@ -34,8 +34,8 @@ def draw_body(
     labels: Labels,
     *,
     crowded: bool = False,
-) -> tuple[Structure, Frame, float]:
-    """The body's structure, the frame for its organs, and the depth of the cavity in mm.
+) -> tuple[Structure, FieldOfView, float]:
+    """The body's structure, the field of view of its organs, and the depth of the cavity in mm.
 
     A crowded body has a wall of three muscles and fat between its organs.
     """
@@ -47,18 +47,18 @@ def draw_body(
     from_within = modality == "us" or layout == "free" or (layout == "heart" and draw.chance(0.6))
     if from_within:
         body = _surroundings(draw, modality, size_mm, centre, crowded)
-        frame = _frame(layout, modality, size_mm, pixel_mm, centre, (0.5 * size_mm[1], 0.5 * size_mm[2]))
-        return body, frame, 0.0
+        view = _view_of(layout, modality, size_mm, pixel_mm, centre, (0.5 * size_mm[1], 0.5 * size_mm[2]))
+        return body, view, 0.0
     return _outlined(draw, modality, layout, size_mm, pixel_mm, centre, labels, crowded)
 
 
 def draw_surroundings(
     draw: Draw, modality: Modality, size_mm: ZYX, pixel_mm: float
-) -> tuple[Structure, Frame]:
-    """A field of view inside the body: its tissue, and the frame for what lies in it."""
+) -> tuple[Structure, FieldOfView]:
+    """A field of view inside the body: its tissue, and the bounds of what lies in it."""
     centre = (rounded(0.5 * size_mm[1]), rounded(0.5 * size_mm[2]))
     body = _surroundings(draw, modality, size_mm, centre)
-    return body, _frame("heart", modality, size_mm, pixel_mm, centre, centre)
+    return body, _view_of("heart", modality, size_mm, pixel_mm, centre, centre)
 
 
 def _surroundings(
@@ -92,7 +92,7 @@ def _outlined(
     centre: tuple[float, float],
     labels: Labels,
     crowded: bool,
-) -> tuple[Structure, Frame, float]:
+) -> tuple[Structure, FieldOfView, float]:
     """A body with an outline in air: an ellipse that narrows towards both ends, or a head's vault."""
     scale = min(size_mm[1], size_mm[2])
     half = (rounded(size_mm[1] * draw.uniform(0.32, 0.45)), rounded(size_mm[2] * draw.uniform(0.38, 0.48)))
@@ -110,8 +110,8 @@ def _outlined(
         layers=tuple(layers),
         roughness_mm=(rounded(scale * draw.uniform(0.001, 0.006)), rounded(scale * draw.uniform(0.0, 0.002))),
     )
-    frame = _frame(layout, modality, size_mm, pixel_mm, centre, (half[0] - depth, half[1] - depth))
-    return body, frame, depth
+    view = _view_of(layout, modality, size_mm, pixel_mm, centre, (half[0] - depth, half[1] - depth))
+    return body, view, depth
 
 
 def _vault(draw: Draw, depth: float, half: float) -> tuple[tuple[float, float], ...]:
@@ -181,15 +181,15 @@ def _head_layers(draw: Draw, scale: float, labels: Labels) -> list[Layer]:
     ]
 
 
-def _frame(
+def _view_of(
     layout: Layout,
     modality: Modality,
     size_mm: ZYX,
     pixel_mm: float,
     centre_mm: tuple[float, float],
     cavity_mm: tuple[float, float],
-) -> Frame:
-    return Frame(
+) -> FieldOfView:
+    return FieldOfView(
         layout=layout,
         modality=modality,
         size_mm=size_mm,
