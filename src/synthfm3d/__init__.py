@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synthfm3d.app.notebook import show
     from synthfm3d.io.read import ReadOptions, read
     from synthfm3d.io.write import Origin, write
-    from synthfm3d.prompts.prompt import Box, Mask, Point
+    from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Scribble
     from synthfm3d.segmentation.predictor import Segmenter
     from synthfm3d.segmentation.session import Session
     from synthfm3d.volume import Volume
@@ -25,10 +25,12 @@ __version__ = "0.1.0"
 # Imported when they are first used: `import synthfm3d` takes no second and no torch.
 _HOMES = {
     "Box": "synthfm3d.prompts.prompt",
+    "Lasso": "synthfm3d.prompts.prompt",
     "Mask": "synthfm3d.prompts.prompt",
     "Origin": "synthfm3d.io.write",
     "Point": "synthfm3d.prompts.prompt",
     "ReadOptions": "synthfm3d.io.read",
+    "Scribble": "synthfm3d.prompts.prompt",
     "Segmenter": "synthfm3d.segmentation.predictor",
     "Session": "synthfm3d.segmentation.session",
     "Volume": "synthfm3d.volume",
@@ -39,10 +41,12 @@ _HOMES = {
 
 __all__ = [
     "Box",
+    "Lasso",
     "Mask",
     "Origin",
     "Point",
     "ReadOptions",
+    "Scribble",
     "Segmenter",
     "Session",
     "Volume",

@@ -7,6 +7,7 @@ order of a stored NIfTI array exists in ``synthfm3d.io`` and on the command line
 """
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import permutations
 from typing import Any, Literal, Self
 
@@ -252,3 +253,14 @@ def part_between(corners: Array) -> Part:
 
 def _rounded(spacing_mm: tuple[float, float, float]) -> tuple[float, ...]:
     return tuple(round(s, 3) for s in spacing_mm)
+
+
+def content_hash(volume: Volume) -> str:
+    """SHA-256 of a scan's voxels in axial order, whatever file and storage order they came from.
+
+    Values are taken as float32. The affine is left out: programs round it.
+    """
+    voxels = np.ascontiguousarray(volume.axial().voxels, np.float32)
+    digest = sha256(str(voxels.shape).encode())
+    digest.update(voxels.view(np.uint8).data)
+    return digest.hexdigest()

@@ -15,7 +15,9 @@ from scaled import Scaled
 
 from synthfm3d.app.answers import without_options
 from synthfm3d.io.nifti import nifti_bytes
+from synthfm3d.prompts.prompt import Lasso, Scribble
 from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.session import Session
 
 
 def point(position_mm, positive=True):
@@ -217,10 +219,42 @@ def test_a_box_and_a_scribble_mark_the_ball(client, scan, phantom):
     assert add(client, scan, [{"type": "box", "corner_mm": low, "opposite_mm": high}]).status_code == 200
     stroke = [tuple(map(float, grid.to_mm(np.array([10, 20, x])))) for x in range(29, 38)]
     told = add(client, scan, [{"type": "scribble", "positions_mm": stroke}], label=2).json()
-    assert 2 <= len(told["objects"][1]["prompts"]) <= 8
+    (shown,) = told["objects"][1]["prompts"]
+    assert shown == {"type": "scribble", "positions_mm": [list(mm) for mm in stroke], "positive": True}
     labels, _ = labels_of(client, scan)
     assert dice(labels == 1, phantom.balls[0]) > 0.7
     assert dice(labels == 2, phantom.balls[1]) > 0.7
+
+
+def test_scribbles_and_lassos_mean_the_same_over_the_wire_as_in_python(client, scan, phantom, segmenter):
+    def mm(*voxels):
+        return tuple(tuple(map(float, phantom.scan.grid.to_mm(np.array(voxel)))) for voxel in voxels)
+
+    lasso, stroke = mm([10, 10, 2], [10, 30, 2], [10, 30, 20], [10, 10, 20]), mm([10, 8, 30], [10, 4, 38])
+    sent = [{"type": "lasso", "positions_mm": lasso}]
+    told = add(client, scan, sent).json()
+    assert told["objects"][0]["prompts"] == [{"type": "lasso", "positions_mm": [list(p) for p in lasso]}]
+    add(client, scan, [{"type": "scribble", "positions_mm": stroke, "positive": False}])
+    session = Session(segmenter, phantom.scan)
+    session.add(Lasso(positions_mm=lasso))
+    session.add(Scribble(positions_mm=stroke, positive=False))
+    found, _ = labels_of(client, scan)
+    assert found.any()
+    assert np.array_equal(found, session.label_map().voxels)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ({"type": "lasso", "positions_mm": [[0, 0, 0], [1, 1, 1]]}, "at least 3 items"),
+        ({"type": "scribble", "positions_mm": []}, "at least 1 item"),
+        ({"type": "scribble", "positions_mm": [[9e3, 0, 0]]}, "outside the scan"),
+    ],
+)
+def test_a_scribble_or_lasso_that_cannot_be_used_is_refused(client, scan, prompt, message):
+    answer = add(client, scan, [prompt])
+    assert answer.status_code in (400, 422)
+    assert message in answer.text
 
 
 def test_an_outline_is_sent_as_a_file(client, scan, phantom):

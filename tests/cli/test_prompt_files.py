@@ -8,9 +8,11 @@ import pytest
 
 from synthfm3d.cli import main
 from synthfm3d.io.read import read
-from synthfm3d.prompts.scribble import MOST_CLICKS, clicks_of
+from synthfm3d.model.random_walker import RandomWalker
+from synthfm3d.prompts.prompt import Lasso, Scribble
 from synthfm3d.randomness import stream
-from synthfm3d.volume import Volume
+from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.result import label_map
 
 AFFINE = np.array([[-1.0, 0, 0, 20], [0, 1, 0, -30], [0, 0, 1.5, 100], [0, 0, 0, 1]])
 SHAPE = (60, 50, 24)  # stored (i, j, k)
@@ -170,7 +172,7 @@ def test_the_published_schema_accepts_what_is_read_and_nothing_else(capsys):
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == {"unit", "objects", "cases"}
     assert set(schema["$defs"]["FileObject"]["properties"]) == {
-        "name", "label", "points", "boxes", "masks", "scribbles",
+        "name", "label", "points", "boxes", "masks", "scribbles", "lassos",
     }  # fmt: skip
     assert schema["$defs"]["FilePoint"]["required"] == ["at"]
 
@@ -187,29 +189,42 @@ def test_a_negative_click_corrects_an_earlier_mask(scan, capsys):
     assert json.loads((scan.parent / "mask.json").read_text())["prompts"]["correct"] == before
 
 
-# ---------------------------------------------------------------- scribbles
+# ---------------------------------------------------------------- scribbles and lassos
 
 
-def test_a_scribble_becomes_clicks_on_it_that_are_far_apart():
-    voxels = np.zeros((5, 40, 40), np.uint8)
-    voxels[2, 20, 5:35] = 1
-    stroke = Volume(voxels=voxels, affine=np.diag([3.0, 1, 1, 1]))
-    clicks = clicks_of(stroke)
-    assert len(clicks) == MOST_CLICKS
-    index = np.rint(stroke.grid.to_index(np.array([c.position_mm for c in clicks]))).astype(int)
-    assert all(voxels[tuple(place)] for place in index)
-    assert {5, 34} <= set(index[:, 2])
-    assert np.diff(np.sort(index[:, 2])).min() >= 3
-    assert all(not c.positive for c in clicks_of(stroke, positive=False))
+def test_a_line_and_a_lasso_mean_the_same_in_a_file_as_in_python(run, scan):
+    volume = read(scan)
+
+    def mm(*places):
+        return tuple(tuple(volume.grid.to_mm(np.array(place[::-1], float)).tolist()) for place in places)
+
+    line, corners = [(12, 24, 8), (24, 24, 8)], [(30, 12, 16), (54, 12, 16), (54, 36, 16), (30, 36, 16)]
+    objects = [{"scribbles": [{"line": line}]}, {"lassos": [{"corners": corners}]}]
+    assert run({"objects": objects})[0] == 0
+    segmenter = Segmenter(RandomWalker())
+    by_line = segmenter.segment_with_details(volume, [Scribble(positions_mm=mm(*line))])
+    by_lasso = segmenter.segment_with_details(volume, [Lasso(positions_mm=mm(*corners))])
+    expected = label_map(volume, {1: by_line, 2: by_lasso})
+    assert np.array_equal(read(scan.parent / "mask.nii.gz").voxels, expected.voxels)
 
 
-def test_a_scribble_of_one_voxel_is_one_click_and_an_empty_one_none():
-    voxels = np.zeros((3, 3, 3), bool)
-    with pytest.raises(ValueError, match="empty"):
-        clicks_of(Volume(voxels=voxels, affine=np.eye(4)))
-    voxels[1, 2, 0] = True
-    (click,) = clicks_of(Volume(voxels=voxels, affine=np.eye(4)))
-    assert click.position_mm == (1.0, 2.0, 0.0)
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"scribbles": [{}]}, "either the file of a scribble, or its line"),
+        (
+            {"scribbles": [{"file": "a.nii", "line": [[1, 1, 1]]}]},
+            "either the file of a scribble, or its line",
+        ),
+        ({"lassos": [{"corners": [[1, 1, 1], [5, 5, 1]]}]}, "three corners"),
+        ({"lassos": [{"corners": [[1, 1, 1], [5, 5, 1], [5, 9, 7]]}]}, "one slice"),
+        ({"scribbles": [{"line": [[1, 1, 99]]}]}, "outside the scan"),
+    ],
+)
+def test_a_scribble_or_lasso_that_cannot_be_used_is_named(run, entry, message):
+    code, _, err = run({"objects": [{"points": [{"at": [18, 24, 8]}], **entry}]})
+    assert code == 2
+    assert message in err
 
 
 def test_the_mask_is_written_in_the_format_of_its_name(run, scan):

@@ -11,6 +11,10 @@ from miniatures import amos, camus, folder_of_scans, nnunet, write_dicom
 
 from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.write import write
+from synthfm3d.model.checkpoint import write_network
+from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
+from synthfm3d.volume import Grid, Volume
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
@@ -61,15 +65,36 @@ def public(folder: Path) -> None:
     nnunet(folder / "data")
 
 
+def labelled(folder: Path) -> None:
+    """Three scans of a bright ball with their labels, as files and in a folder, and a tiny model."""
+    names = {"a": ".nii.gz", "b": ".nrrd", "c": ".nii.gz"}
+    for seed, (name, ending) in enumerate(names.items()):
+        z, y, x = np.ogrid[:16, :48, :48]
+        mask = 4 * (z - 8) ** 2 + (y - 24) ** 2 + (x - 24) ** 2 < (10 + seed) ** 2
+        noise = np.random.default_rng(seed).normal(0, 10, mask.shape)
+        grid = Grid.from_spacing((16, 48, 48), (2.0, 1.0, 1.0))
+        image = Volume(voxels=(100 + 60 * mask + noise).astype(np.float32), affine=grid.affine)
+        for kind, volume in (("images", image), ("labels", image.with_voxels(mask.astype(np.uint8)))):
+            (folder / "labelled" / kind).mkdir(parents=True, exist_ok=True)
+            write(volume, folder / "labelled" / kind / f"{name}{ending}")
+            write(volume, folder / f"{name}{'_labels' * (kind == 'labels')}{ending}")
+    (folder / "names.json").write_text('{"1": "liver"}')
+    (folder / "tiny").mkdir()
+    network = VolumetricNetwork(VolumetricConfig(widths=(4, 4, 4, 4, 4), grid_shape=(16, 32, 32)))
+    write_network(folder / "tiny" / "model.safetensors", network, {})
+
+
 PREPARED = {
     "explanation/accuracy.md": labels,
     "explanation/paper.md": public,
+    "how-to/adapt.md": labelled,
     "how-to/dataset.md": folder_of_scans,
     "how-to/dicom.md": ball,
     "how-to/nnunet.md": public,
     "how-to/proxy.md": lambda folder: (folder / "data" / "scans").mkdir(parents=True),
     "reference/datasets.md": public,
     "reference/prompts.md": outlines,
+    "tutorials/adapt.md": labelled,
     "tutorials/camus.md": public,
 }
 """What a reader of a page has at hand, besides ``scan.nii.gz`` and the recipes."""

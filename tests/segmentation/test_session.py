@@ -441,3 +441,38 @@ def test_a_restart_forgets_objects_and_steps(session, pair):
     assert session.prompts == {}
     assert not session.can_undo
     assert not session.can_redo
+
+
+# ---------------------------------------------------------------- from elsewhere
+
+
+def test_restored_objects_are_the_very_masks_and_clicks_correct_them(session, pair, region_growing):
+    session.add(click(pair.scan, 16, 40, 28))
+    session.add(click(pair.scan, 16, 40, 68), label=2)
+    saved = {label: (session.prompts[label], one.mask) for label, one in session.segmentations.items()}
+    other = Session(Segmenter(region_growing()), pair.scan)
+    other.restore(saved)
+    assert other.prompts == session.prompts
+    for label, found in session.segmentations.items():
+        assert np.array_equal(other.segmentations[label].mask.voxels, found.mask.voxels)
+    other.add(click(pair.scan, 16, 40, 68))
+    assert other.segmentations[1].mask.voxels[16, 40, 68] == 1
+    assert len(other.prompts[1]) == 2
+    assert other.undo()
+    assert other.undo()
+    assert not other.segmentations
+
+
+def test_a_restored_object_without_a_mask_is_segmented_and_one_without_prompts_is_its_mask(session, pair):
+    ball = pair.scan.with_voxels(pair.truth.astype(np.uint8))
+    session.restore({1: ([click(pair.scan, 16, 40, 28)], None), 3: ((), ball)})
+    assert session.segmentations[1].mask.voxels[16, 40, 28] == 1
+    assert np.array_equal(session.segmentations[3].mask.voxels, ball.voxels)
+
+
+def test_another_modality_leaves_the_masks_and_holds_for_the_next_click(session, pair):
+    before = session.add(click(pair.scan, 16, 40, 28))
+    session.take_for("us")
+    assert np.array_equal(session.segmentations[1].mask.voxels, before.mask.voxels)
+    after = session.add(click(pair.scan, 16, 40, 28, positive=False))
+    assert after.modality == "us"

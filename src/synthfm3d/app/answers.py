@@ -1,16 +1,18 @@
 """What is told of an open scan: its objects, their sizes and doubts, and the agreement with a drawn truth."""
 
+import base64
 import math
 import re
 
 import numpy as np
 
-from synthfm3d.app.messages import AlternativeAnswer, ScanDetails, ScanObject, ScanState, shown
+from synthfm3d.app.messages import AlternativeAnswer, Preview, ScanDetails, ScanObject, ScanState, shown
 from synthfm3d.app.store import OpenScan
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.metrics.overlap import dice
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.segmentation.result import Segmentation
+from synthfm3d.volume import Volume
 
 COLOURS = ("#e53935", "#1e9bff", "#2fbf71", "#f4c430", "#b362d9", "#ff8a3d", "#19c2c2", "#f06ca8")
 """Of objects by label; the first is red, as masks are shown in the field."""
@@ -52,7 +54,17 @@ def details_of(opened: OpenScan) -> ScanDetails:
         structures=structures,
         dicom=opened.origin is not None,
         palette=list(COLOURS),
+        source=opened.source,
+        model=opened.model,
+        looks_like_labels=opened.looks_like_labels,
     )
+
+
+def preview_of(mask: Volume, number: int) -> Preview:
+    """A mask uint8 (1, y, x) on one slice as a message."""
+    _, rows, columns = mask.voxels.shape
+    bits = base64.b64encode(np.packbits(mask.voxels > 0).tobytes()).decode()
+    return Preview(number=number, shape=(rows, columns), affine=mask.affine.tolist(), bits=bits)
 
 
 def _object(opened: OpenScan, label: int, found: Segmentation) -> ScanObject:
@@ -88,6 +100,8 @@ def _structure_under(opened: OpenScan, prompts: tuple[Prompt, ...]) -> tuple[str
                 place = np.array(prompt.position_mm)
             case Box():
                 place = (np.array(prompt.corner_mm) + np.array(prompt.opposite_mm)) / 2
+            case Scribble(positive=True) | Lasso():
+                place = np.mean(prompt.positions_mm, axis=0)
             case Mask():
                 drawn = np.argwhere(prompt.volume.voxels)
                 place = prompt.volume.grid.to_mm(drawn[len(drawn) // 2])

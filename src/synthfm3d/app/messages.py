@@ -2,11 +2,9 @@
 
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
-from synthfm3d.prompts.scribble import clicks_along
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.volume import Modality
 
 MOST_PROMPTS = 64
@@ -42,11 +40,18 @@ class BoxPrompt(Message):
 
 
 class ScribblePrompt(Message):
-    """A stroke inside the object (positive) or outside of it, by the places it went through."""
+    """A stroke inside the object (positive) or outside of it, by the corners of its line, in any plane."""
 
     type: Literal["scribble"] = "scribble"
     positions_mm: Annotated[list[Place], Field(min_length=1, max_length=5000)]
     positive: bool = True
+
+
+class LassoPrompt(Message):
+    """A closed line drawn loosely around the object on one slice, by its corners; it closes by itself."""
+
+    type: Literal["lasso"] = "lasso"
+    positions_mm: Annotated[list[Place], Field(min_length=3, max_length=5000)]
 
 
 class MaskPrompt(Message):
@@ -55,13 +60,15 @@ class MaskPrompt(Message):
     type: Literal["mask"] = "mask"
 
 
-AnyPrompt = Annotated[PointPrompt | BoxPrompt | ScribblePrompt, Field(discriminator="type")]
-ShownPrompt = Annotated[PointPrompt | BoxPrompt | MaskPrompt, Field(discriminator="type")]
+AnyPrompt = Annotated[PointPrompt | BoxPrompt | ScribblePrompt | LassoPrompt, Field(discriminator="type")]
+ShownPrompt = Annotated[
+    PointPrompt | BoxPrompt | ScribblePrompt | LassoPrompt | MaskPrompt, Field(discriminator="type")
+]
 Prompts = Annotated[list[AnyPrompt], Field(min_length=1, max_length=MOST_PROMPTS)]
 
 
 def prompts_of(said: list[AnyPrompt]) -> list[Prompt]:
-    """Prompts as the session takes them; a scribble becomes clicks along it."""
+    """Prompts as the session takes them."""
     prompts: list[Prompt] = []
     for one in said:
         match one:
@@ -70,7 +77,9 @@ def prompts_of(said: list[AnyPrompt]) -> list[Prompt]:
             case BoxPrompt():
                 prompts.append(Box(corner_mm=one.corner_mm, opposite_mm=one.opposite_mm))
             case ScribblePrompt():
-                prompts.extend(clicks_along(np.array(one.positions_mm), positive=one.positive))
+                prompts.append(Scribble(positions_mm=tuple(one.positions_mm), positive=one.positive))
+            case LassoPrompt():
+                prompts.append(Lasso(positions_mm=tuple(one.positions_mm)))
     return prompts
 
 
@@ -81,6 +90,10 @@ def shown(prompt: Prompt) -> ShownPrompt:
             return PointPrompt(position_mm=prompt.position_mm, positive=prompt.positive)
         case Box():
             return BoxPrompt(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm)
+        case Scribble():
+            return ScribblePrompt(positions_mm=list(prompt.positions_mm), positive=prompt.positive)
+        case Lasso():
+            return LassoPrompt(positions_mm=list(prompt.positions_mm))
         case Mask():
             return MaskPrompt()
 
@@ -88,17 +101,22 @@ def shown(prompt: Prompt) -> ShownPrompt:
 # ---------------------------------------------------------------- requests
 
 
-class OpenRequest(Message):
+class Source(Message):
+    """Where a scan comes from: a scan that the server was started with, or a path under its root."""
+
+    scan: Annotated[int, Field(ge=0)] | None = None
+    path: Annotated[str, Field(max_length=4096)] | None = None
+    frame: Annotated[int, Field(ge=0)] | None = None
+    series: Annotated[str, Field(max_length=128)] | None = None
+
+
+class OpenRequest(Source):
     """Which scan to open: one that the server was started with, or a path under its root.
 
     The other fields are for files that leave something open; see ``synthfm3d segment --help``.
     """
 
-    scan: Annotated[int, Field(ge=0)] | None = None
-    path: Annotated[str, Field(max_length=4096)] | None = None
     modality: Modality | None = None
-    frame: Annotated[int, Field(ge=0)] | None = None
-    series: Annotated[str, Field(max_length=128)] | None = None
     spacing_mm: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     cine: bool = False
     allow_gaps: bool = False
@@ -123,6 +141,13 @@ class SegmentRequest(Message):
     """All objects at once; they replace what was there, as steps that can be taken back."""
 
     objects: Annotated[list[ObjectRequest], Field(min_length=1, max_length=32)]
+
+
+class ScanRequest(Message):
+    """What the scan is taken for from now on, and which model answers; None leaves it as it is."""
+
+    modality: Modality | Literal["unknown"] | None = None
+    model: Annotated[str, Field(max_length=256)] | None = None
 
 
 class NameRequest(Message):
@@ -192,6 +217,27 @@ class ScanObject(Message):
     dice: float | None = None
 
 
+class Preview(Message):
+    """A mask on one slice, before the object was followed through all slices.
+
+    Parameters
+    ----------
+    number
+        Grows with every preview of the same change.
+    shape
+        Rows and columns.
+    affine
+        From (0, row, column, 1) to RAS mm, row by row.
+    bits
+        The mask row by row, eight pixels a byte, the first one in the highest bit; in base64.
+    """
+
+    number: int
+    shape: tuple[int, int]
+    affine: list[list[float]]
+    bits: str
+
+
 class ScanState(Message):
     """What a visitor did with a scan so far; ``revision`` grows with every change."""
 
@@ -224,6 +270,12 @@ class ScanDetails(ScanState):
         Whether a DICOM segmentation can be written.
     palette
         Colours of objects by label, from 1 on, and over again.
+    source
+        What ``OpenRequest`` named; None for an upload or a synthetic volume.
+    model
+        The model that answers prompts on this scan.
+    looks_like_labels
+        Whether this is probably a label map and no scan.
     """
 
     shape: tuple[int, int, int]
@@ -237,6 +289,9 @@ class ScanDetails(ScanState):
     structures: dict[int, str]
     dicom: bool
     palette: list[str]
+    source: Source | None
+    model: str
+    looks_like_labels: bool
 
 
 class FileEntry(Message):
@@ -257,11 +312,34 @@ class Listing(Message):
     entries: list[FileEntry]
 
 
+class Choices(Message):
+    """Why a file was not opened, and what it offers.
+
+    Parameters
+    ----------
+    frames
+        Number of frames from which one is chosen; 0: none is asked for.
+    series
+        Descriptions of the series of a DICOM folder; the first one is series 1.
+    """
+
+    detail: str
+    frames: int = 0
+    series: list[str] = []
+
+
 class Health(Message):
-    """That the server lives, and how busy it is."""
+    """That the server lives, and how busy it is.
+
+    Parameters
+    ----------
+    model, models
+        The model that scans begin with, and all that can be chosen.
+    """
 
     status: Literal["ok"] = "ok"
     version: str
     model: str
+    models: list[str]
     open_scans: int
     waiting: int

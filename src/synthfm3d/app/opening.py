@@ -1,20 +1,27 @@
 """From a file, an upload or a synthetic volume to an open scan."""
 
+import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from synthfm3d.app.settings import Limits
 from synthfm3d.app.store import OpenScan, new_id
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.io.read import ReadOptions, format_of, read
+from synthfm3d.io.read import ReadOptions, format_of, read, read_labels
 from synthfm3d.io.values import reading_at_most
 from synthfm3d.io.write import Origin
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.session import MOST_STEPS, Session
 from synthfm3d.volume import Volume
 
+_MOST_LABELS = 256
+_HIGHEST_LABEL = 65535
+_ALIKE_IN_LABELS = 0.7
+"""Share of the voxels of structures that have a right neighbour of the same number."""
 _FEWEST_STEPS = 8
 """Steps that can be undone, however large the scan is."""
 
@@ -39,6 +46,9 @@ def open_file(
             warnings.simplefilter("ignore", UserWarning)  # kept in the scan's doubts
             scan = read(path, options)
         is_dicom = format_of(path) == "dicom"
+    except ChoiceNeeded as error:
+        message = str(error).replace(str(path), name)
+        raise ChoiceNeeded(message, frames=error.frames, series=error.series) from error
     except InputError as error:
         raise InputError(str(error).replace(str(path), name)) from error
     scan = replace(scan, doubts=tuple(doubt.replace(str(path), name) for doubt in scan.doubts))
@@ -50,6 +60,7 @@ def open_file(
         scan=scan,
         session=_session(segmenter, scan, limits),
         origin=origin,
+        looks_like_labels=looks_like_labels(scan),
     )
 
 
@@ -65,6 +76,38 @@ def open_drawn(
         session=_session(segmenter, drawn.image, limits),
         drawn=drawn,
     )
+
+
+def read_label_map(content: bytes, scan: Volume, most_bytes: int) -> Volume:
+    """A label map of any format from its bytes; InputError if it does not lie on the scan's grid."""
+    with (
+        tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
+        reading_at_most(most_bytes),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", UserWarning)
+        path = Path(folder) / "labels"
+        path.write_bytes(content)
+        try:
+            return read_labels(path, on=scan.grid)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), "the label map")) from error
+
+
+def looks_like_labels(scan: Volume) -> bool:
+    """Whether voxels are few whole numbers, and most of them have a neighbour of the same number.
+
+    Grey values, even of few bits, differ from voxel to voxel; structures are of one number throughout.
+    """
+    voxels = scan.voxels
+    if voxels.dtype.kind == "f" and not np.array_equal(voxels, np.rint(voxels)):
+        return False
+    if voxels.min() < 0 or voxels.max() > _HIGHEST_LABEL or not voxels.any():
+        return False
+    inside = voxels[..., :-1] > 0
+    alike = voxels[..., :-1] == voxels[..., 1:]
+    few = len(np.unique(voxels)) <= _MOST_LABELS
+    return few and bool(np.count_nonzero(inside & alike) > _ALIKE_IN_LABELS * np.count_nonzero(inside))
 
 
 def most_steps(scan: Volume, limits: Limits) -> int:

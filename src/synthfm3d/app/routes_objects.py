@@ -4,16 +4,17 @@ import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 
-from synthfm3d.app.answers import state_of
+from synthfm3d.app.answers import preview_of, state_of
 from synthfm3d.app.messages import (
     ChoiceRequest,
     Label,
     NameRequest,
+    Preview,
     PromptRequest,
     ScanState,
     SegmentRequest,
@@ -99,6 +100,28 @@ async def undo(opened: ThisScan, state: State) -> ScanState:
     """Take back the last step, if there is one."""
     await changed(state, opened, opened.session.undo)
     return await _state(opened)
+
+
+@router.post("/cancel", status_code=204)
+async def cancel(opened: ThisScan) -> None:
+    """Stop the change that is being made now, if there is one; its own call is answered with 409."""
+    if opened.work is not None:
+        opened.work.cancelled.set()
+
+
+_NOTHING_NEW: dict[int | str, dict[str, Any]] = {204: {"description": "There is nothing new to see."}}
+
+
+@router.get("/preview", responses=_NOTHING_NEW, response_model=Preview)
+async def get_preview(opened: ThisScan, after: int = 0) -> Preview | Response:
+    """What the model found so far on the clicked slice, while a prompt is being answered.
+
+    ``after`` is the number of the last preview that the caller has seen.
+    """
+    work = opened.work
+    if work is None or work.preview is None or work.shown <= after or opened.scan.third_axis == "time":
+        return Response(status_code=204)
+    return preview_of(work.preview, work.shown)
 
 
 @router.post("/redo")

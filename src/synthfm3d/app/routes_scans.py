@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from synthfm3d.app.answers import details_of
-from synthfm3d.app.messages import FileEntry, Listing, OpenRequest, ScanDetails
+from synthfm3d.app.messages import FileEntry, Listing, OpenRequest, ScanDetails, ScanRequest, Source
 from synthfm3d.app.opening import open_file
 from synthfm3d.app.state import AppState, State, ThisScan, Visitor, read_out
 from synthfm3d.app.store import OpenScan
@@ -52,15 +52,18 @@ async def open_scan(said: OpenRequest, state: State, visitor: Visitor) -> ScanDe
     if (said.scan is None) == (said.path is None):
         raise InputError("say which scan to open: its number, or its path.")
     path = state.files.named(said.scan) if said.scan is not None else state.files.under_root(said.path or "")
-    options = ReadOptions(
-        frame=said.frame,
-        series=said.series,
-        modality=said.modality,
-        spacing_mm=said.spacing_mm,
+    given = state.settings.reading if said.scan is not None else ReadOptions()
+    options = replace(
+        given,
+        frame=given.frame if said.frame is None else said.frame,
+        series=said.series or given.series,
+        modality=said.modality or given.modality,
+        spacing_mm=said.spacing_mm or given.spacing_mm,
         allow_gaps=said.allow_gaps,
         cine=said.cine,
     )
-    return await _opened(state, path, path.name, visitor, options)
+    source = Source(scan=said.scan, path=said.path, frame=said.frame, series=said.series)
+    return await _opened(state, path, path.name, visitor, options, source=source)
 
 
 @router.post("/uploads", status_code=201, openapi_extra={"requestBody": {"content": {"*/*": {}}}})
@@ -83,7 +86,7 @@ async def upload(
             async for chunk in request.stream():
                 file.write(chunk)
         details = await _opened(
-            state, path, name, visitor, ReadOptions(modality=modality, frame=frame), folder
+            state, path, name, visitor, ReadOptions(modality=modality, frame=frame), folder=folder
         )
         kept = details.dicom
         return details
@@ -95,6 +98,22 @@ async def upload(
 @router.get("/scans/{identifier}")
 async def get_scan(opened: ThisScan) -> ScanDetails:
     """Geometry, grey values, doubts and objects of an open scan."""
+    return await _details(opened)
+
+
+@router.patch("/scans/{identifier}")
+async def change_scan(said: ScanRequest, opened: ThisScan, state: State) -> ScanDetails:
+    """Say what the scan is, or choose the model for it; objects stay as they are."""
+    async with opened.lock:
+        if said.model is not None:
+            name = said.model
+            opened.session.segmenter = await state.model.do(lambda: state.models.get(name))
+            opened.model = name
+        if said.modality is not None:
+            modality = None if said.modality == "unknown" else said.modality
+            opened.session.take_for(modality)
+            opened.scan = opened.session.scan
+        opened.revision += 1
     return await _details(opened)
 
 
@@ -128,15 +147,25 @@ def as_stack(volume: Volume) -> Volume:
 
 
 async def _opened(
-    state: AppState, path: Path, name: str, visitor: str, options: ReadOptions, folder: Path | None = None
+    state: AppState,
+    path: Path,
+    name: str,
+    visitor: str,
+    options: ReadOptions,
+    *,
+    folder: Path | None = None,
+    source: Source | None = None,
 ) -> ScanDetails:
     state.store.check_room()
     opened = await state.reader.do(
         lambda: open_file(path, name, visitor, options, state.segmenter, state.settings.limits)
     )
+    opened.source, opened.model = source, state.settings.model
     opened = state.store.add(opened)
     if opened.origin is not None:
         opened.folder = folder
+    if state.settings.warm_up:
+        state.warm_up.start(opened.session.segmenter, opened.scan)
     return await _details(opened)
 
 

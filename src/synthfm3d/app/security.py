@@ -164,7 +164,7 @@ class Guard:
     def _most_bytes(self, scope: Scope) -> int:
         limits = self._settings.limits
         path = scope["path"]
-        is_file = path.startswith(self._uploads) or path.endswith("/mask")
+        is_file = path.startswith(self._uploads) or path.endswith(("/mask", "/session", "/labels"))
         return limits.upload_bytes if is_file else limits.body_bytes
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:

@@ -12,10 +12,11 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 from synthfm3d import __version__
-from synthfm3d.app import routes_objects, routes_playground, routes_scans
+from synthfm3d.app import routes_objects, routes_playground, routes_scans, routes_sessions
 from synthfm3d.app.answers import without_options
 from synthfm3d.app.files import Files
-from synthfm3d.app.messages import Health, LoginRequest
+from synthfm3d.app.messages import Choices, Health, LoginRequest
+from synthfm3d.app.models import OfferedModels
 from synthfm3d.app.security import LOGIN_COOKIE, Guard, login_value, same_secret
 from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
@@ -23,8 +24,10 @@ from synthfm3d.app.state import AppState, State, set_cookie
 from synthfm3d.app.store import Full, Store
 from synthfm3d.app.viewers import routes_nninteractive
 from synthfm3d.app.viewers.leases import Leases
-from synthfm3d.errors import InputError
+from synthfm3d.app.work import WarmUp
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.segmentation.predictor import Segmenter
+from synthfm3d.segmentation.watching import Cancelled
 
 PAGE = Path(__file__).parent / "page"
 _SWEEP_SECONDS = 30.0
@@ -36,16 +39,22 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
 
     Raises InputError for a named scan or a root that does not exist.
     """
+
+    def load(name: str) -> Segmenter:
+        return Segmenter.from_pretrained(name, settings.device)
+
     store = Store(settings.limits)
+    model = SerialThread("model")
     state = AppState(
         settings=settings,
-        segmenter=segmenter,
+        models=OfferedModels(settings.model, segmenter, settings.other_models, load),
         files=Files(settings.scans, settings.root),
         store=store,
         leases=Leases(settings.limits, store),
-        model=SerialThread("model"),
+        model=model,
         reader=SerialThread("reader"),
         renderer=SerialThread("renderer"),
+        warm_up=WarmUp(model),
     )
     app = FastAPI(
         title="SynthFM-3D",
@@ -57,11 +66,13 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
     )
     app.state.shared = state
     app.add_middleware(Guard, settings=settings)
+    app.add_exception_handler(ChoiceNeeded, _choice_needed)
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(Full, _full)
+    app.add_exception_handler(Cancelled, _cancelled)
     app.add_exception_handler(RequestValidationError, _wrong_request)
     _add_general_routes(app)
-    for module in (routes_scans, routes_objects, routes_playground, routes_nninteractive):
+    for module in (routes_scans, routes_objects, routes_sessions, routes_playground, routes_nninteractive):
         app.include_router(module.router)
     app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE, html=True), minimum_size=2000, compresslevel=4))
     return app
@@ -90,6 +101,7 @@ def _add_general_routes(app: FastAPI) -> None:
         return Health(
             version=__version__,
             model=state.settings.model,
+            models=list(state.models.names),
             open_scans=len(state.store),
             waiting=state.model.waiting,
         )
@@ -107,7 +119,17 @@ def _add_general_routes(app: FastAPI) -> None:
 
 
 async def _input_error(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": " ".join(without_options(str(error)).split())}, 422)
+    return JSONResponse({"detail": _for_visitors(error)}, 422)
+
+
+async def _choice_needed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ChoiceNeeded)
+    told = Choices(detail=_for_visitors(error), frames=error.frames, series=list(error.series))
+    return JSONResponse(told.model_dump(), 422)
+
+
+def _for_visitors(error: Exception) -> str:
+    return " ".join(without_options(str(error)).split())
 
 
 async def _wrong_request(request: Request, error: Exception) -> JSONResponse:
@@ -115,6 +137,10 @@ async def _wrong_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
     return JSONResponse({"detail": told}, 422)
+
+
+async def _cancelled(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "Cancelled. Nothing was changed."}, 409)
 
 
 async def _full(request: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthfm3d.io.read import ReadOptions
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_TOKEN = 16
 """Characters; a token of 16 random letters and digits cannot be guessed over a network."""
@@ -66,7 +68,15 @@ class ServeSettings:
     token
         What visitors must know; None: nothing.
     model
-        Name of the model, to be shown.
+        Name of the model that every scan begins with.
+    other_models
+        Names of further models that visitors may choose.
+    device
+        Where further models run.
+    warm_up
+        Segment something on each kind of scan when it is opened, so that the first prompt is not slow.
+    reading
+        What the scans that are named at the start leave open, such as the frame of a 4-D file.
     """
 
     scans: tuple[Path, ...] = ()
@@ -75,6 +85,10 @@ class ServeSettings:
     by_address: bool = False
     token: str | None = None
     model: str = "default"
+    other_models: tuple[str, ...] = ()
+    device: str = "auto"
+    warm_up: bool = False
+    reading: ReadOptions = ReadOptions()
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_urlsafe
 from typing import Annotated, TypeVar
 
 from fastapi import Cookie, Depends, HTTPException, Request, Response
 
 from synthfm3d.app.files import Files
+from synthfm3d.app.models import OfferedModels
 from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.store import OpenScan, Store
 from synthfm3d.app.viewers.leases import Leases
+from synthfm3d.app.work import WarmUp, Work
 from synthfm3d.segmentation.predictor import Segmenter
 
 _VISITOR_COOKIE = "synthfm3d_visitor"
@@ -25,20 +28,30 @@ class AppState:
 
     Parameters
     ----------
+    models
+        The models that visitors may choose.
     leases
         Places of viewers such as 3D Slicer and napari.
+    warm_up
+        Segments once on each kind of scan, so that the first prompt on it is not slow.
     model, reader, renderer
         Threads for the model, for reading and writing scans, and for drawing synthetic ones.
     """
 
     settings: ServeSettings
-    segmenter: Segmenter
+    models: OfferedModels
     files: Files
     store: Store
     leases: Leases
     model: SerialThread
     reader: SerialThread
     renderer: SerialThread
+    warm_up: WarmUp
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The one that every scan begins with."""
+        return self.models.get(self.settings.model)
 
     def close(self) -> None:
         """Stop the threads and close all scans."""
@@ -88,7 +101,12 @@ ThisScan = Annotated[OpenScan, Depends(_open_scan)]
 async def changed(state: AppState, opened: OpenScan, call: Callable[[], Result]) -> Result:
     """The result of a call that changes a session, made by the model's thread; one at a time for a scan."""
     async with opened.lock:
-        result = await state.model.do(call)
+        state.warm_up.stop()
+        opened.work = Work()
+        try:
+            result = await state.model.do(partial(opened.work.run, call))
+        finally:
+            opened.work = None
         opened.revision += 1
         return result
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
 
+from synthfm3d.app.messages import Source
 from synthfm3d.app.settings import Limits
+from synthfm3d.app.work import Work
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.io.write import Origin
 from synthfm3d.segmentation.session import Session
@@ -39,6 +41,14 @@ class OpenScan:
         Temporary folder of the upload that ``origin`` needs; removed with the scan.
     lock
         Held while the session is changed or read as a whole.
+    source
+        What was asked for when the scan was opened; None for an upload or a synthetic volume.
+    model
+        Name of the model that answers prompts.
+    looks_like_labels
+        Whether the voxels look like those of a label map.
+    work
+        The change that is being made now, if there is one.
     names
         Names that the visitor gave to objects, by label.
     """
@@ -52,6 +62,10 @@ class OpenScan:
     drawn: LabelledVolume | None = None
     folder: Path | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    source: Source | None = None
+    model: str = "default"
+    looks_like_labels: bool = False
+    work: Work | None = None
     names: dict[int, str] = field(default_factory=dict)
     revision: int = 0
     used: float = 0.0

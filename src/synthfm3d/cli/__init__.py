@@ -16,6 +16,7 @@ def application() -> typer.Typer:
     """The whole command line with all its sub-commands."""
     # Imported here, so that reading a recipe (cli.settings) does not load every command.
     from synthfm3d.cli import (
+        adapt,
         datasets,
         demo,
         doctor,
@@ -41,7 +42,7 @@ def application() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_without_a_command)
     making = (generate, verify, inspect, export, show, gallery, statistics)
-    for command in (*making, train, segment, serve, evaluate, datasets, reproduce, demo, doctor):
+    for command in (*making, train, adapt, segment, serve, evaluate, datasets, reproduce, demo, doctor):
         command.register(app)
     return app
 

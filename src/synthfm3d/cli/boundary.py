@@ -39,7 +39,7 @@ EXTRA_OF_MODULE = {
 }
 """Which extra installs a module that the core package does without."""
 
-EXTRA_OF_COMMAND = {"train": "train", "reproduce": "train", "serve": "serve"}
+EXTRA_OF_COMMAND = {"train": "train", "adapt": "train", "reproduce": "train", "serve": "serve"}
 """Commands whose extra holds ``[model]`` and more: naming ``[model]`` would send the user round twice."""
 
 

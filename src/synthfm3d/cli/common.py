@@ -60,7 +60,7 @@ def print_json(data: Mapping[str, Any] | Sequence[Any]) -> None:
 def progress(
     title: str, total: int | None = None, *, quiet: bool = False, forced: bool = False
 ) -> Iterator[Callable[..., None]]:
-    """Progress bar on stderr; yields ``advance(steps=1, note="")``.
+    """Progress bar on stderr; yields ``advance(steps=1, note="", total=None)``.
 
     Silent when quiet, or where stderr is no terminal unless ``forced``, so logs of batch jobs stay
     readable.
@@ -95,7 +95,7 @@ def progress(
     with bar:
         task = bar.add_task(title, total=total, note="")
 
-        def advance(steps: int = 1, note: str = "") -> None:
-            bar.update(task, advance=steps, note=note)
+        def advance(steps: int = 1, note: str = "", total: int | None = None) -> None:
+            bar.update(task, advance=steps, note=note, total=total)
 
         yield advance

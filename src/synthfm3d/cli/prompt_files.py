@@ -14,9 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from synthfm3d.errors import InputError
 from synthfm3d.files import read_text
 from synthfm3d.io.pairs import read_mask
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.prompts.prompt_file import MOST_LABEL, FileObject, PromptFile, Unit
-from synthfm3d.prompts.scribble import clicks_of
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.volume import Position
 
@@ -107,7 +106,15 @@ def _prompts(entry: FileObject, unit: Unit, scan: "Volume", folder: Path) -> Ite
     for name in entry.masks:
         yield mask_prompt(folder / name, scan)
     for scribble in entry.scribbles:
-        yield from scribble_prompts(folder / scribble.file, scan, positive=scribble.positive)
+        if scribble.file is not None:
+            yield scribble_prompt(folder / scribble.file, scan, positive=scribble.positive)
+        else:
+            line = tuple(position_mm(corner, "scribble", scan.grid, mm) for corner in scribble.line)
+            yield Scribble(positions_mm=line, positive=scribble.positive)
+    for lasso in entry.lassos:
+        yield Lasso(
+            positions_mm=tuple(position_mm(corner, "lasso", scan.grid, mm) for corner in lasso.corners)
+        )
 
 
 def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> Position:
@@ -133,6 +140,6 @@ def mask_prompt(path: Path, scan: "Volume", label: int | None = None) -> Mask:
     return Mask(volume=read_mask(path, scan, label))
 
 
-def scribble_prompts(path: Path, scan: "Volume", *, positive: bool, label: int | None = None) -> list[Point]:
-    """A scribble of a file, or one label of it, as clicks; InputError as of ``read_mask``."""
-    return clicks_of(read_mask(path, scan, label), positive=positive)
+def scribble_prompt(path: Path, scan: "Volume", *, positive: bool, label: int | None = None) -> Scribble:
+    """The scribble of a file, or one label of it, as a prompt; InputError as of ``read_mask``."""
+    return Scribble.of_voxels(read_mask(path, scan, label), positive=positive)

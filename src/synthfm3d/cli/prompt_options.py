@@ -12,10 +12,10 @@ from synthfm3d.cli.prompt_files import (
     position_mm,
     prompted_objects,
     read_prompt_file,
-    scribble_prompts,
+    scribble_prompt,
 )
 from synthfm3d.errors import InputError
-from synthfm3d.prompts.prompt import Box, Point, Prompt
+from synthfm3d.prompts.prompt import Box, Lasso, Point, Prompt
 from synthfm3d.prompts.prompt_file import CasePrompts, FileObject
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.volume import Grid, Volume
@@ -40,6 +40,8 @@ class PromptOptions:
     box: tuple[str, ...] = ()
     mask: Path | None = None
     scribble: Path | None = None
+    negative_scribble: Path | None = None
+    lasso: tuple[str, ...] = ()
     mm: bool = False
     file: Path | None = None
     correct: Path | None = None
@@ -48,19 +50,28 @@ class PromptOptions:
     def __post_init__(self) -> None:
         if self.file is not None and (self.mm or (self.label is not None and self.correct is None)):
             raise InputError("a file of prompts says its unit itself: leave out --mm and --label.")
-        if self.mm and not (self.point or self.negative or self.box):
-            raise InputError("--mm has no effect without --point, --negative or --box: leave it out.")
-        if self.label is not None and not (self.mask or self.scribble or self.correct):
+        if self.mm and not (self.point or self.negative or self.box or self.lasso):
+            raise InputError(
+                "--mm has no effect without --point, --negative, --box or --lasso: leave it out."
+            )
+        if self.label is not None and not (self.mask or self._scribbles or self.correct):
             raise InputError("--label needs a file with labels: --mask-prompt, --scribble or --correct.")
 
     @property
     def by_option(self) -> bool:
-        return bool(self.point or self.negative or self.box or self.mask or self.scribble)
+        numbers = self.point or self.negative or self.box or self.lasso
+        return bool(numbers or self.mask or self._scribbles)
+
+    @property
+    def _scribbles(self) -> list[tuple[Path, bool]]:
+        """Files of scribbles, each with whether it is positive."""
+        files = ((self.scribble, True), (self.negative_scribble, False))
+        return [(path, positive) for path, positive in files if path is not None]
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Files that are read."""
-        files = (self.mask, self.scribble, self.file, self.correct)
+        files = (self.mask, self.scribble, self.negative_scribble, self.file, self.correct)
         return tuple(path for path in files if path is not None)
 
     def said(self, scan: Path) -> dict[str, Any]:
@@ -75,6 +86,8 @@ class PromptOptions:
             "box": list(self.box),
             "mask": None if self.mask is None else str(self.mask),
             "scribble": None if self.scribble is None else str(self.scribble),
+            "negative_scribble": None if self.negative_scribble is None else str(self.negative_scribble),
+            "lasso": list(self.lasso),
             "correct": None if self.correct is None else str(self.correct),
             "label": self.label,
         }
@@ -88,7 +101,9 @@ class PromptOptions:
         else:
             prompts = self._of_options(volume)
             if not prompts:
-                raise InputError("nothing says where the object is: give --point, --box or --mask-prompt.")
+                raise InputError(
+                    "nothing says where the object is: give --point, --box, --lasso or --mask-prompt."
+                )
             checked_prompts(prompts, volume.grid, correcting=self.correct is not None)
             found = [PromptedObject(label=1, name=None, prompts=tuple(prompts))]
         if self.correct is not None and len(found) != 1:
@@ -105,11 +120,12 @@ class PromptOptions:
             *_points(self.point, "--point", volume.grid, self.mm),
             *_points(self.negative, "--negative", volume.grid, self.mm),
             *_boxes(self.box, volume.grid, self.mm),
+            *_lassos(self.lasso, volume.grid, self.mm),
         ]
         if self.mask is not None:
             prompts.append(mask_prompt(self.mask, volume, self.label))
-        if self.scribble is not None:
-            prompts.extend(scribble_prompts(self.scribble, volume, positive=True, label=self.label))
+        for path, positive in self._scribbles:
+            prompts.append(scribble_prompt(path, volume, positive=positive, label=self.label))
         return prompts
 
 
@@ -137,6 +153,17 @@ def _boxes(texts: tuple[str, ...], grid: Grid, mm: bool) -> list[Prompt]:
         first, last = (position_mm(numbers[n : n + 3], f"--box {text}", grid, mm) for n in (0, 3))
         boxes.append(Box(corner_mm=first, opposite_mm=last))
     return boxes
+
+
+def _lassos(texts: tuple[str, ...], grid: Grid, mm: bool) -> list[Prompt]:
+    lassos: list[Prompt] = []
+    for text in texts:
+        count = max(3, round((text.count(",") + 1) / 3))
+        numbers = _numbers(text, "--lasso", 3 * count)
+        corners = (numbers[3 * n : 3 * n + 3] for n in range(count))
+        positions = tuple(position_mm(corner, f"--lasso {text}", grid, mm) for corner in corners)
+        lassos.append(Lasso(positions_mm=positions))
+    return lassos
 
 
 def spacing_zyx(text: str | None) -> tuple[float, float, float] | None:

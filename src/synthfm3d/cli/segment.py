@@ -1,7 +1,9 @@
 """``synthfm3d segment``: a scan and a click, a box or a mask become the object's mask."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +24,7 @@ def register(app: typer.Typer) -> None:
             "synthfm3d segment scan.nrrd --point -12.5,3,40 --negative -30,3,40 --mm -o mask.nrrd",
             "synthfm3d segment ct.nii.gz --modality ct --box 40,52,80,75,90,80 -o liver.nii.gz --json",
             "synthfm3d segment dicom/ --series 2 --prompts liver_and_spleen.json -o organs.dcm",
+            "synthfm3d segment ct.nii.gz --structure liver --model my-model -o liver.nii.gz",
             "synthfm3d segment scans/ --prompts prompts.json -o masks/ --resume --jobs 4",
         )
     )(segment)
@@ -62,6 +65,16 @@ def segment(
     scribble: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Mask of a stroke inside the object.")
     ] = None,
+    negative_scribble: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Mask of a stroke outside it.")
+    ] = None,
+    lasso: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="I0,J0,K0,I1,J1,K1,…",
+            help="Corners of a closed line drawn loosely around the object on one slice, three at least.",
+        ),
+    ] = None,
     prompts: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Prompts as JSON: several objects, or those of every scan."),
@@ -72,6 +85,13 @@ def segment(
     label: Annotated[
         int | None,
         typer.Option(min=1, help="Which label of --mask-prompt, --scribble and --correct is meant."),
+    ] = None,
+    structure: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Without a prompt: a structure that the model was adapted to; may be repeated.",
+        ),
     ] = None,
     mm: Annotated[
         bool, typer.Option("--mm", help="Numbers are RAS millimetres, not voxel indices of the stored array.")
@@ -161,6 +181,8 @@ def segment(
         box=tuple(box or ()),
         mask=mask_prompt,
         scribble=scribble,
+        negative_scribble=negative_scribble,
+        lasso=tuple(lasso or ()),
         mm=mm,
         file=prompts,
         correct=correct,
@@ -210,13 +232,37 @@ def segment(
         alternatives=alternatives,
         keep_identity=keep_identity,
     )
+    if structure:
+        if said.inputs or said.by_option:
+            raise InputError("--structure finds a structure without a prompt: leave out one of the two.")
+        case = replace(case, said={"structure": structure})
+        _segment_structures(case, structure, model, device, quiet=quiet, as_json=as_json)
+        return
     _segment_scan(case, said, model, device, quiet=quiet, as_json=as_json)
+
+
+def _segment_structures(
+    case: "Case", structures: list[str], model: str, device: str, *, quiet: bool, as_json: bool
+) -> None:
+    """Structures that the model was adapted to, each prompted by the box that it finds."""
+    from synthfm3d.cli.segment_automatic import chosen_guides, found_objects
+    from synthfm3d.cli.segment_case import read_case, run_case
+    from synthfm3d.evaluation.models import model_method
+
+    case.check_outputs()
+    guides = chosen_guides(model, structures)
+    volume = read_case(case)
+    say(f"Looking for {', '.join(guides)} in {case.scan} with the model {model}.", quiet=quiet)
+    method = model_method(model, device)
+    objects, doubts = found_objects(method, volume, guides)
+    volume = replace(volume, doubts=(*volume.doubts, *doubts))
+    _tell(run_case(case, volume, objects, method, model), quiet=quiet, as_json=as_json)
 
 
 def _segment_scan(
     case: "Case", said: "PromptOptions", model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
-    from synthfm3d.cli.segment_case import earlier_mask, read_case, run_case, summary
+    from synthfm3d.cli.segment_case import earlier_mask, read_case, run_case
     from synthfm3d.io.read import format_of
 
     # All that can be wrong with the input is found before the model is loaded.
@@ -231,6 +277,12 @@ def _segment_scan(
 
     say(f"Segmenting {case.scan} with the model {model}.", quiet=quiet)
     report = run_case(case, volume, objects, model_method(model, device), model, before)
+    _tell(report, quiet=quiet, as_json=as_json)
+
+
+def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
+    from synthfm3d.cli.segment_case import summary
+
     for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)
     if as_json:

@@ -2,8 +2,9 @@
 
 import ipaddress
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from synthfm3d.app.settings import Limits, ServeSettings
 
 _MEBI = 2**20
+_ALWAYS_OFFERED = ("default", "random-walker", "grow-cut")
+"""Models that the page offers beside those that are named: they come with the package."""
 RANDOM = "random"
 """The word that stands for a token to be made."""
 
@@ -29,6 +32,7 @@ def register(app: typer.Typer) -> None:
         "serve",
         epilog=examples(
             "synthfm3d serve scan.nii.gz",
+            "synthfm3d serve cardiac.nii.gz --frame 4 --modality mr",
             "synthfm3d serve dicom/ --root /data/scans --port 9000",
             "synthfm3d serve --host 0.0.0.0 --token random",
             "synthfm3d serve --itksnap-port 8911",
@@ -49,7 +53,22 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8765,
-    model: Annotated[str, typer.Option(help="As of synthfm3d segment.")] = "default",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="As of synthfm3d segment. Give it again for further models that the page then offers, too.",
+            show_default="default",
+        ),
+    ] = None,
+    frame: Annotated[
+        int | None, typer.Option("--frame", min=0, help="Frame of the named 4-D scans, from 0.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option("--series", help="Series of the named DICOM folders: its number or UID.")
+    ] = None,
+    modality: Annotated[
+        Literal["ct", "mr", "us"] | None, typer.Option("--modality", help="What the named scans are.")
+    ] = None,
     token: Annotated[
         str | None,
         typer.Option(
@@ -85,24 +104,31 @@ def serve(
     """
     import uvicorn
 
-    from synthfm3d.app.files import Files
     from synthfm3d.app.settings import Limits
+    from synthfm3d.io.read import ReadOptions
 
     chosen = _chosen_token(token)
     limits = Limits(upload_bytes=upload_mib * _MEBI, idle_seconds=60 * idle_minutes)
-    settings = _settings(tuple(scans or ()), root, host, chosen, tuple(public_host or ()), model, limits)
-    Files(settings.scans, settings.root)  # what can be wrong is found before the model is loaded
+    models = model or ["default"]
+    settings = replace(
+        _settings(tuple(scans or ()), root, host, chosen, tuple(public_host or ()), models[0], limits),
+        other_models=(*models[1:], *_ALWAYS_OFFERED),
+        device=device,
+        warm_up=True,
+        reading=ReadOptions(frame=frame, series=series, modality=modality),
+    )
+    _check_scans(settings)  # what can be wrong is found before the model is loaded
     if not _is_loopback(host):
         say(
             f"Warning: {host} can be reached by others, unencrypted: put a proxy with TLS in front.",
             quiet=quiet,
         )
-    say(f"Loading the model {model}.", quiet=quiet)
+    say(f"Loading the model {settings.model}.", quiet=quiet)
 
     from synthfm3d.app.server import create_app
     from synthfm3d.evaluation.models import model_method  # torch: seconds
 
-    app = create_app(model_method(model, device).segmenter, settings)
+    app = create_app(model_method(settings.model, device).segmenter, settings)
     _write_log(quiet)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
@@ -111,6 +137,22 @@ def serve(
         server.run(sockets=[listener])
     else:
         _run_with_itksnap(server, listener, app, itksnap_port)
+
+
+def _check_scans(settings: "ServeSettings") -> None:
+    """Raise InputError for a scan that is not there or is no scan, and for options that do not fit it."""
+    import warnings
+
+    from synthfm3d.app.files import Files
+    from synthfm3d.io.read import ReadOptions, format_of, read
+
+    for path in Files(settings.scans, settings.root).scans:
+        if settings.reading == ReadOptions():
+            format_of(path)
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # shown with the scan, when it is opened
+            read(path, settings.reading)
 
 
 def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: "FastAPI", port: int) -> None:

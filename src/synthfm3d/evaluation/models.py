@@ -17,11 +17,17 @@ class ModelMethod:
     ----------
     weights
         Start of the SHA-256 of the weights file, or None for a model without weights.
+    learnt_from
+        What the weights say that they were trained on; None where they say nothing.
+    seen
+        Content hashes (``volume.content_hash``) of the scans that it was adapted to.
     """
 
     name: str
     segmenter: Segmenter
     weights: str | None
+    learnt_from: str | None = None
+    seen: frozenset[str] = frozenset()
     accepts: frozenset[PromptKind] = frozenset(PROMPT_KINDS)
 
     def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
@@ -58,8 +64,18 @@ class ModelDialogue:
 
 def model_method(name: str, device: str = "auto") -> ModelMethod:
     """The model that ``Segmenter.from_pretrained`` loads; raises InputError if there is none."""
-    from synthfm3d.model.checkpoint import weights_hash, weights_path  # torch: seconds
+    # torch: seconds
+    from synthfm3d.model.checkpoint import training_record, weights_hash, weights_path
 
     segmenter = Segmenter.from_pretrained(name, device)
     path = weights_path(name)
-    return ModelMethod(name=name, segmenter=segmenter, weights=weights_hash(path) if path else None)
+    if path is None:
+        return ModelMethod(name=name, segmenter=segmenter, weights=None)
+    record = training_record(path)
+    return ModelMethod(
+        name=name,
+        segmenter=segmenter,
+        weights=weights_hash(path),
+        learnt_from=record.get("data"),
+        seen=frozenset(record.get("scans_sha256", ())),
+    )

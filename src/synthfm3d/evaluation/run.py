@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.cases import PendingCase
-from synthfm3d.evaluation.facts import method_facts
+from synthfm3d.evaluation.facts import method_facts, notes_of_contamination
 from synthfm3d.evaluation.method import Scored
 from synthfm3d.evaluation.overlays import outcome_picture
 from synthfm3d.evaluation.protocol import Protocol
@@ -105,7 +105,7 @@ def evaluated(
         case=pending.name,
         scores=tuple(scores),
         absent=case.absent,
-        notes=(*case.notes, *case.image.doubts),
+        notes=(*case.notes, *case.image.doubts, *notes_of_contamination(case, methods)),
     )
     if scores:  # an empty result costs nothing to find again
         store.save(pending, result, pictures)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_moments import Moments, moments_of, sorted_films, sorted_moments
 from synthfm3d.io.dicom_pixels import PixelSource
@@ -90,9 +90,10 @@ def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Fra
 def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[Frame]:
     count = len(moments.groups)
     if frame is None or not 0 <= frame < count:
-        raise InputError(
+        raise ChoiceNeeded(
             f"{path}: holds {count} {what}, which differ in {moments.described()}: "
-            f"choose one with --frame 0 to --frame {count - 1}."
+            f"choose one with --frame 0 to --frame {count - 1}.",
+            frames=count,
         )
     return list(moments.groups[frame])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
 from synthfm3d.io.tolerances import FAR_EDGE
@@ -88,7 +88,10 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
                 f"{path}: its {len(stacks)} slices are turned against each other (radial or curved), so they "
                 "make no volume: export a reconstruction of parallel slices."
             )
-        raise InputError(f"{path}: holds {_listed(stacks)}: choose one with --series.")
+        raise ChoiceNeeded(
+            f"{path}: holds {_listed(stacks)}: choose one with --series.",
+            series=[stack.described() for stack in stacks],
+        )
     if series.isdecimal() and 1 <= int(series) <= len(stacks):
         return stacks[int(series) - 1]
     found = [stack for stack in stacks if stack.series_uid == series]

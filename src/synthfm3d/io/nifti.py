@@ -15,7 +15,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.files import read_text, write_atomically
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file
 from synthfm3d.io.values import SLOPES, as_labels, check_float32, luminance, repaired, stored_voxels
@@ -204,16 +204,18 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
     if sum(n > 1 for n in shape[3:]) > 1:
         raise InputError(f"{path}: is a {len(shape)}-D image of shape {shape}: extract one 3-D volume first.")
     if frames > 1 and frame is None and int(header["intent_code"]) in _SEVERAL_NUMBERS:
-        raise InputError(
+        raise ChoiceNeeded(
             f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
-            f"from 0 to {frames - 1} (--frame)."
+            f"from 0 to {frames - 1} (--frame).",
+            frames=frames,
         )
     if frames > 1 and frame is None:
         if shape[2] == 1:
             return 0, frames, "time"
-        raise InputError(
+        raise ChoiceNeeded(
             f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
-            "as a file of its own."
+            "as a file of its own.",
+            frames=frames,
         )
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"

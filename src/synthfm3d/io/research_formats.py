@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from synthfm3d.errors import InputError
+from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.affines import LPS_TO_RAS, is_regular
 from synthfm3d.io.bounded import Packing, beside, read_promised
 from synthfm3d.io.values import check_size, luminance
@@ -115,14 +115,16 @@ def _one_frame(
             )
         return luminance(path, np.moveaxis(array[:3], 0, -1))
     if layout.components and frames > 1 and frame is None:
-        raise InputError(
+        raise ChoiceNeeded(
             f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
-            f"from 0 to {frames - 1} (--frame)."
+            f"from 0 to {frames - 1} (--frame).",
+            frames=frames,
         )
     if frames > 1 and frame is None:
-        raise InputError(
+        raise ChoiceNeeded(
             f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
-            "as a file of its own."
+            "as a file of its own.",
+            frames=frames,
         )
     if not 0 <= (frame or 0) < frames:
         raise InputError(f"{path}: there is no frame {frame}: the file has 0 to {frames - 1}.")

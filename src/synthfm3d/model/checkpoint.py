@@ -153,6 +153,19 @@ def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:
     return network, json.loads(metadata["training"])
 
 
+def training_record(path: Path) -> dict[str, Any]:
+    """What a weights file of ours says of its training, without its weights; empty for those of others."""
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a readable .safetensors file ({error}).") from error
+    record: dict[str, Any] = json.loads(metadata.get("training", "{}"))
+    return record
+
+
 def write_network(path: Path, network: VolumetricNetwork, training: dict[str, Any]) -> None:
     """Weights in float16 with the configuration and a record of the training, whole or not at all.
 

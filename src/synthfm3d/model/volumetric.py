@@ -161,13 +161,13 @@ class VolumetricModel:
         """Log-odds of the object, float32 (z, y, x)."""
         said = prompt_channels(prompts, self.grid_shape, previous)
         inputs = torch.from_numpy(network_input(features, said)).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=_computes_bfloat16(self.device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_bfloat16(self.device)):
             logits = self.network(inputs[None])
         answer: Array = logits[0, 0].float().cpu().numpy()
         return answer
 
 
-def _computes_bfloat16(device: torch.device) -> bool:
+def computes_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16, in which the network was trained, is fast here: elsewhere float32 is."""
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported())

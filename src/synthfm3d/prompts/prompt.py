@@ -1,17 +1,21 @@
-"""Points, boxes and masks: where the object is, from a user or simulated from the truth.
+"""Points, boxes, masks, scribbles and lassos: where the object is, from a user or simulated from the truth.
 
 A prompt on a scan is in RAS millimetres, so that it means the same place in every storage order.
 ``segmentation.placement`` places prompts on the voxels of the scan. A model gets them as ``GridPrompts``, on
 the voxels of the region that it sees.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
+from synthfm3d.errors import InputError
 from synthfm3d.volume import Array, Grid, Position, Volume
 
+MOST_POSITIONS = 20_000
+"""Positions of one stroke or lasso: more than any screen has along it."""
 PromptKind = Literal["point", "box", "mask"]
 PROMPT_KINDS: tuple[PromptKind, ...] = ("point", "box", "mask")
 
@@ -40,19 +44,104 @@ class Box:
 class Mask:
     """The object's outline on one or more slices.
 
-    ``volume`` is a mask (non-zero = object) on the scan's grid. A slice that contains foreground is
-    taken as outlined whole: its other voxels are not the object.
+    Parameters
+    ----------
+    volume
+        A mask (non-zero = object) on the scan's grid. A slice that contains foreground is taken as outlined
+        whole: its other voxels are not the object.
+    exact
+        Whether an outlined slice is kept as it was drawn. False: the outline is loose, as that of a
+        ``Lasso``, and the model decides where the object ends.
     """
 
     volume: Volume
+    exact: bool = True
 
 
-Prompt = Point | Box | Mask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scribble:
+    """A stroke inside the object (``positive``) or outside it, in any plane.
+
+    Parameters
+    ----------
+    positions_mm
+        What the stroke passes through, in RAS mm; one position at least, 20,000 at most.
+    joined
+        Whether the positions are corners of a line, one after the other. False: each stands for itself, as
+        the voxels under a brush do (``Scribble.of_voxels``).
+
+    Raises
+    ------
+    InputError
+        There are no positions, or too many.
+    """
+
+    positions_mm: tuple[Position, ...]
+    positive: bool = True
+    joined: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "positions_mm", _positions("a scribble", self.positions_mm, least=1))
+
+    @classmethod
+    def of_voxels(cls, drawn: Volume, *, positive: bool = True) -> "Scribble":
+        """A scribble through the non-zero voxels of a volume; InputError if there are none.
+
+        Of more than 20,000 voxels some are left out, evenly.
+        """
+        voxels = np.argwhere(drawn.voxels)
+        if not len(voxels):
+            raise InputError("the scribble is empty: it holds no voxel other than zero.")
+        voxels = voxels[:: -(-len(voxels) // MOST_POSITIONS)]
+        positions = (tuple(position) for position in drawn.grid.to_mm(voxels).tolist())
+        return cls(positions_mm=tuple(positions), positive=positive, joined=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lasso:
+    """A closed line drawn loosely around the object on one slice of the scan.
+
+    The model decides where the object ends. For an exact outline see ``Mask``.
+
+    Parameters
+    ----------
+    positions_mm
+        Corners of the line in RAS mm, three at least, 20,000 at most; the last is joined to the first. They
+        lie in one slice across one of the scan's axes.
+
+    Raises
+    ------
+    InputError
+        There are fewer than three positions, or too many.
+    """
+
+    positions_mm: tuple[Position, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "positions_mm", _positions("a lasso", self.positions_mm, least=3))
+
+
+Prompt = Point | Box | Mask | Scribble | Lasso
+
+
+def _positions(what: str, positions_mm: Iterable[Iterable[float]], least: int) -> tuple[Position, ...]:
+    positions = []
+    for position in positions_mm:
+        r, a, s = (float(mm) for mm in position)
+        positions.append((r, a, s))
+    if not least <= len(positions) <= MOST_POSITIONS:
+        raise InputError(f"{what} takes {least} to {MOST_POSITIONS} positions, got {len(positions)}.")
+    return tuple(positions)
 
 
 def is_positive(prompt: Prompt) -> bool:
-    """Whether a prompt says where the object is; all but negative clicks do."""
-    return not isinstance(prompt, Point) or prompt.positive
+    """Whether a prompt says where the object is; all but negative clicks and scribbles do."""
+    return not isinstance(prompt, Point | Scribble) or prompt.positive
+
+
+def tells_size(prompt: Prompt) -> bool:
+    """Whether a prompt tells how large the object is on a slice; clicks and scribbles do not."""
+    return not isinstance(prompt, Point | Scribble)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

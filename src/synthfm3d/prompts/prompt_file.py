@@ -30,10 +30,38 @@ class FileBox:
 
 @dataclass(frozen=True, kw_only=True)
 class FileScribble:
-    """A file whose non-zero voxels are a stroke inside (or outside) the object."""
+    """A stroke inside (or outside) the object: the non-zero voxels of a file, or a line.
 
-    file: str
+    Parameters
+    ----------
+    line
+        Corners of the line, one after the other: (i, j, k) of the stored array, or RAS millimetres.
+    """
+
+    file: str | None = None
+    line: tuple[tuple[float, float, float], ...] = ()
     positive: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.file is None) == (not self.line):
+            raise ValueError("give either the file of a scribble, or its line")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileLasso:
+    """A closed line drawn loosely around the object on one slice.
+
+    Parameters
+    ----------
+    corners
+        Three at least: (i, j, k) of the stored array, or RAS millimetres. The last is joined to the first.
+    """
+
+    corners: tuple[tuple[float, float, float], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.corners) < 3:
+            raise ValueError("a lasso needs three corners at least")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +85,7 @@ class FileObject:
     boxes: tuple[FileBox, ...] = ()
     masks: tuple[str, ...] = ()
     scribbles: tuple[FileScribble, ...] = ()
+    lassos: tuple[FileLasso, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ an answer is credible that the model is sure of and that the other views agree w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -21,6 +22,7 @@ from synthfm3d.segmentation.look import (
 )
 from synthfm3d.segmentation.placed_prompts import PlacedPrompts
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable, agreement
+from synthfm3d.segmentation.watching import report_first_slice
 from synthfm3d.volume import Array, Grid
 
 STEP = 1.5
@@ -118,14 +120,16 @@ def distinct(views: Sequence[View]) -> tuple[View, ...]:
 
 def contradicted(look: Look, prompts: PlacedPrompts) -> int:
     """Number of clicks that an answer contradicts, among those on the slices that it covers."""
-    count = 0
+    return sum(_contradicts(look, *click) for click in prompts.clicks_on(look.region))
+
+
+def _contradicts(look: Look, index: Array, positive: bool) -> bool:
+    """Whether an answer contradicts a click at a voxel (3,) of its region, or beyond it."""
     mask = look.mask
-    for index, positive in prompts.clicks_on(look.region):
-        if not -0.5 <= index[0] < mask.shape[0] - 0.5:
-            continue
-        inside = bool(look.region.contains(index)) and bool(mask[tuple(np.rint(index).astype(int))])
-        count += inside != positive
-    return count
+    if not -0.5 <= index[0] < mask.shape[0] - 0.5:
+        return False
+    inside = bool(look.region.contains(index)) and bool(mask[tuple(np.rint(index).astype(int))])
+    return inside != positive
 
 
 def better_than(chosen: View, views: Sequence[View], prompts: PlacedPrompts) -> View | None:
@@ -134,7 +138,7 @@ def better_than(chosen: View, views: Sequence[View], prompts: PlacedPrompts) -> 
     None where no click lies deep in what is wrong with the chosen one, or no plausible view contradicts
     fewer clicks.
     """
-    if not any(_depth(chosen, prompts.only([click])) > DEEP for click in prompts if click.is_click):
+    if not any(_depth(chosen, *click) > DEEP for click in prompts.clicks_on(chosen.look.region)):
         return None
     least = AS_PLAUSIBLE * (chosen.predicted_dice or 0.0)
     plausible = [view for view in views if view.predicted_dice is None or view.predicted_dice >= least]
@@ -143,11 +147,10 @@ def better_than(chosen: View, views: Sequence[View], prompts: PlacedPrompts) -> 
     return best if fewer else None
 
 
-def _depth(view: View, click: PlacedPrompts) -> float:
-    """How deep one click lies in what is wrong on its slice, over the mask's diameter; 0 if nothing is."""
-    if not contradicted(view.look, click):
+def _depth(view: View, index: Array, positive: bool) -> float:
+    """How deep a click lies in what is wrong on its slice, over the mask's diameter; 0 if nothing is."""
+    if not _contradicts(view.look, index, positive):
         return 0.0
-    ((index, positive),) = click.clicks_on(view.look.region)
     if not view.look.region.contains(index):
         return 1.0  # a click beyond the view
     z, y, x = np.rint(index).astype(int)
@@ -198,6 +201,8 @@ def _views(
             continue
         table.add(look)
         predicted = judge.predicted_dice(FEATURES, table.features)
+        best = views[int(predicted.argmax())].look
+        report_first_slice(partial(model.middle_on_scan, best))
         if is_settled(predicted):
             break
     if predicted is None:

@@ -21,6 +21,7 @@ from synthfm3d.regions import (
     resample,
 )
 from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.watching import stop_if_cancelled
 from synthfm3d.volume import Array, Grid, Part, Volume, foreground_corners, part_between
 
 CERTAINLY_NOT = -20.0
@@ -138,6 +139,7 @@ class ModelOnScan:
 
         ``previous`` are the logits (z, y, x) on the scan that the prompts correct.
         """
+        stop_if_cancelled()
         grid = self.scan.grid
         region = self.region(centre_mm, field_of_view_mm)
         voxels = resample(*self._copies.source_for(region), region, outside=self.windows.outside)
@@ -155,6 +157,18 @@ class ModelOnScan:
         if hits:
             logits[(logits > 0) & ~connected] = CERTAINLY_NOT
         return Look(region, logits, inside, hits, voxels[region.shape[0] // 2])
+
+    def middle_on_scan(self, look: Look) -> Volume:
+        """The look's mask on the slice of the scan that it is centred on: uint8 (1, y, x)."""
+        part, logits = self.on_scan(look)
+        middle = look.region.to_mm((np.array(look.region.shape) - 1) / 2)
+        depth = round(float(self.scan.grid.to_index(middle)[0]))
+        index = min(max(depth, part[0].start), part[0].stop - 1)
+        mask = np.zeros((1, *self.scan.grid.shape[1:]), np.uint8)
+        mask[0][part[1:]] = logits[index - part[0].start] > 0
+        affine = self.scan.affine.copy()
+        affine[:3, 3] = self.scan.grid.to_mm(np.array([index, 0, 0]))
+        return Volume(voxels=mask, affine=affine)
 
     def on_scan(self, look: Look) -> tuple[Part, Array]:
         """A part of the scan, and the look's logits there (float32, on the scan's voxels).

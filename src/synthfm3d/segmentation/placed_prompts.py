@@ -53,8 +53,8 @@ class PlacedPrompts:
 
     @property
     def are_clicks(self) -> bool:
-        """Whether all are clicks, so that nothing tells the size of the object."""
-        return all(prompt.is_click for prompt in self)
+        """Whether all are clicks or strokes, so that nothing tells the size of the object."""
+        return not any(prompt.tells_size for prompt in self)
 
     @property
     def any_positive(self) -> bool:
@@ -67,7 +67,7 @@ class PlacedPrompts:
         return self.only(prompt for prompt in self if not prompt.positive)
 
     def later_clicks(self) -> Self:
-        """The positive clicks after the first, if there are only clicks."""
+        """The positive clicks and strokes after the first, if there is nothing else."""
         if not self.are_clicks:
             return self.only(())
         return self.only([prompt for prompt in self if prompt.positive][1:])
@@ -102,8 +102,8 @@ class PlacedPrompts:
         return min(first for first, _ in depths), max(last for _, last in depths)
 
     def clicked_slices(self) -> set[int]:
-        """Slices on which there are clicks."""
-        return {round(float(prompt.middle[0])) for prompt in self if prompt.is_click}
+        """Slices on which there are clicks or strokes."""
+        return {round(float(z)) for prompt in self if not prompt.tells_size for z in prompt.slices}
 
     def outlined_slices(self, but: Collection[int] = ()) -> dict[int, Array]:
         """Masks (y, x) of the outlined slices by index, without some of them.
@@ -118,11 +118,14 @@ class PlacedPrompts:
         return found
 
     def clicks_on(self, region: Grid) -> list[tuple[Array, bool]]:
-        """Every click as a fractional voxel (3,) of a region, also beyond it, and whether it is positive."""
+        """Every click as a fractional voxel (3,) of a region, also beyond it, and whether it is positive.
+
+        For a stroke, a few clicks that are spread along it.
+        """
         return [
-            (region.to_index(self.grid.to_mm(prompt.middle)), prompt.positive)
+            (region.to_index(self.grid.to_mm(click)), prompt.positive)
             for prompt in self
-            if prompt.is_click
+            for click in prompt.clicks
         ]
 
     def reaching(self, region: Grid) -> Self:
@@ -147,17 +150,18 @@ class PlacedPrompts:
         """
         return all(prompt.agrees_with(mask) for prompt in self)
 
-    def on(self, region: Grid) -> GridPrompts:
+    def on(self, region: Grid, *, whole_strokes: bool = True) -> GridPrompts:
         """The prompts on the voxels of a region whose axes run along those of the scan.
 
         Points become fractional voxels, and those beyond the region are left out. Boxes become the
         voxels whose centres they cover, clipped to the region; a box on a slice stays on one. A mask that
         the region reaches always leaves a voxel. Of several masks that outline the same slice the first
-        counts.
+        counts. A stroke becomes a click on each pixel that it passes, or, if not ``whole_strokes``, a few
+        clicks that are spread along it.
 
         Raises ValueError where no positive prompt reaches the region.
         """
-        collected = OnRegion()
+        collected = OnRegion(whole_strokes=whole_strokes)
         for prompt in self:
             prompt.add_to(collected, self.grid, region)
         return GridPrompts(
@@ -168,7 +172,7 @@ class PlacedPrompts:
         )
 
     def _inside(self, clicks: list[Array], region: Grid) -> Array:
-        index = region.to_index(self.grid.to_mm(np.array(clicks).reshape(-1, 3)))
+        index = region.to_index(self.grid.to_mm(np.concatenate([np.zeros((0, 3)), *clicks])))
         return np.asarray(index[region.contains(index)])
 
     def _corners(self) -> Array:

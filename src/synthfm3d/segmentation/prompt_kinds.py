@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from synthfm3d.prompts.scribble import spread
 from synthfm3d.regions import resample
 from synthfm3d.volume import Array, Grid, Part, foreground_corners, part_between
 
@@ -23,14 +24,16 @@ class OnRegion:
     negative: list[Array] = field(default_factory=list)
     boxes: list[Array] = field(default_factory=list)
     masks: list[Array] = field(default_factory=list)
+    whole_strokes: bool = True
+    """Whether every voxel of a stroke is a click, or a few that are spread along it."""
 
 
 class PlacedPrompt(ABC):
     """One prompt on the voxels of a scan; coordinates are (z, y, x)."""
 
     positive: bool = True
-    is_click: bool = False
-    """Whether it is a single place, which does not tell the size of the object."""
+    tells_size: bool = True
+    """Whether the prompt tells how large the object is on a slice; clicks and strokes do not."""
 
     @property
     @abstractmethod
@@ -56,13 +59,23 @@ class PlacedPrompt(ABC):
         return [axis for axis in range(3) if low[axis] == high[axis]]
 
     @property
+    def clicks(self) -> Array:
+        """Places (n, 3) that are in the object, or not in it; none where the prompt tells the size."""
+        return np.zeros((0, 3))
+
+    @property
+    def marks(self) -> Array:
+        """Places (n, 3) that a view of the object should show."""
+        return self.middle[np.newaxis]
+
+    @property
     def depth(self) -> tuple[int, int] | None:
         """First and last slice on which the object can be; None if the prompt does not say."""
         return None
 
     @property
     def outlines(self) -> Iterator[tuple[int, Array]]:
-        """Slices that the prompt outlines, each with its mask (y, x)."""
+        """Slices that are kept as the prompt outlines them, each with its mask (y, x)."""
         return iter(())
 
     @abstractmethod
@@ -92,7 +105,7 @@ class PlacedPoint(PlacedPrompt):
 
     index: Array
     positive: bool = True
-    is_click = True
+    tells_size = False
 
     @property
     def corners(self) -> Array:
@@ -110,16 +123,19 @@ class PlacedPoint(PlacedPrompt):
     def flat_axes(self) -> list[int]:
         return []
 
+    @property
+    def clicks(self) -> Array:
+        return self.index[np.newaxis]
+
     def transposed(self, order: tuple[int, int, int]) -> "PlacedPoint":
         return replace(self, index=self.index[list(order)])
 
     def add_to(self, collected: OnRegion, scan: Grid, region: Grid) -> None:
-        (collected.positive if self.positive else collected.negative).append(self.index)
+        (collected.positive if self.positive else collected.negative).append(self.clicks)
 
     def corrected_voxels(self, scan: Grid) -> Iterator[tuple[Part, bool | None]]:
         """The voxel of the click and the eight around it on its slice."""
-        z, y, x = self._voxel(scan.shape)
-        yield (slice(z, z + 1), slice(max(y - 1, 0), y + 2), slice(max(x - 1, 0), x + 2)), self.positive
+        yield _around(self._voxel(scan.shape)), self.positive
 
     def is_missed_by(self, mask: Array) -> bool:
         return not mask[self._voxel(mask.shape)]
@@ -130,6 +146,73 @@ class PlacedPoint(PlacedPrompt):
     def _voxel(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         voxel = np.clip(np.rint(self.index).astype(int), 0, np.array(shape) - 1)
         return tuple(int(n) for n in voxel)
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedScribble(PlacedPrompt):
+    """A stroke by the voxels (n, 3) that it passes, integers, each once.
+
+    As a click, it does not tell the size of the object, nor does the plane in which it was drawn name the
+    slices of the scan.
+
+    Parameters
+    ----------
+    spacing_mm
+        Of the scan along (z, y, x).
+    """
+
+    voxels: Array
+    spacing_mm: tuple[float, float, float]
+    positive: bool = True
+    tells_size = False
+
+    @cached_property
+    def clicks(self) -> Array:
+        """A few voxels that are spread along the stroke, the one in its middle first."""
+        return self.voxels[spread(self.voxels * np.array(self.spacing_mm))].astype(float)
+
+    @property
+    def corners(self) -> Array:
+        return np.stack([self.voxels.min(axis=0), self.voxels.max(axis=0)]).astype(float)
+
+    @property
+    def middle(self) -> Array:
+        return np.asarray(self.clicks[0])
+
+    @property
+    def marks(self) -> Array:
+        return self.voxels.astype(float)
+
+    @property
+    def slices(self) -> Sequence[float]:
+        return [float(index) for index in np.unique(self.voxels[:, 0])]
+
+    @property
+    def flat_axes(self) -> list[int]:
+        return []
+
+    def transposed(self, order: tuple[int, int, int]) -> "PlacedScribble":
+        z, y, x = (self.spacing_mm[n] for n in order)
+        return replace(self, voxels=self.voxels[:, list(order)], spacing_mm=(z, y, x))
+
+    def add_to(self, collected: OnRegion, scan: Grid, region: Grid) -> None:
+        places = self.clicks
+        if collected.whole_strokes:
+            # As in training: each pixel of the region that the stroke passes is clicked once.
+            pixels = np.unique(np.rint(region.to_index(scan.to_mm(self.voxels))), axis=0)
+            places = scan.to_index(region.to_mm(pixels))
+        (collected.positive if self.positive else collected.negative).append(places)
+
+    def corrected_voxels(self, scan: Grid) -> Iterator[tuple[Part, bool | None]]:
+        """Each voxel of the stroke and the eight around it on its slice."""
+        for voxel in self.voxels.tolist():
+            yield _around(voxel), self.positive
+
+    def is_missed_by(self, mask: Array) -> bool:
+        return not mask[tuple(self.voxels.T)].any()
+
+    def agrees_with(self, mask: Array) -> bool:
+        return bool((mask[tuple(self.voxels.T)] == self.positive).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +228,16 @@ class PlacedBox(PlacedPrompt):
     @property
     def slices(self) -> Sequence[float]:
         return [float(self.voxels[:, 0].mean())]
+
+    @property
+    def clicks(self) -> Array:
+        """Places (n, 3) that are in the object, or not in it; none where the prompt tells the size."""
+        return np.zeros((0, 3))
+
+    @property
+    def marks(self) -> Array:
+        """Places (n, 3) that a view of the object should show."""
+        return self.middle[np.newaxis]
 
     @property
     def depth(self) -> tuple[int, int] | None:
@@ -169,9 +262,16 @@ class PlacedBox(PlacedPrompt):
 
 @dataclass(frozen=True, eq=False)
 class PlacedMask(PlacedPrompt):
-    """Outlined slices: non-zero voxels (z, y, x) of the scan; a slice without any is not outlined."""
+    """Outlined slices: non-zero voxels (z, y, x) of the scan; a slice without any is not outlined.
+
+    Parameters
+    ----------
+    exact
+        Whether outlined slices are kept as they were drawn.
+    """
 
     voxels: Array
+    exact: bool = True
 
     @cached_property
     def _corner_voxels(self) -> Array:
@@ -192,11 +292,12 @@ class PlacedMask(PlacedPrompt):
 
     @property
     def outlines(self) -> Iterator[tuple[int, Array]]:
-        for index in self._outlined.tolist():
-            yield index, self.voxels[index] != 0
+        if self.exact:
+            for index in self._outlined.tolist():
+                yield index, self.voxels[index] != 0
 
     def transposed(self, order: tuple[int, int, int]) -> "PlacedMask":
-        return PlacedMask(self.voxels.transpose(order))
+        return PlacedMask(self.voxels.transpose(order), self.exact)
 
     def add_to(self, collected: OnRegion, scan: Grid, region: Grid) -> None:
         placed = np.zeros(region.shape, np.int8)
@@ -212,6 +313,12 @@ class PlacedMask(PlacedPrompt):
 
     def is_missed_by(self, mask: Array) -> bool:
         return not mask[self.voxels > 0].any()
+
+
+def _around(voxel: Sequence[int]) -> Part:
+    """A voxel and the eight around it on its slice."""
+    z, y, x = voxel
+    return slice(z, z + 1), slice(max(y - 1, 0), y + 2), slice(max(x - 1, 0), x + 2)
 
 
 # ---------------------------------------------------------------- on a region

@@ -53,7 +53,7 @@ class RegionEngine:
             one = prompts.only([click])
             if not found.mask.any():
                 found = _looked_for(model, used + one)
-            elif one.missed_by(found.mask):
+            elif not one.agree_with(found.mask):
                 found = _corrected(model, found, used, one)
             used = used + one
         return found
@@ -178,16 +178,16 @@ def _widened(
 def _marked(
     model: ModelOnScan, prompts: PlacedPrompts, corrections: PlacedPrompts, field_of_view_mm: float
 ) -> Array:
-    """Boolean (y, x): the middles of the positive prompts that a view around a correction would show."""
+    """Boolean (y, x): the marks of the positive prompts that a view around a correction would show."""
     grid = model.scan.grid
     corrected = np.array([prompt.middle[0] for prompt in corrections])
     region = model.region(grid.to_mm(np.array([corrected[-1], 0, 0])), field_of_view_mm)
     half = region.shape[0] * region.spacing_mm[0] / grid.spacing_mm[0] / 2
     section = np.zeros(grid.shape[1:], bool)
-    for prompt in prompts:
-        if prompt.positive and (np.abs(prompt.middle[0] - corrected) <= half).any():
-            y, x = np.clip(np.rint(prompt.middle[1:]).astype(int), 0, np.array(section.shape) - 1)
-            section[y, x] = True
+    marks = np.concatenate([np.zeros((0, 3)), *(prompt.marks for prompt in prompts if prompt.positive)])
+    shown = marks[(np.abs(marks[:, :1] - corrected) <= half).any(axis=1), 1:]
+    y, x = np.clip(np.rint(shown).astype(int), 0, np.array(section.shape) - 1).T
+    section[y, x] = True
     return section
 
 
@@ -250,7 +250,7 @@ def _place_of(
     reaching = prompts.reaching(region)
     if reaching.any_positive:
         return _Place(focus, reaching)
-    corrected = {round(float(z)) for z in index[:, 0]}
+    corrected = corrections.clicked_slices() | {round(float(z)) for z in index[:, 0]}
     wanted = centre[0] + _towards_prompts(prompts, centre[0]) * _some_slices(region, grid)
     trusted = canvas.nearest_slice(wanted, corrected)
     if trusted is None:

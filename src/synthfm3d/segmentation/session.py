@@ -6,11 +6,11 @@ Knows nothing of HTTP or of notebooks; both sit on top of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from synthfm3d.prompts.prompt import Point, Prompt
+from synthfm3d.prompts.prompt import Prompt, tells_size
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.result import Segmentation, label_map
-from synthfm3d.volume import Volume
+from synthfm3d.volume import Modality, Volume
 
 MOST_LOGITS = 8
 """States of which the logits are kept: they are twice as large as a mask."""
@@ -47,7 +47,7 @@ _NOTHING = _Object()
 class Session:
     """Interactive segmentation of one scan.
 
-    A further click on an object corrects its mask where the click is; any other change segments the
+    A further click or scribble corrects the mask of an object where it is; any other change segments the
     object anew from all its prompts. An object may begin with a mask (``start``); then all its prompts
     are corrections of this mask. Masks of former states are kept, so undo and redo cost nothing;
     the last few keep their logits, too; without them, a click corrects the mask as one that is certain.
@@ -90,7 +90,7 @@ class Session:
         after = before.with_prompts((*before.prompts, *new))
         self._check(after)
         known = self._correctable(before)
-        if known is not None and all(isinstance(one, Point) for one in new):
+        if known is not None and not any(tells_size(one) for one in new):
             found = self.segmenter.correct(known, new)
             # The same clicks may have been added before, to another alternative.
             self._remember(after, found)
@@ -114,6 +114,34 @@ class Session:
         found = Segmentation.from_mask(self.scan, mask)
         self._go({**self._state, label: _Object(start=found)})
         return found
+
+    def restore(self, objects: Mapping[int, tuple[Sequence[Prompt], Volume | None]]) -> None:
+        """Take objects from elsewhere, each with its prompts and the mask that they led to, as one step.
+
+        Objects of other labels stay. An object without prompts begins with its mask, as after ``start``; one
+        without a mask is segmented from its prompts.
+
+        Raises
+        ------
+        InputError
+            A prompt cannot be used, or a mask is empty or does not lie on the scan.
+        """
+        state: _State = {}
+        known: dict[_Object, Segmentation] = {}
+        for label, (prompts, mask) in objects.items():
+            found = None if mask is None else Segmentation.from_mask(self.scan, mask)
+            one = _Object(tuple(prompts)) if prompts else _Object(start=found)
+            checked_prompts(one.prompts, self.scan.grid, correcting=mask is not None)
+            state[label] = one
+            known[one] = self._segmented(one) if found is None else replace(found, prompts=one.prompts)
+        for one, found in known.items():
+            self._remember(one, found)
+        self._go({**self._state, **state})
+
+    def take_for(self, modality: Modality | None) -> None:
+        """Take the scan for another modality from now on; None: unknown. The objects stay as they are."""
+        self.scan = replace(self.scan, modality=modality)
+        self._known = {one: replace(found, scan=self.scan) for one, found in self._known.items()}
 
     def choose(self, position: int, label: int = 1) -> Segmentation:
         """Take another of the alternatives that ``segmentations[label].alternatives`` lists, as one step.
@@ -239,7 +267,7 @@ class Session:
         """
         if prompted.start is None:
             return self._known.get(prompted)
-        found = self._known.get(prompted) if prompted.prompts else prompted.start
+        found = self._known.get(prompted) if prompted.prompts else replace(prompted.start, scan=self.scan)
         return found if found is not None and found.mask.voxels.any() else None
 
     def _segmented(self, prompted: _Object) -> Segmentation:
@@ -253,7 +281,7 @@ class Session:
         prompts = prompted.prompts
         if prompted.start is None:
             return self.segmenter.segment_with_details(self.scan, prompts)
-        return self.segmenter.correct(prompted.start, prompts)
+        return self.segmenter.correct(replace(prompted.start, scan=self.scan), prompts)
 
     def _remember(self, prompted: _Object, found: Segmentation) -> None:
         self._known[prompted] = found

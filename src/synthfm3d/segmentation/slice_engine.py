@@ -13,6 +13,7 @@ from synthfm3d.segmentation.engine import Found, doubts, doubts_about_correction
 from synthfm3d.segmentation.look import connected_to_prompts
 from synthfm3d.segmentation.placed_prompts import PlacedPrompts
 from synthfm3d.segmentation.prompt_kinds import PlacedMask
+from synthfm3d.segmentation.watching import stop_if_cancelled
 from synthfm3d.volume import Array, Volume
 
 
@@ -54,7 +55,7 @@ class SliceEngine:
         the log-odds of an earlier answer that the prompts correct.
         """
         windows = windows_of(scan)
-        placed = prompts.on(scan.grid)
+        placed = prompts.on(scan.grid, whole_strokes=False)  # such models take clicks one by one
 
         def read(index: int) -> Array:
             channels: Array = model_channels(scan.voxels[index : index + 1], windows)[:, 0]
@@ -62,6 +63,7 @@ class SliceEngine:
 
         canvas = Canvas.blank(scan.grid)
         for index, logits in self.model.follow(Slices(scan.grid.shape, read), placed, previous):
+            stop_if_cancelled()
             canvas.paste_slice(index, logits)
         mask = canvas.mask
         connected = connected_to_prompts(mask, placed)

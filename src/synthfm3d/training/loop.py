@@ -23,7 +23,7 @@ from synthfm3d import __version__
 from synthfm3d.model.checkpoint import choose_device, weights_hash, weights_path
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.config import RunConfig
-from synthfm3d.training.family import Sample, on_device
+from synthfm3d.training.family import Family, Sample, on_device
 from synthfm3d.training.state import TrainingState, check_resumable
 
 LOG_FILE = "log.jsonl"
@@ -37,6 +37,8 @@ def train(
     resume: bool = False,
     device: str = "auto",
     report: Callable[[dict[str, Any]], None] = lambda entry: None,
+    family: Family[Any] | None = None,
+    enough: Callable[[TrainingState], bool] = lambda state: False,
 ) -> Path:
     """Train a promptable model on synthetic volumes, here or, under ``accelerate launch``, with others.
 
@@ -49,6 +51,11 @@ def train(
         Go on from the folder's checkpoint.
     report
         Called with every log entry, for a progress bar.
+    family
+        What is trained; None takes the family that the configuration names.
+    enough
+        Asked before each step; the run ends early where it says so. It must depend on what a checkpoint
+        holds alone, so that a resumed run ends at the same step.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def train(
         check_resumable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     accelerator = _accelerator(config, folder, device)
-    state = TrainingState(config, accelerator.device, started=resume)
+    state = TrainingState(config, accelerator.device, started=resume, family=family)
     state.batches_per_step = config.accumulation * accelerator.num_processes
     if resume:
         state.load(folder)
@@ -72,7 +79,7 @@ def train(
     clock, waited = begun - state.seconds, 0.0
     with _denormals_flushed():
         source = batches(state, accelerator)
-        while state.step < config.steps:
+        while state.step < config.steps and not enough(state):
             asked = time.monotonic()
             step_batches = [next(source) for _ in range(config.accumulation)]
             waited += time.monotonic() - asked
@@ -218,7 +225,7 @@ def _validate(state: TrainingState, device: torch.device, folder: Path) -> None:
     state.metrics = state.family.validate(state.average, device)
     score = state.metrics["validation_dice"]
     if state.best is None or score > state.best:
-        state.best = score
+        state.best, state.best_step = score, state.step
         state.family.write(folder / BEST_FOLDER, state.average, training_record(state))
 
 

@@ -29,14 +29,20 @@ def soft_dice(probability: Tensor, target: Tensor) -> Tensor:
     return (2 * overlap + 1) / (probability.sum(axes) + target.sum(axes) + 1)
 
 
-def segmentation_loss(logits: Tensor, target: Tensor) -> Loss:
-    """Binary cross-entropy plus 1 - soft Dice, of logits and targets (clip, 1, z, y, x)."""
-    dice = soft_dice(logits.sigmoid(), target)
-    return Loss(
-        cross_entropy=functional.binary_cross_entropy_with_logits(logits, target),
-        dice=(1 - dice).mean(),
-        soft_dice=dice.detach(),
-    )
+def segmentation_loss(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Loss:
+    """Binary cross-entropy plus 1 - soft Dice, of logits and targets (clip, 1, z, y, x).
+
+    ``known``, of the same shape, is 1 where the target is known and 0 where it is not; there nothing counts,
+    and the target is 0. The cross-entropy is the mean over known voxels.
+    """
+    if known is None:
+        dice = soft_dice(logits.sigmoid(), target)
+        cross_entropy = functional.binary_cross_entropy_with_logits(logits, target)
+    else:
+        dice = soft_dice(logits.sigmoid() * known, target)
+        each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        cross_entropy = (each * known).sum() / known.sum().clamp(min=1)
+    return Loss(cross_entropy=cross_entropy, dice=(1 - dice).mean(), soft_dice=dice.detach())
 
 
 def hard_dice(logits: Tensor, target: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.files import appearing_whole
 from synthfm3d.training.config import RunConfig
 from synthfm3d.training.families import family_of
+from synthfm3d.training.family import Family
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -26,9 +27,16 @@ def check_resumable(folder: Path) -> None:
 class TrainingState:
     """Network, the moving average of its weights, optimiser, steps taken, and the best result so far."""
 
-    def __init__(self, config: RunConfig, device: torch.device, *, started: bool = False) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        device: torch.device,
+        *,
+        started: bool = False,
+        family: Family[Any] | None = None,
+    ) -> None:
         self.config = config
-        self.family = family_of(config)
+        self.family = family or family_of(config)
         self.network = self.family.network(started=started).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimiser = torch.optim.AdamW(self.family.parameter_groups(self.network))
@@ -37,6 +45,7 @@ class TrainingState:
         """Over all processes; what step n shows depends on it."""
         self.seconds = 0.0
         self.best: float | None = None
+        self.best_step = 0
         self.metrics: dict[str, float] = {}
 
     @torch.no_grad()
@@ -58,6 +67,7 @@ class TrainingState:
             "batches_per_step": self.batches_per_step,
             "seconds": self.seconds,
             "best": self.best,
+            "best_step": self.best_step,
             "metrics": self.metrics,
         }
         try:
@@ -93,6 +103,7 @@ class TrainingState:
         self.optimiser.load_state_dict(saved["optimiser"])
         self.step, self.seconds = saved["step"], saved["seconds"]
         self.best, self.metrics = saved["best"], saved["metrics"]
+        self.best_step = saved.get("best_step", 0)  # checkpoints of before have none
 
 
 INCIDENTAL = frozenset({"workers", "evidence", "log_steps", "checkpoint_steps", "trackers"})

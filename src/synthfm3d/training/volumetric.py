@@ -20,10 +20,10 @@ from synthfm3d.training.rounds import after_corrections, after_hand_over
 from synthfm3d.training.validation import validate
 
 
-class _Batches(Dataset[Sample]):
+class Batches(Dataset[Sample]):
     """Patches by the batch."""
 
-    def __init__(self, patches: PatchDataset, size: int) -> None:
+    def __init__(self, patches: Dataset[Any], size: int) -> None:
         self.patches = patches
         self.size = size
 
@@ -62,17 +62,11 @@ class VolumetricFamily(Family[TrainingConfig]):
         patches = PatchDataset(
             config.seed, config.model.grid_shape, config.data, evidence=config.evidence == "workers"
         )
-        return _Batches(patches, self.config.batch_size)
+        return Batches(patches, self.config.batch_size)
 
     def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
-        inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
-        if inputs.shape[1] == TOLD_CHANNELS:
-            inputs = with_evidence(inputs)
-        draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
-        rounds = self.config.rounds.draw(draw)
-        if rounds == 0 and draw.random() < self.config.rounds.handed_on:
-            inputs = after_hand_over(network, inputs, batch["target"], draw, bf16=bf16)
-        inputs = after_corrections(network, inputs, batch["target"], rounds, bf16=bf16)
+        bf16 = self.config.precision == "bf16"
+        inputs = self.met_at_work(network, batch)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
             logits = network(inputs)  # (clip, 1, z, y, x)
         loss = segmentation_loss(logits.float(), batch["target"])
@@ -81,6 +75,20 @@ class VolumetricFamily(Family[TrainingConfig]):
             "cross_entropy": loss.cross_entropy,
             "soft_dice": loss.soft_dice.mean(),
         }
+
+    def met_at_work(self, network: nn.Module, batch: Sample, *, corrected: bool = True) -> Tensor:
+        """Inputs (clip, channel, z, y, x) after some corrections of the network's answers, or handed on.
+
+        Without ``corrected``, answers are not compared with the whole target.
+        """
+        inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
+        if inputs.shape[1] == TOLD_CHANNELS:
+            inputs = with_evidence(inputs)
+        draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
+        rounds = self.config.rounds.draw(draw)
+        if rounds == 0 and draw.random() < self.config.rounds.handed_on:
+            inputs = after_hand_over(network, inputs, batch["target"], draw, bf16=bf16)
+        return after_corrections(network, inputs, batch["target"], rounds * corrected, bf16=bf16)
 
     def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
         assert isinstance(network, VolumetricNetwork)

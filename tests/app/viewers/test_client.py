@@ -14,8 +14,7 @@ from synthfm3d.app.settings import Limits, ServeSettings
 from synthfm3d.app.viewers.scan import grid_of_spacing, scan_of_array
 from synthfm3d.io.example import read_example
 from synthfm3d.metrics.overlap import dice
-from synthfm3d.prompts.prompt import Box, Point
-from synthfm3d.prompts.scribble import clicks_along
+from synthfm3d.prompts.prompt import Box, Point, Scribble
 from synthfm3d.prompts.simulation import correcting_click
 from synthfm3d.segmentation.session import Session
 
@@ -102,12 +101,12 @@ def test_a_box_in_three_dimensions_is_the_same_box(client, session, scan):
     assert np.array_equal(client.target_buffer, mask_of(session))
 
 
-def test_a_scribble_is_clicks_along_it(client, session, scan):
+def test_a_scribble_is_the_same_scribble(client, session, scan):
     drawn = np.zeros(SHAPE, np.uint8)
     drawn[7, 11, 16:29] = 1
     crop, bounds = crop_of(drawn)
     client.add_scribble_interaction(crop, True, interaction_bbox=bounds)
-    session.add(clicks_along(scan.grid.to_mm(np.argwhere(drawn)), positive=True))
+    session.add(Scribble.of_voxels(scan.with_voxels(drawn)))
     assert np.array_equal(client.target_buffer, mask_of(session))
 
 

@@ -178,10 +178,13 @@ def test_a_lasso_is_the_box_around_it(viewed):
     assert corners == pytest.approx(np.array([[7, 9, 21], [7, 11, 25]]))
 
 
-def test_a_scribble_is_a_handful_of_clicks(viewed):
+def test_a_scribble_is_given_whole(viewed):
     viewed.add_scribble(region((7, 11, 15), (8, 12, 30)), positive=True)
-    assert 1 < len(prompts_of(viewed)) <= 8
-    assert all(prompt.positive for prompt in prompts_of(viewed))
+    (scribble,) = prompts_of(viewed)
+    voxels = np.rint(viewed.scan.grid.to_index(np.array(scribble.positions_mm)))
+    assert voxels.tolist() == [[7, 11, x] for x in range(15, 30)]
+    assert scribble.positive
+    assert not scribble.joined
 
 
 def test_a_failing_prompt_leaves_everything_as_it_was(scan):

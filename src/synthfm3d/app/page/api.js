@@ -14,12 +14,14 @@ export const postJson = async (path, body = {}) =>
   (await call("POST", path, JSON.stringify(body), { "Content-Type": "application/json" })).json();
 export const patchJson = async (path, body) =>
   (await call("PATCH", path, JSON.stringify(body), { "Content-Type": "application/json" })).json();
+export const putFile = async (path, body) =>
+  (await call("PUT", path, body, { "Content-Type": "application/octet-stream" })).json();
 export const remove = (path) => call("DELETE", path);
 
-/** Open a file of the visitor's machine. */
-export async function upload(file) {
+/** Open a file of the visitor's machine; choices say what the file leaves open, such as the frame. */
+export async function upload(file, choices = {}) {
   const headers = { "X-File-Name": encodeURIComponent(file.name), "Content-Type": "application/octet-stream" };
-  return (await call("POST", "api/uploads", file, headers)).json();
+  return (await call("POST", `api/uploads?${new URLSearchParams(choices)}`, file, headers)).json();
 }
 
 /** Exchange a token that came behind the number sign of the address for a cookie, and forget it. */
@@ -41,7 +43,8 @@ async function answered(method, path, body, headers) {
 async function checked(answer) {
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
-  throw new Error(typeof told.detail === "string" ? told.detail : `The server answers ${answer.status}.`);
+  const error = new Error(typeof told.detail === "string" ? told.detail : `The server answers ${answer.status}.`);
+  throw Object.assign(error, { status: answer.status, frames: told.frames ?? 0, series: told.series ?? [] });
 }
 
 const logIn = (token) =>

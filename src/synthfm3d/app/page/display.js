@@ -17,6 +17,8 @@ export class Display {
         this.setWindow(Number(byId("level").value), Math.max(1e-6, Number(byId("width").value)), true));
     }
     byId("opacity").addEventListener("input", (event) => workbench.setOpacity(Number(event.target.value)));
+    byId("outlined").addEventListener("change", (event) => workbench.setOutlined(event.target.value === "outline"));
+    byId("crosshair").addEventListener("change", (event) => viewer.setCrosshair(event.target.checked));
     byId("layout").addEventListener("change", (event) => viewer.setLayout(event.target.value));
     for (const axis of [0, 1, 2]) {
       byId(`slice-${axis}`).addEventListener("input", (event) => viewer.setSlice(axis, Number(event.target.value)));

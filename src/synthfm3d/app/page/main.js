@@ -2,10 +2,12 @@
 
 import { getJson, logInFromAddress } from "./api.js";
 import { Display } from "./display.js";
+import { listenToKeys, scanKey } from "./keys.js";
 import { Marks } from "./marks.js";
 import { listObjects, make } from "./objects.js";
 import { Opening } from "./opening.js";
 import { Playground } from "./playground.js";
+import { isSynthetic, Scans } from "./scans.js";
 import { say } from "./status.js";
 import { Tools } from "./tools.js";
 import { Viewer } from "./viewer.js";
@@ -13,6 +15,7 @@ import { Workbench } from "./workbench.js";
 
 const byId = (id) => document.getElementById(id);
 const TABS = ["segment", "playground"];
+const KINDS = { ct: "CT", mr: "MR", us: "Ultrasound", unknown: "Unknown" };
 
 let marks;
 let display;
@@ -20,13 +23,17 @@ const viewer = new Viewer(() => marks?.draw(), showPosition);
 const workbench = new Workbench(viewer);
 marks = new Marks(byId("marks"), viewer);
 display = new Display(viewer, workbench);
-const opening = new Opening(async (details) => {
-  lastOf.segment = details.id;
-  await chooseTab("segment", false);
-  await workbench.show(details);
-});
+const scans = new Scans(workbench, resume);
+const opening = new Opening(scans, resume);
 const lastOf = { segment: null, playground: null }; // identifiers of what each tab shows
 let playground;
+
+async function resume(details) {
+  const tab = isSynthetic(details) ? "playground" : "segment";
+  lastOf[tab] = details.id;
+  await chooseTab(tab, false);
+  await workbench.reload(details.id);
+}
 
 function showPosition({ mm, value }) {
   const [r, a, s] = mm.map((one) => one.toFixed(1));
@@ -39,7 +46,10 @@ function showPosition({ mm, value }) {
 
 workbench.addEventListener("change", ({ detail }) => {
   if (detail === "scan") showScan();
-  Object.assign(marks, { objects: workbench.objects, pending: workbench.pending, active: workbench.active });
+  Object.assign(marks, {
+    objects: workbench.objects, pending: workbench.pending, active: workbench.active,
+    preview: workbench.preview, isTime: workbench.scan?.third_axis === "time",
+  });
   if (detail !== "marks") showObjects();
 });
 
@@ -48,26 +58,53 @@ function showScan() {
   byId("empty").hidden = scan !== null;
   byId("scan-name").textContent = scan?.name ?? "No scan is open";
   byId("scan-facts").textContent = scan ? facts(scan) : "";
+  byId("scan-settings").hidden = !scan;
   byId("scan-warnings").replaceChildren(...(scan?.warnings ?? []).map((text) => make("li", { textContent: text })));
-  if (scan) display.reset();
+  if (!scan) byId("position").textContent = "";
+  offerLabels(scan);
+  if (!scan) return;
+  byId("modality").value = scan.modality ?? "unknown";
+  byId("model").value = scan.model;
+  display.reset();
 }
 
 function facts(scan) {
-  const kind = { ct: "CT", mr: "MR", us: "Ultrasound" }[scan.modality] ?? "Unknown modality";
   const size = [...scan.shape].reverse().join(" × ");
   const spacing = [...scan.spacing_mm].reverse().map((mm) => mm.toFixed(2)).join(" × ");
-  return scan.third_axis === "time" ? `${kind}, ${size} (frames last)` : `${kind}, ${size}, ${spacing} mm`;
+  return scan.third_axis === "time" ? `${size} (frames last)` : `${size} voxels, ${spacing} mm`;
+}
+
+/** A label map that was opened as a scan can become the objects of a scan that is open, too. */
+function offerLabels(scan) {
+  byId("label-map").hidden = !scan?.looks_like_labels;
+  if (!scan?.looks_like_labels) return;
+  const fitting = scans.open.filter((one) => one.id !== scan.id && String(one.shape) === String(scan.shape) && !one.looks_like_labels);
+  byId("label-map-text").textContent = fitting.length
+    ? "This looks like a label map, not a scan. Its labels can become objects of the scan that they belong to."
+    : "This looks like a label map, not a scan. Open the scan that it belongs to first.";
+  byId("label-map-scans").replaceChildren(...fitting.map((one) => {
+    const button = make("button", { type: "button", textContent: `Show on ${one.name}` });
+    button.addEventListener("click", async () => {
+      await resume(one);
+      await workbench.takeLabels(scan.id);
+      await workbench.close(scan.id);
+    });
+    return button;
+  }));
 }
 
 function showObjects() {
   const { scan } = workbench;
+  const hasObjects = Boolean(scan?.objects.length);
   listObjects(byId("objects"), workbench);
   byId("undo").disabled = !scan?.can_undo;
   byId("redo").disabled = !scan?.can_redo;
-  byId("reset").disabled = !scan?.objects.length;
+  byId("reset").disabled = !hasObjects;
   byId("simulate").disabled = !scan;
-  link(byId("download"), scan && `${workbench.path}/labels.nii.gz`, Boolean(scan?.objects.length));
-  link(byId("download-dicom"), scan && `${workbench.path}/labels.dcm`, Boolean(scan?.objects.length));
+  byId("load-session").disabled = !scan;
+  byId("too-much").hidden = !workbench.objects.some((one) => one.label === workbench.active && one.voxels > 0);
+  const files = { download: "labels.nii.gz", "download-dicom": "labels.dcm", "save-session": "session.zip", "save-prompts": "prompts.json" };
+  for (const [id, file] of Object.entries(files)) link(byId(id), scan && `${workbench.path}/${file}`, hasObjects);
   byId("download-dicom").hidden = !scan?.dicom;
 }
 
@@ -87,8 +124,10 @@ async function chooseTab(name, showsLast = true) {
   byId("panel").setAttribute("aria-labelledby", `tab-${name}`);
   byId("open-section").hidden = name !== "segment";
   byId("playground-section").hidden = name !== "playground";
+  byId("outlined").value = name === "playground" ? "outline" : "filled"; // so that the truth is seen below
+  workbench.setOutlined(name === "playground");
   if (!showsLast) return;
-  if (workbench.scan) lastOf[Object.keys(workbench.scan.structures).length ? "playground" : "segment"] = workbench.scan.id;
+  if (workbench.scan) lastOf[isSynthetic(workbench.scan) ? "playground" : "segment"] = workbench.scan.id;
   if (name === "playground" && !playground.drawn) await playground.ready.then(() => playground.draw());
   else if (lastOf[name]) await workbench.reload(lastOf[name]).catch(() => workbench.clear());
   else workbench.clear();
@@ -104,45 +143,27 @@ for (const [n, tab] of TABS.entries()) {
 }
 byId("empty-playground").addEventListener("click", () => chooseTab("playground"));
 
-// ---------------------------------------------------------------- buttons and keys
+// ---------------------------------------------------------------- buttons
 
 byId("undo").addEventListener("click", () => workbench.undo());
 byId("redo").addEventListener("click", () => workbench.redo());
 byId("reset").addEventListener("click", () => workbench.reset());
 byId("new-object").addEventListener("click", () => workbench.startObject());
+byId("cancel").addEventListener("click", () => workbench.cancel());
+byId("load-session").addEventListener("click", () => byId("session-file").click());
+byId("session-file").addEventListener("change", (event) => {
+  if (event.target.files.length) workbench.loadSession(event.target.files[0]);
+  event.target.value = "";
+});
+byId("modality").addEventListener("change", (event) => workbench.change({ modality: event.target.value }));
+byId("model").addEventListener("change", (event) => workbench.change({ model: event.target.value }));
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
 byId("theme").addEventListener("click", () => {
   const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const { dataset } = document.documentElement;
   dataset.theme = (dataset.theme ?? (isDark ? "dark" : "light")) === "dark" ? "light" : "dark";
 });
-
-document.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.matches("input[type=text]")) return;
-  event.preventDefault();
-  if (event.shiftKey) workbench.redo();
-  else workbench.undo();
-});
-
-const SIZE_KEYS = { "[": -1, ",": -1, "]": 1, ".": 1 };
-document.addEventListener("keydown", (event) => {
-  if (!(event.key in SIZE_KEYS) || event.ctrlKey || event.metaKey || event.target.matches("input:not([type=radio])")) return;
-  event.preventDefault();
-  workbench.resize(workbench.active, SIZE_KEYS[event.key]);
-});
-
-/** Single keys over the scan; true if the key was of use. */
-function shortcut(key) {
-  const tools = { c: "click", b: "brush", l: "look" };
-  const lower = key.toLowerCase();
-  if (lower in tools) document.querySelector(`input[name=tool][value=${tools[lower]}]`).checked = true;
-  else if (lower === "n") workbench.startObject();
-  else if (lower === "h") workbench.hide(workbench.active);
-  else if (lower === "r") viewer.resetView();
-  else if (key === "Delete" && workbench.objects.some((one) => one.label === workbench.active)) workbench.discard(workbench.active);
-  else return false;
-  return true;
-}
+listenToKeys(workbench);
 
 // ---------------------------------------------------------------- start
 
@@ -150,20 +171,22 @@ async function start() {
   await viewer.attach(byId("viewer"));
   new Tools(byId("marks"), viewer, marks, workbench, {
     onWindow: (dx, dy) => display.dragWindow(dx, dy),
-    onKey: shortcut,
+    onKey: (key) => scanKey(key, workbench, viewer),
   });
   showObjects();
   await logInFromAddress();
-  const [open, files] = [await getJson("api/scans"), await getJson("api/files")];
+  await scans.refresh();
+  const [files, health] = [await getJson("api/files"), await getJson("healthz")];
+  byId("model").append(...health.models.map((name) => make("option", { textContent: name, value: name })));
+  byId("modality").append(...Object.entries(KINDS).map(([value, textContent]) => make("option", { value, textContent })));
   playground = new Playground(workbench);
-  const scans = open.filter((one) => !Object.keys(one.structures).length);
-  if (scans.length) await workbench.show(scans.at(-1));
-  else if (files.scans.length) await opening.openNamed(files.scans[0].scan);
-  else showScan();
+  if (scans.last) await workbench.show(scans.last);
+  else if (files.scans.length) await opening.openSource({ scan: files.scans[0].scan });
+  if (!workbench.scan) showScan();
   // What is asked of NiiVue about a scan that it has not drawn yet, it answers with an error.
   await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
   document.documentElement.dataset.ready = "yes";
 }
 
-globalThis.synthfm3d = { viewer, workbench };
+globalThis.synthfm3d = { viewer, workbench, scans };
 start().catch((error) => say(error.message, true));

@@ -1,4 +1,7 @@
-// Prompts drawn over the scan: where was clicked, boxed and brushed, in all planes that show the place.
+// What is drawn over the scan: letters beside the planes, and where was clicked, boxed and brushed.
+
+import { letter } from "./lettering.js";
+import { drawPreview } from "./preview.js";
 
 const FAR = 2.5; // slices: beyond, a mark is not drawn
 const RADIUS = 7;
@@ -10,7 +13,9 @@ export class Marks {
     this.objects = [];
     this.pending = [];
     this.active = 1;
-    this.drag = null; // {kind: "box" | "stroke", pixels, colour}
+    this.drag = null; // {kind: "box" | "stroke" | "lasso", pixels, colour}
+    this.isTime = false;
+    this.preview = null; // {affine, picture} of a mask on one slice
   }
 
   draw() {
@@ -22,6 +27,8 @@ export class Marks {
     pen.clearRect(0, 0, canvas.width, canvas.height);
     if (viewer.isEmpty) return;
     this.scale = canvas.width / canvas.getBoundingClientRect().width;
+    letter(pen, viewer, this.scale, this.isTime);
+    if (this.preview) this.#preview(pen);
     for (const object of this.objects) {
       if (object.hidden) continue;
       for (const prompt of object.prompts) this.#prompt(pen, prompt, object.colour, object.label === this.active);
@@ -30,12 +37,23 @@ export class Marks {
     if (this.drag) this.#dragged(pen);
   }
 
+  /** The preview in the planes that it lies in. */
+  #preview(pen) {
+    const { affine } = this.preview;
+    const at = (row, column) => affine.slice(0, 3).map((one) => one[1] * row + one[2] * column + one[3]);
+    const [corner, down, across] = [at(0, 0), at(1, 0), at(0, 1)].map((mm) => this.viewer.pixelsOf(mm));
+    corner.forEach((place, n) => {
+      const isFlat = [place, down[n], across[n]].every((one) => Math.abs(one.slicesOff) < 0.6);
+      if (isFlat) drawPreview(pen, this.preview, [place, down[n], across[n]]);
+    });
+  }
+
   #prompt(pen, prompt, colour, isActive, isPending = false) {
     pen.save();
     pen.setLineDash(isPending ? [4 * this.scale, 4 * this.scale] : []);
     if (prompt.type === "point") this.#point(pen, prompt.position_mm, prompt.positive, colour, isActive);
     if (prompt.type === "box") this.#box(pen, prompt, colour);
-    if (prompt.type === "scribble") {
+    if (prompt.type === "scribble" || prompt.type === "lasso") {
       for (const mm of prompt.positions_mm) this.#dot(pen, mm, colour);
     }
     pen.restore();
@@ -92,7 +110,7 @@ export class Marks {
   #dragged(pen) {
     const { kind, pixels, colour } = this.drag;
     pen.strokeStyle = colour;
-    pen.lineWidth = (kind === "box" ? 2 : 5) * this.scale;
+    pen.lineWidth = (kind === "stroke" ? 5 : 2) * this.scale;
     pen.lineCap = pen.lineJoin = "round";
     const [first, last] = [pixels[0], pixels.at(-1)];
     if (kind === "box") {
@@ -102,6 +120,10 @@ export class Marks {
     pen.beginPath();
     pixels.forEach(([x, y], n) => (n ? pen.lineTo(x, y) : pen.moveTo(x, y)));
     pen.stroke();
+    if (kind !== "lasso") return;
+    pen.globalAlpha = 0.25;
+    pen.fillStyle = colour;
+    pen.fill();
   }
 }
 

@@ -12,17 +12,19 @@ export function listObjects(list, workbench) {
 function row(object, workbench) {
   const item = make("li", { className: object.label === workbench.active ? "active" : "" });
   item.addEventListener("click", () => object.label !== workbench.active && workbench.choose(object.label));
-  const swatch = button("", `${object.hidden ? "Show" : "Hide"} ${object.name}`, () => workbench.hide(object.label));
-  swatch.className = "swatch";
+  const swatch = make("i", { className: "swatch" });
   swatch.style.background = object.colour;
-  swatch.setAttribute("aria-pressed", String(object.hidden));
-  swatch.dataset.key = `hide-${object.label}`;
-  const name = make("input", { value: object.name, maxLength: 64, ariaLabel: `Name of object ${object.label}` });
+  const eye = button("", `${object.hidden ? "Show" : "Hide"} ${object.name}`, () => workbench.hide(object.label));
+  eye.className = "eye";
+  eye.title = object.hidden ? "Show" : "Hide";
+  eye.setAttribute("aria-pressed", String(object.hidden));
+  eye.dataset.key = `hide-${object.label}`;
+  const name = make("input", { type: "text", value: object.name, maxLength: 64, ariaLabel: `Name of object ${object.label}` });
   name.dataset.key = `name-${object.label}`;
   name.addEventListener("change", () => workbench.rename(object.label, name.value));
   const remove = button("✕", `Delete ${object.name}`, () => workbench.discard(object.label));
   const line = make("div", { className: "object" });
-  line.append(swatch, name, make("span", { className: "amount", textContent: amount(object) }), remove);
+  line.append(swatch, name, make("span", { className: "amount", textContent: amount(object) }), eye, remove);
   item.append(line);
   if (object.dice !== null) {
     item.append(told(`Dice ${object.dice.toFixed(3)} with the drawn ${object.structure}`));
@@ -51,7 +53,7 @@ function sizes(object, workbench) {
 /** The place of an object that has no prompt yet. */
 function waiting(workbench) {
   const item = make("li", { className: "active" });
-  const text = workbench.objects.length ? "New object: click on it" : "Click on an organ, or drag a box around it";
+  const text = workbench.objects.length ? "New object: click inside it" : "Click inside an organ, or drag a box around it";
   item.append(told(workbench.scan ? text : "Open a scan first"));
   return item;
 }

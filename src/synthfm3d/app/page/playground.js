@@ -57,10 +57,12 @@ export class Playground {
     const wish = { preset: byId("preset").value, seed: Math.max(0, Math.floor(Number(byId("seed").value) || 0)), strengths };
     const drawn = await during("Drawing", () => postJson("api/playground", wish));
     if (drawn) {
+      // One with objects stays among the open scans.
+      const isUsed = this.workbench.scan?.id === old?.scan.id && this.workbench.objects.length > 0;
       this.drawn = drawn;
       await this.workbench.show(drawn.scan);
       this.#tell();
-      if (old) this.workbench.close(old.scan.id);
+      if (old && !isUsed) this.workbench.close(old.scan.id);
     }
     this.drawing = false;
     if (this.again) {
@@ -82,7 +84,7 @@ export class Playground {
       return row;
     });
     byId("legend").replaceChildren(...rows);
-    say("A new volume: its truth is shown in colour. Click on a structure to segment it.");
+    say("A new volume. Its truth is shown in colour. Click inside a structure to segment it.");
   }
 
   async #copy() {

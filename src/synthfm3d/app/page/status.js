@@ -3,6 +3,7 @@
 const line = document.getElementById("status");
 const box = document.getElementById("working");
 const text = document.getElementById("working-text");
+const CANCELLED = 409;
 let running = 0;
 
 export function say(message, isError = false) {
@@ -10,8 +11,11 @@ export function say(message, isError = false) {
   line.classList.toggle("error", isError);
 }
 
-/** Show that something is at work until it is done, with the seconds; a failure is told and gives undefined. */
-export async function during(what, work) {
+/**
+ * Show that something is at work until it is done, with the seconds. A failure is told here and to onError, and
+ * gives undefined.
+ */
+export async function during(what, work, onError = () => {}) {
   const start = performance.now();
   const show = () => {
     text.textContent = `${what} ${((performance.now() - start) / 1000).toFixed(1)} s`;
@@ -23,7 +27,8 @@ export async function during(what, work) {
   try {
     return await work();
   } catch (error) {
-    say(error.message, true);
+    say(error.message, error.status !== CANCELLED);
+    onError(error);
     return undefined;
   } finally {
     clearInterval(timer);

@@ -2,6 +2,25 @@
 
 const STEADY = 5; // CSS pixels: a pointer that moved less clicked
 const LONGEST_STROKE = 2000;
+const FEWEST_OF_LASSO = 3; // places
+const SAME_FOR_BOTH = {
+  box: "Drag a box around the object on this slice.",
+  navigate: "Drag to move the crosshair. Nothing is segmented.",
+};
+const HINTS = {
+  add: {
+    ...SAME_FOR_BOTH,
+    point: "Click inside the object. Right-click or Alt-click outside it. Dragging draws a box.",
+    brush: "Paint a stroke inside the object.",
+    lasso: "Draw a line around the object on this slice.",
+  },
+  remove: {
+    ...SAME_FOR_BOTH,
+    point: "Click on what does not belong to the object.",
+    brush: "Paint a stroke over what does not belong to the object.",
+    lasso: "Draw a line around what does not belong to the object.",
+  },
+};
 
 export class Tools {
   constructor(canvas, viewer, marks, workbench, { onWindow, onKey }) {
@@ -13,15 +32,26 @@ export class Tools {
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     canvas.addEventListener("keydown", (event) => this.#key(event));
+    for (const input of document.querySelectorAll("input[name=tool], input[name=sign]")) {
+      input.addEventListener("change", () => this.#hint());
+    }
+    this.#hint();
   }
 
   get tool() {
     return document.querySelector("input[name=tool]:checked").value;
   }
 
+  get removes() {
+    return document.querySelector("input[name=sign]:checked").value === "remove";
+  }
+
   #isPositive(event) {
-    const removes = document.querySelector("input[name=sign]:checked").value === "remove";
-    return !(removes || event.button === 2 || event.altKey);
+    return !(this.removes || event.button === 2 || event.altKey);
+  }
+
+  #hint() {
+    document.getElementById("tool-hint").textContent = HINTS[this.removes ? "remove" : "add"][this.tool];
   }
 
   #down(event) {
@@ -33,7 +63,7 @@ export class Tools {
       kind: this.#kindOf(event, tile), tile, pixels: [pixel], positive: this.#isPositive(event), moved: false,
       from: [event.clientX, event.clientY], last: [event.clientX, event.clientY],
     };
-    if (this.gesture.kind === "look") this.#crosshair(pixel, tile);
+    if (this.gesture.kind === "navigate") this.#crosshair(pixel, tile);
     event.preventDefault();
   }
 
@@ -56,9 +86,10 @@ export class Tools {
     if (gesture.kind === "turn") this.viewer.turn(dx, dy);
     if (gesture.kind === "window") this.onWindow(dx, dy);
     if (gesture.kind === "pan") this.viewer.pan(gesture.tile, dx * scale, dy * scale);
-    if (gesture.kind === "look") this.#crosshair(pixel, gesture.tile);
-    if (gesture.kind === "click" && gesture.moved) this.#drag("box", pixel);
+    if (gesture.kind === "navigate") this.#crosshair(pixel, gesture.tile);
+    if (gesture.kind === "box" || (gesture.kind === "point" && gesture.moved)) this.#drag("box", pixel);
     if (gesture.kind === "brush") this.#drag("stroke", pixel);
+    if (gesture.kind === "lasso") this.#drag("lasso", pixel);
   }
 
   #drag(kind, pixel) {
@@ -73,19 +104,24 @@ export class Tools {
     const { gesture } = this;
     if (!gesture) return;
     this.#end();
-    if (gesture.kind !== "click" && gesture.kind !== "brush") return;
+    if (!["point", "box", "brush", "lasso"].includes(gesture.kind)) return;
     const places = gesture.pixels.map((pixel) => this.viewer.millimetres(pixel, gesture.tile));
     const inside = places.filter((mm) => mm !== null);
-    if (!inside.length) return;
-    if (gesture.kind === "brush") {
-      this.workbench.prompt([{ type: "scribble", positions_mm: inside, positive: gesture.positive }]);
-    } else if (!gesture.moved) {
-      this.viewer.moveToMm(inside[0]);
-      this.workbench.prompt([{ type: "point", position_mm: inside[0], positive: gesture.positive }]);
-    } else if (inside.length === 2) {
-      this.workbench.prompt([{ type: "box", corner_mm: inside[0], opposite_mm: inside[1] }]);
-    }
+    if (inside.length) this.#prompt(gesture, inside);
     event.preventDefault();
+  }
+
+  #prompt({ kind, moved, positive }, places) {
+    if (kind === "brush") {
+      this.workbench.prompt([{ type: "scribble", positions_mm: places, positive }]);
+    } else if (kind === "lasso") {
+      if (places.length >= FEWEST_OF_LASSO) this.workbench.lasso(places, positive);
+    } else if (moved) {
+      if (places.length === 2) this.workbench.prompt([{ type: "box", corner_mm: places[0], opposite_mm: places[1] }]);
+    } else if (kind === "point") {
+      this.viewer.moveToMm(places[0]);
+      this.workbench.prompt([{ type: "point", position_mm: places[0], positive }]);
+    }
   }
 
   #end() {
@@ -110,6 +146,11 @@ export class Tools {
 
   #key(event) {
     if (this.viewer.isEmpty || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape" && this.gesture) {
+      this.#end();
+      event.stopPropagation();
+      return;
+    }
     const moves = {
       ArrowLeft: [0, 1], ArrowRight: [0, -1], ArrowUp: [1, 1], ArrowDown: [1, -1], PageUp: [2, 1], PageDown: [2, -1],
     };

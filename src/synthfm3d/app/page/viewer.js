@@ -3,35 +3,46 @@
 // Everything that leaves here is RAS mm. NiiVue's own voxel indices are flipped to its canonical axes and
 // never used for prompts; its mm are true on oblique scans only where isForceSliceMM is passed.
 
-const LAYOUTS = { axial: "AXIAL", coronal: "CORONAL", sagittal: "SAGITTAL", render: "RENDER", all: "MULTIPLANAR" };
-const PLANES = { axial: 0, coronal: 1, sagittal: 2 };
+import { PLANES, panes } from "./layout.js";
+import { shell } from "./outline.js";
+
+const KINDS = { axial: 0, coronal: 1, sagittal: 2, render: 4 }; // NiiVue's numbers of what a tile shows
+const CROSSHAIR = 0.25; // width, per cent
+const CLOSE = 1.4; // how near the scan is in 3-D
+const TRANSLUCENT = 0.35; // opacity of the scan in 3-D behind the surfaces of masks
 const NORMAL = [2, 1, 0]; // of the axial, coronal and sagittal plane: the axis that it cuts
 const ACROSS = [[0, 1], [0, 2], [1, 2]]; // axes to the right and up in each plane
 
 export class Viewer {
   /** onDrawn: called after every drawing. onMoved({mm, value}): called when the crosshair moves. */
   constructor(onDrawn, onMoved) {
-    const { Niivue, SHOW_RENDER } = globalThis.niivue;
+    const { Niivue } = globalThis.niivue;
     this.nv = new Niivue({
       backColor: [0, 0, 0, 1],
       crosshairColor: [0.35, 0.8, 1, 0.7],
-      crosshairWidth: 0.25,
+      crosshairWidth: CROSSHAIR,
       crosshairWidthUnit: "percent",
       crosshairGap: 6,
       dragAndDropEnabled: false,
       isRadiologicalConvention: true,
       loadingText: "",
       logLevel: "error",
-      multiplanarShowRender: SHOW_RENDER.ALWAYS,
       show3Dcrosshair: true,
-      fontColor: [0.95, 0.85, 0.45, 1],
-      fontMinPx: 17,
-      multiplanarPadPixels: 3,
-      showAllOrientationMarkers: true,
+      isOrientationTextVisible: false, // the page letters the margins itself
+      sagittalNoseLeft: true,
     });
     this.labels = null;
     this.truth = null;
-    drawOnceAFrame(this.nv, onDrawn);
+    this.outlined = false; // whether masks are drawn as outlines
+    this.shown = "all";
+    this.panes = [];
+    this.isNew = false; // whether a scan was not drawn yet: NiiVue cannot tell places on it before
+    drawOnceAFrame(this.nv, () => {
+      if (this.isNew && !this.isEmpty) this.nv.createOnLocationChange();
+      this.isNew = false;
+      onDrawn();
+    });
+    seeThrough(this.nv, () => this.labels !== null || this.truth !== null);
     this.nv.onLocationChange = (told) =>
       onMoved({ mm: [...told.mm].slice(0, 3), value: told.values?.[0]?.value });
   }
@@ -40,20 +51,19 @@ export class Viewer {
     await this.nv.attachToCanvas(canvas);
     this.canvas = canvas;
     canvas.tabIndex = -1; // the keyboard belongs to the marks above it
-    this.setLayout("all");
     new ResizeObserver(() => this.#arrange()).observe(canvas);
   }
 
-  /** Four views in a square or in a row, whichever draws them larger: a tall stack wants the row. */
+  /** Lay out the panes for the size of the stage and of the scan. */
   #arrange() {
-    if (this.isEmpty) return;
-    const { GRID, ROW } = globalThis.niivue.MULTIPLANAR_TYPE;
-    const { pixDimsRAS } = this.nv.volumes[0];
-    const [x, y, z] = this.dimensions.map((n, axis) => n * pixDimsRAS[axis + 1]);
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const inSquare = Math.min(width / (x + y), height / (z + y));
-    const inRow = Math.min(width / (2 * x + y + Math.max(x, y, z)), height / Math.max(y, z));
-    this.nv.setMultiplanarLayout(inRow > 1.1 * inSquare ? ROW : GRID);
+    if (this.isEmpty || !width || !height) return;
+    const { pixDimsRAS } = this.nv.volumes[0];
+    const extents = this.dimensions.map((n, axis) => n * pixDimsRAS[axis + 1]);
+    this.panes = panes(width, height, extents, this.shown);
+    this.nv.setCustomLayout(this.panes.map(({ name, inner: [left, top, across, down] }) => ({
+      sliceType: KINDS[name], position: [left / width, top / height, across / width, down / height],
+    })));
   }
 
   get isEmpty() {
@@ -65,15 +75,24 @@ export class Viewer {
     return this.nv.volumes[0].dimsRAS.slice(1, 4);
   }
 
+  /** Show a scan in the place of the former one, of which nothing stays. */
   async showImage(bytes, [low, high]) {
-    for (const volume of [...this.nv.volumes].reverse()) this.nv.removeVolume(volume);
-    this.labels = this.truth = null;
     const image = await decoded(bytes, { cal_min: low, cal_max: high, colormap: "gray" });
+    this.clear();
     this.nv.addVolume(image);
     this.setWindow(low, high);
     this.#arrange();
     this.resetView();
+    this.nv.scene.volScaleMultiplier = CLOSE;
     this.nv.scene.crosshairPos = [0.5, 0.5, 0.5];
+    this.isNew = true;
+    this.redraw();
+  }
+
+  clear() {
+    for (const volume of [...this.nv.volumes].reverse()) this.nv.removeVolume(volume);
+    this.labels = this.truth = null;
+    this.panes = [];
     this.redraw();
   }
 
@@ -85,13 +104,31 @@ export class Viewer {
       if (old) this.nv.removeVolume(old);
     } else if (old) {
       // The grid is the same: only the voxels are new.
-      old.img = await voxelsOf(bytes, old.img.constructor);
+      old.filled = await voxelsOf(bytes, old.img.constructor);
+      this.#fill(which);
       this.recolour(which, colours);
     } else {
-      this[which] = await decoded(bytes, { opacity });
+      const volume = await decoded(bytes, { opacity });
+      volume.filled = volume.img;
+      this[which] = volume;
+      this.#fill(which);
       this[which].setColormapLabel(colours);
       this.nv.addVolume(this[which]);
     }
+  }
+
+  /** Draw the masks as outlines, or filled. */
+  setOutlined(outlined) {
+    this.outlined = outlined;
+    if (!this.labels) return;
+    this.#fill("labels");
+    this.nv.updateGLVolume();
+  }
+
+  #fill(which) {
+    const volume = this[which];
+    const isOutline = which === "labels" && this.outlined;
+    volume.img = isOutline ? shell(volume.filled, volume.hdr.dims.slice(1, 4)) : volume.filled;
   }
 
   recolour(which, colours) {
@@ -112,7 +149,12 @@ export class Viewer {
   }
 
   setLayout(name) {
-    this.nv.setSliceType(globalThis.niivue.SLICE_TYPE[LAYOUTS[name]]);
+    this.shown = name;
+    this.#arrange();
+  }
+
+  setCrosshair(isShown) {
+    this.nv.setCrosshairWidth(isShown ? CROSSHAIR : 0);
   }
 
   resetView() {
@@ -197,11 +239,19 @@ export class Viewer {
     });
   }
 
+  /** [left, top, width, height] of the picture of the plane across an axis, in pixels; null if none is drawn. */
+  pictureOf(axis) {
+    const slice = this.nv.screenSlices.find((one) => one.axCorSag <= 2 && NORMAL[one.axCorSag] === axis);
+    if (!slice) return null;
+    const [left, top, width, height] = slice.leftTopWidthHeight;
+    return width < 0 ? [left + width, top, -width, height] : [left, top, width, height];
+  }
+
   /** Where a place is on the page, in a plane by name: what a person would click at. */
   pagePosition(mm, plane = "axial") {
     this.moveToMm(mm);
     const frame = this.canvas.getBoundingClientRect();
-    const found = this.pixelsOf(mm).find((one) => one.axis === NORMAL[PLANES[plane]]);
+    const found = this.pixelsOf(mm).find((one) => one.axis === NORMAL[PLANES.indexOf(plane)]);
     const scale = frame.width / this.canvas.width;
     return { x: frame.left + found.x * scale, y: frame.top + found.y * scale };
   }
@@ -243,6 +293,20 @@ export function colourTable(objects) {
     table.labels.push("");
   }
   return table;
+}
+
+/** Let the scan be translucent in 3-D while masks are shown, so that their surfaces are seen. */
+function seeThrough(nv, hasMasks) {
+  const draw = nv.draw3D.bind(nv);
+  nv.draw3D = (...where) => {
+    const scan = nv.volumes[0];
+    if (!scan || !hasMasks()) return draw(...where);
+    const before = scan.opacity;
+    scan._opacity = TRANSLUCENT;
+    const drawn = draw(...where);
+    scan._opacity = before;
+    return drawn;
+  };
 }
 
 /** Let NiiVue draw, and load textures, at most once a frame however often it is asked to. */

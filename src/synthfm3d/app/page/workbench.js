@@ -1,6 +1,8 @@
 // What is open and what was done with it: the page's copy of the server's session, kept in step.
 
-import { call, getBytes, getJson, patchJson, postJson, remove } from "./api.js";
+import { call, getBytes, getJson, patchJson, postJson, putFile, remove } from "./api.js";
+import { enclosed } from "./lasso.js";
+import { pictureOf, watchPreviews } from "./preview.js";
 import { during, say } from "./status.js";
 import { colourTable } from "./viewer.js";
 
@@ -15,6 +17,9 @@ export class Workbench extends EventTarget {
     this.opacity = 0.5;
     this.truthShown = true;
     this.line = Promise.resolve();
+    this.waiting = 0; // changes that are asked for and not done
+    this.preview = null; // the mask on one slice of what is being segmented
+    this.round = 0; // grows when a person cancels what waits
   }
 
   get path() {
@@ -36,21 +41,29 @@ export class Workbench extends EventTarget {
   async show(scan) {
     await during("Loading", async () => {
       const image = await getBytes(`api/scans/${scan.id}/image.nii.gz?stack=true`);
+      this.#forget();
       this.scan = scan;
-      this.hidden.clear();
-      this.pending = [];
       this.active = scan.objects.at(-1)?.label ?? 1;
       await this.viewer.showImage(image, scan.display);
       await this.#showTruth();
       await this.#showLabels();
       this.#changed("scan");
-      say(`${scan.name} is open. Click on what you want to segment.`);
+      say(`${scan.name} is open. ${scan.looks_like_labels ? "" : "Click on what you want to segment."}`);
     });
   }
 
   clear() {
-    this.scan = null;
+    this.#forget();
+    this.viewer.clear();
     this.#changed("scan");
+  }
+
+  /** Nothing of a former scan may be drawn over the next one. */
+  #forget() {
+    this.scan = null;
+    this.hidden.clear();
+    this.pending = [];
+    this.#changed("marks");
   }
 
   async reload(id) {
@@ -80,6 +93,10 @@ export class Workbench extends EventTarget {
     await this.viewer.showOverlay("labels", bytes, colourTable(this.objects), this.opacity);
   }
 
+  setOutlined(outlined) {
+    this.viewer.setOutlined(outlined);
+  }
+
   setOpacity(opacity) {
     this.opacity = opacity;
     this.viewer.setOpacity("labels", opacity);
@@ -93,9 +110,62 @@ export class Workbench extends EventTarget {
     const marks = prompts.map((one) => ({ ...one, label, colour: this.activeColour }));
     this.pending.push(...marks);
     this.#changed("marks");
-    return this.#change("Segmenting", () => postJson(`${this.path}/prompts`, { label, prompts }), () => {
+    return this.#change("Segmenting", () => this.#previewed(postJson(`${this.path}/prompts`, { label, prompts })), () => {
       this.pending = this.pending.filter((one) => !marks.includes(one));
     });
+  }
+
+  /** The answer to a prompt; until it comes, the mask on the clicked slice is shown as far as it is known. */
+  #previewed(answer) {
+    const colour = this.activeColour;
+    watchPreviews(this.path, answer.catch(() => {}), (preview) => {
+      this.preview = { affine: preview.affine, picture: pictureOf(preview, colour) };
+      this.#changed("marks");
+    });
+    return answer;
+  }
+
+  /** Outline the active object by a line of places in mm on one slice, or take away what it encloses. */
+  lasso(positions, positive) {
+    const label = this.active;
+    const mark = { type: "lasso", positions_mm: positions, label, colour: this.activeColour };
+    this.pending.push(mark);
+    this.#changed("marks");
+    const ask = async () => {
+      if (!positive) {
+        const prompts = [{ type: "scribble", positions_mm: halfway(positions), positive }];
+        return postJson(`${this.path}/prompts`, { label, prompts });
+      }
+      const mask = await enclosed(positions, this.scan);
+      if (!mask) throw new Error("The line encloses no pixel: draw it around the object.");
+      return putFile(`${this.path}/objects/${label}/mask`, mask);
+    };
+    return this.#change("Segmenting", ask, () => {
+      this.pending = this.pending.filter((one) => one !== mark);
+    });
+  }
+
+  /** Stop what the model is at, and forget what waits for it; true if there was something. */
+  cancel() {
+    if (!this.waiting || !this.scan) return false;
+    this.round += 1;
+    postJson(`${this.path}/cancel`).catch(() => {}); // it may be done by now
+    return true;
+  }
+
+  /** Take another model for this scan, or say what the scan is; the objects stay. */
+  change(wish) {
+    return this.#change(wish.model ? "Loading the model" : "Changing", () => patchJson(this.path, wish), () => this.#changed("scan"));
+  }
+
+  /** Restore the objects of a session or prompts file. */
+  loadSession(file) {
+    return this.#change("Loading", () => putFile(`${this.path}/session`, file));
+  }
+
+  /** Take the labels of another open scan, which is a label map, as objects. */
+  takeLabels(id) {
+    return this.#change("Loading", () => postJson(`${this.path}/labels/${id}`));
   }
 
   undo() {
@@ -142,6 +212,7 @@ export class Workbench extends EventTarget {
 
   async close(id) {
     await call("DELETE", `api/scans/${id}`).catch(() => {}); // it may have been idle for too long
+    this.#changed("closed");
   }
 
   startObject() {
@@ -165,8 +236,10 @@ export class Workbench extends EventTarget {
   /** One change after the other, in the order in which they were asked for. */
   #change(what, ask, after = () => {}, newMask = true) {
     const { id } = this.scan;
+    const { round } = this;
+    this.waiting += 1;
     const done = this.line.then(() => during(what, async () => {
-      if (this.scan?.id !== id) return;
+      if (this.scan?.id !== id || round !== this.round) return void after();
       let state;
       this.objectsBefore = new Set(this.scan.objects.map((one) => one.label));
       try {
@@ -180,9 +253,10 @@ export class Workbench extends EventTarget {
         this.#tell(performance.now() - start);
       } finally {
         if (!state) after();
+        this.preview = null;
         this.#changed("objects");
       }
-    }));
+    })).finally(() => (this.waiting -= 1));
     this.line = done;
     return done;
   }
@@ -217,6 +291,12 @@ export function amount(object) {
   const ml = object.volume_ml;
   if (ml > 0 && ml < 0.1) return `${ml.toPrecision(2)} ml`;
   return `${ml.toFixed(ml < 10 ? 2 : 1)} ml`;
+}
+
+/** Places half-way between those of a line and its middle: inside of it, if it is round. */
+function halfway(positions) {
+  const middle = [0, 1, 2].map((n) => positions.reduce((sum, mm) => sum + mm[n], 0) / positions.length);
+  return positions.map((mm) => mm.map((one, n) => (one + middle[n]) / 2));
 }
 
 /** Colours far apart for neighbouring places, by the golden angle. */

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthfm3d.app.viewers.arrays import WireError
-from synthfm3d.prompts.prompt import Box, Point
+from synthfm3d.prompts.prompt import Box, Point, Scribble
 from synthfm3d.prompts.scribble import clicks_along
-from synthfm3d.volume import Array, Grid, Position, foreground_corners
+from synthfm3d.volume import Array, Grid, Position, Volume, foreground_corners
 
 Bounds = Sequence[tuple[float, float]]
 """Lower end and exclusive upper end along each axis, in voxels."""
@@ -73,6 +73,13 @@ def box_of(corners: Array, grid: Grid) -> Box:
     return Box(corner_mm=position(low), opposite_mm=position(high))
 
 
+def scribble_on(places: Array, grid: Grid, *, positive: bool) -> Scribble:
+    """A scribble through some voxels (n, 3) of a scan."""
+    drawn = np.zeros(grid.shape, bool)
+    drawn[tuple(places.T)] = True
+    return Scribble.of_voxels(Volume(voxels=drawn, affine=grid.affine), positive=positive)
+
+
 def clicks_on(places: Array, grid: Grid, *, positive: bool) -> list[Point]:
     """Clicks spread over some voxels (n, 3) of a scan; none if there are none."""
     return clicks_along(grid.to_mm(places), positive=positive) if len(places) else []
@@ -82,8 +89,8 @@ def box_around(region: Region, grid: Grid) -> Box:
     """A loose outline around an object as the box around it.
 
     Users draw a lasso some pixels around the object, and a ``Mask`` would be taken literally on its slice.
-    ``python -m benchmarks.lasso`` compares the two: a mask is better where the outline is exact, a box where
-    it is four pixels away from the object.
+    ``python -m benchmarks.strokes`` compares the two: a mask is better where the outline is exact, a box
+    where it is four pixels away from the object.
     """
     return box_of(foreground_corners(region.voxels) + np.array(region.corner), grid)
 

@@ -17,6 +17,7 @@ from synthfm3d.app.viewers.region import (
     clicks_on,
     inclusive_bounds,
     position,
+    scribble_on,
 )
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Point, Prompt, is_positive
@@ -64,9 +65,14 @@ class _NotThere:
     """What the mask has in a region does not belong to the object; a region beside the mask says nothing."""
 
     region: Region
+    whole: bool = False
+    """Whether every voxel counts, as those of a stroke do, or a few that are spread over the region."""
 
     def prompts(self, scan: Volume, mask: Array) -> list[Prompt]:
-        return [*clicks_on(self.region.places(within=mask), scan.grid, positive=False)]
+        places = self.region.places(within=mask)
+        if self.whole and len(places):
+            return [scribble_on(places, scan.grid, positive=False)]
+        return [*clicks_on(places, scan.grid, positive=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +135,11 @@ class ViewerObject:
     def add_scribble(self, region: Region | None, *, positive: bool, predict: bool = True) -> bool:
         """A stroke inside the object, or through what does not belong to it; None: it lies outside."""
         if region is None or not positive:
-            return self._say(None if region is None else _NotThere(region), predict=predict)
-        clicks = clicks_on(region.places(), self.scan.grid, positive=True)
-        return self._say(_Here(tuple(clicks)), predict=predict)
+            said = None if region is None else _NotThere(region, whole=True)
+            return self._say(said, predict=predict)
+        return self._say(
+            _Here((scribble_on(region.places(), self.scan.grid, positive=True),)), predict=predict
+        )
 
     def add_lasso(self, region: Region | None, *, positive: bool, predict: bool = True) -> bool:
         """A filled outline drawn loosely around the object, or around what does not belong to it."""

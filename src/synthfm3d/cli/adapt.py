@@ -1,0 +1,193 @@
+"""``synthfm3d adapt``: a few labelled scans make a model better on scans like them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, progress, say
+from synthfm3d.errors import InputError
+
+if TYPE_CHECKING:
+    from synthfm3d.training.adaptation import Adaptation
+
+MINUTES = 20.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        epilog=examples(
+            "synthfm3d adapt --image scan.nii.gz --labels labels.nii.gz --structure liver -o my-model",
+            "synthfm3d adapt --scans labelled/ -o my-model --minutes 40",
+            "synthfm3d adapt --scans labelled/ -o my-model --resume",
+            "synthfm3d segment other.nii.gz --point 61,44,80 --model my-model -o mask.nii.gz",
+        )
+    )(adapt)
+
+
+def adapt(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")],
+    image: Annotated[
+        list[Path] | None, typer.Option(help="A labelled scan of any format that is read; repeatable.")
+    ] = None,
+    labels: Annotated[
+        list[Path] | None, typer.Option(help="Its label map, on the same grid; one for each scan.")
+    ] = None,
+    scans: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder with images/, labels/ and the names of the labels, labels.json."
+        ),
+    ] = None,
+    structure: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Name or label value; repeatable. All, if not given."),
+    ] = None,
+    names: Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')] = None,
+    outlined: Annotated[
+        Literal["auto", "all", "some"],
+        typer.Option(
+            help="Slices without an outline are background (all), are not labelled (some), or what the "
+            "outlines look like (auto)."
+        ),
+    ] = "auto",
+    model: Annotated[str, typer.Option(help="What it begins with: default, or one of yours.")] = "default",
+    minutes: Annotated[float, typer.Option(min=0.1, help="About how long it may take.")] = MINUTES,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps, instead of minutes.")] = None,
+    synthetic_share: Annotated[
+        float,
+        typer.Option(
+            min=0, max=0.95, help="Share of synthetic patches, which keep what the model could do before."
+        ),
+    ] = 0.25,
+    modality: Annotated[
+        Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan, if not given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Adapt the default model to your scanner and your structures, from a few labelled scans.
+
+    A part of the labels is held back, and the model is judged by it. If it did not become better, no weights
+    are written. The folder can be given to --model of `segment`, `serve` and `evaluate`. It holds hashes of
+    the scans, and no names.
+    """
+    from synthfm3d.cli.adapt_inputs import ScanOptions, read_scans, told_of
+
+    _check_output(output, resume)
+    options = ScanOptions(
+        images=tuple(image or ()),
+        labels=tuple(labels or ()),
+        names=names,
+        folder=scans,
+        structures=tuple(structure or ()),
+        modality=modality,
+        outlined=outlined,
+    )
+    found = read_scans(options)
+    for doubt in found.doubts:
+        say(f"Warning: {doubt}", quiet=quiet)
+
+    from synthfm3d.training.adaptation import adapt as run
+    from synthfm3d.training.adaptation_family import AdaptationConfig
+    from synthfm3d.training.own_scans import held_back
+
+    config = AdaptationConfig(
+        seed=seed, start=model, synthetic_share=synthetic_share, steps=steps or AdaptationConfig().steps
+    )
+    learnt, judged, what = held_back(found.scans, seed)
+    plan = {
+        "scans": len(found.scans),
+        "structures": told_of(found.scans),
+        "held_back": what,
+        "learnt": told_of(learnt),
+        "judged": told_of(judged),
+        "minutes": None if steps else minutes,
+        "steps": steps,
+        "model": model,
+        "doubts": found.doubts,
+    }
+    if dry_run:
+        print_json(plan) if as_json else typer.echo(_plan_text(plan))
+        return
+    say(_plan_text(plan), quiet=quiet)
+    with progress("Adapting", quiet=quiet) as advance:
+        told = run(
+            found.scans,
+            output,
+            config,
+            minutes=None if steps else minutes,
+            resume=resume,
+            device=device,
+            report=_Progress(advance),
+        )
+    _tell(told, output, as_json=as_json, quiet=quiet)
+
+
+def _check_output(output: Path, resume: bool) -> None:
+    """InputError if there is something in the folder that an adaptation would replace."""
+    if output.is_file():
+        raise InputError(f"{output}: is a file: name a new folder for the model.")
+    if not resume and output.is_dir() and any(output.iterdir()):
+        raise InputError(f"{output}: holds something already: add --resume to go on, or name a new folder.")
+
+
+def _plan_text(plan: dict[str, Any]) -> str:
+    lines = [f"{plan['scans']} labelled scan(s); some {plan['held_back']} are held back to judge by."]
+    for name, numbers in plan["structures"].items():
+        learnt, judged = plan["learnt"].get(name), plan["judged"].get(name)
+        lines.append(
+            f"{name}: outlined on {numbers['outlined_slices']} slices of {numbers['scans']} scans; "
+            f"{learnt['outlined_slices'] if learnt else 0} to learn from, "
+            f"{judged['outlined_slices'] if judged else 0} to judge by."
+        )
+    length = f"{plan['steps']} steps" if plan["steps"] else f"about {plan['minutes']:g} minutes"
+    lines.append(f"It begins with the model {plan['model']} and takes {length}, or less.")
+    return "\n".join(lines)
+
+
+def _tell(told: "Adaptation", output: Path, *, as_json: bool, quiet: bool) -> None:
+    before, after = told.before["validation_dice"], told.after["validation_dice"]
+    numbers = f"Dice on the held-back labels {before:.3f} before, {after:.3f} after {told.steps} steps"
+    if told.weights is not None:
+        say(f"{numbers}: written.", quiet=quiet)
+    else:
+        say(
+            f"{numbers}: not better, so no model was written. Label more slices or scans, or give it more "
+            "minutes."
+        )
+    if told.synthetic_before is not None and told.synthetic_after is not None:
+        say(
+            f"On synthetic volumes: {told.synthetic_before:.3f} before, {told.synthetic_after:.3f} after.",
+            quiet=quiet,
+        )
+    if as_json:
+        from dataclasses import asdict
+
+        weights = None if told.weights is None else str(told.weights)
+        print_json(asdict(told) | {"weights": weights, "record": str(output / "adaptation.json")})
+    elif told.weights is not None:
+        typer.echo(told.weights)
+
+
+class _Progress:
+    """Steps and Dice of a run's log on the bar."""
+
+    def __init__(self, advance: Callable[..., None]) -> None:
+        self.advance = advance
+        self.seen = 0
+
+    def __call__(self, entry: dict[str, Any]) -> None:
+        if "steps" in entry:
+            self.advance(0, total=entry["steps"])
+            return
+        shown = {"loss": "loss", "validation_dice": "held-back Dice"}
+        note = "  ".join(f"{word} {entry[name]:.3f}" for name, word in shown.items() if name in entry)
+        self.advance(max(0, entry["step"] - self.seen), note)
+        self.seen = max(self.seen, entry["step"])
