@@ -47,7 +47,14 @@ def draw_body(
     from_within = modality == "us" or layout == "free" or (layout == "heart" and draw.chance(0.6))
     if from_within:
         body = _surroundings(draw, modality, size_mm, centre, crowded)
-        view = _view_of(layout, modality, size_mm, pixel_mm, centre, (0.5 * size_mm[1], 0.5 * size_mm[2]))
+        view = FieldOfView(
+            layout=layout,
+            modality=modality,
+            size_mm=size_mm,
+            pixel_mm=pixel_mm,
+            centre_mm=centre,
+            cavity_mm=(0.5 * size_mm[1], 0.5 * size_mm[2]),
+        )
         return body, view, 0.0
     return _outlined(draw, modality, layout, size_mm, pixel_mm, centre, labels, crowded)
 
@@ -58,7 +65,14 @@ def draw_surroundings(
     """A field of view inside the body: its tissue, and the bounds of what lies in it."""
     centre = (rounded(0.5 * size_mm[1]), rounded(0.5 * size_mm[2]))
     body = _surroundings(draw, modality, size_mm, centre)
-    return body, _view_of("heart", modality, size_mm, pixel_mm, centre, centre)
+    return body, FieldOfView(
+        layout="heart",
+        modality=modality,
+        size_mm=size_mm,
+        pixel_mm=pixel_mm,
+        centre_mm=centre,
+        cavity_mm=centre,
+    )
 
 
 def _surroundings(
@@ -110,7 +124,14 @@ def _outlined(
         layers=tuple(layers),
         roughness_mm=(rounded(scale * draw.uniform(0.001, 0.006)), rounded(scale * draw.uniform(0.0, 0.002))),
     )
-    view = _view_of(layout, modality, size_mm, pixel_mm, centre, (half[0] - depth, half[1] - depth))
+    view = FieldOfView(
+        layout=layout,
+        modality=modality,
+        size_mm=size_mm,
+        pixel_mm=pixel_mm,
+        centre_mm=centre,
+        cavity_mm=(half[0] - depth, half[1] - depth),
+    )
     return body, view, depth
 
 
@@ -179,21 +200,3 @@ def _head_layers(draw: Draw, scale: float, labels: Labels) -> list[Layer]:
         Layer(name=name, depth_mm=depth, label=value, material=material)
         for name, depth, value, material in zip(names, depths, values, materials, strict=True)
     ]
-
-
-def _view_of(
-    layout: Layout,
-    modality: Modality,
-    size_mm: ZYX,
-    pixel_mm: float,
-    centre_mm: tuple[float, float],
-    cavity_mm: tuple[float, float],
-) -> FieldOfView:
-    return FieldOfView(
-        layout=layout,
-        modality=modality,
-        size_mm=size_mm,
-        pixel_mm=pixel_mm,
-        centre_mm=centre_mm,
-        cavity_mm=cavity_mm,
-    )
