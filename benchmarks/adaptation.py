@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from synthfm3d.evaluation.cases import Case, Target, make_case
-from synthfm3d.evaluation.models import ModelMethod, model_method
+from synthfm3d.evaluation.datasets.cases import Case, Target, make_case
+from synthfm3d.evaluation.methods.models import ModelMethod, model_method
 from synthfm3d.evaluation.protocol import Protocol
-from synthfm3d.evaluation.scoring import evaluate_case
+from synthfm3d.evaluation.scoring.evaluate import evaluate_case
 from synthfm3d.generate import generate
 from synthfm3d.loading.labelled_scans import LabelledScan
 from synthfm3d.loading.patches import PatchSettings

@@ -47,6 +47,10 @@ from synthfm3d.volume import Array, Grid
 FIT_SEED, HELD_OUT_SEED = 800_001, 900_001
 CLICKS_PER_SCAN = 4
 BINS = 10
+USUAL_SIZE = 0.12
+"""Root of a target's area over the width of the image, in the middle of the synthetic clicks."""
+MOST_IMPORTANT = 4.0
+"""Largest weight of a click; its inverse is the smallest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,8 +98,19 @@ def main() -> None:
         print(f"{judge_path(path)} written: {len(fitted)} clicks.")
 
 
-def _truth(clicked: Sequence[JudgedClick]) -> tuple[list[Array], Array]:
-    return [click.dice for click in clicked], np.array([click.group for click in clicked])
+def _truth(clicked: Sequence[JudgedClick]) -> tuple[list[Array], Array, Array]:
+    """Dice of the views, scan and weight of each click."""
+    groups = np.array([click.group for click in clicked])
+    return [click.dice for click in clicked], groups, np.array([_importance(click) for click in clicked])
+
+
+def _importance(click: JudgedClick) -> float:
+    """Weight in the fit: the size of the target over ``USUAL_SIZE``, within limits.
+
+    People prompt organs, chambers and tumours more often than small parts of them.
+    """
+    size = np.exp(click.features[-1][click.dice.argmax(), FEATURES.index("size_in_image")])
+    return float(np.clip(size / USUAL_SIZE, 1 / MOST_IMPORTANT, MOST_IMPORTANT))
 
 
 def _version(model: PromptableModel) -> str:

@@ -27,14 +27,14 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.clicks import clicks_of
-from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
-from synthfm3d.evaluation.cases import Case, Target, make_case
-from synthfm3d.evaluation.method import Scored
-from synthfm3d.evaluation.models import model_method
+from synthfm3d.evaluation.datasets.cases import Case, Target, make_case
+from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
+from synthfm3d.evaluation.methods.method import Method
+from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Protocol
-from synthfm3d.evaluation.score import Score
-from synthfm3d.evaluation.scoring import evaluate_case
-from synthfm3d.evaluation.summary import calibration_of
+from synthfm3d.evaluation.scoring.evaluate import evaluate_case
+from synthfm3d.evaluation.scoring.results import Score
+from synthfm3d.evaluation.statistics.summary import calibration_of
 from synthfm3d.generate import generate
 from synthfm3d.loading.patches import PatchSettings
 from synthfm3d.loading.targets import TargetSettings, drawable_targets
@@ -108,7 +108,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=0, help="clicks into what is wrong")
     arguments.add_argument("--set", default="any", choices=(*SETS, "fine"))
     given = arguments.parse_args()
-    methods: list[Scored] = [model_method(given.model, "cpu"), EllipsoidFromBox(), ShrinkingMask()]
+    methods: list[Method] = [model_method(given.model, "cpu"), EllipsoidFromBox(), ShrinkingMask()]
     names = tuple(name for name in PROMPT_NAMES if name in given.prompts.split(","))
     protocol = Protocol(prompts=names, rounds=given.rounds, prompt_seeds=1)
     scores: list[Score] = []

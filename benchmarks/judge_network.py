@@ -51,6 +51,7 @@ def fit_judge(
     features: Sequence[Sequence[Array]],
     dice: Sequence[Array],
     groups: Array,
+    importance: Array,
     settings: FitSettings = FitSettings(),
 ) -> tuple[Array, Array, Layers]:
     """Mean and scale of the features, and the layers of ``ViewJudge``.
@@ -66,7 +67,9 @@ def fit_judge(
     """
     tables = [table for looks in features for table in looks]
     truth = [dice[n][: len(table)] for n, looks in enumerate(features) for table in looks]
-    share = np.concatenate([np.full(len(looks), 1 / len(looks)) for looks in features])
+    share = np.concatenate(
+        [np.full(len(looks), weight / len(looks)) for looks, weight in zip(features, importance, strict=True)]
+    )
     scans = np.concatenate(
         [np.full(len(looks), group) for looks, group in zip(features, groups, strict=True)]
     )

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.held_out import SETS, held_out_cases
-from synthfm3d.evaluation.models import model_method
+from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, GridPrompts, Mask, Point, Prompt, Scribble
 from synthfm3d.prompts.scribble import clicks_along

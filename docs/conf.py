@@ -28,7 +28,8 @@ nitpicky = True
 # Only names of this package can be found without network.
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!synthfm3d\.).*"),
-    (r"py:.*", r"synthfm3d\..*\.(Result|T|Config|SampleType|Annotated|_\w+)"),  # types and private names
+    # type variables and private names
+    (r"py:.*", r"synthfm3d\..*\.(Result|Task|T|Config|SampleType|Annotated|_\w+)"),
 ]
 toc_object_entries = False  # the outline of a page names modules, not all that is in them
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from synthfm3d.evaluation.models import model_method
-from synthfm3d.evaluation.overlays import outcome_picture
+from synthfm3d.evaluation.datasets.samples import sample_cases
+from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.evaluation.protocol import PromptName, Protocol
-from synthfm3d.evaluation.samples import sample_cases
-from synthfm3d.evaluation.scoring import evaluate_case
+from synthfm3d.evaluation.report.pictures import outcome_picture
+from synthfm3d.evaluation.scoring.evaluate import evaluate_case
 from synthfm3d.intensity import windows_of
 from synthfm3d.pictures import contact_sheet
 

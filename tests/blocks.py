@@ -1,4 +1,4 @@
-"""Cases and methods that other processes make for themselves, for the tests of ``evaluation.processes``."""
+"""Cases and methods that other processes make for themselves, for the tests of ``evaluation.running``."""
 
 import os
 import signal
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
-from synthfm3d.evaluation.cases import Case, PendingCase, Target, make_case
-from synthfm3d.evaluation.method import Scored
+from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Target, make_case
+from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
+from synthfm3d.evaluation.methods.method import Method
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.volume import Grid, Volume
 
@@ -39,7 +39,7 @@ def blocks(count: int) -> list[PendingCase]:
     return [*cases[:1], PendingCase(name="lost", targets=TARGETS, read=lost), *cases[1:]]
 
 
-def baselines() -> list[Scored]:
+def baselines() -> list[Method]:
     return [EllipsoidFromBox(), ShrinkingMask()]
 
 
@@ -49,13 +49,13 @@ class Deadly(EllipsoidFromBox):
 
     once: Path = Path()
 
-    def segment(self, volume: Volume, prompts: Sequence[Prompt]) -> Volume:
-        rows = int(volume.voxels.any(axis=(0, 2)).sum())
+    def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
+        rows = int(scan.voxels.any(axis=(0, 2)).sum())
         if rows == 6 or (rows == 5 and not self.once.exists()):
             self.once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return EllipsoidFromBox().segment(volume, prompts)
+        return EllipsoidFromBox().segment(scan, prompts)
 
 
-def deadly(once: Path) -> list[Scored]:
+def deadly(once: Path) -> list[Method]:
     return [Deadly(once=once)]

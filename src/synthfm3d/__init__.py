@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from synthfm3d.io.read import ReadOptions, read
     from synthfm3d.io.write import Origin, write
     from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Scribble
+    from synthfm3d.segmentation.frameworks import from_monai, from_torchio, to_monai, to_torchio
     from synthfm3d.segmentation.predictor import Segmenter
     from synthfm3d.segmentation.session import Session
     from synthfm3d.volume import Volume
@@ -34,8 +35,12 @@ _HOMES = {
     "Segmenter": "synthfm3d.segmentation.predictor",
     "Session": "synthfm3d.segmentation.session",
     "Volume": "synthfm3d.volume",
+    "from_monai": "synthfm3d.segmentation.frameworks",
+    "from_torchio": "synthfm3d.segmentation.frameworks",
     "read": "synthfm3d.io.read",
     "show": "synthfm3d.app.notebook",
+    "to_monai": "synthfm3d.segmentation.frameworks",
+    "to_torchio": "synthfm3d.segmentation.frameworks",
     "write": "synthfm3d.io.write",
 }
 
@@ -51,8 +56,12 @@ __all__ = [
     "Session",
     "Volume",
     "__version__",
+    "from_monai",
+    "from_torchio",
     "read",
     "show",
+    "to_monai",
+    "to_torchio",
     "write",
 ]
 

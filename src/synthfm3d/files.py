@@ -1,8 +1,10 @@
 """A file appears under its name when it is whole, and not before."""
 
 import codecs
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,6 +69,14 @@ def read_text(path: str | Path) -> str:
 def json_text(content: Any) -> str:
     """Plain values as strict JSON for people and tools; ValueError for not-a-number, which JSON has not."""
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def safe_name(name: str) -> str:
+    """A name as a file name on every system, different for different names."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")
+    if safe == name:
+        return safe
+    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def check_writable(path: str | Path) -> None:

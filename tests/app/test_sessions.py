@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import threading
+import time
 import zipfile
 
 import nibabel as nib
@@ -65,6 +66,19 @@ def test_an_object_that_began_with_an_outline_keeps_it_in_the_file(client, scan,
     state = client.put(f"/api/scans/{again['id']}/session", content=session).json()
     assert [one["type"] for one in state["objects"][0]["prompts"]] == ["mask"]
     assert np.array_equal(labels_of(client, again), before)
+
+
+def test_strokes_and_lassos_come_back_from_the_file(client, scan, phantom):
+    ring = [(10, 20 + 9 * np.sin(t), 11 + 9 * np.cos(t)) for t in np.linspace(0, 6, 12)]
+    lasso = {"type": "lasso", "positions_mm": phantom.scan.grid.to_mm(np.array(ring)).tolist()}
+    line = phantom.scan.grid.to_mm(np.array([[10.0, 20.0, 9.0], [10.0, 20.0, 13.0]])).tolist()
+    stroke = {"type": "scribble", "positions_mm": line, "positive": True}
+    address = f"/api/scans/{scan['id']}/prompts"
+    state = client.post(address, json={"label": 1, "prompts": [stroke, lasso]}).json()
+    again = opened(client)
+    loaded = client.put(f"/api/scans/{again['id']}/session", content=saved(client, scan)).json()
+    assert loaded["objects"][0]["prompts"] == state["objects"][0]["prompts"]
+    assert loaded["objects"][0]["voxels"] == state["objects"][0]["voxels"]
 
 
 def test_the_prompts_are_a_prompts_file_of_the_command_line(client, scan, phantom, tmp_path):
@@ -261,3 +275,26 @@ def test_opening_a_scan_warms_the_model_up_once_for_scans_of_its_kind(serve, pha
     opened(client)
     client.portal.call(state.model.do, lambda: None)
     assert model.looks == looks
+
+
+class Slow(Scaled):
+    """Says that it looks, and takes two seconds for each look."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_looking = threading.Event()
+
+    def prepare(self, channels, spacing_mm):
+        self.is_looking.set()
+        time.sleep(2)
+        return super().prepare(channels, spacing_mm)
+
+
+def test_a_server_that_is_stopped_does_not_wait_for_a_whole_segmentation(serve):
+    model = Slow()
+    client = serve(Segmenter(model), warm_up=True)
+    opened(client)
+    assert model.is_looking.wait(30)
+    client.__exit__(None, None, None)
+    assert model.looks == 1  # the look under way, of eight or more
+    client.__enter__()  # for the fixture, which stops it once more

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from dicom_files import SLICES, make_slice
+from pydicom.uid import generate_uid
 
+import synthfm3d.io
 from synthfm3d.cli import evaluate
 from synthfm3d.cli.boundary import guarded
-from synthfm3d.evaluation.models import ModelMethod
+from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.read import ReadOptions, load
 from synthfm3d.volume import Grid, Volume
 
 GRID = Grid.from_spacing((16, 40, 50), (3.0, 1.0, 1.0))
@@ -37,7 +42,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> OneVoxel:
     """No model is loaded: these tests are about the command."""
     stand_in = OneVoxel()
     monkeypatch.setattr(
-        "synthfm3d.evaluation.models.model_method",
+        "synthfm3d.evaluation.methods.models.model_method",
         lambda name, device: ModelMethod(name=name, segmenter=stand_in, weights=None),  # type: ignore[arg-type]
     )
     return stand_in
@@ -58,9 +63,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> int:
-    app = typer.Typer()
-    evaluate.register(app)
-    return guarded(app, [str(argument) for argument in arguments])
+    return guarded(application(), [str(argument) for argument in arguments])
 
 
 def run_on(files: Path, *arguments: object, out: str = "report") -> int:
@@ -326,3 +329,49 @@ def test_several_processes_write_the_files_of_one(files: Path) -> None:
     assert run_on(files, *options, out="one") == run_on(files, *options, "--jobs", "2", out="two") == 0
     for name in ("scores.csv", "means.csv", "table.tex"):
         assert (files / "one" / name).read_bytes() == (files / "two" / name).read_bytes()
+
+
+@pytest.fixture
+def two_series(tmp_path: Path) -> Path:
+    """A folder of two CT series of the same slices, with labels that lie on both."""
+    folder = tmp_path / "dicom"
+    folder.mkdir()
+    for number in (3, 4):
+        uid = generate_uid(entropy_srcs=[str(number)])
+        for n in range(SLICES):
+            dataset = make_slice(n, generate_uid(entropy_srcs=["study"]), uid)
+            dataset.SeriesNumber = number
+            dataset.save_as(folder / f"{number}-{n}.dcm", enforce_file_format=True)
+    scan = load(folder, ReadOptions(series="1"))
+    labels = np.zeros(scan.voxels.shape, np.uint8)
+    labels[3:6, 10:20, 10:20] = 1
+    write_nifti(tmp_path / "labels.nii.gz", scan.with_voxels(labels))
+    return folder
+
+
+@pytest.mark.usefixtures("model")
+def test_of_a_folder_of_several_series_the_one_is_scored_that_is_named_as_the_error_advises(
+    two_series: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = two_series.parent / "report"
+    inputs = ("--image", two_series, "--labels", two_series.parent / "labels.nii.gz", "-o", out)
+    assert run(*inputs) == 2
+    assert "choose one with --series" in capsys.readouterr().err
+    assert run(*inputs, "--series", "2") == 0
+    assert {row["structure"] for row in rows(out)} == {"label_1"}
+
+
+def test_options_that_errors_about_scans_advise_are_options_of_evaluate() -> None:
+    sources = "".join(path.read_text() for path in Path(synthfm3d.io.__file__).parent.glob("*.py"))
+    advised = set(re.findall(r"\((--[a-z-]+)[ )]|(?:with|one with|is) (--[a-z-]+)", sources))
+    named = {option for pair in advised for option in pair if option}
+    assert named >= {"--series", "--frame", "--allow-gaps", "--spacing", "--modality"}
+    command = typer.main.get_command(application())
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert named - known <= {"--label", "--mask-prompt"}  # of masks that segment corrects
+
+
+def application() -> typer.Typer:
+    app = typer.Typer()
+    evaluate.register(app)
+    return app

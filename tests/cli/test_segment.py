@@ -199,7 +199,7 @@ def test_an_empty_mask_prompt_and_one_on_other_voxels_are_named(run, tmp_path):
 
 
 def test_a_place_that_cannot_be_written_to_is_found_before_the_model_runs(run, tmp_path, monkeypatch):
-    from synthfm3d.evaluation import models
+    from synthfm3d.evaluation.methods import models
 
     def never(*_):
         raise AssertionError("the model was loaded")

@@ -7,7 +7,7 @@ import pytest
 from dicom_objects import a_slice, an_enhanced, saved
 
 from synthfm3d.cli import main
-from synthfm3d.cli.evaluate_inputs import CaseOptions
+from synthfm3d.cli.evaluate_inputs import CaseOptions, ScanOptions
 from synthfm3d.io.read import read, read_labels
 from synthfm3d.randomness import stream
 
@@ -55,7 +55,7 @@ def test_our_own_segmentation_is_corrected_outlines_an_object_and_is_scored(seri
     assert (read(tmp_path / "corrected.nii.gz").voxels & made).any()
     code, said = run(series, tmp_path / "outlined.nii.gz", "--mask-prompt", str(seg))
     assert code == 0, said
-    (case,) = CaseOptions(image=series, labels=seg).cases()()
+    (case,) = CaseOptions(ScanOptions(image=series, labels=seg)).cases()()
     assert np.array_equal(case.read().label_map.voxels, made)
 
 

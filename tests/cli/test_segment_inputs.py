@@ -41,7 +41,7 @@ def run(scan, capsys, monkeypatch):
 
     def segment(*words, on=scan, out="mask.nii.gz", refused=True):
         if refused:
-            for module in ("synthfm3d.cli.segment_folder", "synthfm3d.evaluation.models"):
+            for module in ("synthfm3d.cli.segment_folder", "synthfm3d.evaluation.methods.models"):
                 monkeypatch.setattr(f"{module}.model_method", no_model)
         words = [str(on), "-o", str(scan.parent / out), "--model", "grow-cut", *map(str, words)]
         code = main(["segment", *words])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from synthfm3d.evaluation.cases import Case, Target, make_case
-from synthfm3d.evaluation.score import Score
+from synthfm3d.evaluation.datasets.cases import Case, Target, make_case
+from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.volume import Array, Grid, Volume
 
 SHAPE = (24, 60, 70)

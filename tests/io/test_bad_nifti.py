@@ -254,25 +254,26 @@ def test_labels_that_lie_elsewhere_are_refused():
 def test_labels_without_a_geometry_take_that_of_their_scan():
     labels = Volume(voxels=np.zeros((4, 6, 8), np.uint8), affine=np.eye(4))
     labels.voxels[:, :, 5] = 1
-    with pytest.warns(UserWarning, match="that of the scan is used"):
-        assert labels_on(a_scan(), labels, "labels.nii").grid.same_as(a_scan().grid)
+    placed = labels_on(a_scan(), labels, "labels.nii")
+    assert placed.grid.same_as(a_scan().grid)
+    assert placed.doubts == ("has no geometry of its own; that of the scan is used.",)
 
 
 def test_label_values_without_a_name_are_told():
     labels = a_scan().with_voxels(np.zeros((4, 6, 8), np.uint8))
     labels.voxels[0, 0, 5:7] = [1, 9]
-    with pytest.warns(UserWarning, match=r"without a name: 9\."):
-        labels_on(a_scan(), labels, "labels.nii", {1: "liver"})
+    (doubt,) = labels_on(a_scan(), labels, "labels.nii", {1: "liver"}).doubts
+    assert doubt.endswith("without a name: 9.")
 
 
 def test_an_empty_label_map_is_told():
-    with pytest.warns(UserWarning, match="every label is 0"):
-        labels_on(a_scan(), a_scan().with_voxels(np.zeros((4, 6, 8), np.uint8)), "labels.nii")
+    empty = a_scan().with_voxels(np.zeros((4, 6, 8), np.uint8))
+    assert "every label is 0" in labels_on(a_scan(), empty, "labels.nii").doubts[0]
 
 
 def test_labels_that_lie_in_air_are_told():
     labels = a_scan().with_voxels(np.zeros((4, 6, 8), np.uint8))
     labels.voxels[:, :, :2] = 1  # flipped: its organ is on the other side
-    with pytest.warns(UserWarning, match=r"100% of liver lies in air.*flipped"):
-        labels_on(a_scan(), labels, "labels.nii", {1: "liver"})
-    labels_on(a_scan(), labels, "labels.nii", {1: "lung_left"})
+    (doubt,) = labels_on(a_scan(), labels, "labels.nii", {1: "liver"}).doubts
+    assert doubt.startswith("100% of liver lies in air: are the labels flipped")
+    assert labels_on(a_scan(), labels, "labels.nii", {1: "lung_left"}).doubts == ()

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from synthfm3d.generate import realise
+from synthfm3d.rendering.compositing import compose_slice
 from synthfm3d.rendering.cpu import Renderer, render
+from synthfm3d.rendering.fields import fields_of_slice
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION, draw_scene
 from synthfm3d.synthesis.settings import SynthesisSettings
 
@@ -150,3 +152,11 @@ def test_another_processor_renders_the_same_bits(tmp_path):
     fast = [f for f in ("AVX512_SKX", "X86_V4", "AVX512F") if features.get(f)]
     if fast:
         assert _hash_in_a_process(tmp_path / "numpy", NPY_DISABLE_CPU_FEATURES=" ".join(fast)) == here
+
+
+def test_volumes_of_one_slice_need_no_other_compiled_kernels():
+    """Compiling the slice kernel for another memory layout takes many seconds."""
+    for depth in (1, 3):
+        render(draw_scene(0, 1, SynthesisSettings(shape=(depth, 32, 32), modalities=("ct",))))
+    assert len(compose_slice.signatures) == 1
+    assert len(fields_of_slice.signatures) == 1

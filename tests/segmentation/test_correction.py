@@ -82,6 +82,31 @@ def test_a_box_speaks_of_all_that_it_holds(session, tube):
     assert not after.mask.voxels[60, 26, 26]  # the corner that the model lost lies in the box
 
 
+class Blind(AlteredGrowing):
+    """Region growing that finds nothing from one click."""
+
+    def alter(self, logits, prompts, previous):
+        if len(prompts.positive) < 2:
+            logits[:] = -5
+
+
+def test_an_empty_mask_is_segmented_anew_from_all_prompts(tube, region_growing):
+    segmenter = Segmenter(Blind(region_growing()))
+    clicks = [click(tube.scan, 60, 40, 40), click(tube.scan, 60, 45, 45)]
+    empty = segmenter.segment_with_details(tube.scan, clicks[:1])
+    assert not empty.mask.voxels.any()
+    found = segmenter.correct(empty, clicks[1:])
+    assert found.mask.voxels.any()
+    assert found.prompts == tuple(clicks)
+    assert np.array_equal(found.mask.voxels, segmenter.segment_with_details(tube.scan, clicks).mask.voxels)
+
+
+def test_a_correction_needs_a_prompt(session, tube):
+    before = session.add(click(tube.scan, 60, 40, 40))
+    with pytest.raises(ValueError, match="nothing to correct"):
+        session.segmenter.correct(before, [])
+
+
 # ---------------------------------------------------------------- whatever a model answers
 
 

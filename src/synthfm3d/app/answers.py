@@ -50,7 +50,7 @@ def details_of(opened: OpenScan) -> ScanDetails:
         modality=assumed_modality(scan),
         display=windows_of(scan).bounds[0],
         value_range=(float(scan.voxels.min()), float(scan.voxels.max())),
-        warnings=[without_options(doubt) for doubt in scan.doubts],
+        warnings=[f"{opened.name}: {without_options(doubt)}" for doubt in scan.doubts],
         structures=structures,
         dicom=opened.origin is not None,
         palette=list(COLOURS),

@@ -1,17 +1,15 @@
 """From a file, an upload or a synthetic volume to an open scan."""
 
 import tempfile
-import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from synthfm3d.app.settings import Limits
 from synthfm3d.app.store import OpenScan, new_id
-from synthfm3d.errors import ChoiceNeeded, InputError
+from synthfm3d.errors import InputError
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.io.read import ReadOptions, format_of, read, read_labels
+from synthfm3d.io.read import ReadOptions, format_of, load, load_labels
 from synthfm3d.io.values import reading_at_most
 from synthfm3d.io.write import Origin
 from synthfm3d.segmentation.predictor import Segmenter
@@ -42,16 +40,11 @@ def open_file(
         It is no sound scan, or its header claims more than the limits allow.
     """
     try:
-        with reading_at_most(limits.voxel_bytes), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # kept in the scan's doubts
-            scan = read(path, options)
+        with reading_at_most(limits.voxel_bytes):
+            scan = load(path, options)
         is_dicom = format_of(path) == "dicom"
-    except ChoiceNeeded as error:
-        message = str(error).replace(str(path), name)
-        raise ChoiceNeeded(message, frames=error.frames, series=error.series) from error
     except InputError as error:
-        raise InputError(str(error).replace(str(path), name)) from error
-    scan = replace(scan, doubts=tuple(doubt.replace(str(path), name) for doubt in scan.doubts))
+        raise error.about(name) from error
     origin = Origin(path=path, series=options.series, frame=options.frame) if is_dicom else None
     return OpenScan(
         id=new_id(),
@@ -80,18 +73,13 @@ def open_drawn(
 
 def read_label_map(content: bytes, scan: Volume, most_bytes: int) -> Volume:
     """A label map of any format from its bytes; InputError if it does not lie on the scan's grid."""
-    with (
-        tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
-        reading_at_most(most_bytes),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore", UserWarning)
+    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, reading_at_most(most_bytes):
         path = Path(folder) / "labels"
         path.write_bytes(content)
         try:
-            return read_labels(path, on=scan.grid)
+            return load_labels(path, on=scan.grid)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), "the label map")) from error
+            raise error.about("the label map") from error
 
 
 def looks_like_labels(scan: Volume) -> bool:

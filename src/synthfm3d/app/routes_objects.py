@@ -1,7 +1,6 @@
 """Objects of a scan: prompt, segment, correct, take back, take away the result."""
 
 import tempfile
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -175,29 +174,23 @@ def _encoded(opened: OpenScan, stack: bool) -> bytes:
 def _dicom(opened: OpenScan) -> bytes:
     assert opened.origin is not None
     names = {label: name for label, name in opened.names.items() if label in opened.session.prompts}
-    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # told when the scan was opened; they quote its path
+    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder:
         path = Path(folder) / "labels.dcm"
         try:
             write(opened.session.label_map(), path, replace(opened.origin, names=names))
         except InputError as error:
-            raise InputError(str(error).replace(str(path), "labels.dcm")) from error
+            raise error.about("labels.dcm") from error
         return path.read_bytes()
 
 
 def _read_mask(content: bytes, scan: Volume, value: int | None, most_bytes: int) -> Volume:
-    with (
-        tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder,
-        reading_at_most(most_bytes),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore", UserWarning)
+    with tempfile.TemporaryDirectory(prefix="synthfm3d_") as folder, reading_at_most(most_bytes):
         path = Path(folder) / "mask"
         path.write_bytes(content)
         try:
             return read_mask(path, scan, value)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), "the mask")) from error
+            raise error.about("the mask") from error
 
 
 def _check_there(opened: OpenScan, label: int) -> None:

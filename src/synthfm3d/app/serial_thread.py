@@ -1,8 +1,8 @@
 """Long work beside the event loop, so that the server answers while a model thinks.
 
 One thread has the model, so that calls of several visitors stand in line instead of sharing two cores.
-Another reads and writes scans: readers collect Python's warnings, which belong to the whole process, so two
-must not read at a time, or one visitor's doubts would turn up with the other's scan.
+Another reads and writes scans, one at a time, so that several visitors who open large scans do not fill
+the memory at once.
 """
 
 import asyncio

@@ -7,7 +7,6 @@ first mask prompt. A prompts file alone can be loaded, too; its objects are then
 
 import json
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,10 +21,17 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.values import reading_at_most
-from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
-from synthfm3d.prompts.prompt_file import FileBox, FileObject, FilePoint, PromptFile
+from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
+from synthfm3d.prompts.prompt_file import (
+    FileBox,
+    FileLasso,
+    FileObject,
+    FilePoint,
+    FileScribble,
+    PromptFile,
+)
 from synthfm3d.segmentation.session import Session
-from synthfm3d.volume import Volume
+from synthfm3d.volume import Position, Volume
 
 PROMPTS = "prompts.json"
 _GZIP_LEVEL = 4
@@ -102,6 +108,10 @@ def _form(label: int, prompts: tuple[Prompt, ...], name: str | None) -> FileObje
             FilePoint(at=p.position_mm, positive=p.positive) for p in prompts if isinstance(p, Point)
         ),
         boxes=tuple(FileBox(first=p.corner_mm, last=p.opposite_mm) for p in prompts if isinstance(p, Box)),
+        scribbles=tuple(
+            FileScribble(line=p.positions_mm, positive=p.positive) for p in prompts if isinstance(p, Scribble)
+        ),
+        lassos=tuple(FileLasso(corners=p.positions_mm) for p in prompts if isinstance(p, Lasso)),
         # An object that began with a mask has no prompts: its mask says what it is.
         masks=tuple(outlines) if prompts else (_mask_name(label),),
     )
@@ -128,12 +138,10 @@ def _objects(form: PromptFile, scan: Volume, mask: Callable[[str], Volume | None
 
 
 def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume]) -> tuple[Prompt, ...]:
-    if entry.scribbles:
-        raise InputError(
-            "the file names files of scribbles, which a browser cannot read: use synthfm3d segment."
-        )
+    if any(scribble.file is not None for scribble in entry.scribbles):
+        raise InputError("the file names files of scribbles, which the page cannot read: give their lines.")
 
-    def place(at: tuple[float, float, float]) -> tuple[float, float, float]:
+    def place(at: Position) -> Position:
         if is_mm:
             return at
         r, a, s = (float(mm) for mm in scan.grid.to_mm(np.array(at[::-1])))
@@ -142,6 +150,11 @@ def _prompts(entry: FileObject, is_mm: bool, scan: Volume, outlines: list[Volume
     return (
         *(Point(position_mm=place(point.at), positive=point.positive) for point in entry.points),
         *(Box(corner_mm=place(box.first), opposite_mm=place(box.last)) for box in entry.boxes),
+        *(
+            Scribble(positions_mm=tuple(map(place, stroke.line)), positive=stroke.positive)
+            for stroke in entry.scribbles
+        ),
+        *(Lasso(positions_mm=tuple(map(place, lasso.corners))) for lasso in entry.lassos),
         *(Mask(volume=volume) for volume in outlines),
     )
 
@@ -158,12 +171,11 @@ def _form_of(content: bytes) -> PromptFile:
 
 
 def _read_mask(path: Path, name: str, scan: Volume, most_bytes: int) -> Volume:
-    with reading_at_most(most_bytes), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with reading_at_most(most_bytes):
         try:
             return read_mask(path, scan)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), name)) from error
+            raise error.about(name) from error
 
 
 def _check_size(archive: zipfile.ZipFile, most_bytes: int) -> None:

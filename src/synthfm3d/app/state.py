@@ -54,7 +54,9 @@ class AppState:
         return self.models.get(self.settings.model)
 
     def close(self) -> None:
-        """Stop the threads and close all scans."""
+        """Stop the threads, with what they are at, and close all scans."""
+        self.warm_up.stop()
+        self.store.cancel_all()
         for thread in (self.model, self.reader, self.renderer):
             thread.close()
         self.store.close_all()

@@ -133,6 +133,12 @@ class Store:
             self.close(identifier)
         return len(idle)
 
+    def cancel_all(self) -> None:
+        """Stop every change that is being made."""
+        for one in self._scans.values():
+            if one.work is not None:
+                one.work.cancelled.set()
+
     def close_all(self) -> None:
         for identifier in list(self._scans):
             self.close(identifier)

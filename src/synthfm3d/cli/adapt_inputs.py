@@ -1,6 +1,5 @@
 """The labelled scans of ``synthfm3d adapt``: read as ``evaluate`` reads them; what cannot be used is told."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthfm3d.cli.evaluate_inputs import CaseOptions
+from synthfm3d.cli.evaluate_inputs import ScanOptions as OneScan
 from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality
 
 if TYPE_CHECKING:
-    from synthfm3d.evaluation.cases import Case, PendingCase
+    from synthfm3d.evaluation.datasets.cases import Case, PendingCase
     from synthfm3d.loading.labelled_scans import LabelledScan, Outlined
     from synthfm3d.volume import Modality
 
@@ -47,14 +47,12 @@ class ScanOptions:
 
     def pending(self) -> "list[PendingCase]":
         """The scans, none of them read; InputError where the folder holds none."""
-        from synthfm3d.evaluation.cases import PendingCase
+        from synthfm3d.evaluation.datasets.cases import PendingCase
 
         cases = []
         for image, labels in zip(self.images, self.labels, strict=True):
             one = CaseOptions(
-                image=image,
-                labels=labels,
-                names=self.names,
+                OneScan(image=image, labels=labels, names=self.names),
                 structures=self.structures,
                 modality=self.modality,
             )
@@ -88,10 +86,9 @@ def read_scans(options: ScanOptions) -> ReadScans:
     found = ReadScans()
     for pending in options.pending():
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always", UserWarning)
-                _take(found, pending.read(), pending.name, options.outlined)
-            found.doubts += [f"{pending.name}: {w.message}" for w in caught if w.category is UserWarning]
+            case = pending.read()
+            _take(found, case, pending.name, options.outlined)
+            found.doubts += [f"{pending.name}: {note}" for note in case.notes]
         except InputError as error:
             found.doubts.append(f"{pending.name} is left out: {error}")
     if not found.scans:

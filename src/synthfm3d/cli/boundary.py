@@ -21,7 +21,6 @@ DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 EXTRA_OF_MODULE = {
     "torch": "model",
     "transformers": "model",
-    "huggingface_hub": "model",
     "safetensors": "model",
     "skimage": "model",
     "accelerate": "train",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.evaluation.cases import LabelSource, PendingCase, Split
+    from synthfm3d.evaluation.datasets.cases import LabelSource, PendingCase, Split
     from synthfm3d.volume import Modality
 
 

@@ -1,19 +1,58 @@
 """``synthfm3d evaluate``: how good models are on scans with known labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, say
-from synthfm3d.cli.evaluate_inputs import CaseOptions, chosen_methods
-from synthfm3d.cli.evaluate_run import CASES_NAME, check_names, export, masks_of, run_with_progress
-from synthfm3d.cli.evaluate_tables import print_tables, tell_what_went_wrong
+from synthfm3d.cli.evaluate_inputs import CaseOptions, ScanOptions, chosen_methods
+from synthfm3d.cli.evaluate_options import (
+    AgainstOption,
+    AllowGapsOption,
+    BaselinesOption,
+    CasesOption,
+    DatasetOption,
+    DirectionOption,
+    ExportPromptsOption,
+    FrameOption,
+    ImageOption,
+    JobsOption,
+    LabelsOption,
+    LabelSourceOption,
+    ModalityOption,
+    ModelOption,
+    NamesOption,
+    OutputOption,
+    PicturesOption,
+    PredictionsOption,
+    PromptOption,
+    PromptSeedsOption,
+    PromptSliceOption,
+    ResumeOption,
+    RoundsOption,
+    SamplesOption,
+    SeriesOption,
+    SpacingOption,
+    SplitOption,
+    StructureOption,
+)
+from synthfm3d.cli.evaluate_run import (
+    CASES_NAME,
+    check_output,
+    export,
+    print_tables,
+    run_with_progress,
+    tell_plan,
+    tell_what_went_wrong,
+)
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
+    from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.evaluation.protocol import Protocol
     from synthfm3d.evaluation.report import Report
 
@@ -35,83 +74,34 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the report.")],
-    image: Annotated[Path | None, typer.Option(help="Scan (NIfTI).")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Its label map, on the same grid.")] = None,
-    names: Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')] = None,
-    structure: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Name or label value; several with commas. All, if not given."),
-    ] = None,
-    samples: Annotated[
-        Path | None, typer.Option(help="Folder of the ten sample scans: score their frozen targets.")
-    ] = None,
-    dataset: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="A public dataset (see `synthfm3d datasets`); repeatable."),
-    ] = None,
-    split: Annotated[
-        Literal["training", "validation", "test"] | None,
-        typer.Option(help="This part of the datasets only."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--cases", min=1, help="The first so many cases of each dataset only.")
-    ] = None,
-    modality: Annotated[
-        Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan's values, if not given.")
-    ] = None,
-    label_source: Annotated[
-        Literal["expert", "automatic", "non-expert", "unknown"] | None,
-        typer.Option(help="Who made the labels; unknown, if not given."),
-    ] = None,
-    frame: Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D scan, from 0.")] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODEL",
-            help="default, random-walker, grow-cut, a run folder, a .safetensors file, or SAM 2 (a .pt file, "
-            "a folder or name of the Hugging Face hub, such as facebook/sam2.1-hiera-tiny@512); several "
-            "with commas. The default model, if neither this nor --predictions is given.",
-        ),
-    ] = None,
-    predictions: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=FOLDER", help="Masks of another tool; see --export-prompts. Repeatable."),
-    ] = None,
-    baselines: Annotated[bool, typer.Option(help="Score the two trivial baselines, too.")] = True,
-    against: Annotated[
-        str | None, typer.Option(help="Method that the others are compared with; the first, if not given.")
-    ] = None,
-    prompt: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PROMPT",
-            help="point, 3-points, 5-points, point-negative, box, jittered-box, mask, or all; several with "
-            "commas. Simulated from the labels. Point, box and mask, if not given.",
-        ),
-    ] = None,
-    prompt_slice: Annotated[
-        Literal["largest", "middle", "first"], typer.Option(help="Which slice of a structure is prompted.")
-    ] = "largest",
-    direction: Annotated[
-        Literal["both", "forward"],
-        typer.Option(help="Give the whole scan, or the prompted slice and those behind it."),
-    ] = "both",
-    prompt_seeds: Annotated[
-        int | None, typer.Option(min=1, help="Draws of prompts that hold chance; 5, if not given.")
-    ] = None,
-    rounds: Annotated[
-        int, typer.Option(min=0, help="Clicks after each prompt, into the largest error that is left.")
-    ] = 0,
-    export_prompts: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Score nothing: write scans and prompts for another tool."),
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes; each holds a model and a scan.")] = 1,
-    resume: Annotated[
-        bool, typer.Option(help="Go on: take cases that were scored with the same choices and methods.")
-    ] = False,
-    pictures: Annotated[bool, typer.Option(help="Show masks on the page.")] = True,
+    output: OutputOption,
+    image: ImageOption = None,
+    labels: LabelsOption = None,
+    names: NamesOption = None,
+    structure: StructureOption = None,
+    samples: SamplesOption = None,
+    dataset: DatasetOption = None,
+    split: SplitOption = None,
+    limit: CasesOption = None,
+    modality: ModalityOption = None,
+    label_source: LabelSourceOption = None,
+    frame: FrameOption = None,
+    series: SeriesOption = None,
+    allow_gaps: AllowGapsOption = False,
+    spacing: SpacingOption = None,
+    model: ModelOption = None,
+    predictions: PredictionsOption = None,
+    baselines: BaselinesOption = True,
+    against: AgainstOption = None,
+    prompt: PromptOption = None,
+    prompt_slice: PromptSliceOption = "largest",
+    direction: DirectionOption = "both",
+    prompt_seeds: PromptSeedsOption = None,
+    rounds: RoundsOption = 0,
+    export_prompts: ExportPromptsOption = None,
+    jobs: JobsOption = 1,
+    resume: ResumeOption = False,
+    pictures: PicturesOption = True,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
@@ -123,69 +113,56 @@ def evaluate(
     Writes report.html (tables, plots, pictures), report.json, scores.csv, means.csv and table.tex, keeps the
     result of each case in cases/, and prints the table.
     """
-    import warnings
+    from synthfm3d.evaluation.running.processes import RunSettings
 
-    from synthfm3d.evaluation.processes import Plan
-    from synthfm3d.evaluation.report import PAGE_NAME, check_report_folder, write_report
-
-    # All that can be wrong with the input is found before a model is loaded.
     protocol = _protocol(
         _words(prompt), prompt_seeds, prompt_slice=prompt_slice, direction=direction, rounds=rounds, seed=seed
     )
-    check_report_folder(output)
-    options = CaseOptions(
-        image=image,
-        labels=labels,
-        names=names,
-        samples=samples,
-        datasets=tuple(dataset or ()),
-        split=split,
-        limit=limit,
-        structures=tuple(_words(structure)),
-        modality=modality,
-        label_source=label_source,
-        frame=frame,
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        cases = options.cases()
-        if export_prompts is not None:
-            export(export_prompts, cases, protocol, quiet=quiet, as_json=as_json)
-            return
-        models = _words(model) or ([] if predictions else ["default"])
-        plan = Plan(
-            cases=cases,
-            methods=partial(chosen_methods, models, tuple(predictions or ()), baselines, device),
-            protocol=protocol,
-            folder=output / CASES_NAME,
-            resume=resume,
-            with_pictures=pictures,
-            jobs=jobs,
-            against=against,
-        )
-        if dry_run:
-            pending, methods = plan.cases(), plan.methods()
-            check_names(methods, protocol, against)
-            masks = masks_of(pending, methods, protocol)
-            say(f"Would make and score {masks} masks in {len(pending)} cases and write {output / PAGE_NAME}.")
-            return
-        report = run_with_progress(plan, quiet=quiet)
+    check_output(output)  # like all of the input, before a model is loaded
+    scan = ScanOptions(image, labels, names, frame, series, spacing, allow_gaps=allow_gaps)
+    cases = CaseOptions(
+        scan, samples, tuple(dataset or ()), split, limit, tuple(_words(structure)), modality, label_source
+    ).cases()
+    if export_prompts is not None:
+        export(export_prompts, cases, protocol, quiet=quiet, as_json=as_json)
+        return
+    methods = _methods(_words(model), predictions or (), baselines, device)
+    run = RunSettings(cases=cases, methods=methods, protocol=protocol, folder=output / CASES_NAME)
+    run = replace(run, resume=resume, with_pictures=pictures, jobs=jobs, against=against)
+    if dry_run:
+        tell_plan(run, output)
+    else:
+        _finish(run_with_progress(run, quiet=quiet), output, quiet=quiet, as_json=as_json)
+
+
+def _methods(
+    models: Sequence[str], predictions: Sequence[str], baselines: bool, device: str
+) -> "Callable[[], list[Method]]":
+    """Makes the methods; the default model, where neither a model nor masks are named."""
+    models = models or ([] if predictions else ["default"])
+    return partial(chosen_methods, models, tuple(predictions), baselines, device)
+
+
+def _finish(report: "Report", output: Path, *, quiet: bool, as_json: bool) -> None:
+    """Write the report and tell it; exit code 1 where every method failed."""
+    from synthfm3d.evaluation.report import PAGE_NAME, write_report
+
     write_report(output, report)
-    doubts = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    _tell(report, output / PAGE_NAME, doubts, quiet=quiet, as_json=as_json)
+    _tell(report, output / PAGE_NAME, quiet=quiet, as_json=as_json)
     if all(score.error is not None for score in report.scores):
         raise typer.Exit(1)
 
 
-def _tell(report: "Report", page: Path, doubts: Sequence[str], *, quiet: bool, as_json: bool) -> None:
-    """Results on stdout; what was doubted, what went wrong and where the page is on stderr."""
+def _tell(report: "Report", page: Path, *, quiet: bool, as_json: bool) -> None:
+    """Results on stdout; what was repaired or assumed, what failed and where the page is on stderr."""
     from synthfm3d.evaluation.report import report_data
 
     if as_json:
         print_json(report_data(report))
     else:
         print_tables(report)
-    for doubt in dict.fromkeys(doubts):
+    # Cases of a dataset are called DATASET/CASE. A doubt about several of them is printed once.
+    for doubt in dict.fromkeys(f"{case.partition('/')[0]}: {note}" for case, note in report.notes):
         say(f"Warning: {doubt}", quiet=quiet)
     tell_what_went_wrong(report)
     say(f"Report: {page}", quiet=quiet)

@@ -4,7 +4,7 @@ Both are made by functions that can travel to another process, which makes its o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,20 +13,36 @@ from synthfm3d.cli.dataset_options import dataset_cases, name_and_path
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
-    from synthfm3d.evaluation.cases import LabelSource, PendingCase, Split
-    from synthfm3d.evaluation.method import Scored
+    from synthfm3d.evaluation.datasets.cases import LabelSource, PendingCase, Split
+    from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.volume import Modality
 
 Cases = Callable[[], "Sequence[PendingCase]"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CaseOptions:
-    """Options of the command line that say what is scored, as given there."""
+@dataclass(frozen=True)
+class ScanOptions:
+    """Options of the command line for one scan with its labels, as given there."""
 
     image: Path | None = None
     labels: Path | None = None
     names: Path | None = None
+    frame: int | None = None
+    series: str | None = None
+    spacing: str | None = None
+    allow_gaps: bool = False
+
+    @property
+    def is_given(self) -> bool:
+        """Whether any of them is."""
+        return self != ScanOptions()
+
+
+@dataclass(frozen=True)
+class CaseOptions:
+    """Options of the command line that say what is scored, as given there."""
+
+    scan: ScanOptions = ScanOptions()
     samples: Path | None = None
     datasets: tuple[str, ...] = ()
     split: "Split | None" = None
@@ -34,15 +50,13 @@ class CaseOptions:
     structures: tuple[str, ...] = ()
     modality: "Modality | None" = None
     label_source: "LabelSource | None" = None
-    frame: int | None = None
 
     def cases(self) -> Cases:
         """What they name; InputError if that is nothing, or one option does not go with another."""
         if not self.datasets and (self.split is not None or self.limit is not None):
             raise InputError("--split and --cases are for --dataset: leave them out, or name a dataset.")
         if self.datasets:
-            of_others = (self.image, self.labels, self.names, self.samples, self.frame)
-            if any(option is not None for option in of_others):
+            if self.scan.is_given or self.samples is not None:
                 raise InputError("--dataset brings its scans and labels: leave out the options for others.")
             return partial(
                 dataset_cases,
@@ -54,30 +68,41 @@ class CaseOptions:
                 label_source=self.label_source,
             )
         if self.samples is not None:
-            of_one = (self.image, self.labels, self.names, self.modality, self.label_source, self.frame)
-            if self.structures or any(option is not None for option in of_one):
+            described = self.structures or self.modality is not None or self.label_source is not None
+            if self.scan.is_given or described:
                 raise InputError(
                     "--samples brings its scans and targets: leave out the options for one scan."
                 )
-            from synthfm3d.evaluation.samples import sample_cases
+            from synthfm3d.evaluation.datasets.samples import sample_cases
 
             return partial(sample_cases, self.samples)
-        if self.image is None or self.labels is None:
+        if self.scan.image is None or self.scan.labels is None:
             raise InputError("nothing to score: give --image and --labels, or --samples, or --dataset.")
-        return partial(_one_scan, self.image, self.labels, self)
+        return partial(_one_scan, self.scan.image, self.scan.labels, self)
 
 
 def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Sequence[PendingCase]":
     """The case of one scan, read; raises InputError if a file or a structure is wrong."""
-    from synthfm3d.evaluation.cases import PendingCase, choose_targets, make_case
+    from synthfm3d.cli.prompt_options import spacing_zyx
+    from synthfm3d.evaluation.datasets.cases import PendingCase, choose_targets, make_case
     from synthfm3d.io.nifti import read_label_names
     from synthfm3d.io.pairs import labels_on
-    from synthfm3d.io.read import ReadOptions, read, read_labels
+    from synthfm3d.io.read import ReadOptions, load, load_labels
 
-    image = read(image_path, ReadOptions(frame=options.frame, modality=options.modality))
-    known = {} if options.names is None else read_label_names(options.names)
+    scan = options.scan
+    how = ReadOptions(
+        frame=scan.frame,
+        series=scan.series,
+        modality=options.modality,
+        spacing_mm=spacing_zyx(scan.spacing),
+        allow_gaps=scan.allow_gaps,
+    )
+    image = load(image_path, how)
+    known = {} if scan.names is None else read_label_names(scan.names)
     where = str(labels_path)
-    label_map = labels_on(image, read_labels(labels_path, on=image.grid), where, known)
+    label_map = labels_on(image, load_labels(labels_path, on=image.grid), where, known)
+    doubts = tuple(f"{labels_path.name}: {doubt}" for doubt in label_map.doubts)
+    label_map = replace(label_map, doubts=doubts)
     targets = choose_targets(
         label_map, known, options.structures, label_source=options.label_source or "unknown", where=where
     )
@@ -87,20 +112,20 @@ def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Seq
 
 def chosen_methods(
     models: Sequence[str], predictions: Sequence[str], baselines: bool, device: str
-) -> "list[Scored]":
+) -> "list[Method]":
     """Models by name, folders of masks as ``NAME=FOLDER``, and the two trivial baselines.
 
     Raises InputError if a word has another form, or there is no such model or folder.
     """
-    from synthfm3d.evaluation.baselines import EllipsoidFromBox, ShrinkingMask
-    from synthfm3d.evaluation.models import model_method
-    from synthfm3d.evaluation.predictions import FolderOfMasks
+    from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
+    from synthfm3d.evaluation.methods.models import model_method
+    from synthfm3d.evaluation.methods.predictions import FolderOfMasks
 
     folders = []
     for word in predictions:
         name, folder = name_and_path(word, "--predictions", "NAME=FOLDER", "nnInteractive=masks")
         folders.append(FolderOfMasks(name, Path(folder)))
-    methods: list[Scored] = [model_method(name, device) for name in dict.fromkeys(models)]
+    methods: list[Method] = [model_method(name, device) for name in dict.fromkeys(models)]
     methods += folders
     if baselines:
         methods += [EllipsoidFromBox(), ShrinkingMask()]

@@ -1,4 +1,4 @@
-"""How ``synthfm3d evaluate`` runs: in this process or in several, with a bar that tells how far it is."""
+"""How ``synthfm3d evaluate`` runs, in this process or in several, and what it prints."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,56 +9,70 @@ from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.cli.evaluate_inputs import Cases
-    from synthfm3d.evaluation.cases import PendingCase
-    from synthfm3d.evaluation.method import Scored
-    from synthfm3d.evaluation.processes import Plan
+    from synthfm3d.evaluation.datasets.cases import PendingCase
+    from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.evaluation.protocol import Protocol
     from synthfm3d.evaluation.report import Report
+    from synthfm3d.evaluation.running.processes import RunSettings
+    from synthfm3d.evaluation.statistics.summary import Mean
 
+_MOST_ROWS = 60
+"""Of structures by prompt; beyond, the means over all structures alone are printed."""
 CASES_NAME = "cases"
 """Folder of the report where the result of each case is kept."""
 
 
-def run_with_progress(plan: "Plan", *, quiet: bool) -> "Report":
+def check_output(folder: Path) -> None:
+    """Raise InputError now if the report could not be written later."""
+    from synthfm3d.evaluation.report import check_report_folder
+
+    check_report_folder(folder)
+
+
+def run_with_progress(run: "RunSettings", *, quiet: bool) -> "Report":
     """The report of a run; raises InputError if its input is wrong or nothing was scored."""
-    from synthfm3d.evaluation.processes import run_in_processes
-    from synthfm3d.evaluation.run import run_evaluation
+    from synthfm3d.evaluation.running.processes import run_in_processes
+    from synthfm3d.evaluation.running.run import run_evaluation
 
     # Made here once, so that what is wrong with them is told before a process starts.
-    cases, methods = plan.cases(), plan.methods()
-    check_names(methods, plan.protocol, plan.against)
-    with progress("Scoring", masks_of(cases, methods, plan.protocol), quiet=quiet) as advance:
-        if plan.jobs > 1:
-            return run_in_processes(
-                plan, lambda result: advance(max(1, len(result.scores)), note=result.case)
-            )
+    cases, methods = run.cases(), run.methods()
+    check_names(methods, run.protocol, run.against)
+    with progress("Scoring", masks_of(cases, methods, run.protocol), quiet=quiet) as advance:
+        if run.jobs > 1:
+            return run_in_processes(run, lambda result: advance(max(1, len(result.scores)), note=result.case))
         return run_evaluation(
             cases,
             methods,
-            plan.protocol,
-            folder=plan.folder,
-            resume=plan.resume,
-            with_pictures=plan.with_pictures,
-            against=plan.against,
+            run.protocol,
+            folder=run.folder,
+            resume=run.resume,
+            with_pictures=run.with_pictures,
+            against=run.against,
             on_score=lambda score: advance(note=f"{score.case} {score.structure}"),
         )
 
 
-def masks_of(cases: "Sequence[PendingCase]", methods: "Sequence[Scored]", protocol: "Protocol") -> int:
-    """Number of masks that are scored, without those of correcting clicks."""
-    from synthfm3d.evaluation.scoring import takes
+def tell_plan(run: "RunSettings", output: Path) -> None:
+    """Say what a run would do."""
+    from synthfm3d.evaluation.report import PAGE_NAME
 
+    cases, methods = run.cases(), run.methods()
+    check_names(methods, run.protocol, run.against)
+    masks = masks_of(cases, methods, run.protocol)
+    say(f"Would make and score {masks} masks in {len(cases)} cases and write {output / PAGE_NAME}.")
+
+
+def masks_of(cases: "Sequence[PendingCase]", methods: "Sequence[Method]", protocol: "Protocol") -> int:
+    """Number of masks that are scored, without those of correcting clicks."""
     answers = sum(
-        len(protocol.seeds(prompt)) * sum(takes(method, prompt) for method in methods)
+        len(protocol.seeds(prompt)) * sum(method.takes(prompt) for method in methods)
         for prompt in protocol.prompts
     )
     return answers * sum(len(case.targets) for case in cases)
 
 
-def check_names(methods: "Sequence[Scored]", protocol: "Protocol", against: str | None) -> None:
+def check_names(methods: "Sequence[Method]", protocol: "Protocol", against: str | None) -> None:
     """Raise InputError if two methods share a name, or the one to compare with will not be scored."""
-    from synthfm3d.evaluation.scoring import takes
-
     names = [method.name for method in methods]
     for name in names:
         if names.count(name) > 1:
@@ -66,13 +80,13 @@ def check_names(methods: "Sequence[Scored]", protocol: "Protocol", against: str 
     if against is not None and against not in names:
         raise InputError(f"--against {against}: is none of {', '.join(names)}.")
     for method in methods:
-        if method.name == against and not any(takes(method, prompt) for prompt in protocol.prompts):
+        if method.name == against and not any(method.takes(prompt) for prompt in protocol.prompts):
             raise InputError(f"--against {against}: takes none of the prompts {', '.join(protocol.prompts)}.")
 
 
 def export(folder: Path, cases: "Cases", protocol: "Protocol", *, quiet: bool, as_json: bool) -> None:
     """Write prompts for another tool, and say what to do with them."""
-    from synthfm3d.evaluation.prompt_export import MANIFEST_NAME, export_prompts
+    from synthfm3d.evaluation.running.prompt_export import MANIFEST_NAME, export_prompts
 
     manifest = export_prompts(folder, cases(), protocol)
     for entry in manifest["unusable"]:
@@ -80,3 +94,50 @@ def export(folder: Path, cases: "Cases", protocol: "Protocol", *, quiet: bool, a
     if as_json:
         print_json(manifest)
     say(f"{len(manifest['questions'])} prompts: {folder / MANIFEST_NAME}. {manifest['how']}", quiet=quiet)
+
+
+def print_tables(report: "Report") -> None:
+    """Dice of each structure and prompt by method, with the means below; one table for each label source."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from synthfm3d.evaluation.datasets.cases import labels_of
+
+    console = Console()
+    for source in dict.fromkeys(mean.label_source for mean in report.means):
+        mine = [mean for mean in report.means if mean.label_source == source]
+        methods = list(dict.fromkeys(mean.method for mean in mine))
+        table = Table(title=f"Dice against {labels_of(source)}", box=box.SIMPLE_HEAD, title_justify="left")
+        for column in ("structure", "prompt"):
+            table.add_column(column, overflow="fold")
+        for method in methods:
+            table.add_column(Text(method), justify="right", overflow="fold")
+        for together in (False, True):
+            rows: dict[tuple[str, str], dict[str, str]] = {}
+            for mean in mine:
+                if (mean.structure is None) == together:
+                    row = rows.setdefault((mean.structure or "all structures", mean.prompt), {})
+                    row[mean.method] = _cell(mean)
+            if together or len(rows) <= _MOST_ROWS:
+                for key, cells in rows.items():
+                    words = (Text(word) for word in key)
+                    table.add_row(*words, *(Text(cells.get(name, "–")) for name in methods))
+                table.add_section()
+        console.print(table)
+
+
+def tell_what_went_wrong(report: "Report") -> None:
+    """Cases, structures and answers that are missing, on stderr."""
+    for case, reason in report.unusable:
+        say(f"Left out: {case}: {reason}")
+    for case, structure in report.absent:
+        say(f"Skipped: {structure} has no voxel in {case}.")
+    failures = [score for score in report.scores if score.error is not None]
+    if failures:
+        say(f"{len(failures)} of {len(report.scores)} masks failed; the first: {failures[0].error}")
+
+
+def _cell(mean: "Mean") -> str:
+    return "failed" if mean.failures == mean.structures else f"{mean.dice:.3f}"

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from synthfm3d.errors import InputError
 from synthfm3d.files import read_text
 from synthfm3d.io.pairs import read_mask
+from synthfm3d.io.values import warned
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.prompts.prompt_file import MOST_LABEL, FileObject, PromptFile, Unit
 from synthfm3d.segmentation.placement import checked_prompts
@@ -137,9 +138,9 @@ def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> 
 
 def mask_prompt(path: Path, scan: "Volume", label: int | None = None) -> Mask:
     """The mask of a file, or one label of it, as a prompt; InputError as of ``read_mask``."""
-    return Mask(volume=read_mask(path, scan, label))
+    return Mask(volume=warned(path, read_mask(path, scan, label)))
 
 
 def scribble_prompt(path: Path, scan: "Volume", *, positive: bool, label: int | None = None) -> Scribble:
     """The scribble of a file, or one label of it, as a prompt; InputError as of ``read_mask``."""
-    return Scribble.of_voxels(read_mask(path, scan, label), positive=positive)
+    return Scribble.of_voxels(warned(path, read_mask(path, scan, label)), positive=positive)

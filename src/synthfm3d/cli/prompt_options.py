@@ -1,9 +1,9 @@
 """Prompts of one scan as they stand on the command line, or in the file that it names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from synthfm3d.cli.prompt_files import (
     PromptedObject,
@@ -57,6 +57,38 @@ class PromptOptions:
         if self.label is not None and not (self.mask or self._scribbles or self.correct):
             raise InputError("--label needs a file with labels: --mask-prompt, --scribble or --correct.")
 
+    @classmethod
+    def given(
+        cls,
+        point: Sequence[str] | None,
+        negative: Sequence[str] | None,
+        box: Sequence[str] | None,
+        lasso: Sequence[str] | None,
+        drawn: tuple[Path | None, Path | None, Path | None],
+        mm: bool,
+        file: Path | None,
+        correct: Path | None,
+        label: int | None,
+    ) -> Self:
+        """The options as typer gives them: None where an option that may be repeated is not given.
+
+        ``drawn`` are the files of a mask, of a scribble and of a negative scribble.
+        """
+        mask, scribble, negative_scribble = drawn
+        return cls(
+            point=tuple(point or ()),
+            negative=tuple(negative or ()),
+            box=tuple(box or ()),
+            lasso=tuple(lasso or ()),
+            mask=mask,
+            scribble=scribble,
+            negative_scribble=negative_scribble,
+            mm=mm,
+            file=file,
+            correct=correct,
+            label=label,
+        )
+
     @property
     def by_option(self) -> bool:
         numbers = self.point or self.negative or self.box or self.lasso
@@ -74,8 +106,8 @@ class PromptOptions:
         files = (self.mask, self.scribble, self.negative_scribble, self.file, self.correct)
         return tuple(path for path in files if path is not None)
 
-    def said(self, scan: Path) -> dict[str, Any]:
-        """What was said, for the report beside a mask."""
+    def for_report(self, scan: Path) -> dict[str, Any]:
+        """The prompts as they were given, for the report beside a mask."""
         if self.file is not None:
             found = read_prompt_file(self.file)
             return {"unit": found.unit, "objects": plain(self._of_file(scan))}

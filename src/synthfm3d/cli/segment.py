@@ -3,17 +3,52 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from synthfm3d.cli.common import AsJson, Device, Quiet, examples, print_json, progress, say
+from synthfm3d.cli.segment_options import (
+    AllowGapsOption,
+    AlternativesOption,
+    BoxOption,
+    CineOption,
+    CorrectOption,
+    FormatOption,
+    FrameOption,
+    JobsOption,
+    KeepIdentityOption,
+    LabelOption,
+    LassoOption,
+    MaskPromptOption,
+    MillimetresOption,
+    ModalityOption,
+    ModelOption,
+    NegativeOption,
+    NegativeScribbleOption,
+    OutputOption,
+    PointOption,
+    ProbabilitiesOption,
+    PromptsOption,
+    ResumeOption,
+    ScanArgument,
+    SchemaOption,
+    ScribbleOption,
+    SeriesOption,
+    SpacingOption,
+    StructureOption,
+)
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.cli.prompt_options import PromptOptions
-    from synthfm3d.cli.segment_case import Case
-    from synthfm3d.cli.segment_folder import Plan
+    from synthfm3d.cli.segment_case import Extras, ScanJob
+    from synthfm3d.cli.segment_folder import FolderJob
+    from synthfm3d.io.read import ReadOptions
+    from synthfm3d.volume import Modality
+
+
+_NO_SCAN = "name a scan and its mask: synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,120 +66,34 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    scan: Annotated[
-        Path | None,
-        typer.Argument(
-            help="NIfTI, NRRD, MetaImage, a DICOM folder or file, a folder of PNG or JPEG slices, a NumPy "
-            "array; or a folder of scans.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", help="Mask: .nii, .nii.gz, .nrrd, .mha, .dcm; of many scans, a folder."
-        ),
-    ] = None,
-    point: Annotated[
-        list[str] | None, typer.Option(metavar="I,J,K", help="A place inside the object; may be repeated.")
-    ] = None,
-    negative: Annotated[
-        list[str] | None, typer.Option(metavar="I,J,K", help="A place outside it; may be repeated.")
-    ] = None,
-    box: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="I0,J0,K0,I1,J1,K1",
-            help="Two opposite corners, both inside the box. Flat along one axis: a box on that slice.",
-        ),
-    ] = None,
-    mask_prompt: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Mask that outlines the object on one or more slices."),
-    ] = None,
-    scribble: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Mask of a stroke inside the object.")
-    ] = None,
-    negative_scribble: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Mask of a stroke outside it.")
-    ] = None,
-    lasso: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="I0,J0,K0,I1,J1,K1,…",
-            help="Corners of a closed line drawn loosely around the object on one slice, three at least.",
-        ),
-    ] = None,
-    prompts: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Prompts as JSON: several objects, or those of every scan."),
-    ] = None,
-    prompts_schema: Annotated[
-        bool, typer.Option("--prompts-schema", help="Print the JSON Schema of prompts and stop.")
-    ] = False,
-    label: Annotated[
-        int | None,
-        typer.Option(min=1, help="Which label of --mask-prompt, --scribble and --correct is meant."),
-    ] = None,
-    structure: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Without a prompt: a structure that the model was adapted to; may be repeated.",
-        ),
-    ] = None,
-    mm: Annotated[
-        bool, typer.Option("--mm", help="Numbers are RAS millimetres, not voxel indices of the stored array.")
-    ] = False,
-    correct: Annotated[
-        Path | None,
-        typer.Option(metavar="MASK", help="An earlier mask of the object, which the prompts correct."),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="default, random-walker, grow-cut, a run folder, a .safetensors file, or SAM 2: a .pt file, "
-            "a folder or a name of the Hugging Face hub; @512 behind it: at this size of the image."
-        ),
-    ] = "default",
-    modality: Annotated[
-        Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan, if not given.")
-    ] = None,
-    frame: Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D scan, from 0.")] = None,
-    series: Annotated[
-        str | None, typer.Option(help="Which DICOM series of a folder: its number, or its UID.")
-    ] = None,
-    spacing: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,Z", help="Voxel spacing in mm, for pictures and arrays, which have none."),
-    ] = None,
-    allow_gaps: Annotated[
-        bool, typer.Option("--allow-gaps", help="Interpolate over missing and uneven DICOM slices.")
-    ] = False,
-    cine: Annotated[bool, typer.Option("--cine", help="The third axis of the scan is time.")] = False,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Write the probability of each object, too.")
-    ] = False,
-    alternatives: Annotated[
-        bool,
-        typer.Option(
-            "--alternatives",
-            help="Write up to two masks of other sizes, too: a click does not tell the size.",
-        ),
-    ] = False,
-    keep_identity: Annotated[
-        bool,
-        typer.Option("--keep-identity", help="Let a DICOM patient's identity and path into the outputs."),
-    ] = False,
-    suffix: Annotated[
-        str | None, typer.Option("--format", help="Ending of the masks of many scans; .nii.gz if not given.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Leave out scans that have their mask from the same prompts.")
-    ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="How many scans at a time; one if not given.")
-    ] = None,
+    scan: ScanArgument = None,
+    output: OutputOption = None,
+    point: PointOption = None,
+    negative: NegativeOption = None,
+    box: BoxOption = None,
+    mask_prompt: MaskPromptOption = None,
+    scribble: ScribbleOption = None,
+    negative_scribble: NegativeScribbleOption = None,
+    lasso: LassoOption = None,
+    prompts: PromptsOption = None,
+    prompts_schema: SchemaOption = False,
+    label: LabelOption = None,
+    structure: StructureOption = None,
+    mm: MillimetresOption = False,
+    correct: CorrectOption = None,
+    model: ModelOption = "default",
+    modality: ModalityOption = None,
+    frame: FrameOption = None,
+    series: SeriesOption = None,
+    spacing: SpacingOption = None,
+    allow_gaps: AllowGapsOption = False,
+    cine: CineOption = False,
+    probabilities: ProbabilitiesOption = False,
+    alternatives: AlternativesOption = False,
+    keep_identity: KeepIdentityOption = False,
+    suffix: FormatOption = None,
+    resume: ResumeOption = False,
+    jobs: JobsOption = None,
     device: Device = "auto",
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -155,19 +104,47 @@ def segment(
     lies on the scan's own voxels; several objects become one label map. A .json of the same name beside
     it tells how it was made. Of a folder, a bad scan is reported and the rest goes on; exit code 1 says so.
     """
-    from synthfm3d.cli.prompt_options import PromptOptions, spacing_zyx
-    from synthfm3d.io.read import ReadOptions
+    from synthfm3d.cli.prompt_options import PromptOptions
+    from synthfm3d.cli.segment_case import Extras
 
     if prompts_schema:
-        from synthfm3d.cli.prompt_files import prompts_schema as schema
-
-        print_json(schema())
+        _print_schema()
         return
     if scan is None or output is None:
-        raise InputError(
-            "name a scan and its mask: synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz"
-        )
-    options = ReadOptions(
+        raise InputError(_NO_SCAN)
+    options = _read_options(frame, series, modality, spacing, allow_gaps=allow_gaps, cine=cine)
+    drawn = (mask_prompt, scribble, negative_scribble)
+    asked = PromptOptions.given(point, negative, box, lasso, drawn, mm, prompts, correct, label)
+    extras = Extras(probabilities=probabilities, alternatives=alternatives, keep_identity=keep_identity)
+    if _is_many(scan, output):
+        folder = _folder_job(scan, output, asked, options, extras, suffix)
+        folder = replace(folder, model=model, device=device, jobs=jobs or 1, resume=resume)
+        _segment_folder(folder, quiet, as_json)
+    else:
+        _check_for_one_scan(suffix, jobs, resume=resume)
+        job = _scan_job(scan, output, asked, options, extras)
+        _segment_scan(job, asked, structure, model, device, quiet=quiet, as_json=as_json)
+
+
+def _print_schema() -> None:
+    from synthfm3d.cli.prompt_files import prompts_schema
+
+    print_json(prompts_schema())
+
+
+def _read_options(
+    frame: int | None,
+    series: str | None,
+    modality: "Modality | None",
+    spacing: str | None,
+    *,
+    allow_gaps: bool,
+    cine: bool,
+) -> "ReadOptions":
+    from synthfm3d.cli.prompt_options import spacing_zyx
+    from synthfm3d.io.read import ReadOptions
+
+    return ReadOptions(
         frame=frame,
         series=series,
         modality=modality,
@@ -175,108 +152,110 @@ def segment(
         allow_gaps=allow_gaps,
         cine=cine,
     )
-    said = PromptOptions(
-        point=tuple(point or ()),
-        negative=tuple(negative or ()),
-        box=tuple(box or ()),
-        mask=mask_prompt,
-        scribble=scribble,
-        negative_scribble=negative_scribble,
-        lasso=tuple(lasso or ()),
-        mm=mm,
-        file=prompts,
-        correct=correct,
-        label=label,
-    )
-    if _is_many(scan, output):
-        from synthfm3d.cli.segment_folder import Plan
 
-        if prompts is None or said.by_option or correct:
-            raise InputError(
-                f"{scan}: is a folder, and {output} is no file of a mask: for one scan name a file such as "
-                "mask.nii.gz, for many scans give the prompts of all with --prompts FILE."
-            )
-        suffix = suffix or ".nii.gz"
-        plan = Plan(
-            folder=scan,
-            output=output,
-            prompts=prompts,
-            suffix=suffix if suffix.startswith(".") else f".{suffix}",
-            options=options,
-            model=model,
-            device=device,
-            jobs=jobs or 1,
-            resume=resume,
-            probabilities=probabilities,
-            alternatives=alternatives,
-            keep_identity=keep_identity,
+
+def _folder_job(
+    scans: Path,
+    output: Path,
+    asked: "PromptOptions",
+    options: "ReadOptions",
+    extras: "Extras",
+    suffix: str | None,
+) -> "FolderJob":
+    """A folder of scans with the default model; InputError without a file of prompts."""
+    from synthfm3d.cli.segment_folder import FolderJob
+
+    if asked.file is None or asked.by_option or asked.correct:
+        raise InputError(
+            f"is a folder, and {output} is no file of a mask",
+            "for one scan name a file such as mask.nii.gz, for many scans give the prompts of all with "
+            "--prompts FILE.",
+            path=scans,
         )
-        _segment_folder(plan, quiet, as_json)
-        return
+    suffix = suffix or ".nii.gz"
+    return FolderJob(
+        folder=scans,
+        output=output,
+        prompts=asked.file,
+        suffix=suffix if suffix.startswith(".") else f".{suffix}",
+        options=options,
+        extras=extras,
+    )
 
-    of_many = {"--format": suffix is not None, "--jobs": jobs is not None, "--resume": resume}
-    if given := [name for name, is_given in of_many.items() if is_given]:
-        raise InputError(f"{' and '.join(given)} are for folders of scans: leave them out for one scan.")
 
-    from synthfm3d.cli.segment_case import Case
+def _scan_job(
+    scan: Path, output: Path, asked: "PromptOptions", options: "ReadOptions", extras: "Extras"
+) -> "ScanJob":
+    from synthfm3d.cli.segment_case import ScanJob
 
-    case = Case(
+    return ScanJob(
         scan=scan,
         output=output,
         options=options,
-        inputs=said.inputs,
-        said=said.said(scan),
-        previous=correct,
-        label=label,
-        probabilities=probabilities,
-        alternatives=alternatives,
-        keep_identity=keep_identity,
+        inputs=asked.inputs,
+        prompts=asked.for_report(scan),
+        previous=asked.correct,
+        label=asked.label,
+        extras=extras,
     )
-    if structure:
-        if said.inputs or said.by_option:
-            raise InputError("--structure finds a structure without a prompt: leave out one of the two.")
-        case = replace(case, said={"structure": structure})
-        _segment_structures(case, structure, model, device, quiet=quiet, as_json=as_json)
-        return
-    _segment_scan(case, said, model, device, quiet=quiet, as_json=as_json)
+
+
+def _check_for_one_scan(suffix: str | None, jobs: int | None, *, resume: bool) -> None:
+    """Raise InputError for options that have an effect on folders of scans alone."""
+    of_many = {"--format": suffix is not None, "--jobs": jobs is not None, "--resume": resume}
+    if given := [name for name, is_given in of_many.items() if is_given]:
+        raise InputError(f"{' and '.join(given)} are for folders of scans", "leave them out for one scan.")
 
 
 def _segment_structures(
-    case: "Case", structures: list[str], model: str, device: str, *, quiet: bool, as_json: bool
+    job: "ScanJob", structures: list[str], model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
     """Structures that the model was adapted to, each prompted by the box that it finds."""
     from synthfm3d.cli.segment_automatic import chosen_guides, found_objects
-    from synthfm3d.cli.segment_case import read_case, run_case
-    from synthfm3d.evaluation.models import model_method
+    from synthfm3d.cli.segment_case import read_scan, run_job
+    from synthfm3d.evaluation.methods.models import model_method
 
-    case.check_outputs()
+    job.check_outputs()
     guides = chosen_guides(model, structures)
-    volume = read_case(case)
-    say(f"Looking for {', '.join(guides)} in {case.scan} with the model {model}.", quiet=quiet)
+    volume = read_scan(job)
+    say(f"Looking for {', '.join(guides)} in {job.scan} with the model {model}.", quiet=quiet)
     method = model_method(model, device)
     objects, doubts = found_objects(method, volume, guides)
-    volume = replace(volume, doubts=(*volume.doubts, *doubts))
-    _tell(run_case(case, volume, objects, method, model), quiet=quiet, as_json=as_json)
+    report = run_job(job, volume, objects, method, model, doubts=doubts)
+    _tell(report, quiet=quiet, as_json=as_json)
 
 
 def _segment_scan(
-    case: "Case", said: "PromptOptions", model: str, device: str, *, quiet: bool, as_json: bool
+    job: "ScanJob",
+    asked: "PromptOptions",
+    structures: list[str] | None,
+    model: str,
+    device: str,
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
-    from synthfm3d.cli.segment_case import earlier_mask, read_case, run_case
+    if structures:
+        if asked.inputs or asked.by_option:
+            raise InputError("--structure finds a structure without a prompt: leave out one of the two.")
+        job = replace(job, prompts={"structure": structures})
+        _segment_structures(job, structures, model, device, quiet=quiet, as_json=as_json)
+        return
+    from synthfm3d.cli.segment_case import earlier_mask, read_scan, run_job
     from synthfm3d.io.read import format_of
 
     # All that can be wrong with the input is found before the model is loaded.
-    case.check_outputs()
-    if case.keep_identity and format_of(case.scan) != "dicom":
-        raise InputError("--keep-identity has no effect on a scan that is not DICOM: leave it out.")
-    volume = read_case(case)
-    objects = said.objects(case.scan, volume)
-    before = earlier_mask(case, volume)
+    job.check_outputs()
+    if job.extras.keep_identity and format_of(job.scan) != "dicom":
+        raise InputError("--keep-identity has no effect on a scan that is not DICOM", "leave it out.")
+    volume = read_scan(job)
+    objects = asked.objects(job.scan, volume)
+    before = earlier_mask(job, volume)
 
-    from synthfm3d.evaluation.models import model_method  # torch: seconds
+    from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
 
-    say(f"Segmenting {case.scan} with the model {model}.", quiet=quiet)
-    report = run_case(case, volume, objects, model_method(model, device), model, before)
+    say(f"Segmenting {job.scan} with the model {model}.", quiet=quiet)
+    report = run_job(job, volume, objects, model_method(model, device), model, before)
     _tell(report, quiet=quiet, as_json=as_json)
 
 
@@ -291,15 +270,15 @@ def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
         typer.echo(summary(report))
 
 
-def _segment_folder(plan: "Plan", quiet: bool, as_json: bool) -> None:
+def _segment_folder(job: "FolderJob", quiet: bool, as_json: bool) -> None:
     from synthfm3d.cli.segment_case import summary
     from synthfm3d.cli.segment_folder import run_folder
     from synthfm3d.io.write import check_suffix
 
-    check_suffix(plan.output / f"mask{plan.suffix}")
+    check_suffix(job.output / f"mask{job.suffix}")
     outcomes = []
     with progress("Segmenting", quiet=quiet) as advance:
-        for outcome in run_folder(plan):
+        for outcome in run_folder(job):
             outcomes.append(outcome)
             advance(note=outcome.name)
             if outcome.error is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthfm3d.cli.prompt_files import PromptedObject
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.models import ModelMethod
+from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.model.checkpoint import weights_path
 from synthfm3d.segmentation.automatic import (
     GUIDES_FILE,

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,31 +14,49 @@ import numpy as np
 
 from synthfm3d import __version__
 from synthfm3d.cli.prompt_files import PromptedObject
-from synthfm3d.cli.segment_alternatives import Alternative, other_answers, rounded, told
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.models import ModelMethod
+from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
 from synthfm3d.io.pairs import read_mask
-from synthfm3d.io.read import ReadOptions, format_of, read
+from synthfm3d.io.read import ReadOptions, format_of, load
+from synthfm3d.io.values import warned
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
+from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.result import Segmentation, label_map
 from synthfm3d.volume import Volume
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """A scan, what is said about it, and where its mask goes.
+class Extras:
+    """What is written beside the mask.
+
+    Parameters
+    ----------
+    probabilities
+        The probability of each object.
+    alternatives
+        Masks of other sizes.
+    keep_identity
+        The identity and the path of a DICOM patient.
+    """
+
+    probabilities: bool = False
+    alternatives: bool = False
+    keep_identity: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanJob:
+    """A scan, its prompts, and where its mask goes.
 
     Parameters
     ----------
     inputs
         Other files that are read; none of them may be written over.
-    said
-        The prompts as the user gave them, for the report.
+    prompts
+        As the user gave them, for the report.
     previous
         An earlier mask that the prompts correct.
-    alternatives
-        Whether masks of other sizes are written, too.
     label
         Which label of it is meant, if it holds several.
     """
@@ -48,12 +65,10 @@ class Case:
     output: Path
     options: ReadOptions = field(default_factory=ReadOptions)
     inputs: tuple[Path, ...] = ()
-    said: Mapping[str, Any] = field(default_factory=dict)
+    prompts: Mapping[str, Any] = field(default_factory=dict)
     previous: Path | None = None
     label: int | None = None
-    probabilities: bool = False
-    alternatives: bool = False
-    keep_identity: bool = False
+    extras: Extras = Extras()
 
     @property
     def report(self) -> Path:
@@ -74,41 +89,50 @@ class Case:
             )
 
 
-def read_case(case: Case) -> Volume:
-    """The scan; its doubts are kept in it and not shown twice.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alternative:
+    """Another answer for an object, and the file that it goes into."""
 
-    Raises InputError, too, where no mask on it could be written as the output asks for.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        scan = read(case.scan, case.options)
-        check_writing(case.output, scan, _origin(case))
+    label: int
+    path: Path
+    found: Segmentation
+
+
+def read_scan(job: ScanJob) -> Volume:
+    """The scan; raises InputError, too, where no mask on it could be written as the output asks for."""
+    scan = load(job.scan, job.options)
+    check_writing(job.output, scan, _origin(job))
     return scan
 
 
-def run_case(
-    case: Case,
+def run_job(
+    job: ScanJob,
     scan: Volume,
     objects: Sequence[PromptedObject],
     method: ModelMethod,
     model: str,
     before: Segmentation | None = None,
+    doubts: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Segment the objects of a scan, write all files or none, and return the report.
 
-    ``before`` is an earlier mask of the only object, which its prompts correct.
+    ``before`` is an earlier mask of the only object, which its prompts correct. ``doubts`` are those about
+    the prompts.
     """
     start = time.perf_counter()
     found = {o.label: _segmented(scan, o, method, before) for o in objects}
     labels = label_map(scan, found)
     others: list[Alternative] = []
-    if case.alternatives:
-        others = other_answers(scan, objects, found, method.segmenter, case.output, _stem(case.output))
-    report = _report(case, scan, objects, found, labels, method, model)
+    if job.extras.alternatives:
+        others = _alternatives(scan, objects, found, method.segmenter, job.output, _stem(job.output))
+    report = _report(job, scan, objects, found, labels, method, model)
     for one in report["objects"]:
-        one["alternatives"] = [told(other) for other in others if other.label == one["label"]]
+        one["alternatives"] = [
+            _alternative_for_report(other) for other in others if other.label == one["label"]
+        ]
+    report["warnings"] += doubts
     report["seconds"] = round(time.perf_counter() - start, 2)
-    _write(case, scan, labels, objects, found, report, others)
+    _write(job, scan, labels, objects, found, report, others)
     return report
 
 
@@ -120,15 +144,16 @@ def _segmented(
     return method.segmenter.correct(before, prompted.prompts)
 
 
-def earlier_mask(case: Case, scan: Volume) -> Segmentation | None:
+def earlier_mask(job: ScanJob, scan: Volume) -> Segmentation | None:
     """The mask that the prompts correct, if there is one."""
-    if case.previous is None:
+    if job.previous is None:
         return None
-    return Segmentation.from_mask(scan, read_mask(case.previous, scan, case.label))
+    mask = warned(job.previous, read_mask(job.previous, scan, job.label))
+    return Segmentation.from_mask(scan, mask)
 
 
 def _report(
-    case: Case,
+    job: ScanJob,
     scan: Volume,
     objects: Sequence[PromptedObject],
     found: Mapping[int, Segmentation],
@@ -136,15 +161,15 @@ def _report(
     method: ModelMethod,
     model: str,
 ) -> dict[str, Any]:
-    first = next(iter(found.values()))
+    first, name = next(iter(found.values())), _name_of_scan(job)
     doubts = dict.fromkeys(sentence for result in found.values() for sentence in result.warnings)
     voxels = {o.label: int(np.count_nonzero(labels.voxels == o.label)) for o in objects}
     voxel_ml = None if scan.third_axis == "time" else scan.grid.voxel_ml
     return {
-        "mask": str(case.output),
-        "scan": _name_of_scan(case),
-        "frame": case.options.frame,
-        "prompts": dict(case.said),
+        "mask": str(job.output),
+        "scan": name,
+        "frame": job.options.frame,
+        "prompts": dict(job.prompts),
         "model": {"name": model, "weights_sha256": method.weights},
         "modality": first.modality,
         "field_of_view_mm": round(first.field_of_view_mm, 3),
@@ -155,14 +180,57 @@ def _report(
                 "label": o.label,
                 "name": o.name,
                 "voxels": voxels[o.label],
-                "predicted_dice": rounded(found[o.label].predicted_dice),
+                "predicted_dice": _rounded(found[o.label].predicted_dice),
                 "volume_ml": None if voxel_ml is None else _ml(voxels[o.label] * voxel_ml),
             }
             for o in objects
         ],
-        "warnings": [_without_path(case, sentence) for sentence in doubts],
+        "warnings": [f"{name}: {doubt}" if doubt in scan.doubts else doubt for doubt in doubts],
         "synthfm3d": __version__,
     }
+
+
+def _alternatives(
+    scan: Volume,
+    objects: Sequence[PromptedObject],
+    found: Mapping[int, Segmentation],
+    segmenter: Segmenter,
+    output: Path,
+    stem: str,
+) -> list[Alternative]:
+    """The alternatives of all objects, without those that were chosen, best first."""
+    suffix = check_suffix(output)
+    ending = ".nii.gz" if suffix == ".dcm" else suffix
+    others = []
+    for prompted in objects:
+        which = f"_{prompted.label}" if len(objects) > 1 else ""
+        first = found[prompted.label]
+        positions = [n for n in range(len(first.alternatives)) if n != first.chosen]
+        for number, position in enumerate(positions, start=2):
+            others.append(
+                Alternative(
+                    label=prompted.label,
+                    path=output.with_name(f"{stem}{which}_alternative_{number}{ending}"),
+                    found=segmenter.choose(first, position),
+                )
+            )
+    return others
+
+
+def _alternative_for_report(alternative: Alternative) -> dict[str, Any]:
+    """What the report says of an alternative."""
+    view = alternative.found.alternatives[alternative.found.chosen]
+    return {
+        "mask": str(alternative.path),
+        "voxels": int(np.count_nonzero(alternative.found.mask.voxels)),
+        "diameter_mm": round(view.diameter_mm, 2),
+        "predicted_dice": _rounded(view.predicted_dice),
+    }
+
+
+def _rounded(predicted_dice: float | None) -> float | None:
+    """A predicted Dice as the report shows it."""
+    return None if predicted_dice is None else round(predicted_dice, 3)
 
 
 def _ml(volume: float) -> float:
@@ -170,19 +238,15 @@ def _ml(volume: float) -> float:
     return round(volume, 4) if volume >= 1 else float(f"{volume:.4g}")
 
 
-def _name_of_scan(case: Case) -> str:
+def _name_of_scan(job: ScanJob) -> str:
     """The scan's path; of DICOM, which tends to be named after the patient, a hash of it unless allowed."""
-    if case.keep_identity or format_of(case.scan) != "dicom":
-        return str(case.scan)
-    return f"DICOM {hashlib.sha256(str(case.scan.resolve()).encode()).hexdigest()[:12]}"
-
-
-def _without_path(case: Case, sentence: str) -> str:
-    return sentence.replace(str(case.scan), _name_of_scan(case))
+    if job.extras.keep_identity or format_of(job.scan) != "dicom":
+        return str(job.scan)
+    return f"DICOM {hashlib.sha256(str(job.scan.resolve()).encode()).hexdigest()[:12]}"
 
 
 def _write(
-    case: Case,
+    job: ScanJob,
     scan: Volume,
     labels: Volume,
     objects: Sequence[PromptedObject],
@@ -191,15 +255,15 @@ def _write(
     others: Sequence[Alternative],
 ) -> None:
     """All files or none: a mask that cannot be written leaves no report behind."""
-    origin = _origin(case, {o.label: o.name for o in objects if o.name})
+    origin = _origin(job, {o.label: o.name for o in objects if o.name})
     steps: list[tuple[Path, Callable[[Path], None]]] = []
     text = (json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    steps.append((case.report, lambda path: write_atomically(path, text)))
-    if case.probabilities:
+    steps.append((job.report, lambda path: write_atomically(path, text)))
+    if job.extras.probabilities:
         for label, result in found.items():
-            steps.append((_probability_name(case.output, label, len(found)), _probability_writer(result)))
+            steps.append((_probability_name(job.output, label, len(found)), _probability_writer(result)))
     steps.extend((other.path, partial(write, other.found.mask)) for other in others)
-    steps.append((case.output, lambda path: write(labels, path, origin)))
+    steps.append((job.output, lambda path: write(labels, path, origin)))
     written: list[Path] = []
     try:
         for path, save in steps:
@@ -212,13 +276,13 @@ def _write(
         raise
 
 
-def _origin(case: Case, names: Mapping[int, str] | None = None) -> Origin:
+def _origin(job: ScanJob, names: Mapping[int, str] | None = None) -> Origin:
     return Origin(
-        path=case.scan,
-        series=case.options.series,
-        frame=case.options.frame,
+        path=job.scan,
+        series=job.options.series,
+        frame=job.options.frame,
         names=names or {},
-        keep_identity=case.keep_identity,
+        keep_identity=job.extras.keep_identity,
     )
 
 

@@ -2,49 +2,43 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from synthfm3d.cli.boundary import user_message
 from synthfm3d.cli.prompt_files import plain, prompted_objects, read_prompt_file
-from synthfm3d.cli.segment_case import Case, read_case, run_case
+from synthfm3d.cli.segment_case import Extras, ScanJob, read_scan, run_job
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.models import ModelMethod, model_method
+from synthfm3d.evaluation.methods.models import ModelMethod, model_method
 from synthfm3d.io.read import ReadOptions
+from synthfm3d.processes import Died, Finished, Work, in_processes_then_alone, share_cores
 from synthfm3d.prompts.prompt_file import FileObject, PromptFile
 
 SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
-_MOST_TRIES = 2
-"""A scan that takes its process down is tried once more, alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What all cases of a folder share."""
+class FolderJob:
+    """Scans of a folder, with what they share."""
 
     folder: Path
     output: Path
     prompts: Path
     suffix: str
     options: ReadOptions
-    model: str
-    device: str
+    extras: Extras = Extras()
+    model: str = "default"
+    device: str = "auto"
     jobs: int = 1
     resume: bool = False
-    probabilities: bool = False
-    alternatives: bool = False
-    keep_identity: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class ScanOutcome:
     """What became of a case: a report, or the reason why there is none."""
 
     name: str
@@ -53,20 +47,20 @@ class Outcome:
     resumed: bool = False
 
 
-def case_names(plan: Plan, prompts: PromptFile) -> dict[str, Path | None]:
+def case_names(job: FolderJob, prompts: PromptFile) -> dict[str, Path | None]:
     """The scans to segment by name: those that the prompts name, else all; None where there is no scan."""
     there: dict[str, Path] = {}
-    for path in sorted(plan.folder.iterdir()):
+    for path in sorted(job.folder.iterdir()):
         suffix = next(
             (s for s in sorted(SCANS, key=len, reverse=True) if path.name.lower().endswith(s)), None
         )
-        if path.name.startswith(".") or path.resolve() == plan.output.resolve():
+        if path.name.startswith(".") or path.resolve() == job.output.resolve():
             continue
         if path.is_dir() or suffix:
             there[path.name[: -len(suffix)] if suffix and path.is_file() else path.name] = path
     if prompts.cases is None:
         if not there:
-            raise InputError(f"{plan.folder}: holds no scan ({', '.join(SCANS)}, or folders of slices).")
+            raise InputError(f"{job.folder}: holds no scan ({', '.join(SCANS)}, or folders of slices).")
         return dict(there)
     return {name: there.get(name) or _named(there, name) for name in prompts.cases}
 
@@ -76,111 +70,95 @@ def _named(there: dict[str, Path], name: str) -> Path | None:
     return next((path for path in there.values() if path.name == name), None)
 
 
-def run_folder(plan: Plan) -> Iterator[Outcome]:
+def run_folder(job: FolderJob) -> Iterator[ScanOutcome]:
     """Every case once, as it is done; the order depends on the jobs, the results do not."""
-    prompts = read_prompt_file(plan.prompts)
+    prompts = read_prompt_file(job.prompts)
     waiting: list[tuple[str, Path, tuple[FileObject, ...]]] = []
-    names = case_names(plan, prompts)
-    plan.output.mkdir(parents=True, exist_ok=True)
+    names = case_names(job, prompts)
+    job.output.mkdir(parents=True, exist_ok=True)
     for name, path in names.items():
         objects = prompts.objects if prompts.cases is None else prompts.cases[name].objects
         if path is None:
-            yield Outcome(name=name, error=f"{plan.folder}: holds no scan of the name {name}.")
-        elif plan.resume and (done := _finished(plan, name, objects, prompts.unit)):
-            yield Outcome(name=name, report=done, resumed=True)
+            yield ScanOutcome(name=name, error=f"{job.folder}: holds no scan of the name {name}.")
+        elif job.resume and (done := _finished(job, name, objects, prompts.unit)):
+            yield ScanOutcome(name=name, report=done, resumed=True)
         else:
             waiting.append((name, path, objects))
-    if plan.jobs == 1:
-        method = model_method(plan.model, plan.device) if waiting else None
+    if job.jobs == 1:
+        method = model_method(job.model, job.device) if waiting else None
         for entry in waiting:
             assert method is not None
-            yield _outcome(plan, prompts, entry, method)
+            yield _outcome(job, prompts, entry, method)
     else:
-        yield from _in_parallel(plan, prompts, waiting)
+        yield from _in_parallel(job, prompts, waiting)
 
 
 _Entry = tuple[str, Path, tuple[FileObject, ...]]
 
 
-def _in_parallel(plan: Plan, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[Outcome]:
-    """The cases in ``plan.jobs`` processes; if one dies, what was not finished is tried once more alone."""
-    left = {entry[0]: entry for entry in waiting}
-    for attempt in range(_MOST_TRIES):
-        jobs = plan.jobs if attempt == 0 else 1
-        for entries in [list(left.values())] if attempt == 0 else [[entry] for entry in left.values()]:
-            if not entries:
-                continue
-            with ProcessPoolExecutor(
-                jobs, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(plan,)
-            ) as pool:
-                running = {pool.submit(_work, plan, prompts, entry): entry[0] for entry in entries}
-                for done in as_completed(running):
-                    try:
-                        outcome = done.result()
-                    except BrokenProcessPool:
-                        continue
-                    del left[running[done]]
+def _in_parallel(job: FolderJob, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[ScanOutcome]:
+    """The cases in ``job.jobs`` processes; one whose process dies is tried once more at the end, alone."""
+    start = partial(_start_worker, job, prompts)
+    with closing(in_processes_then_alone(waiting, start, workers=job.jobs)) as events:
+        for event in events:
+            match event:
+                case Finished(result=outcome):
                     yield outcome
-    for name in left:
-        yield Outcome(name=name, error="its process died, out of memory perhaps: segment it alone.")
+                case Died(task=entry, given_up=True):
+                    reason = "its process died twice, out of memory perhaps: segment it alone."
+                    yield ScanOutcome(name=entry[0], error=reason)
 
 
-_method: ModelMethod | None = None
+def _start_worker(job: FolderJob, prompts: PromptFile) -> Work[_Entry, ScanOutcome]:
+    """The model of a process, which is loaded once, as a function of a case."""
+    method = model_method(job.model, job.device)
+    share_cores(job.jobs)
+    return lambda entry, _: _outcome(job, prompts, entry, method)
 
 
-def _start_worker(plan: Plan) -> None:
-    """Load the model once for each process, and share the cores between them."""
-    global _method
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // plan.jobs))
-    _method = model_method(plan.model, plan.device)
-
-
-def _work(plan: Plan, prompts: PromptFile, entry: _Entry) -> Outcome:
-    assert _method is not None
-    return _outcome(plan, prompts, entry, _method)
-
-
-def _outcome(plan: Plan, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> Outcome:
+def _outcome(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> ScanOutcome:
     """A case from file to file; whatever is wrong with it becomes its reason."""
     name, path, objects = entry
-    case = _case(plan, name, path, objects, prompts.unit)
+    scan_job = _scan_job(job, name, path, objects, prompts.unit)
     try:
-        case.check_outputs()
-        scan = read_case(case)
-        prompted = prompted_objects(prompts, objects, scan, plan.prompts)
-        return Outcome(name=name, report=run_case(case, scan, prompted, method, plan.model))
+        scan_job.check_outputs()
+        scan = read_scan(scan_job)
+        prompted = prompted_objects(prompts, objects, scan, job.prompts)
+        return ScanOutcome(name=name, report=run_job(scan_job, scan, prompted, method, job.model))
     except (InputError, OSError, MemoryError) as error:
-        said = user_message(error) if isinstance(error, InputError | OSError) else "not enough memory."
-        return Outcome(name=name, error=said)
+        reason = user_message(error) if isinstance(error, InputError | OSError) else "not enough memory."
+        return ScanOutcome(name=name, error=reason)
     except Exception as error:  # one case must not stop the others; the type leads to the bug
-        return Outcome(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
+        return ScanOutcome(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
 
 
-def _case(plan: Plan, name: str, path: Path, objects: Sequence[FileObject], unit: str) -> Case:
-    return Case(
+def _scan_job(job: FolderJob, name: str, path: Path, objects: Sequence[FileObject], unit: str) -> ScanJob:
+    return ScanJob(
         scan=path,
-        output=_mask(plan, name),
-        options=plan.options,
-        inputs=(plan.prompts,),
-        said={"unit": unit, "objects": plain(objects), "settings": _settings(plan)},
-        probabilities=plan.probabilities,
-        alternatives=plan.alternatives,
-        keep_identity=plan.keep_identity,
+        output=_mask(job, name),
+        options=job.options,
+        inputs=(job.prompts,),
+        prompts={"unit": unit, "objects": plain(objects), "settings": _settings(job)},
+        extras=job.extras,
     )
 
 
-def _mask(plan: Plan, name: str) -> Path:
-    return plan.output / f"{name}{plan.suffix}"
+def _mask(job: FolderJob, name: str) -> Path:
+    return job.output / f"{name}{job.suffix}"
 
 
-def _settings(plan: Plan) -> str:
+def _settings(job: FolderJob) -> str:
     """What else a result depends on, hashed: a finished case of other settings is not resumed."""
-    said = repr(
-        (_weights(plan.model), plan.options, plan.probabilities, plan.alternatives, plan.keep_identity)
+    content = repr(
+        (
+            _weights(job.model),
+            job.options,
+            job.extras.probabilities,
+            job.extras.alternatives,
+            job.extras.keep_identity,
+        )
     )
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 @lru_cache
@@ -192,14 +170,14 @@ def _weights(model: str) -> str:
     return model if path is None else weights_hash(path)
 
 
-def _finished(plan: Plan, name: str, objects: Sequence[FileObject], unit: str) -> dict[str, Any] | None:
+def _finished(job: FolderJob, name: str, objects: Sequence[FileObject], unit: str) -> dict[str, Any] | None:
     """The report of a mask that is there already, made from the same prompts and settings."""
-    case = _case(plan, name, plan.folder, objects, unit)
-    if not case.output.is_file():
+    scan_job = _scan_job(job, name, job.folder, objects, unit)
+    if not scan_job.output.is_file():
         return None
     try:
-        report = json.loads(case.report.read_text(encoding="utf-8"))
+        report = json.loads(scan_job.report.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    same = isinstance(report, dict) and report.get("prompts") == dict(case.said)
+    same = isinstance(report, dict) and report.get("prompts") == dict(scan_job.prompts)
     return report if same else None

@@ -126,7 +126,7 @@ def serve(
     say(f"Loading the model {settings.model}.", quiet=quiet)
 
     from synthfm3d.app.server import create_app
-    from synthfm3d.evaluation.models import model_method  # torch: seconds
+    from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
 
     app = create_app(model_method(settings.model, device).segmenter, settings)
     _write_log(quiet)
@@ -141,18 +141,14 @@ def serve(
 
 def _check_scans(settings: "ServeSettings") -> None:
     """Raise InputError for a scan that is not there or is no scan, and for options that do not fit it."""
-    import warnings
-
     from synthfm3d.app.files import Files
-    from synthfm3d.io.read import ReadOptions, format_of, read
+    from synthfm3d.io.read import ReadOptions, format_of, load
 
     for path in Files(settings.scans, settings.root).scans:
         if settings.reading == ReadOptions():
             format_of(path)
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # shown with the scan, when it is opened
-            read(path, settings.reading)
+        load(path, settings.reading)  # its doubts are shown when the scan is opened
 
 
 def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: "FastAPI", port: int) -> None:

@@ -1,4 +1,4 @@
-"""Exactly the bytes that a header promises: never more memory than it claims, never fewer bytes unnoticed."""
+"""Read exactly the bytes that a header promises, never more, and refuse files that hold fewer."""
 
 import gzip
 import zlib
@@ -22,14 +22,16 @@ def told_of_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except EOFError as error:
-        raise InputError(f"{path}: the compressed file is truncated: copy or download it again.") from error
+        raise InputError(
+            "the compressed file is truncated", "copy or download it again.", path=path
+        ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
-            f"{path}: the compressed file is damaged ({error}): copy or download it again."
+            f"the compressed file is damaged ({error})", "copy or download it again.", path=path
         ) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: cannot be read ({reason}): check its permissions.") from error
+        raise InputError(f"cannot be read ({reason})", "check its permissions.", path=path) from error
 
 
 def read_promised(path: Path, file: BinaryIO, promised: int, packing: Packing) -> bytearray:
@@ -77,8 +79,10 @@ def _pieces(file: BinaryIO, packing: Packing) -> Iterator[bytes]:
 
 def _truncated(path: Path, promised: int, held: int) -> InputError:
     return InputError(
-        f"{path}: the file is truncated: its header promises {promised:,} bytes of voxels, "
-        f"it cannot hold more than {held:,}: copy or export it again."
+        f"the file is truncated: its header promises {promised:,} bytes of voxels, "
+        f"it cannot hold more than {held:,}",
+        "copy or export it again.",
+        path=path,
     )
 
 
@@ -92,11 +96,13 @@ def beside(header: Path, name: str) -> Path:
         such file.
     """
     if "%" in name or name.split(" ")[0] == "LIST":
-        raise InputError(f"{header}: its voxels are spread over several files: convert it to one file first.")
+        raise InputError(
+            "its voxels are spread over several files", "convert it to one file first.", path=header
+        )
     folder = header.parent.resolve()
     data = folder if "\0" in name else (folder / name).resolve()
     if data == folder or not data.is_relative_to(folder):
-        raise InputError(f"{header}: its voxels lie outside of its own folder: this is not followed.")
+        raise InputError("its voxels lie outside of its own folder: this is not followed.", path=header)
     if not data.is_file():
-        raise InputError(f"{header}: the file of its voxels, {name!r}, is not beside it: copy both.")
+        raise InputError(f"the file of its voxels, {name!r}, is not beside it", "copy both.", path=header)
     return data

@@ -1,18 +1,18 @@
 """DICOM: a folder of slices or a multi-frame file becomes a ``Volume``; ``load_dicom`` tells the story."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from synthfm3d.io.dicom_geometry import Placed, place
+from synthfm3d.io.dicom_geometry import OrderedSlices, order_slices
 from synthfm3d.io.dicom_pixels import PixelSource
 from synthfm3d.io.dicom_series import Stack, choose_stack, find_stacks
 from synthfm3d.io.dicom_values import is_hounsfield, values_of
-from synthfm3d.io.values import check_size
+from synthfm3d.io.values import Doubts, check_size, with_doubts
 from synthfm3d.volume import Array, Modality, Volume
 
 _MODALITIES: dict[str, Modality] = {"CT": "ct", "MR": "mr", "US": "us", "IVUS": "us"}
+_NOT_HOUNSFIELD = "is a CT whose values are not in Hounsfield units; they are read as plain grey values."
 
 
 def load_dicom(
@@ -43,8 +43,9 @@ def load_dicom(
 
     Returns
     -------
-    Volume with voxels (z, y, x) sorted along the slice normal. CT is in Hounsfield units: rescaled
-    slice by slice, never inverted. Other modalities are inverted where MONOCHROME1 asks for it.
+    Volume with voxels (z, y, x) sorted along the slice normal, and what was repaired or assumed as its
+    doubts. CT is in Hounsfield units: rescaled slice by slice, never inverted. Other modalities are inverted
+    where MONOCHROME1 asks for it.
 
     Raises
     ------
@@ -53,59 +54,53 @@ def load_dicom(
     """
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     pixels = PixelSource()
-    placed = place(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=pixels)
-    known = modality or _modality(path, stack)
-    _doubt_header(path, stack, known)
-    voxels = values_of(path, placed.frames, stack, pixels)
-    if placed.at is not None:
-        check_size(path, (len(placed.at), stack.rows, stack.columns), 4)
-        voxels = _between_slices(voxels, placed.at)
-    return Volume(voxels=voxels, affine=placed.affine, modality=known, third_axis=placed.third_axis)
+    ordered = order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=pixels)
+    known = modality or _modality(stack)
+    voxels, value_doubts = values_of(path, ordered.frames, stack, pixels)
+    if ordered.at is not None:
+        check_size(path, (len(ordered.at), stack.rows, stack.columns), 4)
+        voxels = _between_slices(voxels, ordered.at)
+    volume = Volume(voxels=voxels, affine=ordered.affine, modality=known, third_axis=ordered.third_axis)
+    is_odd_ct = modality is None and _MODALITIES.get(stack.modality) == "ct" and known is None
+    odd = (_NOT_HOUNSFIELD,) if is_odd_ct else ()
+    header_doubts = _doubts_about_header(stack, known)
+    return with_doubts(volume, *stack.doubts, *ordered.doubts, *odd, *header_doubts, *value_doubts)
 
 
-def placed_frames(
+def ordered_frames(
     path: Path,
     series: str | None,
     frame: int | None,
     *,
     allow_gaps: bool = False,
     one_series: bool = False,
-) -> tuple[Placed, Stack]:
+) -> tuple[OrderedSlices, Stack]:
     """The frames of a series in the order of the volume that ``load_dicom`` makes of them."""
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
-    return place(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=PixelSource()), stack
+    return order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=PixelSource()), stack
 
 
 def slice_files(path: Path, *, one_series: bool = False) -> tuple[Path, ...]:
     """The file of each slice of the only series in a folder, in the order of ``load_dicom``."""
-    placed, _ = placed_frames(path, None, None, one_series=one_series)
-    return tuple(frame.path for frame in placed.frames)
+    ordered, _ = ordered_frames(path, None, None, one_series=one_series)
+    return tuple(frame.path for frame in ordered.frames)
 
 
-def _modality(path: Path, stack: Stack) -> Modality | None:
+def _modality(stack: Stack) -> Modality | None:
     """What a scan is by its header; a CT in other units than Hounsfield's is not taken for one."""
     known = _MODALITIES.get(stack.modality)
-    if known == "ct" and not is_hounsfield(stack):
-        warnings.warn(
-            f"{path}: is a CT whose values are not in Hounsfield units; they are read as plain grey values.",
-            stacklevel=4,
-        )
-        return None
-    return known
+    return None if known == "ct" and not is_hounsfield(stack) else known
 
 
-def _doubt_header(path: Path, stack: Stack, modality: Modality | None) -> None:
-    header = stack.frames[0].header
+def _doubts_about_header(stack: Stack, modality: Modality | None) -> Doubts:
+    doubts = []
     if modality == "ct" and any(f.slope is None or f.intercept is None for f in stack.frames):
-        warnings.warn(
-            f"{path}: is a CT without rescale slope and intercept; its stored values are taken for "
-            "Hounsfield units.",
-            stacklevel=4,
+        doubts.append(
+            "is a CT without rescale slope and intercept; its stored values are taken for Hounsfield units."
         )
-    if str(header.get("BurnedInAnnotation", "NO")).upper() == "YES":
-        warnings.warn(
-            f"{path}: has writing burnt into its pixels; no pixel of it goes into a result.", stacklevel=4
-        )
+    if str(stack.frames[0].header.get("BurnedInAnnotation", "NO")).upper() == "YES":
+        doubts.append("has writing burnt into its pixels; no pixel of it goes into a result.")
+    return tuple(doubts)
 
 
 def _between_slices(voxels: Array, at: Array) -> Array:

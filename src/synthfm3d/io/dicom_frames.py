@@ -46,7 +46,7 @@ class Frame:
     group
         What an enhanced object says of this frame alone.
     stack
-        Which stack of an enhanced object it belongs to; empty: not said.
+        Which stack of an enhanced object it belongs to; empty: unknown.
     position
         (3,) of its first pixel's centre, LPS mm; None: unknown.
     orientation
@@ -54,9 +54,9 @@ class Frame:
     spacing_mm
         Between rows and between columns; None: unknown.
     thickness_mm
-        Distance to the next slice, or else the thickness of this one; None: not said.
+        Distance to the next slice, or else the thickness of this one; None: unknown.
     unit
-        What the rescaled values are, in the words of the standard; empty: not said.
+        What the rescaled values are, in the words of the standard; empty: unknown.
     vectors
         What nuclear medicine says of this frame in vectors over the frames, by the name of the dimension.
     doubt
@@ -142,7 +142,7 @@ def _enhanced_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
         raise ValueError("frames are missing in its header")
     if count > 1 and groups[0] is None:
         raise InputError(
-            f"a DICOM {kind_of(header)} does not say where its {count} frames lie: export the series again."
+            f"a DICOM {kind_of(header)} does not say where its {count} frames lie", "export the series again."
         )
     return [_enhanced_frame(file, header, n, group, shared) for n, group in enumerate(groups)]
 
@@ -158,19 +158,19 @@ def _enhanced_frame(
                 return found
         return None
 
-    def said(sequence: str, keyword: str) -> object:
+    def value_of(sequence: str, keyword: str) -> object:
         """A value of a functional group; the header's own where the group or the value is missing."""
         found = part(sequence)
         value = None if found is None else found.get(keyword)
         return header.get(keyword) if value is None else value
 
-    position = said("PlanePositionSequence", "ImagePositionPatient")
-    turned = said("PlaneOrientationSequence", "ImageOrientationPatient")
+    position = value_of("PlanePositionSequence", "ImagePositionPatient")
+    turned = value_of("PlaneOrientationSequence", "ImageOrientationPatient")
     doubt = ""
     if not position and not turned and part("PlanePositionVolumeSequence") is not None:
         # 3-D ultrasound: millimetres of the volume itself, whose place in the patient is not known.
-        position = said("PlanePositionVolumeSequence", "ImagePositionVolume")
-        turned = said("PlaneOrientationVolumeSequence", "ImageOrientationVolume")
+        position = value_of("PlanePositionVolumeSequence", "ImagePositionVolume")
+        turned = value_of("PlaneOrientationVolumeSequence", "ImageOrientationVolume")
         doubt = "says where its slices lie in its own volume, not in the patient"
     measures = part("PixelMeasuresSequence") or header
     values = part("PixelValueTransformationSequence") or header

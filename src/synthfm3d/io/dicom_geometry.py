@@ -1,13 +1,12 @@
 """Where the slices of a stack really lie: sorted along their normal, every irregularity found.
 
 The usual readers average over what is missing, doubled, tilted or uneven and say nothing; here each
-is repaired with a warning or refused. Places and directions are fitted to all slices, since headers
+is repaired, which the doubts say, or refused. Places and directions are fitted to all slices, since headers
 round them.
 """
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +15,17 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_headers import kind_of
-from synthfm3d.io.dicom_numbers import finite
+from synthfm3d.io.dicom_numbers import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES, finite
 from synthfm3d.io.dicom_pixels import PixelSource
 from synthfm3d.io.dicom_places import one_film, one_of_each
 from synthfm3d.io.dicom_series import Stack
 from synthfm3d.io.dicom_steps import FILMS
-from synthfm3d.io.tolerances import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES
+from synthfm3d.io.values import Doubts
 from synthfm3d.volume import Array, ThirdAxis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Placed:
+class OrderedSlices:
     """Frames in the order of the volume's first axis, with their grid.
 
     Parameters
@@ -35,15 +34,20 @@ class Placed:
         (4, 4) from (z, y, x) to RAS mm; of the even grid where ``at`` is given.
     at
         Where the even slices lie among the frames, as fractional frame numbers; None: they are the frames.
+    doubts
+        What was repaired or assumed.
     """
 
     frames: tuple[Frame, ...]
     affine: Array
     third_axis: ThirdAxis
     at: Array | None = None
+    doubts: Doubts = ()
 
 
-def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource) -> Placed:
+def order_slices(
+    path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource
+) -> OrderedSlices:
     """The stack as a volume.
 
     Parameters
@@ -63,19 +67,29 @@ def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixe
     frames = list(stack.frames)
     first = frames[0]
     if first.problem:
-        raise InputError(f"{path}: {first.problem}")
-    _check_concatenation(path, frames)
-    for doubt in sorted({f.doubt for f in frames if f.doubt}):
-        warnings.warn(f"{path}: {doubt}.", stacklevel=4)
+        raise InputError(first.problem, path=path)
+    unknown = tuple(f"{doubt}." for doubt in sorted({f.doubt for f in frames if f.doubt}))
+    doubts = (*_doubts_about_parts(path, frames), *unknown)
+    ordered = _ordered(path, stack, frames, frame, allow_gaps, pixels)
+    return replace(ordered, doubts=(*doubts, *ordered.doubts))
+
+
+def _ordered(
+    path: Path, stack: Stack, frames: list[Frame], frame: int | None, allow_gaps: bool, pixels: PixelSource
+) -> OrderedSlices:
+    """As ``order_slices``, of frames that can be read."""
+    first = frames[0]
     if any(f.position is None or f.orientation is None for f in frames):
         if len({f.path for f in frames}) == 1 and stack.modality in FILMS:
-            return _film(path, one_film(path, frames, frame))
+            return _film(one_film(path, frames, frame))
         raise InputError(
-            f"{path}: is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position "
-            "or orientation): export the original series."
+            f"is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position "
+            "or orientation)",
+            "export the original series.",
+            path=path,
         )
     if first.spacing_mm is None:
-        raise InputError(f"{path}: its slices have no pixel spacing: export the original series.")
+        raise InputError("its slices have no pixel spacing", "export the original series.", path=path)
     orientation = _mean_orientation(frames)
     normal = np.cross(*orientation)
     frames.sort(key=lambda f: (float(_position(f) @ normal), f.number))
@@ -83,53 +97,53 @@ def place(path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixe
     same_mm = SAME_PLACE * min(first.spacing_mm)
     if len(frames) > 1 and np.ptp(along) < same_mm:
         return _repeated_place(path, stack, frames, frame)
-    frames = one_of_each(path, frames, along, same_mm, frame, pixels)
-    return _stacked(path, frames, orientation, allow_gaps)
+    frames, doubts = one_of_each(path, frames, along, same_mm, frame, pixels)
+    ordered = _stacked(path, frames, orientation, allow_gaps)
+    return replace(ordered, doubts=(*doubts, *ordered.doubts))
 
 
-def _check_concatenation(path: Path, frames: Sequence[Frame]) -> None:
-    """Refuse an object that was spread over several files of which some are missing."""
+def _doubts_about_parts(path: Path, frames: Sequence[Frame]) -> Doubts:
+    """Whether an object was spread over several files of which one alone is read.
+
+    Raises InputError where some of its files are missing in a folder.
+    """
+    doubts = []
     files = {frame.path: frame.header for frame in frames if frame.header.get("ConcatenationUID")}
-    for uid in {str(header.ConcatenationUID) for header in files.values()}:
+    for uid in sorted({str(header.ConcatenationUID) for header in files.values()}):
         parts = [header for header in files.values() if str(header.ConcatenationUID) == uid]
         total = max(int(header.get("InConcatenationTotalNumber") or 0) for header in parts)
         if len(parts) >= total:
             continue
         if path.is_dir():
             raise InputError(
-                f"{path}: {len(parts)} of the {total} files of an object are here, the others are missing: "
-                "export the series again, or name one of the files to read its slices alone."
+                f"{len(parts)} of the {total} files of an object are here, the others are missing",
+                "export the series again, or name one of the files to read its slices alone.",
+                path=path,
             )
-        warnings.warn(
-            f"{path}: is one of {total} files of an object; the slices of the others are not read.",
-            stacklevel=5,
-        )
+        doubts.append(f"is one of {total} files of an object; the slices of the others are not read.")
+    return tuple(doubts)
 
 
-def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> Placed:
+def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> OrderedSlices:
     if stack.modality == "CT":
         raise InputError(
-            f"{path}: all {len(frames)} slices lie at the same place: export the original series."
+            f"all {len(frames)} slices lie at the same place", "export the original series.", path=path
         )
-    film = one_film(path, frames, frame)
-    warnings.warn(
-        f"{path}: all {len(film)} images lie at the same place; they are read as a sequence in time.",
-        stacklevel=4,
-    )
-    return _film(path, film)
+    film = _film(one_film(path, frames, frame))
+    doubt = f"all {len(film.frames)} images lie at the same place; they are read as a sequence in time."
+    return replace(film, doubts=(doubt, *film.doubts))
 
 
-def _film(path: Path, frames: Sequence[Frame]) -> Placed:
-    """Frames over time; what is not known of their geometry is one millimetre, with a warning."""
+def _film(frames: Sequence[Frame]) -> OrderedSlices:
+    """Frames over time; where their pixel spacing is not known it is one millimetre, with a doubt."""
     first = frames[0]
-    if first.spacing_mm is None:
-        warnings.warn(f"{path}: has no pixel spacing; 1 mm is assumed.", stacklevel=5)
+    doubts = ("has no pixel spacing; 1 mm is assumed.",) if first.spacing_mm is None else ()
     rows, columns = first.spacing_mm or _aspect(first)
     across, down = first.orientation if first.orientation is not None else np.eye(3)[:2]
     origin = first.position if first.position is not None else np.zeros(3)
     affine = np.eye(4)
     affine[:3] = np.column_stack([np.cross(across, down), down * rows, across * columns, origin])
-    return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="time")
+    return OrderedSlices(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="time", doubts=doubts)
 
 
 def _aspect(frame: Frame) -> tuple[float, float]:
@@ -153,26 +167,30 @@ def _mean_orientation(frames: Sequence[Frame]) -> Array:
     return np.asarray(u @ vt)
 
 
-def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bool) -> Placed:
+def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bool) -> OrderedSlices:
     positions = np.array([_position(f) for f in frames])
     normal = np.cross(*orientation)
     along = positions @ normal
-    at = None
+    at, doubts = None, Doubts()
     if len(frames) == 1:
         thickness = frames[0].thickness_mm or 1.0
-        warnings.warn(f"{path}: is a single slice; its thickness is taken as {thickness:g} mm.", stacklevel=5)
+        doubts = (f"is a single slice; its thickness is taken as {thickness:g} mm.",)
         origin, step = positions[0], normal * thickness
     else:
         index = _even_index(along)
         if index is None or index[-1] != len(frames) - 1:
-            index, at = _even_slices(path, along, index, allow_gaps)
-        origin, step = _line(path, positions, index, normal, frames[0])
+            index, at, interpolated = _even_slices(path, along, index, allow_gaps)
+            doubts = (interpolated,)
+        origin, step, tilted = _line(path, positions, index, normal, frames[0])
+        doubts = (*doubts, *tilted)
     across, down = orientation
     spacings = np.array([f.spacing_mm or (1.0, 1.0) for f in frames])
     rows, columns = spacings[0] + (spacings - spacings[0]).mean(axis=0)  # exact where all are the same
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, origin])
-    return Placed(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at)
+    return OrderedSlices(
+        frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at, doubts=doubts
+    )
 
 
 def _even_index(along: Array) -> Array | None:
@@ -197,8 +215,8 @@ def _fit(index: Array, values: Array) -> tuple[float, float]:
     return float(values.mean() - slope * index.mean()), slope
 
 
-def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool) -> tuple[Array, Array]:
-    """The place of each slice on an even grid, and where the slices of that grid lie among them.
+def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool) -> tuple[Array, Array, str]:
+    """The place of each slice on an even grid, where the slices of that grid lie among them, and a doubt.
 
     A gap and uneven slices are refused, unless they may be interpolated.
     """
@@ -209,7 +227,7 @@ def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool
     if not allow_gaps:
         why = "a slice is missing" if index is not None else "the slices are not evenly spaced"
         raise InputError(
-            f"{path}: {found}: {why}; export the series again, or interpolate with --allow-gaps."
+            f"{found}: {why}; export the series again, or interpolate with --allow-gaps.", path=path
         )
     if index is None:
         finest = float(np.quantile(steps, 0.1))
@@ -217,13 +235,15 @@ def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool
         index = (along - along[0]) / (along[-1] - along[0]) * (count - 1)
     count = int(index[-1]) + 1
     if count > MOST_EVEN * len(along):
-        raise InputError(f"{path}: {found}: too many slices are missing; export the series again.")
-    warnings.warn(f"{path}: {found}; {count} even slices are interpolated.", stacklevel=6)
-    return index, np.interp(np.arange(count), index, np.arange(len(along)))
+        raise InputError(f"{found}: too many slices are missing; export the series again.", path=path)
+    at = np.interp(np.arange(count), index, np.arange(len(along)))
+    return index, at, f"{found}; {count} even slices are interpolated."
 
 
-def _line(path: Path, positions: Array, index: Array, normal: Array, frame: Frame) -> tuple[Array, Array]:
-    """Origin and step (3,), LPS mm, of the straight line through all slices.
+def _line(
+    path: Path, positions: Array, index: Array, normal: Array, frame: Frame
+) -> tuple[Array, Array, Doubts]:
+    """Origin and step (3,), LPS mm, of the straight line through all slices; and doubts.
 
     With a tilted gantry it does not run along the normal.
     """
@@ -235,21 +255,22 @@ def _line(path: Path, positions: Array, index: Array, normal: Array, frame: Fram
     astray = float(np.sqrt((beside**2).sum(axis=1)).max())
     if astray > STRAIGHT * pixel_mm:
         raise InputError(
-            f"{path}: its slices do not lie one behind the other, some are {_mm(astray)} astray: "
-            "two series are mixed; export one of them."
+            f"its slices do not lie one behind the other, some are {_mm(astray)} astray: "
+            "two series are mixed; export one of them.",
+            path=path,
         )
     straight = float(step @ normal) * normal
     sideways = float(np.sqrt(((step - straight) ** 2).sum()))
     if sideways * index[-1] <= STRAIGHT * pixel_mm:
-        return positions.mean(axis=0) - straight * index.mean(), straight
+        return positions.mean(axis=0) - straight * index.mean(), straight, ()
     tilt = float(np.degrees(np.arctan2(sideways, float(step @ normal))))
-    if tilt > TILT_DEGREES:
-        warnings.warn(
-            f"{path}: the gantry was tilted by {tilt:.1f} degrees; every voxel keeps its true place, on "
-            "axes that are not at right angles.",
-            stacklevel=6,
-        )
-    return origin, step
+    if tilt <= TILT_DEGREES:
+        return origin, step, ()
+    doubt = (
+        f"the gantry was tilted by {tilt:.1f} degrees; every voxel keeps its true place, on axes that are "
+        "not at right angles."
+    )
+    return origin, step, (doubt,)
 
 
 def _mm(length: float) -> str:

@@ -5,7 +5,10 @@ Headers may be damaged in any way; that shows here.
 
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -127,13 +130,26 @@ _BEFORE_META = 144
 """Preamble, magic and the first element, which tells the length of the rest of the meta information."""
 
 
+_SILENCE = RLock()
+
+
+@contextmanager
+def silent_libraries() -> Iterator[None]:
+    """Within it, warnings are dropped: DICOM libraries quote odd values, which may be a patient's name.
+
+    The filters of warnings belong to the whole process, so one thread at a time can be within it.
+    """
+    with _SILENCE, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def header_of(file: Path) -> Dataset | None:
     """The header of a DICOM file without its pixels, None for what is no DICOM file.
 
     Raises InputError where it is damaged.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values; they may quote a patient's name
+    with silent_libraries():
         try:
             _refuse_a_bomb(file)
             header = _converted(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS))

@@ -115,30 +115,30 @@ def moments_of(path: Path, frames: Sequence[Frame]) -> list[dict[str, str]]:
     Raises InputError, in the name of ``path``, where they are damaged.
     """
     try:
-        return _said_of_each(frames)
+        return _values_of_each(frames)
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
-        raise InputError(f"{path}: {DAMAGED}") from error
+        raise InputError(DAMAGED, path=path) from error
 
 
-def _said_of_each(frames: Sequence[Frame]) -> list[dict[str, str]]:
+def _values_of_each(frames: Sequence[Frame]) -> list[dict[str, str]]:
     by_file: dict[int, dict[str, str]] = {}
     found = []
     for frame in frames:
-        said = {name: str(value) for name, value in frame.vectors.items()}
+        values = {name: str(value) for name, value in frame.vectors.items()}
         for keyword, value in () if frame.group is None else (*_leaves(frame.group), *_dimensions(frame)):
-            said.setdefault(_SAME.get(keyword, keyword), value)
+            values.setdefault(_SAME.get(keyword, keyword), value)
         if id(frame.header) not in by_file:
-            by_file[id(frame.header)] = _said_of_all(frame.header)
-        found.append({**by_file[id(frame.header)], **said})
+            by_file[id(frame.header)] = _values_of_all(frame.header)
+        found.append({**by_file[id(frame.header)], **values})
     return found
 
 
 def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | None:
     """What numbers the images of every place; None where nothing does."""
     moments = [moments_of(path, place) for place in places]
-    said = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
-    others = (name for name in said if name not in _TIMES)
-    names = [name for name in dict.fromkeys([*_KINDS, *others, *_TIMES]) if name in said]
+    keywords = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
+    others = (name for name in keywords if name not in _TIMES)
+    names = [name for name in dict.fromkeys([*_KINDS, *others, *_TIMES]) if name in keywords]
     chosen = _telling(moments, names)
     tuples = [[tuple(m.get(name, "") for name in chosen) for m in place] for place in moments]
     if chosen and all(len(set(place)) == len(place) for place in tuples):
@@ -147,7 +147,7 @@ def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | N
             return found
     if len({len(place) for place in places}) > 1:
         return None
-    for time in [name for name in _TIMES if name in said]:
+    for time in [name for name in _TIMES if name in keywords]:
         found = _by_order(places, moments, chosen, time)
         if found is not None:
             return found
@@ -167,17 +167,17 @@ def sorted_films(path: Path, frames: Sequence[Frame]) -> Moments | None:
     return _by_value([frames], [tuples], tuple(chosen)) if chosen else None
 
 
-def _said_of_all(header: Dataset) -> dict[str, str]:
-    """What a header says of all frames of its file."""
-    said = {}
+def _values_of_all(header: Dataset) -> dict[str, str]:
+    """The values that hold for all frames of a file."""
+    values = {}
     shared = header.get("SharedFunctionalGroupsSequence")
     for keyword, value in _leaves(shared[0]) if shared else ():
-        said[_SAME.get(keyword, keyword)] = value
+        values[_SAME.get(keyword, keyword)] = value
     for keyword in (*CLASSIC_MOMENTS, "InstanceNumber"):
         value = header.get(keyword)
         if value is not None and value != "":
-            said.setdefault(keyword, _text(value))
-    return said
+            values.setdefault(keyword, _text(value))
+    return values
 
 
 def _telling(moments: Sequence[Sequence[dict[str, str]]], names: Sequence[str]) -> tuple[str, ...]:
@@ -206,8 +206,8 @@ def _by_value(
     if len(values) > max(len(place) for place in places):
         return None
     groups = {value: list[Frame]() for value in values}
-    for place, said in zip(places, tuples, strict=True):
-        for frame, value in zip(place, said, strict=True):
+    for place, keys in zip(places, tuples, strict=True):
+        for frame, value in zip(place, keys, strict=True):
             groups[value].append(frame)
     return Moments(
         keywords=chosen,
@@ -225,8 +225,8 @@ def _by_order(
     """The n-th image of every place, by values and time; None if two are alike or the values differ."""
     names = (*chosen, time)
     rows, kinds = [], set()
-    for place, said in zip(places, moments, strict=True):
-        keys = [tuple(m.get(name, "") for name in names) for m in said]
+    for place, headers in zip(places, moments, strict=True):
+        keys = [tuple(m.get(name, "") for name in names) for m in headers]
         if len(set(keys)) < len(keys):
             return None
         order = sorted(range(len(keys)), key=lambda n: _sortable(keys[n]))

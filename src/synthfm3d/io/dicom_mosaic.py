@@ -4,7 +4,6 @@ The stored position is that of a picture of the mosaic's size with the same cent
 the tiles run along the slice normal of the private header, which may be the opposite of the orientation's.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.dicom_headers import silent_libraries
 from synthfm3d.io.dicom_numbers import directions_of, finite, step_of, two_positive
 from synthfm3d.volume import Array
 
@@ -101,8 +101,7 @@ def mosaic_of(file: Path, header: Dataset) -> Mosaic:
 
 
 def _private_header(file: Path) -> Dataset:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values; they may quote a patient's name
+    with silent_libraries():
         return pydicom.dcmread(file, stop_before_pixels=True, force=True)
 
 
@@ -127,8 +126,7 @@ def _slice_normal(private: Dataset) -> Array | None:
 
 def _csa(private: Dataset, name: str = "NumberOfImagesInMosaic", count: int = 1) -> list[Any]:
     """The first values of an entry of Siemens' private image header; empty where there are none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nibabel calls all of its DICOM readers experimental
+    with silent_libraries():  # nibabel calls all of its DICOM readers experimental
         from nibabel.nicom.csareader import get_csa_header
     try:
         found = get_csa_header(private, "image")

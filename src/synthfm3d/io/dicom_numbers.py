@@ -1,14 +1,35 @@
-"""Numbers of DICOM headers, checked: what is missing, not finite or impossible raises ValueError."""
+"""Numbers of DICOM headers: how far they may be off, and which are refused.
+
+Numbers that are missing, not finite or impossible raise ValueError. Lengths of tolerances are parts of a
+voxel, not millimetres: an optical coherence tomogram has pixels of a few micrometres, a SPECT scan of some
+millimetres.
+"""
 
 from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from synthfm3d.io.tolerances import CROOKED
 from synthfm3d.io.values import SMALLEST_MM
 from synthfm3d.volume import Array
 
+SAME_PLACE = 0.02
+"""Frames closer than this part of a pixel along the slice normal show the same slice."""
+EVEN = 0.1
+"""A slice may lie this part of the slice distance away from its place on the even grid."""
+STRAIGHT = 0.2
+"""A slice may lie this part of a pixel beside the straight line that is fitted through all slices."""
+FAR_EDGE = 0.5
+"""Directions and spacings are the same if the far edge of the image moves by less than this part of a
+pixel."""
+ON_GRID = 0.1
+"""A mask lies on the voxels of a scan if no voxel is farther away than this part of one."""
+MOST_EVEN = 20
+"""Interpolation may make so many slices of one: more of them are an error of the header."""
+TILT_DEGREES = 0.5
+"""A gantry counts as tilted from here on."""
+CROOKED = 1e-2
+"""How far the length of a direction may be from 1, and the cosine between two from 0."""
 LARGEST_MM = 1e6
 """A kilometre: a position or step beyond it is damage."""
 
@@ -48,7 +69,7 @@ def step_of(place: Dataset) -> float | None:
 
 
 def thickness_of(place: Dataset) -> float | None:
-    """Distance to the next slice or else its thickness, in mm; None where neither is said."""
+    """Distance to the next slice or else its thickness, in mm; None where the header gives neither."""
     step = step_of(place)
     if step is not None:
         return abs(step)

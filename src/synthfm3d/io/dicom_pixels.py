@@ -1,7 +1,6 @@
 """Stored DICOM pixels become integers or colours: decoded, and freed of what is not theirs."""
 
 import hashlib
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from pydicom.uid import JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame
-from synthfm3d.io.dicom_headers import whole_file
+from synthfm3d.io.dicom_headers import silent_libraries, whole_file
 from synthfm3d.volume import Array
 
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)
@@ -56,11 +55,10 @@ class PixelSource:
             dataset = self._file(frame.path)
             if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
                 raise ValueError("there are no pixels")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with silent_libraries():
                 values = self._stored(frame)
         except InputError as error:  # in the name of the scan: that of a file may be the patient's
-            raise InputError(f"{path}: {error}") from error
+            raise error.about(path) from error
         except Exception as error:  # decoders raise whatever they like
             raise _refusal(path, error, self._dataset) from error
         row, column = frame.corner
@@ -103,8 +101,9 @@ def check_interpretation(path: Path, header: Dataset) -> None:
             kind if kind in (*_GREY, *_COLOURS, "PALETTE COLOR", "HSV", "ARGB", "CMYK") else "another kind"
         )
         raise InputError(
-            f"{path}: its pixels are {named} with {samples} samples each, which cannot be read: export it as "
-            "grey values (MONOCHROME2) or RGB."
+            f"its pixels are {named} with {samples} samples each, which cannot be read",
+            "export it as grey values (MONOCHROME2) or RGB.",
+            path=path,
         )
 
 
@@ -120,11 +119,12 @@ def _refusal(path: Path, error: Exception, dataset: Dataset) -> InputError:
     if "missing dependencies" in str(error) or "no pixel data decoders" in str(error).lower():
         syntax = dataset.file_meta.TransferSyntaxUID
         return InputError(
-            f"{path}: is compressed as {syntax.name}, for which no decoder is installed: export it "
-            "uncompressed, or install pylibjpeg with the plug-in for it."
+            f"is compressed as {syntax.name}, for which no decoder is installed",
+            "export it uncompressed, or install pylibjpeg with the plug-in for it.",
+            path=path,
         )
     return InputError(
-        f"{path}: the pixels of a slice are damaged or incomplete ({reason}): export the series again."
+        f"the pixels of a slice are damaged or incomplete ({reason})", "export the series again.", path=path
     )
 
 
@@ -137,7 +137,9 @@ def _by_gdcm(frame: Frame) -> Array:
 
     header = frame.header
     if str(header.get("PhotometricInterpretation")) != "MONOCHROME2":
-        raise InputError("a lossless JPEG image that is not MONOCHROME2 cannot be decoded: export it again.")
+        raise InputError(
+            "a lossless JPEG image that is not MONOCHROME2 cannot be decoded", "export it again."
+        )
     array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(frame.path)))
     scaled = array.astype(np.float64)
     slope, intercept = frame.slope or 1.0, frame.intercept or 0.0

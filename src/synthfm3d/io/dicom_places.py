@@ -1,6 +1,5 @@
 """One image for each place: copies are dropped, and of several images the one that was asked for is taken."""
 
-import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +10,7 @@ from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_moments import Moments, moments_of, sorted_films, sorted_moments
 from synthfm3d.io.dicom_pixels import PixelSource
+from synthfm3d.io.values import Doubts
 from synthfm3d.volume import Array
 
 _ORDERS = (
@@ -27,8 +27,8 @@ _ORDERS = (
 
 def one_of_each(
     path: Path, frames: Sequence[Frame], along: Array, same_mm: float, frame: int | None, pixels: PixelSource
-) -> list[Frame]:
-    """One frame for each place, lowest first.
+) -> tuple[list[Frame], Doubts]:
+    """One frame for each place, lowest first; with a doubt where exact copies are left out.
 
     Parameters
     ----------
@@ -48,23 +48,24 @@ def one_of_each(
     places = [list(frames[a:b]) for a, b in pairwise(starts)]
     places, dropped = _without_copies(path, places, pixels, alike_only=True)
     if _are_single(places):
-        return _singles(path, places, dropped, frame)
+        return _singles(path, places, frame), _copies_doubt(dropped)
     moments = sorted_moments(path, places)
     if moments is None:
         # Copies that were stored at another time differ in nothing that matters.
         places, more = _without_copies(path, places, pixels, alike_only=False)
         if _are_single(places):
-            return _singles(path, places, dropped + more, frame)
+            return _singles(path, places, frame), _copies_doubt(dropped + more)
         moments = sorted_moments(path, places)
     if moments is None:
         double = next(n for n, place in enumerate(places) if len(place) > 1)
         raise InputError(
-            f"{path}: slice {double} has {len(places[double])} different images at the same place, and "
-            "nothing numbers them: two series are mixed; export one of them."
+            f"slice {double} has {len(places[double])} different images at the same place, and "
+            "nothing numbers them: two series are mixed; export one of them.",
+            path=path,
         )
-    _tell_copies(path, dropped)
     everywhere = len({len(place) for place in places}) == 1
-    return _chosen(path, moments, frame, f"images of {'every place' if everywhere else 'some places'}")
+    what = f"images of {'every place' if everywhere else 'some places'}"
+    return _chosen(path, moments, frame, what), _copies_doubt(dropped)
 
 
 def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Frame]:
@@ -74,7 +75,7 @@ def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Fra
         frames = _chosen(path, films, frame, "films of the same place")
     elif frame not in (None, 0):
         raise InputError(
-            f"{path}: there is no frame {frame}: its images are one sequence in time, which is read whole."
+            f"there is no frame {frame}: its images are one sequence in time, which is read whole.", path=path
         )
     moments = moments_of(path, frames)
     for keyword in _ORDERS:
@@ -91,23 +92,22 @@ def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[
     count = len(moments.groups)
     if frame is None or not 0 <= frame < count:
         raise ChoiceNeeded(
-            f"{path}: holds {count} {what}, which differ in {moments.described()}: "
+            f"holds {count} {what}, which differ in {moments.described()}",
             f"choose one with --frame 0 to --frame {count - 1}.",
+            path=path,
             frames=count,
         )
     return list(moments.groups[frame])
 
 
-def _singles(path: Path, places: Sequence[list[Frame]], dropped: int, frame: int | None) -> list[Frame]:
+def _singles(path: Path, places: Sequence[list[Frame]], frame: int | None) -> list[Frame]:
     if frame not in (None, 0):
-        raise InputError(f"{path}: there is no frame {frame}: the series has one image of each place.")
-    _tell_copies(path, dropped)
+        raise InputError(f"there is no frame {frame}: the series has one image of each place.", path=path)
     return [place[0] for place in places]
 
 
-def _tell_copies(path: Path, dropped: int) -> None:
-    if dropped:
-        warnings.warn(f"{path}: {dropped} slices are there twice; the copies are left out.", stacklevel=6)
+def _copies_doubt(dropped: int) -> Doubts:
+    return (f"{dropped} slices are there twice; the copies are left out.",) if dropped else ()
 
 
 def _are_single(places: Sequence[list[Frame]]) -> bool:
@@ -127,10 +127,10 @@ def _without_copies(
         if len(place) == 1:
             kept.append(place)
             continue
-        said = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, place)]
+        headers = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, place)]
         seen: dict[tuple[object, ...], Frame] = {}
-        for frame, key in zip(place, said, strict=True):
-            alone = said.count(key) == 1
+        for frame, key in zip(place, headers, strict=True):
+            alone = headers.count(key) == 1
             seen.setdefault((key,) if alone else (key, pixels.digest(path, frame)), frame)
         kept.append(list(seen.values()))
         dropped += len(place) - len(seen)

@@ -1,7 +1,6 @@
 """A label map as a DICOM segmentation object that names the images it was made from."""
 
 import io
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,12 +12,13 @@ from pydicom.sr.codedict import codes
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
-from synthfm3d.io.dicom import placed_frames
-from synthfm3d.io.dicom_geometry import Placed
+from synthfm3d.io.dicom import ordered_frames
+from synthfm3d.io.dicom_geometry import OrderedSlices
+from synthfm3d.io.dicom_headers import silent_libraries
+from synthfm3d.io.dicom_numbers import ON_GRID
 from synthfm3d.io.dicom_seg_sources import EMPTIED, source_headers
 from synthfm3d.io.dicom_series import Stack
 from synthfm3d.io.structure_codes import coded
-from synthfm3d.io.tolerances import ON_GRID
 from synthfm3d.volume import Grid, Volume
 
 LONGEST_LABEL = 64
@@ -79,18 +79,23 @@ def _made(
 ) -> hd.seg.Segmentation:
     values = [int(v) for v in np.unique(labels.voxels) if v != 0]
     if not values:
-        raise InputError(f"{path}: the mask is empty, and DICOM has no empty segmentation: write .nii.gz.")
+        raise InputError(
+            "the mask is empty, and DICOM has no empty segmentation", "write .nii.gz.", path=path
+        )
     if values[0] < 0:
-        raise InputError(f"{path}: holds the label {values[0]}: labels of a DICOM segmentation are positive.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values in the source; they may quote the patient's name
-        placed, stack = _source_slices(path, labels.grid, source, series, frame)
+        raise InputError(
+            f"holds the label {values[0]}: labels of a DICOM segmentation are positive.", path=path
+        )
+    with silent_libraries():
+        ordered, stack = _source_slices(path, labels.grid, source, series, frame)
         try:
-            segmentation = _segmentation(placed, stack, labels, values, names)
+            segmentation = _segmentation(ordered, stack, labels, values, names)
         except (AttributeError, ValueError, KeyError, TypeError, IndexError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
-                f"{path}: its series cannot be referred to by a DICOM segmentation ({reason}): write .nii.gz."
+                f"its series cannot be referred to by a DICOM segmentation ({reason})",
+                "write .nii.gz.",
+                path=path,
             ) from error
     if not keep_identity:
         _without_identity(segmentation)
@@ -99,34 +104,38 @@ def _made(
 
 def _source_slices(
     path: Path, grid: Grid, source: Path, series: str | None, frame: int | None
-) -> tuple[Placed, Stack]:
+) -> tuple[OrderedSlices, Stack]:
     """The slices of the source, on which the grid must lie."""
-    placed, stack = placed_frames(source, series, frame, allow_gaps=True)
-    shape = (len(placed.frames), stack.rows, stack.columns)
-    if placed.at is not None:
+    ordered, stack = ordered_frames(source, series, frame, allow_gaps=True)
+    shape = (len(ordered.frames), stack.rows, stack.columns)
+    if ordered.at is not None:
         raise InputError(
-            f"{path}: slices of the scan are missing or uneven and were interpolated, and a DICOM "
-            "segmentation cannot refer to slices that are not there: write .nii.gz or .nrrd instead."
+            "slices of the scan are missing or uneven and were interpolated, and a DICOM "
+            "segmentation cannot refer to slices that are not there",
+            "write .nii.gz or .nrrd instead.",
+            path=path,
         )
-    if placed.frames[0].is_tile:
+    if ordered.frames[0].is_tile:
         raise InputError(
-            f"{path}: a DICOM segmentation cannot refer to the tiles of a mosaic: write .nii.gz "
-            "or .nrrd instead."
+            "a DICOM segmentation cannot refer to the tiles of a mosaic",
+            "write .nii.gz or .nrrd instead.",
+            path=path,
         )
-    lies_on = Grid(shape, placed.affine).same_as(grid, tolerance_mm=ON_GRID * min(grid.spacing_mm))
-    if placed.third_axis == "time" or not lies_on:
+    lies_on = Grid(shape, ordered.affine).same_as(grid, tolerance_mm=ON_GRID * min(grid.spacing_mm))
+    if ordered.third_axis == "time" or not lies_on:
         raise InputError(
-            f"{path}: the mask does not lie on the slices of the series (a sequence in time, or another "
-            "scan): write .nii.gz instead."
+            "the mask does not lie on the slices of the series (a sequence in time, or another scan)",
+            "write .nii.gz instead.",
+            path=path,
         )
-    return placed, stack
+    return ordered, stack
 
 
 def _segmentation(
-    placed: Placed, stack: Stack, labels: Volume, values: list[int], names: Mapping[int, str]
+    ordered: OrderedSlices, stack: Stack, labels: Volume, values: list[int], names: Mapping[int, str]
 ) -> hd.seg.Segmentation:
     """The segmentation object; segments are numbered from 1 in the order of the label ``values``."""
-    sources = source_headers(placed.frames, labels.spacing_mm[0])
+    sources = source_headers(ordered.frames, labels.spacing_mm[0])
     numbers = np.zeros(max(values) + 1, np.uint8 if len(values) < 256 else np.uint16)
     numbers[values] = range(1, len(values) + 1)
     segmentation = hd.seg.Segmentation(

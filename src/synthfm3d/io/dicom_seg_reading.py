@@ -4,7 +4,6 @@ Most segmentations store only the slices that hold a segment. Each stored frame 
 says it lies.
 """
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from pydicom.pixels.utils import pixel_array
 from synthfm3d.errors import InputError
 from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.dicom_frames import Frame, frames_of
-from synthfm3d.io.dicom_headers import header_of, is_segmentation, kind_of, whole_file
+from synthfm3d.io.dicom_headers import header_of, is_segmentation, kind_of, silent_libraries, whole_file
+from synthfm3d.io.dicom_numbers import ON_GRID
 from synthfm3d.io.dicom_series import files_at
-from synthfm3d.io.tolerances import ON_GRID
 from synthfm3d.io.values import check_size, smallest_integers
 from synthfm3d.volume import Array, Grid, Volume
 
@@ -44,11 +43,12 @@ def find_segmentation(path: Path) -> Path | None:
         else:
             others += 1
     if len(found) > 1:
-        raise InputError(f"{path}: holds {len(found)} DICOM segmentations: name one of the files.")
+        raise InputError(f"holds {len(found)} DICOM segmentations", "name one of the files.", path=path)
     if contours and not found and not others:
         raise InputError(
-            f"{path}: is an RT structure set, which holds contours and no voxels: convert it to NIfTI or "
-            "to a DICOM segmentation first."
+            "is an RT structure set, which holds contours and no voxels",
+            "convert it to NIfTI or to a DICOM segmentation first.",
+            path=path,
         )
     return found[0] if found else None
 
@@ -75,8 +75,7 @@ def load_segmentation(path: Path, file: Path, scan: Grid | None = None) -> Volum
     """
     header = _header(path, file)
     assert header is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values; they may quote a patient's name
+    with silent_libraries():
         try:
             frames = frames_of(file, header)
             segmentation = whole_file(file)
@@ -85,11 +84,13 @@ def load_segmentation(path: Path, file: Path, scan: Grid | None = None) -> Volum
             stored = np.asarray(pixel_array(segmentation)).reshape(-1, frames[0].rows, frames[0].columns)
             stored = _whole_values(path, segmentation, stored)
         except InputError as error:
-            raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from error
+            raise error.about(path) from error
         except Exception as error:  # a damaged file can raise nearly anything
-            raise InputError(f"{path}: is a damaged DICOM segmentation: export it again.") from error
+            raise InputError("is a damaged DICOM segmentation", "export it again.", path=path) from error
     if len(stored) != len(frames):
-        raise InputError(f"{path}: is a damaged DICOM segmentation (frames are missing): export it again.")
+        raise InputError(
+            "is a damaged DICOM segmentation (frames are missing)", "export it again.", path=path
+        )
     _check_places(path, frames)
     grid = scan or _own_grid(path, frames)
     check_size(path, grid.shape, 2)
@@ -103,7 +104,7 @@ def _header(path: Path, file: Path) -> Dataset | None:
     try:
         return header_of(file)
     except InputError as error:  # in the name of the folder: that of a file may be the patient's
-        raise InputError(f"{path}: {error}") from error
+        raise error.about(path) from error
 
 
 def _segments(segmentation: Dataset, count: int) -> list[int | None]:
@@ -128,8 +129,9 @@ def _whole_values(path: Path, segmentation: Dataset, stored: Array) -> Array:
     full = int(segmentation.get("MaximumFractionalValue") or 255)
     if not np.isin(stored, (0, full)).all():
         raise InputError(
-            f"{path}: is a fractional DICOM segmentation, whose values are probabilities or shares: export "
-            "it as a binary one."
+            "is a fractional DICOM segmentation, whose values are probabilities or shares",
+            "export it as a binary one.",
+            path=path,
         )
     return np.asarray(stored == full, np.uint16)
 
@@ -137,8 +139,9 @@ def _whole_values(path: Path, segmentation: Dataset, stored: Array) -> Array:
 def _check_places(path: Path, frames: Sequence[Frame]) -> None:
     if any(f.problem or f.position is None or f.orientation is None or not f.spacing_mm for f in frames):
         raise InputError(
-            f"{path}: is a DICOM segmentation that does not say where its frames lie (of a slide, perhaps): "
-            "export it as NIfTI."
+            "is a DICOM segmentation that does not say where its frames lie (of a slide, perhaps)",
+            "export it as NIfTI.",
+            path=path,
         )
 
 
@@ -168,7 +171,9 @@ def _own_grid(path: Path, frames: Sequence[Frame]) -> Grid:
     lowest = frames[int(along.argmin())]
     count = round(float(np.ptp(along)) / step) + 1
     if count > 10 * len(frames) + 10_000:
-        raise InputError(f"{path}: is a DICOM segmentation whose frames lie too far apart: export it again.")
+        raise InputError(
+            "is a DICOM segmentation whose frames lie too far apart", "export it again.", path=path
+        )
     return Grid((count, first.rows, first.columns), _affine(lowest, normal * step))
 
 
@@ -184,7 +189,9 @@ def _draw(path: Path, labels: Array, grid: Grid, frame: Frame, values: Array) ->
     inside = np.all((nearest >= 0) & (nearest < grid.shape), axis=1).all()
     if not inside or np.abs(index - nearest).max() > ON_GRID:
         raise InputError(
-            f"{path}: the DICOM segmentation does not lie on the voxels of the scan: name that of this scan."
+            "the DICOM segmentation does not lie on the voxels of the scan",
+            "name that of this scan.",
+            path=path,
         )
     z, y, x = nearest.T
     there, new = labels[z, y, x], values[rows, columns]
@@ -192,7 +199,8 @@ def _draw(path: Path, labels: Array, grid: Grid, frame: Frame, values: Array) ->
     if taken.any():
         one, other = sorted((int(there[taken][0]), int(new[taken][0])))
         raise InputError(
-            f"{path}: its segments {one} and {other} overlap, which a label map cannot hold: "
-            "export them apart."
+            f"its segments {one} and {other} overlap, which a label map cannot hold",
+            "export them apart.",
+            path=path,
         )
     labels[z, y, x] = new

@@ -5,10 +5,9 @@ and count, never by a description, a name, an id or the name of a file inside th
 """
 
 import os
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,8 @@ from pydicom.dataset import Dataset
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
-from synthfm3d.io.tolerances import FAR_EDGE
+from synthfm3d.io.dicom_numbers import FAR_EDGE
+from synthfm3d.io.values import Doubts
 
 MOST_FILES = 100_000
 """A folder with more files is no series of slices: the walk stops instead of going on for hours."""
@@ -29,7 +29,10 @@ _FEW = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stack:
-    """Frames of one series that share matrix, orientation and pixel spacing."""
+    """Frames of one series that share matrix, orientation and pixel spacing.
+
+    ``doubts`` say what was left out beside it.
+    """
 
     series_uid: str
     series_number: int | None
@@ -37,6 +40,7 @@ class Stack:
     rows: int
     columns: int
     frames: tuple[Frame, ...]
+    doubts: Doubts = ()
 
     def described(self) -> str:
         number = "" if self.series_number is None else f", series number {self.series_number}"
@@ -46,6 +50,8 @@ class Stack:
 def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
     """All stacks of images under a folder or in a file, in a fixed order.
 
+    Localisers and single images that lie otherwise are left out, which the doubts of each stack say.
+
     With ``one_series`` all images belong to one series, whatever they say: some programs that take names
     away give each slice a series of its own.
 
@@ -53,11 +59,6 @@ def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
     ------
     InputError
         There is no DICOM image, or a header is damaged; the message names the folder and no file in it.
-
-    Warns
-    -----
-    UserWarning
-        Localisers and single images that lie otherwise were left out.
     """
     groups: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
     localisers = 0
@@ -71,11 +72,11 @@ def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
             groups[_kind(frame, one_series)].append(frame)
     if not groups:
         raise _no_image(path, localisers, others)
-    if localisers:
-        warnings.warn(f"{path}: {localisers} localiser images are left out.", stacklevel=3)
     parts = [part for frames in groups.values() for part in _alike(frames)]
-    stacks = [_stack(frames) for frames in parts]
-    return sorted(_without_strays(path, stacks), key=_order)
+    stacks, doubts = _without_strays([_stack(frames) for frames in parts])
+    if localisers:
+        doubts = (f"{localisers} localiser images are left out.", *doubts)
+    return sorted((replace(stack, doubts=doubts) for stack in stacks), key=_order)
 
 
 def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Stack:
@@ -85,18 +86,22 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
             return stacks[0]
         if _are_turned(stacks):
             raise InputError(
-                f"{path}: its {len(stacks)} slices are turned against each other (radial or curved), so they "
-                "make no volume: export a reconstruction of parallel slices."
+                f"its {len(stacks)} slices are turned against each other (radial or curved), so they "
+                "make no volume",
+                "export a reconstruction of parallel slices.",
+                path=path,
             )
         raise ChoiceNeeded(
-            f"{path}: holds {_listed(stacks)}: choose one with --series.",
+            f"holds {_listed(stacks)}",
+            "choose one with --series.",
+            path=path,
             series=[stack.described() for stack in stacks],
         )
     if series.isdecimal() and 1 <= int(series) <= len(stacks):
         return stacks[int(series) - 1]
     found = [stack for stack in stacks if stack.series_uid == series]
     if len(found) != 1:
-        raise InputError(f"{path}: there is no single series {series!r} here; there is {_listed(stacks)}.")
+        raise InputError(f"there is no single series {series!r} here; there is {_listed(stacks)}.", path=path)
     return found[0]
 
 
@@ -118,7 +123,7 @@ def files_at(path: Path) -> Iterator[Path]:
             count += 1
             if count > MOST_FILES:
                 raise InputError(
-                    f"{path}: holds more than {MOST_FILES:,} files: name the folder of one series."
+                    f"holds more than {MOST_FILES:,} files", "name the folder of one series.", path=path
                 )
             yield file
 
@@ -133,7 +138,7 @@ def _read_headers(path: Path) -> Iterator[tuple[Dataset, list[Frame]]]:
             left_out = not is_image(header) or (_is_localiser(header) and path.is_dir())
             frames = [] if left_out else frames_of(file, header)
         except InputError as error:  # in the name of the folder: that of a file may be the patient's
-            raise InputError(f"{path}: {error}") from error
+            raise error.about(path) from error
         yield header, frames
 
 
@@ -144,16 +149,17 @@ def _is_localiser(header: Dataset) -> bool:
 def _no_image(path: Path, localisers: int, others: set[str]) -> InputError:
     if localisers:
         return InputError(
-            f"{path}: holds no DICOM image but localisers: name the folder of a series of slices."
+            "holds no DICOM image but localisers", "name the folder of a series of slices.", path=path
         )
     if any("Segmentation" in kind for kind in others):
         return InputError(
-            f"{path}: is a DICOM segmentation, not a scan: name the scan, and give this as a mask "
-            "(--mask-prompt, --correct, --labels)."
+            "is a DICOM segmentation, not a scan",
+            "name the scan, and give this as a mask (--mask-prompt, --correct, --labels).",
+            path=path,
         )
     found = f" but {', '.join(sorted(others))}" if others else ""
     return InputError(
-        f"{path}: holds no DICOM image with voxels{found}: name the folder of a series of slices."
+        f"holds no DICOM image with voxels{found}", "name the folder of a series of slices.", path=path
     )
 
 
@@ -245,16 +251,15 @@ def _code(modality: object) -> str:
     return text if text.isupper() and text.isalnum() and len(text) <= 6 else "unknown modality"
 
 
-def _without_strays(path: Path, stacks: Sequence[Stack]) -> list[Stack]:
+def _without_strays(stacks: Sequence[Stack]) -> tuple[list[Stack], Doubts]:
     """Drop single images of a series that lie otherwise than its many others (a scout, a report page)."""
-    kept = []
+    kept, doubts = [], []
     for stack in stacks:
         largest = max(len(other.frames) for other in stacks if other.series_uid == stack.series_uid)
         if len(stack.frames) == 1 and largest >= _FEW:
-            warnings.warn(
-                f"{path}: one image lies otherwise than the {largest} others of its series; it is left out.",
-                stacklevel=4,
+            doubts.append(
+                f"one image lies otherwise than the {largest} others of its series; it is left out."
             )
         else:
             kept.append(stack)
-    return kept
+    return kept, tuple(doubts)

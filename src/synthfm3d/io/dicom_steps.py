@@ -69,7 +69,8 @@ def nuclear_steps(header: Dataset, count: int) -> Steps:
     if len(kinds) > 2 and kinds[2] not in _RECONSTRUCTED:
         raise InputError(
             f"a nuclear medicine image holds {_plain_words(kinds[2])} images, which are projections and not "
-            "slices: export the reconstructed volume (RECON TOMO)."
+            "slices",
+            "export the reconstructed volume (RECON TOMO).",
         )
     detectors = header.get("DetectorInformationSequence") or []
     place = detectors[0] if detectors else header
@@ -79,7 +80,8 @@ def nuclear_steps(header: Dataset, count: int) -> Steps:
     if not position or not turned or (count > 1 and step is None):
         raise InputError(
             "a nuclear medicine image does not say where its slices lie (position, orientation or spacing "
-            "between slices): export it again."
+            "between slices)",
+            "export it again.",
         )
     slices = header.get("SliceVector")
     numbers = range(count) if slices is None or slices == "" else np.atleast_1d(np.asarray(slices)) - 1
@@ -119,8 +121,8 @@ def plain_steps(header: Dataset, count: int) -> Steps:
         )
     if not _is_film(header) and str(header.get("Modality", "")) not in FILMS:
         raise InputError(
-            f"a DICOM {kind_of(header)} states neither a distance nor a time between its {count} frames: "
-            "export the original series."
+            f"a DICOM {kind_of(header)} states neither a distance nor a time between its {count} frames",
+            "export the original series.",
         )
     doubt = ""
     if not _is_film(header) and thickness_of(header) is not None:

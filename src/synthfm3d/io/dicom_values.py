@@ -1,6 +1,5 @@
 """What stored DICOM numbers mean: rescaled, looked up, inverted, and padding told from tissue."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_pixels import PixelSource, is_colour
 from synthfm3d.io.dicom_series import Stack
-from synthfm3d.io.values import SLOPES, check_size, luminance
+from synthfm3d.io.values import SLOPES, Doubts, check_size, colour_doubt, luminance
 from synthfm3d.volume import Array
 
 _QUANTITIES = ("CT", "PT", "NM")
@@ -21,8 +20,8 @@ _HOUNSFIELD = ("HU", "US", "HU_MOD", "")
 """Rescale types of CT in Hounsfield units; US is unspecified, which CT scanners write, too."""
 
 
-def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> Array:
-    """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32.
+def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> tuple[Array, Doubts]:
+    """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32; and doubts.
 
     Of colours, the luminance, uint8. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it
     they are inverted, but never those of CT, PET and nuclear medicine. Padding takes the smallest value of
@@ -35,19 +34,24 @@ def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSo
         coloured = np.empty((*shape, 3), np.uint8)
         for z, frame in enumerate(frames):
             coloured[z] = _of_shape(path, pixels.values(path, frame), (stack.rows, stack.columns, 3))
-        return luminance(path, coloured)
+        grey, share = luminance(coloured)
+        return grey, (colour_doubt(share),)
     voxels, padding = _rescaled(path, frames, shape, pixels)
     if pixels.lost_all:
         raise InputError(
-            f"{path}: its header says that its values lie in bits that are all zero, while others are not "
-            "(BitsStored, HighBit): export the series again."
+            "its header says that its values lie in bits that are all zero, while others are not "
+            "(BitsStored, HighBit)",
+            "export the series again.",
+            path=path,
         )
+    doubts = Doubts()
     if _is_inverted(stack):
-        warnings.warn(f"{path}: stores bright as low (MONOCHROME1); it is inverted.", stacklevel=4)
+        doubts = ("stores bright as low (MONOCHROME1); it is inverted.",)
         _invert(voxels, padding)
     if padding is not None:
         _fill_padding(path, voxels, padding)
-    return voxels
+        doubts = (*doubts, _padding_doubt(padding))
+    return voxels, doubts
 
 
 def is_hounsfield(stack: Stack) -> bool:
@@ -92,13 +96,16 @@ def _meaning(path: Path, stored: Array, frame: Frame) -> Array:
             return np.asarray(apply_modality_lut(stored, frame.header), np.float64)
         except Exception as error:  # tables may be damaged in any way
             raise InputError(
-                f"{path}: the table of a slice that gives its values a meaning (Modality LUT) is damaged: "
-                "export the series again."
+                "the table of a slice that gives its values a meaning (Modality LUT) is damaged",
+                "export the series again.",
+                path=path,
             ) from error
     slope = 1.0 if frame.slope is None else frame.slope
     intercept = frame.intercept or 0.0
     if not SLOPES[0] < abs(slope) < SLOPES[1] or not np.isfinite(intercept):
-        raise InputError(f"{path}: a slice has an impossible rescale slope ({slope:g}): export it again.")
+        raise InputError(
+            f"a slice has an impossible rescale slope ({slope:g})", "export it again.", path=path
+        )
     return np.asarray(stored.astype(np.float64) * slope + intercept)
 
 
@@ -116,7 +123,7 @@ def _as_stored(value: object, header: Dataset) -> int | None:
     if value is None or value == "":
         return None
     if not isinstance(value, int):
-        raise InputError("a DICOM image names its padding in a damaged way: export the series again.")
+        raise InputError("a DICOM image names its padding in a damaged way", "export the series again.")
     bits = int(header.get("BitsStored") or 16)
     if not int(header.get("PixelRepresentation") or 0):
         return value & 0xFFFF if value < 0 else value
@@ -137,16 +144,20 @@ def _invert(voxels: Array, padding: Array | None) -> None:
 
 def _fill_padding(path: Path, voxels: Array, padding: Array) -> None:
     if padding.all():
-        raise InputError(f"{path}: holds nothing but padding: export the series again.")
+        raise InputError("holds nothing but padding", "export the series again.", path=path)
     voxels[padding] = voxels[~padding].min()
-    warnings.warn(
-        f"{path}: {np.count_nonzero(padding) / padding.size:.1%} of it is padding around the picture; "
-        "it is read as the smallest value of the rest.",
-        stacklevel=4,
+
+
+def _padding_doubt(padding: Array) -> str:
+    return (
+        f"{np.count_nonzero(padding) / padding.size:.1%} of it is padding around the picture; it is read as "
+        "the smallest value of the rest."
     )
 
 
 def _of_shape(path: Path, values: Array, shape: tuple[int, ...]) -> Array:
     if values.shape != shape:
-        raise InputError(f"{path}: the pixels of a slice do not fill its matrix: export the series again.")
+        raise InputError(
+            "the pixels of a slice do not fill its matrix", "export the series again.", path=path
+        )
     return values

@@ -12,5 +12,5 @@ def read_example() -> Volume:
     """First volume of nibabel's example4d.nii.gz: 24 axial MR slices of a head, 2 x 2 x 2.2 mm."""
     path = Path(str(files("nibabel"))) / "tests" / "data" / "example4d.nii.gz"
     if not path.is_file():
-        raise InputError(f"{path}: this build of nibabel lacks its test data; install the wheel from PyPI.")
+        raise InputError("this build of nibabel lacks its test data; install the wheel from PyPI.", path=path)
     return read_nifti(path, frame=0, modality="mr")

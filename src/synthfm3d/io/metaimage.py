@@ -10,6 +10,7 @@ from synthfm3d.files import write_atomically
 from synthfm3d.io.affines import LPS_TO_RAS, off_right_angles
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
+    UNKNOWN_ORIENTATION,
     Layout,
     check_regular,
     fields_of,
@@ -19,10 +20,9 @@ from synthfm3d.io.research_formats import (
     name_of,
     needed,
     unit_mm,
-    warn_of_unknown_orientation,
     words,
 )
-from synthfm3d.io.values import stored_voxels
+from synthfm3d.io.values import Doubts, stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _META_TYPES = {
@@ -88,7 +88,7 @@ def check_metaimage_grid(path: Path, volume: Volume) -> None:
     """Raise InputError for a sheared grid."""
     if off_right_angles(lps_matrix(volume)) > _NO_SHEAR:
         raise InputError(
-            f"{path}: MetaImage cannot hold voxel axes that are not at right angles: write .nrrd."
+            "MetaImage cannot hold voxel axes that are not at right angles", "write .nrrd.", path=path
         )
 
 
@@ -101,7 +101,7 @@ def _meta_layout(path: Path, header: bytes) -> Layout:
         if rank != len(sizes) or rank not in (3, 4) or (rank == 4 and channels > 1) or channels < 1:
             raise ValueError(f"it has {rank} axes and {channels} channels, three and one are needed")
         _check_plain(fields)
-        matrix = _meta_matrix(path, fields, rank)
+        matrix, doubts = _meta_matrix(fields, rank)
         check_regular(matrix)
         packed = _is_true(fields, "CompressedData", False)
         from_end = fields.get("HeaderSize", "0") == "-1"
@@ -118,18 +118,19 @@ def _meta_layout(path: Path, header: bytes) -> Layout:
             data_file=None if data_file.upper() == "LOCAL" else data_file,
             from_end=from_end,
             components="numbers" if several else None,
+            doubts=doubts,
         )
     except ValueError as error:
-        raise InputError(f"{path}: cannot be read as MetaImage ({error}): export it again.") from error
+        raise InputError(f"cannot be read as MetaImage ({error})", "export it again.", path=path) from error
 
 
 def _meta_type(fields: dict[str, str]) -> np.dtype[np.generic]:
-    said = needed(fields, "ElementType").upper().removesuffix("_ARRAY")
-    if said not in _META_TYPES:
-        raise ValueError(f"voxels of the type {said!r} are no numbers that are known here")
+    type_name = needed(fields, "ElementType").upper().removesuffix("_ARRAY")
+    if type_name not in _META_TYPES:
+        raise ValueError(f"voxels of the type {type_name!r} are no numbers that are known here")
     names = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
     is_big = any(_is_true(fields, name, False) for name in names)
-    return np.dtype(_META_TYPES[said]).newbyteorder(">" if is_big else "<")
+    return np.dtype(_META_TYPES[type_name]).newbyteorder(">" if is_big else "<")
 
 
 def _is_true(fields: dict[str, str], name: str, default: bool) -> bool:
@@ -152,7 +153,9 @@ def _check_plain(fields: dict[str, str]) -> None:
         raise ValueError("it scales its values")
 
 
-def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
+def _meta_matrix(fields: dict[str, str], rank: int) -> tuple[Array, Doubts]:
+    """(4, 4): RAS mm of a stored index; and what is assumed."""
+
     def numbers(names: tuple[str, ...], count: int, default: Array | None) -> Array:
         text = next((fields[name] for name in names if name in fields), None)
         if text is None:
@@ -169,13 +172,14 @@ def _meta_matrix(path: Path, fields: dict[str, str], rank: int) -> Array:
     spacing = numbers(("ElementSpacing", "ElementSize"), rank, None)
     if (spacing < 0).any():
         raise ValueError("its ElementSpacing is negative")
-    if not {"TransformMatrix", "Rotation", "Orientation"} & set(fields):
-        warn_of_unknown_orientation(path)
+    has_directions = {"TransformMatrix", "Rotation", "Orientation"} & set(fields)
     matrix = np.eye(4)
     turn = turn.reshape(rank, rank)
     if turn[3:, :3].any() or turn[:3, 3:].any():
         raise ValueError("its directions mix space with the fourth axis")
     # Row n of the stored matrix is the direction of axis n.
     matrix[:3] = np.column_stack([turn[:3, :3].T * spacing[:3], origin[:3]])
-    matrix[:3] *= unit_mm(path, {fields.get("DistanceUnits", "?")} - {"?", ""})
-    return np.asarray(LPS_TO_RAS @ matrix)
+    unit, unit_doubts = unit_mm({fields.get("DistanceUnits", "?")} - {"?", ""})
+    matrix[:3] *= unit
+    doubts = unit_doubts if has_directions else (UNKNOWN_ORIENTATION, *unit_doubts)
+    return np.asarray(LPS_TO_RAS @ matrix), doubts

@@ -9,7 +9,6 @@ import gzip
 import io
 import json
 import math
-import warnings
 from pathlib import Path
 
 import nibabel as nib
@@ -17,8 +16,18 @@ import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.files import read_text, write_atomically
-from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file
-from synthfm3d.io.values import SLOPES, as_labels, check_float32, luminance, repaired, stored_voxels
+from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file, header_doubts
+from synthfm3d.io.values import (
+    SLOPES,
+    Doubts,
+    as_labels,
+    check_float32,
+    colour_doubt,
+    luminance,
+    repaired,
+    stored_voxels,
+    warned,
+)
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
 
 _GZIP_LEVEL = 4  # of noise, level 9 takes three times as long for 1 % fewer bytes
@@ -55,7 +64,7 @@ def read_nifti(path: str | Path, *, frame: int | None = None, modality: Modality
         Where the file was repaired or is doubtful: NaN, infinity, contradicting or missing geometry.
     """
     path = Path(path)
-    return repaired(path, load_nifti(path, frame=frame, modality=modality))
+    return warned(path, repaired(path, load_nifti(path, frame=frame, modality=modality)))
 
 
 def read_labels(path: str | Path, *, frame: int | None = None) -> Volume:
@@ -65,7 +74,7 @@ def read_labels(path: str | Path, *, frame: int | None = None) -> Volume:
     Raises InputError for other fractions and for NaN: the file is then an image or a probability.
     """
     path = Path(path)
-    return as_labels(path, load_nifti(path, frame=frame))
+    return warned(path, as_labels(path, load_nifti(path, frame=frame)))
 
 
 def read_label_names(path: str | Path) -> dict[int, str]:
@@ -78,10 +87,10 @@ def read_label_names(path: str | Path) -> dict[int, str]:
         return {int(value): name for value, name in stored.items()}
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: cannot be read ({reason}): check the path.") from error
+        raise InputError(f"cannot be read ({reason})", "check the path.", path=path) from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise InputError(
-            f'{path}: is not a list of label names: write JSON such as {{"1": "liver", "2": "spleen"}}.'
+            'is not a list of label names", f"write JSON such as {"1": "liver", "2": "spleen"}.', path=path
         ) from error
 
 
@@ -116,7 +125,7 @@ def check_nifti_name(path: str | Path) -> None:
     """Raise InputError for a name that does not end in ``.nii`` or ``.nii.gz``."""
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise InputError(f"{path}: the name must end in .nii or .nii.gz: rename it.")
+        raise InputError("the name must end in .nii or .nii.gz", "rename it.", path=path)
 
 
 def load_nifti(
@@ -124,32 +133,38 @@ def load_nifti(
 ) -> Volume:
     """The volume of a sound file with its values as they are stored: NaN stays NaN.
 
-    With ``cine`` the third axis of a 3-D file is time, and a 2-D image is a sequence of one frame.
+    With ``cine`` the third axis of a 3-D file is time, and a 2-D image is a sequence of one frame. What was
+    repaired or assumed stands in the doubts of the volume.
     """
     header, content = checked_file(path)
     voxel_type = header.get_data_dtype()
     if voxel_type.fields is not None and modality != "us":
         raise InputError(
-            f"{path}: is a colour (RGB) image: convert it to grey values, or say that it is ultrasound "
-            "(--modality us)."
+            "is a colour (RGB) image",
+            "convert it to grey values, or say that it is ultrasound (--modality us).",
+            path=path,
         )
     if voxel_type.kind == "c":
-        raise InputError(f"{path}: holds complex numbers: convert it to magnitudes first.")
-    affine = checked_affine(path, header)[:, _STORED_TO_OURS]
+        raise InputError("holds complex numbers", "convert it to magnitudes first.", path=path)
+    affine, geometry_doubts = checked_affine(path, header)
     first, count, third_axis = _chosen_frames(path, header, frame, cine)
     if third_axis == "time":
         shape = [count, int(header["dim"][2]), int(header["dim"][1])]
     else:
         shape = [int(n) for n in header["dim"][3:0:-1]]
+    voxels, value_doubts = _values(path, header, content, first, shape)
     return Volume(
-        voxels=_values(path, header, content, first, shape),
-        affine=affine,
+        voxels=voxels,
+        affine=affine[:, _STORED_TO_OURS],
         modality=modality,
         third_axis=third_axis,
+        doubts=(*header_doubts(header), *geometry_doubts, *value_doubts),
     )
 
 
-def _values(path: Path, header: Header, content: io.BytesIO, frame: int, shape: list[int]) -> Array:
+def _values(
+    path: Path, header: Header, content: io.BytesIO, frame: int, shape: list[int]
+) -> tuple[Array, Doubts]:
     """Array (z, y, x) of a frame in the machine's byte order, scaled as the header says.
 
     As nibabel does it (and its tests hold us to): a slope of zero or one that is not finite counts
@@ -160,34 +175,37 @@ def _values(path: Path, header: Header, content: io.BytesIO, frame: int, shape: 
     stored = np.frombuffer(content.getbuffer(), voxel_type, math.prod(shape), offset).reshape(shape)
     if voxel_type.fields is not None:
         colours = stored.view(np.uint8).reshape(*shape, voxel_type.itemsize)[..., :3]
-        return luminance(path, colours)
-    slope, intercept = _scale_factors(path, header)
+        grey, share = luminance(colours)
+        return grey, (colour_doubt(share),)
+    slope, intercept, doubts = _scale_factors(path, header)
     native = voxel_type.newbyteorder("=")
     if (slope, intercept) == (1.0, 0.0):
         check_float32(path, stored)
         narrow = native if voxel_type.kind in "iu" else np.dtype(np.float32)
-        return stored.astype(narrow)
+        return stored.astype(narrow), doubts
     scaled = np.empty(shape, np.float32)
     for z in range(shape[0]):
         scaled[z] = stored[z].astype(np.float64) * slope + intercept
-    return scaled
+    return scaled, doubts
 
 
-def _scale_factors(path: Path, header: Header) -> tuple[float, float]:
+def _scale_factors(path: Path, header: Header) -> tuple[float, float, Doubts]:
+    """Slope and intercept that are applied to the stored values, and what is doubtful about them."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if not math.isfinite(slope) or slope == 0:
         if slope != 0 and not math.isnan(slope):
-            warnings.warn(f"{path}: its scale factor is {slope}; none is applied.", stacklevel=6)
-        elif math.isnan(slope) and math.isfinite(intercept) and intercept != 0:
-            warnings.warn(f"{path}: its scale factor is not a number; none is applied.", stacklevel=6)
-        return 1.0, 0.0
+            return 1.0, 0.0, (f"its scale factor is {slope}; none is applied.",)
+        if math.isnan(slope) and math.isfinite(intercept) and intercept != 0:
+            return 1.0, 0.0, ("its scale factor is not a number; none is applied.",)
+        return 1.0, 0.0, ()
     if not math.isfinite(intercept) or not SLOPES[0] < abs(slope) < SLOPES[1]:
         raise InputError(
-            f"{path}: its header is damaged (scl_slope {slope:g}, scl_inter {intercept:g}): export it again."
+            f"its header is damaged (scl_slope {slope:g}, scl_inter {intercept:g})",
+            "export it again.",
+            path=path,
         )
-    if slope < 0:
-        warnings.warn(f"{path}: its scale factor is {slope:g}: dark and bright change places.", stacklevel=6)
-    return slope, intercept
+    inverted = (f"its scale factor is {slope:g}: dark and bright change places.",) if slope < 0 else ()
+    return slope, intercept, inverted
 
 
 def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) -> tuple[int, int, ThirdAxis]:
@@ -199,27 +217,31 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
     if cine and len(shape) in (2, 3) and frame is None:
         return 0, [*shape, 1][2], "time"
     if len(shape) < 3:
-        raise InputError(f"{path}: is a {len(shape)}-D image, a 3-D scan is needed.")
+        raise InputError(f"is a {len(shape)}-D image, a 3-D scan is needed.", path=path)
     frames = math.prod(shape[3:])
     if sum(n > 1 for n in shape[3:]) > 1:
-        raise InputError(f"{path}: is a {len(shape)}-D image of shape {shape}: extract one 3-D volume first.")
+        raise InputError(
+            f"is a {len(shape)}-D image of shape {shape}", "extract one 3-D volume first.", path=path
+        )
     if frames > 1 and frame is None and int(header["intent_code"]) in _SEVERAL_NUMBERS:
         raise ChoiceNeeded(
-            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
-            f"from 0 to {frames - 1} (--frame).",
+            f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
+            f"choose one from 0 to {frames - 1} (--frame).",
+            path=path,
             frames=frames,
         )
     if frames > 1 and frame is None:
         if shape[2] == 1:
             return 0, frames, "time"
         raise ChoiceNeeded(
-            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
-            "as a file of its own.",
+            f"is 4-D with {frames} frames",
+            f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
+            path=path,
             frames=frames,
         )
     if frame is not None and not 0 <= frame < frames:
         last = f"0 to {frames - 1}" if frames > 1 else "only frame 0"
-        raise InputError(f"{path}: there is no frame {frame}: the file has {last}.")
+        raise InputError(f"there is no frame {frame}: the file has {last}.", path=path)
     return frame or 0, 1, "space"
 
 

@@ -7,7 +7,6 @@ a wrong data offset turns the header into voxels.
 import gzip
 import io
 import math
-import warnings
 from pathlib import Path
 
 import nibabel as nib
@@ -18,7 +17,7 @@ from nibabel.spatialimages import HeaderDataError
 from synthfm3d.errors import InputError
 from synthfm3d.io.affines import is_regular, off_right_angles
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO, told_of_damage
-from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, check_size
+from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, Doubts, check_size
 from synthfm3d.volume import Array, Grid
 
 _CHUNK = 1 << 24
@@ -74,12 +73,12 @@ def checked_file(path: Path) -> tuple[Header, io.BytesIO]:
         claims something impossible.
     """
     if not path.exists():
-        raise InputError(f"{path}: there is no such file: check the path.")
+        raise InputError("there is no such file", "check the path.", path=path)
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a NIfTI file: name a .nii or .nii.gz file in it.")
+        raise InputError("is a folder, not a NIfTI file", "name a .nii or .nii.gz file in it.", path=path)
     stored_bytes = path.stat().st_size
     if stored_bytes == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
+        raise InputError("the file is empty (0 bytes)", "copy or export it again.", path=path)
     with told_of_damage(path), path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
@@ -94,11 +93,12 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
     start = stream.read(_HEADER_BYTES)
     header = _parsed_header(path, start)
     expected = _expected_bytes(path, header)
-    _doubt_header(path, header)
     if expected > most_bytes:
         raise InputError(
-            f"{path}: the file is truncated: its header promises {expected:,} bytes, "
-            f"it cannot hold more than {most_bytes:,}: copy or export it again."
+            f"the file is truncated: its header promises {expected:,} bytes, "
+            f"it cannot hold more than {most_bytes:,}",
+            "copy or export it again.",
+            path=path,
         )
     content = io.BytesIO()
     content.write(start[:expected])
@@ -106,8 +106,9 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
         chunk = stream.read(min(_CHUNK, expected - content.tell()))
         if not chunk:
             raise InputError(
-                f"{path}: the file is truncated: its header promises {expected:,} bytes, "
-                f"it holds {content.tell():,}: copy or export it again."
+                f"the file is truncated: its header promises {expected:,} bytes, it holds {content.tell():,}",
+                "copy or export it again.",
+                path=path,
             )
         content.write(chunk)
     while stream.read(_CHUNK):  # to the end, where gzip keeps its checksum
@@ -124,36 +125,36 @@ def _parsed_header(path: Path, start: bytes) -> Header:
         kind, size = nib.Nifti1Header, 348
     elif start[344:348] == b"ni1\0":
         raise InputError(
-            f"{path}: is half of a NIfTI pair (.hdr and .img): convert it to one .nii file first."
+            "is half of a NIfTI pair (.hdr and .img)", "convert it to one .nii file first.", path=path
         )
     else:
-        raise InputError(f"{path}: is not a NIfTI file{what_it_is(start)}.")
+        raise InputError(f"is not a NIfTI file{what_it_is(start)}.", path=path)
     try:
         header = kind(start[:size], check=False)
         voxel_bytes = header.get_data_dtype().itemsize
     except (HeaderDataError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: its NIfTI header is damaged ({error}): export it again.") from error
+        raise InputError(f"its NIfTI header is damaged ({error})", "export it again.", path=path) from error
     if voxel_bytes == 0:  # one bit, or none at all
-        raise InputError(f"{path}: its NIfTI header is damaged (no bytes per voxel): export it again.")
+        raise InputError("its NIfTI header is damaged (no bytes per voxel)", "export it again.", path=path)
     return header
 
 
-def _doubt_header(path: Path, header: Header) -> None:
-    """Warn of fields that contradict each other and are not believed."""
+def header_doubts(header: Header) -> Doubts:
+    """Fields of a header that contradict each other and are not believed."""
+    doubts = []
     size = 540 if isinstance(header, nib.Nifti2Header) else 348
     if int(header["sizeof_hdr"]) != size:
-        warnings.warn(
-            f"{path}: its header gives its own length as {int(header['sizeof_hdr'])} instead of {size} "
-            "bytes; it is read all the same.",
-            stacklevel=4,
+        doubts.append(
+            f"its header gives its own length as {int(header['sizeof_hdr'])} instead of {size} bytes; it is "
+            "read all the same."
         )
     bits = 8 * header.get_data_dtype().itemsize
     if int(header["bitpix"]) != bits:
-        warnings.warn(
-            f"{path}: its header says {int(header['bitpix'])} bits a voxel, its voxel type has {bits}; "
-            "the type is believed.",
-            stacklevel=4,
+        doubts.append(
+            f"its header says {int(header['bitpix'])} bits a voxel, its voxel type has {bits}; the type is "
+            "believed."
         )
+    return tuple(doubts)
 
 
 def what_it_is(start: bytes) -> str:
@@ -180,88 +181,86 @@ def _expected_bytes(path: Path, header: Header) -> int:
     sizes = [int(n) for n in header["dim"][1 : rank + 1]] if 1 <= rank <= 7 else []
     if not sizes or min(sizes) < 1:
         raise InputError(
-            f"{path}: its header is damaged (dimensions {header['dim'].tolist()}): export it again."
+            f"its header is damaged (dimensions {header['dim'].tolist()})", "export it again.", path=path
         )
     data_bytes = check_size(path, tuple(sizes), header.get_data_dtype().itemsize)
     offset = float(header["vox_offset"])
     first = 544 if isinstance(header, nib.Nifti2Header) else 352
     if not math.isfinite(offset) or offset < first or offset > LARGEST_BYTES:
         raise InputError(
-            f"{path}: its header is damaged (voxels start at byte {offset:g}, "
-            f"which cannot be before {first}): export it again."
+            f"its header is damaged (voxels start at byte {offset:g}, which cannot be before {first})",
+            "export it again.",
+            path=path,
         )
     return int(offset + data_bytes)
 
 
-def checked_affine(path: Path, header: Header) -> Array:
+def checked_affine(path: Path, header: Header) -> tuple[Array, Doubts]:
     """(4, 4) affine from the stored (i, j, k) to RAS mm, by the sform, else the qform, else the spacing.
 
-    Warns where the two forms contradict each other or are missing, or the unit is not the millimetre; raises
-    InputError where no form gives a usable geometry.
+    With it come doubts: the two forms contradict each other or are missing, or the unit is not the
+    millimetre. Raises InputError where no form gives a usable geometry.
     """
-    unit = _unit_mm(path, header)
-    affine = _affine_in_units(path, header)
+    # As ITK takes it: no known unit means millimetres.
+    unit = _UNITS_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    affine, doubts = _affine_in_units(path, header)
     affine[:3] *= unit
     lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     if unit != 1 and not SMALLEST_MM <= lengths.min() <= lengths.max() <= _LARGEST_MM:
         raise InputError(
-            f"{path}: its header gives lengths in {_UNIT_NAMES[unit]}s, which makes voxels of "
-            f"{' x '.join(f'{mm:.3g}' for mm in lengths)} mm: correct its unit (xyzt_units)."
+            f"its header gives lengths in {_UNIT_NAMES[unit]}s, which makes voxels of "
+            f"{' x '.join(f'{mm:.3g}' for mm in lengths)} mm",
+            "correct its unit (xyzt_units).",
+            path=path,
         )
     if not is_regular(affine):
-        raise InputError(f"{path}: its voxels are too small to be of space: export it again.")
-    return affine
-
-
-def _unit_mm(path: Path, header: Header) -> float:
-    """Millimetres in the unit of the header, as ITK takes it: no known unit means millimetres."""
-    unit = _UNITS_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+        raise InputError("its voxels are too small to be of space", "export it again.", path=path)
     if unit != 1:
-        warnings.warn(
-            f"{path}: its unit is the {_UNIT_NAMES[unit]}; it is placed in millimetres.", stacklevel=4
-        )
-    return unit
+        doubts = (f"its unit is the {_UNIT_NAMES[unit]}; it is placed in millimetres.", *doubts)
+    return affine, doubts
 
 
-def _affine_in_units(path: Path, header: Header) -> Array:
-    sform, qform = _usable_sform(header), _usable_qform(path, header)
+def _affine_in_units(path: Path, header: Header) -> tuple[Array, Doubts]:
+    """The affine in the unit of the header, with what is doubtful about it."""
+    sform, (qform, doubts) = _usable_sform(header), _usable_qform(header)
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
     if (header["pixdim"][1:4] < 0).any():
-        warnings.warn(f"{path}: its voxel spacing is negative; the sign is dropped.", stacklevel=4)
+        doubts = (*doubts, "its voxel spacing is negative; the sign is dropped.")
     if sform is None and int(header["sform_code"]) > 0:
         if qform is None:
             raise InputError(
-                f"{path}: its affine is singular (two axes coincide) and it has no qform: export it again."
+                "its affine is singular (two axes coincide) and it has no qform",
+                "export it again.",
+                path=path,
             )
-        warnings.warn(f"{path}: its sform is singular; the qform is used.", stacklevel=4)
+        doubts = (*doubts, "its sform is singular; the qform is used.")
     if sform is not None:
-        return _warned_of_shear(path, _sform_or_spacing(path, header, sform, qform, spacing))
+        affine, more = _sform_or_spacing(header, sform, qform, spacing)
+        return affine, (*doubts, *more, *_doubts_about_shear(affine))
     if qform is not None:
-        return qform
+        return qform, doubts
     if spacing.min() < SMALLEST_MM or not np.isfinite(spacing).all():
-        raise InputError(f"{path}: it has no voxel spacing and no affine: export it again.")
+        raise InputError("it has no voxel spacing and no affine", "export it again.", path=path)
     why = "its qform cannot be used" if int(header["qform_code"]) > 0 else "it has neither sform nor qform"
-    warnings.warn(f"{path}: {why}: its orientation is unknown, left and right may be swapped.", stacklevel=4)
-    return np.asarray(header.get_base_affine(), np.float64)
+    unknown = f"{why}: its orientation is unknown, left and right may be swapped."
+    return np.asarray(header.get_base_affine(), np.float64), (*doubts, unknown)
 
 
-def _sform_or_spacing(path: Path, header: Header, sform: Array, qform: Array | None, spacing: Array) -> Array:
+def _sform_or_spacing(
+    header: Header, sform: Array, qform: Array | None, spacing: Array
+) -> tuple[Array, Doubts]:
     """The sform, unless it is a placeholder of 1 mm beside the true spacing, as known from ACDC."""
     scales = np.sqrt((sform[:3, :3] ** 2).sum(axis=0))
-    unsaid = np.allclose(scales, 1.0, atol=1e-4) and not np.allclose(spacing, 1.0, atol=1e-3)
-    if unsaid and spacing.min() > 0:
-        warnings.warn(
-            f"{path}: its sform says 1 mm but its spacing is "
-            f"{' x '.join(f'{s:.3g}' for s in spacing)} mm; the spacing is trusted.",
-            stacklevel=5,
+    is_placeholder = np.allclose(scales, 1.0, atol=1e-4) and not np.allclose(spacing, 1.0, atol=1e-3)
+    if is_placeholder and spacing.min() > 0:
+        doubt = (
+            f"its sform says 1 mm but its spacing is {' x '.join(f'{s:.3g}' for s in spacing)} mm; the "
+            "spacing is trusted."
         )
-        return qform if qform is not None else np.asarray(sform @ np.diag([*spacing, 1.0]))
+        return qform if qform is not None else np.asarray(sform @ np.diag([*spacing, 1.0])), (doubt,)
     if qform is not None and not _agree(header, sform, qform):
-        warnings.warn(
-            f"{path}: its sform and qform put the voxels at different places; the sform is used.",
-            stacklevel=5,
-        )
-    return sform
+        return sform, ("its sform and qform put the voxels at different places; the sform is used.",)
+    return sform, ()
 
 
 def _extent(header: Header, axis: int) -> int:
@@ -274,18 +273,16 @@ def _usable_sform(header: Header) -> Array | None:
     return _if_regular(header.get_sform())
 
 
-def _usable_qform(path: Path, header: Header) -> Array | None:
+def _usable_qform(header: Header) -> tuple[Array | None, Doubts]:
     """The qform as ITK takes it: any quaternion is brought to length one, and a qfac of 0 counts as 1."""
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
     vector = np.array([header[f"quatern_{name}"] for name in "bcd"], np.float64)
     if int(header["qform_code"]) <= 0 or not (spacing > 0).all() or not np.isfinite(vector).all():
-        return None
+        return None, ()
     length = float((vector**2).sum())
+    doubts = Doubts()
     if length > 1 + _QUATERNION_ROUNDED:
-        warnings.warn(
-            f"{path}: the quaternion of its qform is {np.sqrt(length):.4g} long; it is shortened to 1.",
-            stacklevel=5,
-        )
+        doubts = (f"the quaternion of its qform is {np.sqrt(length):.4g} long; it is shortened to 1.",)
     # Nearly half a turn: the scalar part is what rounding has left of nothing (nifti1_io.c does the same).
     scalar = np.sqrt(1 - length) if length < 1 - 1e-7 else 0.0
     vector = vector if scalar else vector / np.sqrt(length)
@@ -293,7 +290,7 @@ def _usable_qform(path: Path, header: Header) -> Array | None:
     affine = np.eye(4)
     affine[:3, :3] = quat2mat([scalar, *vector]) * spacing * [1, 1, handedness]
     affine[:3, 3] = [float(header[f"qoffset_{axis}"]) for axis in "xyz"]
-    return _if_regular(affine)
+    return _if_regular(affine), doubts
 
 
 def _if_regular(affine: Array) -> Array | None:
@@ -309,10 +306,7 @@ def _agree(header: Header, sform: Array, qform: Array) -> bool:
     return grid.same_as(Grid(shape, qform), tolerance_mm=max(grid.spacing_mm))
 
 
-def _warned_of_shear(path: Path, affine: Array) -> Array:
-    if off_right_angles(affine) > _SHEARED:
-        warnings.warn(
-            f"{path}: its voxel axes are not at right angles (a tilted gantry?); it is segmented as it is.",
-            stacklevel=4,
-        )
-    return affine
+def _doubts_about_shear(affine: Array) -> Doubts:
+    if off_right_angles(affine) <= _SHEARED:
+        return ()
+    return ("its voxel axes are not at right angles (a tilted gantry?); it is segmented as it is.",)

@@ -12,6 +12,7 @@ from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.bounded import Packing
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
+    UNKNOWN_ORIENTATION,
     Components,
     Layout,
     check_regular,
@@ -22,10 +23,9 @@ from synthfm3d.io.research_formats import (
     name_of,
     needed,
     unit_mm,
-    warn_of_unknown_orientation,
     words,
 )
-from synthfm3d.io.values import stored_voxels
+from synthfm3d.io.values import Doubts, stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _SPACES: dict[str, Array] = {
@@ -97,7 +97,7 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
         spatial, vectors = _nrrd_axes(fields, len(sizes), kinds)
         if len(spatial) != 3 or len(sizes) not in (3, 4):
             raise ValueError(f"{len(spatial)} of its {len(sizes)} axes are of space, three are needed")
-        matrix = _nrrd_matrix(path, fields, vectors)
+        matrix, doubts = _nrrd_matrix(fields, vectors)
         check_regular(matrix)
         others = [kinds[n] for n in range(len(sizes)) if n not in spatial]
         return Layout(
@@ -109,9 +109,10 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
             data_file=fields.get("data file", fields.get("datafile")),
             from_end=from_end,
             components=_components(others),
+            doubts=doubts,
         )
     except ValueError as error:
-        raise InputError(f"{path}: cannot be read as NRRD ({error}): export it again.") from error
+        raise InputError(f"cannot be read as NRRD ({error})", "export it again.", path=path) from error
 
 
 def _fields(header: bytes) -> dict[str, str]:
@@ -126,31 +127,31 @@ def _fields(header: bytes) -> dict[str, str]:
 
 
 def _voxel_type(fields: dict[str, str]) -> np.dtype[np.generic]:
-    said = " ".join(needed(fields, "type").lower().split())
-    if said not in _NRRD_TYPES:
-        raise ValueError(f"voxels of the type {said!r} are no numbers that are known here")
+    type_name = " ".join(needed(fields, "type").lower().split())
+    if type_name not in _NRRD_TYPES:
+        raise ValueError(f"voxels of the type {type_name!r} are no numbers that are known here")
     orders = {"little": "<", "big": ">"}
     order = fields.get("endian", "little").lower()
     if order not in orders:
         raise ValueError(f"its endian {order!r} is neither little nor big")
-    return np.dtype(_NRRD_TYPES[said]).newbyteorder("<" if order == "little" else ">")
+    return np.dtype(_NRRD_TYPES[type_name]).newbyteorder("<" if order == "little" else ">")
 
 
 def _packing(fields: dict[str, str]) -> tuple[Packing, bool]:
     """How the voxels are packed, and whether they are the last bytes of their file."""
-    said = needed(fields, "encoding").lower()
-    if said not in _PACKINGS:
+    encoding = needed(fields, "encoding").lower()
+    if encoding not in _PACKINGS:
         raise ValueError(
-            f"its voxels are encoded as {said!r}; raw and gzip can be read, so save it with one of these"
+            f"its voxels are encoded as {encoding!r}; raw and gzip can be read, so save it with one of these"
         )
     skips = {
         "line": fields.get("line skip", fields.get("lineskip", "0")),
         "byte": fields.get("byte skip", fields.get("byteskip", "0")),
     }
     from_end = skips["byte"] == "-1"
-    if skips["line"] != "0" or skips["byte"] not in ("0", "-1") or (from_end and said != "raw"):
+    if skips["line"] != "0" or skips["byte"] not in ("0", "-1") or (from_end and encoding != "raw"):
         raise ValueError("its voxels do not begin where its header ends (byte skip, line skip)")
-    return _PACKINGS[said], from_end
+    return _PACKINGS[encoding], from_end
 
 
 def _components(kinds: list[str]) -> Components | None:
@@ -191,31 +192,33 @@ def _axes_of_space_and_time(axes: list[Array | None]) -> tuple[tuple[int, ...], 
     return tuple(along), list(along.values())
 
 
-def _nrrd_matrix(path: Path, fields: dict[str, str], vectors: list[Array]) -> Array:
-    """(4, 4): RAS mm of an index along the axes of space."""
+def _nrrd_matrix(fields: dict[str, str], vectors: list[Array]) -> tuple[Array, Doubts]:
+    """(4, 4): RAS mm of an index along the axes of space; and what is assumed."""
     origin = _vector(fields.get("space origin", "(0,0,0)"))
     if origin is None or origin.size not in (3, 4):
         raise ValueError("its space origin is no vector of three numbers")
+    space, orientation_doubts = _space(fields)
+    unit, unit_doubts = _unit_mm(fields)
     matrix = np.eye(4)
-    matrix[:3] = _space(path, fields) @ np.column_stack([*vectors, origin[:3]])
-    matrix[:3] *= _unit_mm(path, fields)
-    return matrix
+    matrix[:3] = space @ np.column_stack([*vectors, origin[:3]])
+    matrix[:3] *= unit
+    return matrix, (*orientation_doubts, *unit_doubts)
 
 
-def _unit_mm(path: Path, fields: dict[str, str]) -> float:
+def _unit_mm(fields: dict[str, str]) -> tuple[float, Doubts]:
     """Millimetres in the unit of space, which is the same along all axes."""
-    said = fields.get("space units", fields.get("units", ""))
-    words_said = {word.strip() for word in re.findall(r'"([^"]*)"', said)}
-    return unit_mm(path, words_said - {"", "???", "none", "s", "ms", "sec"})
+    named = fields.get("space units", fields.get("units", ""))
+    units = {word.strip() for word in re.findall(r'"([^"]*)"', named)}
+    return unit_mm(units - {"", "???", "none", "s", "ms", "sec"})
 
 
-def _space(path: Path, fields: dict[str, str]) -> Array:
+def _space(fields: dict[str, str]) -> tuple[Array, Doubts]:
+    """(3, 3): RAS of the axes of the space that a header names."""
     space = fields.get("space", "").lower().removesuffix("-time")
     space = {"rast": "ras", "last": "las", "lpst": "lps"}.get(space, space)
     if space in _SPACES and "space directions" in fields:
-        return _SPACES[space]
-    warn_of_unknown_orientation(path)
-    return LPS_TO_RAS[:3, :3]
+        return _SPACES[space], ()
+    return LPS_TO_RAS[:3, :3], (UNKNOWN_ORIENTATION,)
 
 
 def _vector(text: str) -> Array | None:

@@ -1,6 +1,5 @@
-"""A scan and its label map or mask: whether the two belong together; one way in for all of them."""
+"""Bring a label map or mask onto the voxels of its scan, or refuse it where it does not lie on them."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,8 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality
-from synthfm3d.io.read import read_labels
+from synthfm3d.io.read import load_labels
+from synthfm3d.io.values import Doubts, with_doubts
 from synthfm3d.volume import Volume, on_grid_of
 
 _HOLDS_GAS = ("lung", "trachea", "colon", "bowel", "duodenum", "stomach", "esophagus", "oesophagus", "airway")
@@ -27,36 +27,39 @@ def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str
     where
         The label file, for messages.
     names
-        Names of the label values, if they are known; other values are warned of.
+        Names of the label values, if they are known; other values are doubted.
+
+    Returns
+    -------
+    The label map. Its doubts say that the labels had no geometry and take that of the image, that there are
+    values without a name, or that a CT structure lies in air, as if the labels were flipped or another
+    patient's.
 
     Raises
     ------
     InputError
         Shapes differ, or the same shape lies elsewhere.
-
-    Warns
-    -----
-    UserWarning
-        The labels had no geometry and take that of the image; there are values without a name; a CT
-        structure lies in air, as if the labels were flipped or another patient's.
     """
+    doubts: list[str] = []
     if labels.voxels.shape == image.voxels.shape and _is_placeholder(labels) and not _lies_on(image, labels):
-        warnings.warn(f"{where}: has no geometry of its own; that of the scan is used.", stacklevel=2)
+        doubts.append("has no geometry of its own; that of the scan is used.")
         labels = replace(labels, affine=image.affine)
     labels = _on_scan(image, labels, where)
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
     if not found:
-        warnings.warn(f"{where}: every label is 0: there is no structure in it.", stacklevel=2)
+        doubts.append("every label is 0: there is no structure in it.")
     if names and (unknown := sorted(set(found) - set(names))):
         listed = ", ".join(str(value) for value in unknown[:10])
-        warnings.warn(f"{where}: label values without a name: {listed}.", stacklevel=2)
+        doubts.append(f"label values without a name: {listed}.")
     if assumed_modality(image) == "ct":
-        _warn_of_labels_in_air(image, labels, found, where, names or {})
-    return labels
+        doubts += _doubts_about_air(image, labels, found, names or {})
+    return with_doubts(labels, *doubts)
 
 
 def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
     """One object of a mask or label map of any format: uint8, 0 or 1, on the scan's voxels.
+
+    Its doubts are those about the file of the mask.
 
     Parameters
     ----------
@@ -69,28 +72,30 @@ def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
         The file is empty, lies elsewhere than the scan, or holds several labels and none is named; what
         ``read_labels`` refuses.
     """
-    labels = _on_scan(scan, read_labels(path, on=scan.grid), str(path))
+    labels = _on_scan(scan, load_labels(path, on=scan.grid), str(path))
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
     listed = ", ".join(str(value) for value in found[:20]) + (" …" if len(found) > 20 else "")
     if not found:
-        raise InputError(f"{path}: is empty: the object must be drawn on at least one slice.")
+        raise InputError("is empty: the object must be drawn on at least one slice.", path=path)
     if label is None and len(found) > 1:
         raise InputError(
-            f"{path}: holds the labels {listed}, one object is needed: say which one is meant (--label), or "
-            "save it alone."
+            f"holds the labels {listed}, one object is needed",
+            "say which one is meant (--label), or save it alone.",
+            path=path,
         )
     if label is not None and label not in found:
-        raise InputError(f"{path}: holds no label {label}: it has {listed}.")
+        raise InputError(f"holds no label {label}: it has {listed}.", path=path)
     inside = labels.voxels == (found[0] if label is None else label)
-    return scan.with_voxels(inside.astype(np.uint8))
+    return replace(scan.with_voxels(inside.astype(np.uint8)), doubts=labels.doubts)
 
 
 def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
     """Labels on the scan's voxels in its storage order; InputError where they do not lie on them."""
     if sorted(labels.voxels.shape) != sorted(scan.voxels.shape):
         raise InputError(
-            f"{where}: its labels have {_shape(labels)} voxels, the scan {_shape(scan)}: they must lie on "
-            "the voxels of the scan; resample the labels onto the scan first."
+            f"its labels have {_shape(labels)} voxels, the scan {_shape(scan)}: they must lie on "
+            "the voxels of the scan; resample the labels onto the scan first.",
+            path=where,
         )
     if scan.third_axis == "time" and labels.voxels.shape == scan.voxels.shape:
         # Along time an affine holds no distance, and files write there what they like.
@@ -101,15 +106,16 @@ def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
         return on_grid_of(labels, scan.grid)
     except ValueError:
         raise InputError(
-            f"{where}: its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
+            f"its labels ({lattice_in_words(labels)}) lie elsewhere than the scan "
             f"({lattice_in_words(scan)}): they must lie on the voxels of the scan; resample the labels onto "
-            "the scan first."
+            "the scan first.",
+            path=where,
         ) from None
 
 
-def _warn_of_labels_in_air(
-    image: Volume, labels: Volume, found: list[int], where: str, names: Mapping[int, str]
-) -> None:
+def _doubts_about_air(image: Volume, labels: Volume, found: list[int], names: Mapping[int, str]) -> Doubts:
+    """Doubts about structures without gas that lie mostly in air."""
+    doubts = []
     count = np.bincount(labels.voxels.reshape(-1).astype(np.int64) * (labels.voxels.reshape(-1) > 0))
     air = np.bincount(labels.voxels[image.voxels < _GAS_HU].astype(np.int64), minlength=len(count))
     for value in found:
@@ -117,11 +123,11 @@ def _warn_of_labels_in_air(
         if value < 0 or any(word in name.lower() for word in _HOLDS_GAS):
             continue
         if air[value] > _MOST_GAS * count[value]:
-            warnings.warn(
-                f"{where}: {air[value] / count[value]:.0%} of {name} lies in air: are the labels flipped, or "
-                "of another patient?",
-                stacklevel=4,
+            share = air[value] / count[value]
+            doubts.append(
+                f"{share:.0%} of {name} lies in air: are the labels flipped, or of another patient?"
             )
+    return tuple(doubts)
 
 
 def _lies_on(image: Volume, labels: Volume) -> bool:
@@ -129,7 +135,7 @@ def _lies_on(image: Volume, labels: Volume) -> bool:
 
 
 def _is_placeholder(labels: Volume) -> bool:
-    """Whether an affine is what programs write that know none: steps of one along the axes, from zero."""
+    """Whether an affine is the identity but for the order of axes, as programs write that know none."""
     steps = np.abs(labels.affine[:3, :3])
     along_axes = np.allclose(np.sort(steps.ravel()), [0] * 6 + [1] * 3)
     return bool(along_axes and np.allclose(labels.affine[:3, 3], 0))

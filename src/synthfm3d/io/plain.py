@@ -1,7 +1,6 @@
 """Images without a geometry of their own: folders of PNG or JPEG slices, and NumPy arrays."""
 
 import re
-import warnings
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -12,74 +11,94 @@ from PIL import Image
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO
-from synthfm3d.io.values import SMALLEST_MM, check_size, luminance
+from synthfm3d.io.values import SMALLEST_MM, Doubts, check_size, colour_doubt, luminance, with_doubts
 from synthfm3d.volume import Array, Grid, Modality, Volume
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 MOST_SLICES = 10_000
 _EXIF_ORIENTATION = 0x0112
+_UNKNOWN_ORIENTATION = (
+    "does not say how it lies in the patient: axial slices from feet to head, seen from the feet, are "
+    "assumed; left and right may be swapped."
+)
+_TURNED = "its pictures say that viewers shall turn them (EXIF); they are read as stored."
 Spacing = tuple[float, float, float]
 
 
 def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modality | None = None) -> Volume:
     """A folder of equally large pictures as axial slices, in the order of the numbers in their names.
 
-    Raises InputError where a picture is damaged or of another size, or the spacing is not given.
+    The doubts of the volume say what is assumed. Raises InputError where a picture is damaged or of another
+    size, or the spacing is not given.
     """
     paths = sorted(picture_files(folder), key=natural_order)
     if len(paths) > MOST_SLICES:
-        raise InputError(f"{folder}: holds more than {MOST_SLICES:,} pictures: name the folder of one scan.")
-    _check_names(folder, paths)
-    grid_spacing = _needed(folder, spacing_mm)
+        raise InputError(
+            f"holds more than {MOST_SLICES:,} pictures", "name the folder of one scan.", path=folder
+        )
+    doubts = [*_doubts_about_names(folder, paths), _UNKNOWN_ORIENTATION]
+    affine = _affine(folder, spacing_mm)
     slices: list[Array] = []
-    shape: tuple[int, ...] | None = None
+    coloured: list[float] = []
     for path in paths:
         try:
             with Image.open(path) as picture:
-                width, height = picture.size
-                if shape is None:
-                    shape = (height, width)
-                    check_size(folder, (len(paths), *shape), 4)
-                elif shape != (height, width):
-                    raise InputError(
-                        f"{folder}: {path.name} has {width} x {height} pixels, the first {shape[1]} x "
-                        f"{shape[0]}: all slices of a scan have the same size."
-                    )
-                if getattr(picture, "n_frames", 1) > 1:
-                    raise InputError(f"{folder}: {path.name} holds several pictures: save each as a file.")
-                _warn_of_turn(path, picture)
-                slices.append(_grey(path, picture))
-                if slices[-1].dtype != slices[0].dtype:
-                    raise InputError(
-                        f"{folder}: {path.name} has values of {slices[-1].dtype}, the first of "
-                        f"{slices[0].dtype}: all slices of a scan have the same bits."
-                    )
+                _check_size(folder, path, picture, slices, len(paths))
+                if picture.getexif().get(_EXIF_ORIENTATION, 1) != 1:
+                    doubts.append(_TURNED)
+                grey, share = _grey(picture)
         except InputError:
             raise
         except Exception as error:  # each of Pillow's decoders has its own way to fail
-            raise InputError(f"{folder}: {path.name} is damaged: export the slices again.") from error
-    return Volume(
-        voxels=np.stack(slices),
-        affine=Grid.from_spacing((1, 1, 1), grid_spacing).affine,
-        modality=modality,
-    )
+            raise InputError(f"{path.name} is damaged", "export the slices again.", path=folder) from error
+        if slices and grey.dtype != slices[0].dtype:
+            raise InputError(
+                f"{path.name} has values of {grey.dtype}, the first of {slices[0].dtype}: all "
+                "slices of a scan have the same bits.",
+                path=folder,
+            )
+        slices.append(grey)
+        coloured += [] if share is None else [share]
+    if coloured:
+        doubts.append(colour_doubt(sum(coloured) / len(slices)))
+    volume = Volume(voxels=np.stack(slices), affine=affine, modality=modality)
+    return with_doubts(volume, *doubts)
 
 
-def _check_names(folder: Path, paths: list[Path]) -> None:
-    """Refuse slices that are there twice in two formats; warn where numbers in their names leave some out."""
+def _check_size(folder: Path, path: Path, picture: Image.Image, before: list[Array], count: int) -> None:
+    """Raise InputError for a picture of another size than those before it, or too large with all others."""
+    width, height = picture.size
+    if not before:
+        check_size(folder, (count, height, width), 4)
+    elif before[0].shape != (height, width):
+        rows, columns = before[0].shape
+        raise InputError(
+            f"{path.name} has {width} x {height} pixels, the first {columns} x {rows}: all slices "
+            "of a scan have the same size.",
+            path=folder,
+        )
+    if getattr(picture, "n_frames", 1) > 1:
+        raise InputError(f"{path.name} holds several pictures", "save each as a file.", path=folder)
+
+
+def _doubts_about_names(folder: Path, paths: list[Path]) -> Doubts:
+    """Whether numbers in the names of slices leave some out.
+
+    Raises InputError for slices that are there twice, in two formats.
+    """
     names = [path.stem.lower() for path in paths]
     for one, other in pairwise(sorted(range(len(paths)), key=names.__getitem__)):
         if names[one] == names[other]:
             raise InputError(
-                f"{folder}: {paths[one].name} and {paths[other].name} are the same slice: remove one of them."
+                f"{paths[one].name} and {paths[other].name} are the same slice",
+                "remove one of them.",
+                path=folder,
             )
     numbers = [int(found[-1]) if (found := re.findall(r"[0-9]+", name)) else None for name in names]
     steps = {b - a for a, b in pairwise(numbers) if a is not None and b is not None}
     if len(steps) > 1 and None not in numbers:
-        warnings.warn(
-            f"{folder}: the numbers in the names of its slices are not evenly apart: is a slice missing?",
-            stacklevel=4,
-        )
+        return ("the numbers in the names of its slices are not evenly apart: is a slice missing?",)
+    return ()
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -91,7 +110,7 @@ def picture_files(folder: Path) -> list[Path]:
 
 def load_array(path: Path, *, spacing_mm: Spacing | None, modality: Modality | None = None) -> Volume:
     """The array (z, y, x) of an ``.npy`` file, or the only 3-D one of an ``.npz``; pickles are refused."""
-    spacing = _needed(path, spacing_mm)
+    affine = _affine(path, spacing_mm)
     try:
         if zipfile.is_zipfile(path):
             array = _array_of_archive(path)
@@ -102,8 +121,8 @@ def load_array(path: Path, *, spacing_mm: Spacing | None, modality: Modality | N
         raise
     except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen types
         reason = str(error).split("\n")[0]
-        raise InputError(f"{path}: is no sound NumPy file ({reason}): save it again.") from error
-    return Volume(voxels=array, affine=Grid.from_spacing((1, 1, 1), spacing).affine, modality=modality)
+        raise InputError(f"is no sound NumPy file ({reason})", "save it again.", path=path) from error
+    return Volume(voxels=array, affine=affine, modality=modality, doubts=(_UNKNOWN_ORIENTATION,))
 
 
 def _array_of_archive(path: Path) -> Array:
@@ -111,7 +130,7 @@ def _array_of_archive(path: Path) -> Array:
     with zipfile.ZipFile(path) as archive:
         names = [info for info in archive.infolist() if info.filename.endswith(".npy")]
         if len(names) != 1:
-            raise InputError(f"{path}: holds {len(names)} arrays, one is needed: save the scan alone.")
+            raise InputError(f"holds {len(names)} arrays, one is needed", "save the scan alone.", path=path)
         with archive.open(names[0]) as file:
             array = _array(path, file, names[0].compress_size * LARGEST_DEFLATE_RATIO)
             file.read(1)  # to the end, where the checksum is compared
@@ -125,49 +144,44 @@ def _array(path: Path, file: IO[bytes], most_bytes: int) -> Array:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, voxel_type = read(file)
     if voxel_type.kind not in "iufb":
-        raise InputError(f"{path}: holds {voxel_type}, not numbers: save the voxels as an array of numbers.")
+        raise InputError(
+            f"holds {voxel_type}, not numbers", "save the voxels as an array of numbers.", path=path
+        )
     if len(shape) != 3 or min(shape) < 1:
-        raise InputError(f"{path}: has shape {shape}, three axes (z, y, x) are needed.")
+        raise InputError(f"has shape {shape}, three axes (z, y, x) are needed.", path=path)
     promised = check_size(path, shape, voxel_type.itemsize)
     content = file.read(promised) if promised <= most_bytes else b""
     if len(content) < promised:
-        raise InputError(f"{path}: is truncated: its header promises {promised:,} bytes: save it again.")
+        raise InputError(f"is truncated: its header promises {promised:,} bytes", "save it again.", path=path)
     array = np.frombuffer(content, voxel_type).reshape(shape, order="F" if fortran else "C")
     native = np.uint8 if voxel_type.kind == "b" else voxel_type.newbyteorder("=")
     return np.ascontiguousarray(array, dtype=native)
 
 
-def _needed(path: Path, spacing_mm: Spacing | None) -> Spacing:
+def _affine(path: Path, spacing_mm: Spacing | None) -> Array:
+    """(4, 4) of axial slices; InputError without a usable spacing."""
     if spacing_mm is None:
         raise InputError(
-            f"{path}: does not say how far its voxels are apart: give their spacing in millimetres "
-            "(--spacing X,Y,Z)."
+            "does not say how far its voxels are apart",
+            "give their spacing in millimetres (--spacing X,Y,Z).",
+            path=path,
         )
     if min(spacing_mm) < SMALLEST_MM or not np.isfinite(spacing_mm).all():
-        raise InputError(f"{path}: a spacing of {spacing_mm} mm is impossible: give three positive numbers.")
-    warnings.warn(
-        f"{path}: does not say how it lies in the patient: axial slices from feet to head, seen from the "
-        "feet, are assumed; left and right may be swapped.",
-        stacklevel=5,
-    )
-    return spacing_mm
-
-
-def _warn_of_turn(path: Path, picture: Image.Image) -> None:
-    if picture.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-        warnings.warn(
-            f"{path.parent}: its pictures say that viewers shall turn them (EXIF); they are read as stored.",
-            stacklevel=5,
+        raise InputError(
+            f"a spacing of {spacing_mm} mm is impossible", "give three positive numbers.", path=path
         )
+    return Grid.from_spacing((1, 1, 1), spacing_mm).affine
 
 
-def _grey(path: Path, picture: Image.Image) -> Array:
+def _grey(picture: Image.Image) -> tuple[Array, float | None]:
+    """Grey values (y, x) of a picture, and the share that is coloured; None where it holds grey values."""
     if picture.mode in ("1", "L", "I;16", "I;16B", "I", "F"):
-        return np.array(picture.convert("L") if picture.mode == "1" else picture)
+        return np.array(picture.convert("L") if picture.mode == "1" else picture), None
     colours = np.array(picture.convert("RGB"))[None]
     if (np.ptp(colours, axis=-1) == 0).all():
-        return np.asarray(colours[0, ..., 0])  # grey values that a program saved three times
-    return np.asarray(luminance(path, colours)[0])
+        return np.asarray(colours[0, ..., 0]), None  # grey values that a program saved three times
+    grey, share = luminance(colours)
+    return np.asarray(grey[0]), share
 
 
 def natural_order(path: Path) -> tuple[tuple[int, str], ...]:

@@ -1,7 +1,6 @@
-"""One way in for every scan: content decides what a file is, not the ending of its name."""
+"""Read a scan of any format. The format is detected from the content, not from the ending of the name."""
 
 import gzip
-import warnings
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +13,11 @@ from synthfm3d.io.nifti import load_nifti
 from synthfm3d.io.nifti_checks import what_it_is
 from synthfm3d.io.nrrd import load_nrrd
 from synthfm3d.io.plain import PICTURE_SUFFIXES, load_array, load_pictures, picture_files
-from synthfm3d.io.values import as_labels, repaired
+from synthfm3d.io.values import as_labels, repaired, warned
 from synthfm3d.volume import Grid, Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
-_SAID_BY_OPTIONS = {
+_OPTIONS_IN_WORDS = {
     "frame": ("a frame", "--frame"),
     "series": ("a series", "--series"),
     "spacing_mm": ("a spacing", "--spacing"),
@@ -33,7 +32,7 @@ _HEEDED: dict[Format, tuple[str, ...]] = {
     "numpy": ("spacing_mm",),
     "dicom": ("frame", "series", "allow_gaps", "one_series"),
 }
-"""Options that each format leaves open; the modality and ``cine`` can be said of all."""
+"""Options that have an effect on each format; the modality and ``cine`` have one on all."""
 _IN_WORDS: dict[Format, str] = {
     "nifti": "a NIfTI file",
     "nrrd": "an NRRD file",
@@ -43,7 +42,7 @@ _IN_WORDS: dict[Format, str] = {
     "dicom": "a DICOM scan",
 }
 _START = 4096
-"""Bytes at the start of a file in which every format has said what it is."""
+"""Bytes at the start of a file that identify every format."""
 _LOOKED_AT = 50
 """Files of a folder that are looked into to tell what it holds."""
 _FIRST_GROUPS = (b"\x08\x00", b"\x02\x00")
@@ -89,8 +88,8 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
 
     Returns
     -------
-    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Whatever was
-    repaired or assumed stands in its ``doubts``.
+    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Its ``doubts`` say
+    what was repaired or assumed.
 
     Raises
     ------
@@ -101,16 +100,14 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
     Warns
     -----
     UserWarning
-        Each of the doubts.
+        For each of the doubts.
     """
-    path, options = Path(path), options or ReadOptions()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        volume = repaired(path, _load(path, options))
-    doubts = tuple(dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning))
-    for doubt in doubts:
-        warnings.warn(doubt, stacklevel=2)
-    return replace(volume, doubts=doubts)
+    return warned(Path(path), load(Path(path), options))
+
+
+def load(path: Path, options: ReadOptions | None = None) -> Volume:
+    """As ``read``, without a Python warning: the caller passes the doubts on."""
+    return repaired(path, _load(path, options or ReadOptions()))
 
 
 def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Grid | None = None) -> Volume:
@@ -129,8 +126,17 @@ def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Gri
     InputError
         There are other fractions or NaN (the file is then an image or a probability); a DICOM segmentation
         does not lie on the grid.
+
+    Warns
+    -----
+    UserWarning
+        For each of the doubts of the volume.
     """
-    path = Path(path)
+    return warned(Path(path), load_labels(Path(path), options, on=on))
+
+
+def load_labels(path: Path, options: ReadOptions | None = None, *, on: Grid | None = None) -> Volume:
+    """As ``read_labels``, without a Python warning: the caller passes the doubts on."""
     if format_of(path) == "dicom":
         from synthfm3d.io.dicom_seg_reading import find_segmentation, load_segmentation  # pydicom: an extra
 
@@ -143,23 +149,24 @@ def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Gri
 def format_of(path: Path) -> Format:
     """What a file or folder holds, by its content; InputError for what is not known here."""
     if not path.exists():
-        raise InputError(f"{path}: there is no such file: check the path.")
+        raise InputError("there is no such file", "check the path.", path=path)
     if path.is_dir():
         return _format_of_folder(path)
     if not path.is_file():
-        raise InputError(f"{path}: is no regular file: name a file or a folder.")
+        raise InputError("is no regular file", "name a file or a folder.", path=path)
     if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes): copy or export it again.")
+        raise InputError("the file is empty (0 bytes)", "copy or export it again.", path=path)
     start = _start(path)
     found = _format_of_start(path, start)
     if found is None:
         raise InputError(
-            f"{path}: is not a scan{what_it_is(start)}: NIfTI, NRRD, MetaImage, DICOM, PNG and JPEG folders "
-            "and NumPy arrays can be read."
+            f"is not a scan{what_it_is(start)}: NIfTI, NRRD, MetaImage, DICOM, PNG and JPEG folders "
+            "and NumPy arrays can be read.",
+            path=path,
         )
     if found != "nifti" and _is_gzip(path):
         raise InputError(
-            f"{path}: is {_IN_WORDS[found]}, packed once more with gzip: unpack it first (gunzip)."
+            f"is {_IN_WORDS[found]}, packed once more with gzip", "unpack it first (gunzip).", path=path
         )
     return found
 
@@ -175,7 +182,9 @@ def _format_of_start(path: Path, start: bytes) -> Format | None:
     if _is_dicom(start):
         return "dicom"
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
-        raise InputError(f"{path}: is a single picture: name the folder that holds all slices of the scan.")
+        raise InputError(
+            "is a single picture", "name the folder that holds all slices of the scan.", path=path
+        )
     if start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] == b"n+2\0":
         return "nifti"
     return None
@@ -213,28 +222,30 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
                     one_series=options.one_series,
                 )
     except PermissionError as error:
-        raise InputError(f"{path}: cannot be read (permission denied): check its permissions.") from error
+        raise InputError("cannot be read (permission denied)", "check its permissions.", path=path) from error
 
 
 def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
     """Raise InputError that names all options which have no effect on the format."""
     unused = [
-        said
-        for name, said in _SAID_BY_OPTIONS.items()
+        named
+        for name, named in _OPTIONS_IN_WORDS.items()
         if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]
     ]
     if unused:
         what, named = " and ".join(what for what, _ in unused), ", ".join(option for _, option in unused)
         verb, them = ("has", "it") if len(unused) == 1 else ("have", "them")
         raise InputError(
-            f"{path}: is {_IN_WORDS[kind]}, on which {what} {verb} no effect: leave {them} out ({named})."
+            f"is {_IN_WORDS[kind]}, on which {what} {verb} no effect",
+            f"leave {them} out ({named}).",
+            path=path,
         )
 
 
 def _format_of_folder(folder: Path) -> Format:
     visible = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
     if not visible:
-        raise InputError(f"{folder}: the folder is empty: name a folder of DICOM, PNG or JPEG slices.")
+        raise InputError("the folder is empty", "name a folder of DICOM, PNG or JPEG slices.", path=folder)
     files = [p for p in visible if p.is_file()]
     others = [p for p in files if p.suffix.lower() not in PICTURE_SUFFIXES]
     if any(_is_dicom(_start(p)) for p in others[:_LOOKED_AT]):
@@ -243,13 +254,14 @@ def _format_of_folder(folder: Path) -> Format:
         return "pictures"
     scans = [p for p in files if p.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"))]
     if scans:
-        raise InputError(f"{folder}: is a folder of {len(scans)} scans: name one of them.")
+        raise InputError(f"is a folder of {len(scans)} scans", "name one of them.", path=folder)
     kinds = {what_it_is(_start(p)) for p in files[:_LOOKED_AT]}
     if len(kinds) == 1 and (kind := kinds.pop()).startswith(" but "):
         what = kind.removeprefix(" but ").partition(":")[0]
         raise InputError(
-            f"{folder}: {files[0].name} in it is {what}, and so are the others: slices are DICOM, PNG or "
-            "JPEG files; save them as one of these."
+            f"{files[0].name} in it is {what}, and so are the others: slices are DICOM, PNG or "
+            "JPEG files; save them as one of these.",
+            path=folder,
         )
     return "dicom"
 

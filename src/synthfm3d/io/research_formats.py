@@ -5,7 +5,6 @@ says RAS). We read them ourselves: SimpleITK, which the tests hold us to, believ
 data files anywhere and refuses sheared grids.
 """
 
-import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,16 @@ import numpy as np
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.affines import LPS_TO_RAS, is_regular
 from synthfm3d.io.bounded import Packing, beside, read_promised
-from synthfm3d.io.values import check_size, luminance
+from synthfm3d.io.values import Doubts, check_size, colour_doubt, luminance
 from synthfm3d.volume import Array, Modality, Volume
 
 HEADER_BYTES = 1 << 16
 """More than the header of any sane file."""
 Components = Literal["colours", "numbers"]
+UNKNOWN_ORIENTATION = (
+    "it does not say how it lies in the patient: its orientation is unknown, left and right may be swapped."
+)
+"""A doubt about headers without directions."""
 _UNITS_MM = {
     **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-6),
     **dict.fromkeys(("um", "µm", "micron", "micrometer", "micrometre"), 1e-3),
@@ -47,6 +50,8 @@ class Layout:
         The voxels are the last bytes of their file, whatever comes before them.
     components
         What the fourth axis counts in each voxel; None: it counts frames.
+    doubts
+        What is assumed about the header.
     """
 
     sizes: tuple[int, ...]
@@ -57,6 +62,7 @@ class Layout:
     data_file: str | None
     from_end: bool = False
     components: Components | None = None
+    doubts: Doubts = ()
 
 
 def load_voxels(
@@ -77,7 +83,7 @@ def load_voxels(
         There are fewer voxels than promised, or the frame is not there, or not named where it must be.
     """
     if min(layout.sizes) < 1:
-        raise InputError(f"{path}: its header is damaged (sizes {layout.sizes}): export it again.")
+        raise InputError(f"its header is damaged (sizes {layout.sizes})", "export it again.", path=path)
     promised = check_size(path, layout.sizes, layout.voxel_type.itemsize)
     if layout.data_file is None:
         content = _promised(path, file, promised, layout)
@@ -89,46 +95,51 @@ def load_voxels(
     rank = len(layout.sizes)
     # Stored axis n is array axis rank - 1 - n; the one that is not of space goes to the front.
     array = np.moveaxis(array, [rank - 1 - n for n in layout.spatial[::-1]], [rank - 3, rank - 2, rank - 1])
-    kept = _one_frame(path, array, frame, layout, modality)
+    kept, doubts = _one_frame(path, array, frame, layout, modality)
     native = np.float32 if kept.dtype.kind == "f" else kept.dtype.newbyteorder("=")
     return Volume(
         voxels=np.ascontiguousarray(kept, dtype=native),
         affine=layout.matrix[:, [2, 1, 0, 3]],
         modality=modality,
+        doubts=(*layout.doubts, *doubts),
     )
 
 
 def _one_frame(
     path: Path, array: Array, frame: int | None, layout: Layout, modality: Modality | None
-) -> Array:
+) -> tuple[Array, Doubts]:
     """(z, y, x) of an array (z, y, x) or (frame, z, y, x)."""
     if array.ndim == 3:
         if frame not in (None, 0):
-            raise InputError(f"{path}: there is no frame {frame}: the file has only frame 0.")
-        return array
+            raise InputError(f"there is no frame {frame}: the file has only frame 0.", path=path)
+        return array, ()
     frames = array.shape[0]
     if layout.components and frames in (3, 4) and array.dtype in (np.uint8, np.uint16):
         if modality != "us":
             raise InputError(
-                f"{path}: is a colour image: convert it to grey values, or say that it is ultrasound "
-                "(--modality us)."
+                "is a colour image",
+                "convert it to grey values, or say that it is ultrasound (--modality us).",
+                path=path,
             )
-        return luminance(path, np.moveaxis(array[:3], 0, -1))
+        grey, share = luminance(np.moveaxis(array[:3], 0, -1))
+        return grey, (colour_doubt(share),)
     if layout.components and frames > 1 and frame is None:
         raise ChoiceNeeded(
-            f"{path}: holds {frames} numbers in each voxel (a vector field?), a scan has one: choose one "
-            f"from 0 to {frames - 1} (--frame).",
+            f"holds {frames} numbers in each voxel (a vector field?), a scan has one",
+            f"choose one from 0 to {frames - 1} (--frame).",
+            path=path,
             frames=frames,
         )
     if frames > 1 and frame is None:
         raise ChoiceNeeded(
-            f"{path}: is 4-D with {frames} frames: choose one from 0 to {frames - 1} (--frame), or save one "
-            "as a file of its own.",
+            f"is 4-D with {frames} frames",
+            f"choose one from 0 to {frames - 1} (--frame), or save one as a file of its own.",
+            path=path,
             frames=frames,
         )
     if not 0 <= (frame or 0) < frames:
-        raise InputError(f"{path}: there is no frame {frame}: the file has 0 to {frames - 1}.")
-    return np.asarray(array[frame or 0])
+        raise InputError(f"there is no frame {frame}: the file has 0 to {frames - 1}.", path=path)
+    return np.asarray(array[frame or 0]), ()
 
 
 def _promised(path: Path, file: BinaryIO, promised: int, layout: Layout) -> bytearray:
@@ -154,22 +165,23 @@ def needed(fields: Mapping[str, str], name: str) -> str:
     return fields[name]
 
 
-def unit_mm(path: Path, said: Collection[str]) -> float:
-    """Millimetres in the unit that a header names; in millimetres, which are assumed, where it names none.
+def unit_mm(units: Collection[str]) -> tuple[float, Doubts]:
+    """Millimetres in the unit that a header names, with a doubt where it is not the millimetre.
 
-    Raises ValueError for an unknown unit, and for several; warns of others than the millimetre.
+    The millimetre is assumed where the header names no unit. Raises ValueError for an unknown unit, and for
+    several.
     """
-    if not said:
-        return 1.0
-    if len(said) > 1:
-        raise ValueError(f"it has several units of length: {', '.join(sorted(said))}")
-    (unit,) = said
+    if not units:
+        return 1.0, ()
+    if len(units) > 1:
+        raise ValueError(f"it has several units of length: {', '.join(sorted(units))}")
+    (unit,) = units
     known = unit.lower().removesuffix("s") if len(unit) > 2 else unit.lower()
     if known not in _UNITS_MM:
         raise ValueError(f"its unit of length {unit!r} is none of {', '.join(_UNITS_MM)}")
-    if _UNITS_MM[known] != 1:
-        warnings.warn(f"{path}: its unit is {unit}; it is placed in millimetres.", stacklevel=7)
-    return _UNITS_MM[known]
+    if _UNITS_MM[known] == 1:
+        return 1.0, ()
+    return _UNITS_MM[known], (f"its unit is {unit}; it is placed in millimetres.",)
 
 
 def check_regular(matrix: Array) -> None:
@@ -178,15 +190,6 @@ def check_regular(matrix: Array) -> None:
         raise ValueError("its geometry holds numbers that are not finite")
     if not is_regular(matrix):
         raise ValueError("two of its axes coincide, or one has no length")
-
-
-def warn_of_unknown_orientation(path: Path) -> None:
-    """Warn that a header does not say how the scan lies in the patient."""
-    warnings.warn(
-        f"{path}: it does not say how it lies in the patient: its orientation is unknown, "
-        "left and right may be swapped.",
-        stacklevel=7,
-    )
 
 
 def lps_matrix(volume: Volume) -> Array:

@@ -88,7 +88,7 @@ _PAIRED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coded:
-    """Category and type of a structure; the side of one of a pair, if it is said."""
+    """Category and type of a structure; the side of one of a pair, if the name gives it."""
 
     category: Any
     type: Any

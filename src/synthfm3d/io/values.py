@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality
 from synthfm3d.volume import Array, Volume
 
+Doubts = tuple[str, ...]
+"""What was repaired or assumed. The sentences do not name the file: its path may hold a patient's name."""
 LARGEST_BYTES = 2**33
 """Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
 _most_bytes = ContextVar("_most_bytes", default=LARGEST_BYTES)
@@ -52,22 +55,42 @@ def check_size(path: Path, shape: tuple[int, ...], bytes_each: int) -> int:
     most = _most_bytes.get()
     if claimed > most:
         raise InputError(
-            f"{path}: its header claims {'x'.join(map(str, shape))} voxels, {claimed / 2**30:,.3g} GiB, "
-            f"more than the {most / 2**30:.3g} GiB that are read: crop it, or export it again."
+            f"its header claims {'x'.join(map(str, shape))} voxels, {claimed / 2**30:,.3g} GiB, "
+            f"more than the {most / 2**30:.3g} GiB that are read",
+            "crop it, or export it again.",
+            path=path,
         )
     return claimed
 
 
-def repaired(path: Path, volume: Volume) -> Volume:
-    """An image that models can take: finite float32 or integers; warns of what was mended or looks odd."""
-    voxels = volume.voxels
-    if voxels.dtype.kind == "f":
-        check_float32(path, voxels)
-        voxels = _without_nonfinite(path, voxels.astype(np.float32, copy=False))
-    volume = volume.with_voxels(voxels)
-    for doubt in _doubts_about(volume):
+def with_doubts(volume: Volume, *doubts: str) -> Volume:
+    """The volume with further doubts, each of them once."""
+    return replace(volume, doubts=tuple(dict.fromkeys((*volume.doubts, *doubts))))
+
+
+def warned(path: Path, volume: Volume) -> Volume:
+    """The volume itself, after a Python warning for each of its doubts.
+
+    Only the readers that users call do this, and they call it directly: the warning is shown at the line
+    that called the reader. All other code reads the doubts of the volume.
+    """
+    for doubt in volume.doubts:
         warnings.warn(f"{path}: {doubt}", stacklevel=3)
     return volume
+
+
+def repaired(path: Path, volume: Volume) -> Volume:
+    """An image that models can take: finite float32 or integers.
+
+    What was repaired or looks odd is added to its doubts. Raises InputError where no number is finite, or
+    single precision cannot hold the values.
+    """
+    voxels, replaced = volume.voxels, Doubts()
+    if voxels.dtype.kind == "f":
+        check_float32(path, voxels)
+        voxels, replaced = _without_nonfinite(path, voxels.astype(np.float32, copy=False))
+    volume = volume.with_voxels(voxels)
+    return with_doubts(volume, *replaced, *_doubts_about(volume))
 
 
 def check_float32(path: Path, voxels: Array) -> None:
@@ -77,24 +100,23 @@ def check_float32(path: Path, voxels: Array) -> None:
     limits = np.finfo(np.float32)
     ends = (float(end.reduce(voxels, axis=None)) for end in (np.fmin, np.fmax))  # these pass over NaN
     largest = max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
-    if largest > limits.max or 0 < largest < limits.tiny:
+    if largest > float(limits.max) or 0 < largest < float(limits.tiny):
         raise InputError(
-            f"{path}: its largest value is {largest:g}, which single precision cannot hold: scale its values."
+            f"its largest value is {largest:g}, which single precision cannot hold",
+            "scale its values.",
+            path=path,
         )
 
 
-def _without_nonfinite(path: Path, voxels: Array) -> Array:
-    """NaN and infinity replaced by the smallest finite value, with a warning that counts them."""
+def _without_nonfinite(path: Path, voxels: Array) -> tuple[Array, Doubts]:
+    """NaN and infinity replaced by the smallest finite value, with a doubt that counts them."""
     finite = np.isfinite(voxels)
     if finite.all():
-        return voxels
+        return voxels, ()
     if not finite.any():
-        raise InputError(f"{path}: holds no finite number at all: export it again.")
-    warnings.warn(
-        f"{path}: {np.count_nonzero(~finite):,} voxels are NaN or infinite; they are read as the minimum.",
-        stacklevel=4,
-    )
-    return np.where(finite, voxels, voxels[finite].min())
+        raise InputError("holds no finite number at all", "export it again.", path=path)
+    doubt = f"{np.count_nonzero(~finite):,} voxels are NaN or infinite; they are read as the minimum."
+    return np.where(finite, voxels, voxels[finite].min()), (doubt,)
 
 
 def _doubts_about(volume: Volume) -> list[str]:
@@ -130,18 +152,21 @@ def as_labels(path: Path, volume: Volume) -> Volume:
         rounded = np.rint(voxels)
         if not np.isfinite(voxels).all() or np.abs(voxels - rounded).max() > LABEL_TOLERANCE:
             raise InputError(
-                f"{path}: holds fractions, so it is not a label map: name the file of the labels."
+                "holds fractions, so it is not a label map", "name the file of the labels.", path=path
             )
         if np.abs(rounded).max() > _LARGEST_FLOAT_LABEL:
             raise InputError(
-                f"{path}: holds labels above {_LARGEST_FLOAT_LABEL:,} as floating-point numbers, which "
-                "cannot be told from their neighbours: store them as integers."
+                f"holds labels above {_LARGEST_FLOAT_LABEL:,} as floating-point numbers, which "
+                "cannot be told from their neighbours",
+                "store them as integers.",
+                path=path,
             )
         voxels = smallest_integers(rounded)
     if (lowest := int(voxels.min())) < 0:
         raise InputError(
-            f"{path}: holds the label {lowest}: labels are 0 for the background and 1 or higher for "
-            "structures: change it."
+            f"holds the label {lowest}: labels are 0 for the background and 1 or higher for structures",
+            "change it.",
+            path=path,
         )
     return volume.with_voxels(voxels)
 
@@ -153,7 +178,7 @@ def smallest_integers(voxels: Array) -> Array:
         limits = np.iinfo(kind)
         if limits.min <= low and high <= limits.max:
             return voxels.astype(kind)
-    raise InputError(f"values from {low} to {high} fit no integer type: give the labels smaller numbers.")
+    raise InputError(f"values from {low} to {high} fit no integer type", "give the labels smaller numbers.")
 
 
 def stored_voxels(volume: Volume) -> Array:
@@ -174,16 +199,17 @@ def stored_voxels(volume: Volume) -> Array:
     return voxels.astype(np.float32)
 
 
-def luminance(path: Path, colours: Array) -> Array:
-    """Grey values (...) of colours (..., 3), uint8 or uint16 as they are; warns how much was coloured."""
+def luminance(colours: Array) -> tuple[Array, float]:
+    """Grey values (...) of colours (..., 3), uint8 or uint16 as they are; and the share that is coloured."""
     grey = np.empty(colours.shape[:-1], colours.dtype)
     least = _COLOURED * np.iinfo(colours.dtype).max // 255
     coloured = 0
     for n, frame in enumerate(colours):  # one frame at a time: the float copy is larger
         grey[n] = np.rint(frame.astype(np.float32) @ _LUMINANCE)
         coloured += int(np.count_nonzero(frame.max(axis=-1).astype(int) - frame.min(axis=-1) > least))
-    warnings.warn(
-        f"{path}: is a colour image; its luminance is used ({coloured / grey.size:.1%} of it is coloured).",
-        stacklevel=4,
-    )
-    return grey
+    return grey, coloured / grey.size
+
+
+def colour_doubt(share: float) -> str:
+    """The doubt about an image whose luminance is used, and of which a share (0 ... 1) is coloured."""
+    return f"is a colour image; its luminance is used ({share:.1%} of it is coloured)."

@@ -51,8 +51,10 @@ def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> Non
 
             if origin is None:
                 raise InputError(
-                    f"{path}: a DICOM segmentation refers to the DICOM series that it was made from, and the "
-                    "scan is none: write .nii.gz instead."
+                    "a DICOM segmentation refers to the DICOM series that it was made from, and the "
+                    "scan is none",
+                    "write .nii.gz instead.",
+                    path=path,
                 )
             write_dicom_seg(
                 path,
@@ -92,10 +94,10 @@ def check_suffix(path: str | Path) -> str:
     for suffix in SUFFIXES:
         if name.endswith(suffix) and len(name) > len(suffix):
             return suffix
-    raise InputError(f"{path}: the name must end in one of {', '.join(SUFFIXES)}: rename it.")
+    raise InputError(f"the name must end in one of {', '.join(SUFFIXES)}", "rename it.", path=path)
 
 
 def _spatial(path: Path, volume: Volume) -> Volume:
     if volume.third_axis == "time":
-        raise InputError(f"{path}: cannot say that its third axis is time: write .nii.gz instead.")
+        raise InputError("cannot say that its third axis is time", "write .nii.gz instead.", path=path)
     return volume

@@ -1,7 +1,7 @@
 """Clips: a few slices of synthetic volumes with several objects, as SAM 2 learns from.
 
-What a training step takes is a pure function of (seed, index). Only slices that are shown are rendered, and
-some ten more in which to look for objects.
+What a training step gets is a pure function of (seed, index). Only the slices that a clip shows are rendered,
+and about ten more in which objects are looked for.
 """
 
 from dataclasses import dataclass, replace
@@ -51,8 +51,8 @@ class ClipSettings:
     reverse
         Share of clips that run downwards.
     ends
-        Share of clips that are laid across an end of an object, where it has one, so that it appears or
-        vanishes: there propagation is learnt to stop.
+        Share of clips that extend beyond an end of an object, if it has one, so that it appears or vanishes.
+        They teach propagation where to stop.
     most_objects
         Objects followed at a time in a volume, at most.
     whole_structure
@@ -196,8 +196,7 @@ def volume_scene(seed: int, volume: int, image_size: int, settings: ClipSettings
 def make_clip(seed: int, number: int, first: int, image_size: int, settings: ClipSettings) -> Clip:
     """Clip ``number`` of a seed, in which all objects are visible on slice ``first``.
 
-    Volumes without a suitable object are passed over; should twenty in a row have none, RuntimeError says
-    that the settings leave nothing.
+    Volumes without a suitable object are skipped. Raises RuntimeError if twenty volumes in a row have none.
     """
     for attempt in range(_MOST_VOLUMES):
         draw = stream(seed, "clip", number, attempt)

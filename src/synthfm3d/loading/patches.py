@@ -122,8 +122,8 @@ def volumes_of(group: int) -> range:
 def make_patches(seed: int, group: int, shape: tuple[int, int, int], settings: PatchSettings) -> list[Patch]:
     """The ``per_volume`` patches of a group of a seed, on grids of ``shape`` (z, y, x).
 
-    They come from one volume, or from the next ones if it has fewer suitable targets. RuntimeError if twenty
-    volumes have too few: the settings leave nothing.
+    They come from one volume, or from the next ones if it has fewer suitable targets. Raises RuntimeError if
+    twenty volumes have too few.
     """
     patches: list[Patch] = []
     for attempt in range(_MOST_VOLUMES):
@@ -156,7 +156,7 @@ def _patch_of(
     section = target.mask[prompt_slice]
     outline = np.argwhere(section)
     low, high = outline.min(axis=0), outline.max(axis=0)
-    # A click on a wall says less than it must: whether the wall or all that it holds is meant.
+    # A click on a wall does not tell whether the wall or all that it holds is meant.
     by_outline = target.hollow or draw.random() >= settings.prompts.click
     scale = _log_uniform(draw, settings.outline_scale if by_outline else settings.click_scale)
     extent = float((high - low).max()) + 1.0
@@ -288,7 +288,7 @@ class PatchSample(TypedDict):
 
 
 class PatchDataset(Dataset[PatchSample]):
-    """Endless patches of a seed for the volumetric family, rendered when they are asked for.
+    """Endless patches of a seed for the volumetric family, rendered on request.
 
     Without ``evidence`` the inputs are the channels of image and prompts only. The others follow from them
     and can be computed on the device that trains.

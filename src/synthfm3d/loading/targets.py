@@ -1,7 +1,7 @@
 """Targets as annotators draw them: closed, in one piece, and visible.
 
 A label of a synthetic volume is what the renderer painted, not what a person would outline. An organ's label
-has holes where vessels and lesions lie; a vessel that leaves the volume and comes back is two pieces; some
+has holes where vessels and lesions lie. A vessel that leaves the volume and comes back is two pieces. Some
 boundaries are invisible. An annotator closes the contour, outlines one piece, and does not outline what
 cannot be seen.
 """
@@ -85,10 +85,10 @@ class Target:
 def drawable_targets(
     volume: LabelledVolume, settings: TargetSettings, draw: np.random.Generator
 ) -> Iterator[Target]:
-    """Targets of a volume in random order, large ones rather first.
+    """Targets of a volume in random order, in which larger ones tend to come first.
 
-    A target is one label, or all labels of a structure: a user who clicks on a wall may mean the wall or the
-    organ, and the prompt must tell.
+    A target is one label, or all labels of a structure. A user who clicks on a wall may mean the wall or the
+    organ; the prompt must tell which.
     """
     labels = volume.labels.voxels
     sizes = np.bincount(labels.reshape(-1), minlength=MOST_LABELS + 1)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.rendering.kernels import kernel
+from synthfm3d.kernels import kernel
 from synthfm3d.volume import Array
 
 TOLERANCE = 1e-3

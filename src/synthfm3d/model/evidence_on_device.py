@@ -25,18 +25,18 @@ _MOST_ROUNDS = 80
 
 
 @torch.no_grad()
-def evidence_channels_on_device(image: Tensor, said: Tensor) -> Tensor:
+def evidence_channels_on_device(image: Tensor, prompts: Tensor) -> Tensor:
     """Float32 (clip, 9, z, y, x), on the device of ``image``; see ``prompt_evidence.evidence_channels``.
 
     Parameters
     ----------
     image
         (clip, 3, z, y, x) in [0, 1]; y and x even.
-    said
+    prompts
         (clip, 5, z, y, x), as ``prompt_channels`` makes it.
     """
     values = functional.avg_pool3d(image, (1, 2, 2))
-    told = _Told.of(functional.avg_pool3d(said.clamp(min=0), (1, 2, 2)), _denied(said))
+    told = _Told.of(functional.avg_pool3d(prompts.clamp(min=0), (1, 2, 2)), _negative_parts(prompts))
     # Channels that repeat the first one count once, as in ``evidence_channels``.
     channels = torch.ones_like(values[:, :, :1, :1, :1])
     channels[:, 1:] = (values != values[:, :1]).flatten(2).any(2)[:, 1:, None, None, None].float()
@@ -67,25 +67,29 @@ class _Told:
     background: Tensor
 
     @classmethod
-    def of(cls, says: Tensor, denies: Tensor) -> "_Told":
-        core = _box_core(says[:, BOX], says[:, NEGATIVE_CLICKS])
-        prompted = torch.stack([says[:, POSITIVE_CLICKS], core, says[:, MASK]], 1)
-        boxed = says[:, BOX].amax((2, 3), keepdim=True) > 0
-        other = [torch.ones_like(core), says[:, NEGATIVE_CLICKS], boxed * (1 - says[:, BOX]).clamp(min=0)]
-        background = (boxed & (says[:, BOX] == 0)) | (denies[:, MASK] > evidence._SEED)
-        background |= _peaks(says[:, NEGATIVE_CLICKS, None])[:, 0]
+    def of(cls, positive: Tensor, negative: Tensor) -> "_Told":
+        core = _box_core(positive[:, BOX], positive[:, NEGATIVE_CLICKS])
+        prompted = torch.stack([positive[:, POSITIVE_CLICKS], core, positive[:, MASK]], 1)
+        boxed = positive[:, BOX].amax((2, 3), keepdim=True) > 0
+        other = [
+            torch.ones_like(core),
+            positive[:, NEGATIVE_CLICKS],
+            boxed * (1 - positive[:, BOX]).clamp(min=0),
+        ]
+        background = (boxed & (positive[:, BOX] == 0)) | (negative[:, MASK] > evidence._SEED)
+        background |= _peaks(positive[:, NEGATIVE_CLICKS, None])[:, 0]
         background[:, :, [0, -1]] = True
         background[:, :, :, [0, -1]] = True
         return cls(
             prompted,
-            torch.cat([prompted, says[:, PREVIOUS, None]], 1),
-            torch.stack([*other, denies[:, MASK], denies[:, PREVIOUS]], 1),
+            torch.cat([prompted, positive[:, PREVIOUS, None]], 1),
+            torch.stack([*other, negative[:, MASK], negative[:, PREVIOUS]], 1),
             background[:, None],
         )
 
 
-def _denied(said: Tensor) -> Tensor:
-    return functional.avg_pool3d((-said).clamp(min=0), (1, 2, 2))
+def _negative_parts(prompts: Tensor) -> Tensor:
+    return functional.avg_pool3d((-prompts).clamp(min=0), (1, 2, 2))
 
 
 def _any(sources: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Both are found by raster sweeps, as for distance transforms (Toivanen, Pattern R
 
 import numpy as np
 
-from synthfm3d.rendering.kernels import kernel
+from synthfm3d.kernels import kernel
 from synthfm3d.volume import Array
 
 _ROUNDS = 4

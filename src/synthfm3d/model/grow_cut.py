@@ -13,9 +13,9 @@ from itertools import product
 
 import numpy as np
 
+from synthfm3d.kernels import kernel
 from synthfm3d.model.seeds import BACKGROUND, OBJECT, on_full_region, seeded_features, seeds_of
 from synthfm3d.prompts.prompt import GridPrompts
-from synthfm3d.rendering.kernels import kernel
 from synthfm3d.volume import Array
 
 LARGEST_DIFFERENCE = float(np.sqrt(3.0))

@@ -19,7 +19,7 @@ def prompt_channels(
     """Float32 (5, z, y, x) for a grid of ``shape``.
 
     A click is a Gaussian of 2 voxels standard deviation on its slice; a box is 1 inside (on its slice,
-    or through all slices of a 3-D box); a mask is 1 and -1 where it says so; the previous logits
+    or through all slices of a 3-D box); a mask is 1 and -1 on its slices; the previous logits
     enter as tanh(logits / 4). What is not given is 0. Prompts beyond the grid leave no trace.
     """
     channels = np.zeros((PROMPT_CHANNELS, *shape), np.float32)

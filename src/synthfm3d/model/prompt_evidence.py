@@ -1,4 +1,4 @@
-"""What prompts say about the rest of the image, worked out before the network: nine more input channels.
+"""What prompts tell about the rest of the image, worked out before the network: nine more input channels.
 
 Which grey values belong to the prompted object is a statistic of the whole region; whether a place is
 joined to the prompt by such values, and whether the object or the background gets there first without
@@ -46,24 +46,24 @@ _SEED = 0.5
 """Paths start where a source of the object reaches this part of its peak."""
 
 
-def evidence_channels(image: Array, said: Array) -> Array:
+def evidence_channels(image: Array, prompts: Array) -> Array:
     """Float32 (9, z, y, x), the second and the fifth in [0, 1], the others in [-1, 1].
 
     Parameters
     ----------
     image
         (3, z, y, x), as ``intensity.model_channels`` makes it, in [0, 1]; y and x even.
-    said
+    prompts
         (5, z, y, x), as ``prompt_channels`` makes it.
     """
     values = _halved(image[:1] if np.array_equal(image[0], image[1]) else image)
     # Signs apart: the mean over a border of 1 and -1 would be nothing, and thin outlines vanish.
-    says, denies = _halved(np.maximum(said, 0)), _halved(np.maximum(-said, 0))
-    prompted = _sources_of_prompts(says)
-    wanted = [*prompted, *_some(says[PREVIOUS])]
+    positive, negative = _halved(np.maximum(prompts, 0)), _halved(np.maximum(-prompts, 0))
+    prompted = _sources_of_prompts(positive)
+    wanted = [*prompted, *_some(positive[PREVIOUS])]
     evidence = np.zeros((EVIDENCE_CHANNELS, *values.shape[1:]), np.float32)
     if wanted:
-        ratio = _likelihood(values, wanted, _sources_of_background(says, denies))
+        ratio = _likelihood(values, wanted, _sources_of_background(positive, negative))
         likely = 1 / (1 + np.exp(-ndimage.uniform_filter(ratio, 3, mode="nearest")))
         evidence[0] = np.tanh(ratio / 2)
         distance = geodesic_distance(_STEP + (1 - likely) ** 2, _peaks(wanted))
@@ -71,7 +71,7 @@ def evidence_channels(image: Array, said: Array) -> Array:
     if prompted:
         # Not from the former answer: what it got wrong would be confirmed.
         inside = _peaks(prompted)
-        outside = _seeds_of_background(says, denies) & ~inside
+        outside = _seeds_of_background(positive, negative) & ~inside
         evidence[2:5] = seed_contest(values, inside, outside)
         evidence[5:] = _walkers(values, inside, outside, likely)
     return evidence.repeat(2, axis=2).repeat(2, axis=3)
@@ -108,10 +108,10 @@ def _some(source: Array) -> list[Array]:
     return [source] if source.any() else []
 
 
-def _sources_of_prompts(says: Array) -> list[Array]:
+def _sources_of_prompts(positive: Array) -> list[Array]:
     """Non-negative weights (z, y, x) by which each kind of prompt points at voxels of the object."""
-    core = _box_core(says[BOX], says[NEGATIVE_CLICKS])
-    return [*_some(says[POSITIVE_CLICKS]), *_some(core), *_some(says[MASK])]
+    core = _box_core(positive[BOX], positive[NEGATIVE_CLICKS])
+    return [*_some(positive[POSITIVE_CLICKS]), *_some(core), *_some(positive[MASK])]
 
 
 def _peaks(sources: list[Array]) -> Array:
@@ -119,21 +119,21 @@ def _peaks(sources: list[Array]) -> Array:
     return np.asarray(np.any([source >= _SEED * source.max() for source in sources], axis=0))
 
 
-def _seeds_of_background(says: Array, denies: Array) -> Array:
+def _seeds_of_background(positive: Array, negative: Array) -> Array:
     """What is not the object, bool (z, y, x): the border in the plane too, as a region is wider than that."""
-    seeds = (says[BOX].max(axis=(1, 2), keepdims=True) > 0) & (says[BOX] == 0)
-    seeds |= denies[MASK] > _SEED
-    for clicks in _some(says[NEGATIVE_CLICKS]):
+    seeds = (positive[BOX].max(axis=(1, 2), keepdims=True) > 0) & (positive[BOX] == 0)
+    seeds |= negative[MASK] > _SEED
+    for clicks in _some(positive[NEGATIVE_CLICKS]):
         seeds |= _peaks([clicks])
     seeds[:, [0, -1], :] = seeds[:, :, [0, -1]] = True
     return np.asarray(seeds)
 
 
-def _sources_of_background(says: Array, denies: Array) -> list[Array]:
+def _sources_of_background(positive: Array, negative: Array) -> list[Array]:
     """The same for what is not the object. Everything is, a little: most of a region is background."""
-    box = says[BOX]
+    box = positive[BOX]
     beside_box = (box.max(axis=(1, 2), keepdims=True) > 0) * np.maximum(1 - box, 0)
-    found = [np.ones_like(box), says[NEGATIVE_CLICKS], beside_box, denies[MASK], denies[PREVIOUS]]
+    found = [np.ones_like(box), positive[NEGATIVE_CLICKS], beside_box, negative[MASK], negative[PREVIOUS]]
     return [source for source in found if source.any()]
 
 

@@ -13,7 +13,6 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from huggingface_hub import HfApi
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -100,7 +99,7 @@ def read_pt(path: Path, image_size: int | None = None) -> Sam2Network:
 
 
 def write_pt(path: Path, network: Sam2Network) -> None:
-    """Weights as Meta's own code reads them: ``{"model": state_dict}`` under its names."""
+    """Write a ``.pt`` file that Meta's own code reads: ``{"model": state_dict}`` under its names."""
     torch.save({"model": to_meta(network.sam.state_dict())}, path)
 
 
@@ -223,16 +222,3 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise DamagedCheckpointError(
             f"{path}: is missing, damaged or cut short ({error}): download it again."
         ) from error
-
-
-def push_to_hub(folder: Path, name: str, *, private: bool = True) -> str:
-    """Upload a folder of ``write_folder`` to the Hugging Face hub as ``name``; returns its address.
-
-    Needs ``huggingface_hub``'s login.
-    """
-    if not (folder / WEIGHTS_FILE).is_file():
-        raise InputError(f"{folder}: holds no {WEIGHTS_FILE}: give a folder of a trained SAM 2.")
-    hub = HfApi()
-    hub.create_repo(name, private=private, exist_ok=True)
-    files = [WEIGHTS_FILE, CONFIGURATION_FILE, "README.md"]
-    return str(hub.upload_folder(repo_id=name, folder_path=folder, allow_patterns=files).commit_url)

@@ -47,16 +47,16 @@ class Sam2Model:
     ) -> Iterator[tuple[int, Array]]:
         """Log-odds (y, x) of one slice after the other, each with its index; see ``SliceModel``."""
         _, height, width = slices.shape
-        said = slice_prompts(prompts, slices.shape, self.network.image_size, self.device)
+        by_slice = slice_prompts(prompts, slices.shape, self.network.image_size, self.device)
         stack = SliceStack(slices.shape[0], lambda index: self._read(slices, index))
-        starting = _starting(said, prompts, revised=previous is not None)
+        starting = _starting(by_slice, prompts, revised=previous is not None)
         earlier: dict[int, Tensor] = {}
         if previous is not None:
-            earlier = {index: self._shrunk(previous[index]) for index in said if index not in starting}
-        elif len(starting) < len(said):
-            found = propagate(self.network, stack, {index: [said[index]] for index in starting})
-            earlier = {index: decoded.best for index, decoded in found if index in said.keys() - starting}
-        for index, decoded in propagate(self.network, stack, {z: [p] for z, p in said.items()}, earlier):
+            earlier = {index: self._shrunk(previous[index]) for index in by_slice if index not in starting}
+        elif len(starting) < len(by_slice):
+            found = propagate(self.network, stack, {index: [by_slice[index]] for index in starting})
+            earlier = {index: decoded.best for index, decoded in found if index in by_slice.keys() - starting}
+        for index, decoded in propagate(self.network, stack, {z: [p] for z, p in by_slice.items()}, earlier):
             native = functional.interpolate(
                 decoded.best.float(), (height, width), mode="bilinear", align_corners=False
             )
@@ -85,49 +85,49 @@ def slice_prompts(
 ) -> dict[int, SlicePrompt]:
     """Prompts on a grid of ``shape`` (z, y, x), by slice, in pixels of the model's square slices.
 
-    A box through several slices is said on the middle one of them.
+    A box through several slices is given on the middle one of them.
     """
     depth, height, width = shape
     scale = np.array([image_size / width, image_size / height])
     points: dict[int, list[tuple[Array, int]]] = {}
 
-    def say(z: float, y: float, x: float, label: int) -> None:
+    def add(z: float, y: float, x: float, label: int) -> None:
         index = int(np.clip(np.rint(z), 0, depth - 1))
         points.setdefault(index, []).append(((np.array([x, y]) + 0.5) * scale - 0.5, label))
 
     for low, high in prompts.boxes:
         middle = float((low[0] + high[0]) // 2)
-        say(middle, float(low[1]), float(low[2]), 2)
-        say(middle, float(high[1]), float(high[2]), 3)
+        add(middle, float(low[1]), float(low[2]), 2)
+        add(middle, float(high[1]), float(high[2]), 3)
     for places, label in ((prompts.positive, 1), (prompts.negative, 0)):
         for z, y, x in places:
-            say(float(z), float(y), float(x), label)
+            add(float(z), float(y), float(x), label)
     masks: dict[int, Tensor] = {}
     if prompts.mask is not None:
         for index in np.flatnonzero((prompts.mask > 0).any(axis=(1, 2))).tolist():
             masks[index] = _mask(prompts.mask[index] > 0, image_size).to(device)
-    said = {}
+    by_slice = {}
     for index in sorted(set(points) | set(masks)):
         there = points.get(index, [])
         xy, labels = [place for place, _ in there], [label for _, label in there]
-        said[index] = SlicePrompt(
+        by_slice[index] = SlicePrompt(
             torch.tensor(np.array(xy).reshape(-1, 2), dtype=torch.float32, device=device),
             torch.tensor(labels, dtype=torch.int32, device=device),
             masks.get(index),
         )
-    return said
+    return by_slice
 
 
-def _starting(said: dict[int, SlicePrompt], prompts: GridPrompts, *, revised: bool) -> set[int]:
-    """Slices from which the object is found; what is said on the others corrects what was found there.
+def _starting(by_slice: dict[int, SlicePrompt], prompts: GridPrompts, *, revised: bool) -> set[int]:
+    """Slices from which the object is found; the prompts on the others correct what was found there.
 
     Negative clicks start nothing. Of a ``revised`` answer only boxes and masks do, or the first click:
     later clicks were made on seeing it.
     """
-    named = {at for at, prompt in said.items() if prompt.mask is not None or (prompt.labels > 0).any()}
+    named = {at for at, prompt in by_slice.items() if prompt.mask is not None or (prompt.labels > 0).any()}
     if not revised:
         return named
-    outlined = {at for at in named if said[at].mask is not None or (said[at].labels > 1).any()}
+    outlined = {at for at in named if by_slice[at].mask is not None or (by_slice[at].labels > 1).any()}
     if outlined or not len(prompts.positive):
         return outlined or named
     first = int(np.rint(prompts.positive[0][0]))

@@ -120,9 +120,9 @@ def _shuffle_in_plane(x: Tensor) -> Tensor:
     return x.reshape(clips, 1, depth, 2 * height, 2 * width)
 
 
-def network_input(image: Array, said: Array) -> Array:
+def network_input(image: Array, prompts: Array) -> Array:
     """Float32 (17, z, y, x): image (3, z, y, x), prompt channels (5, z, y, x), and what follows from both."""
-    return np.concatenate([image, said, evidence_channels(image, said)])
+    return np.concatenate([image, prompts, evidence_channels(image, prompts)])
 
 
 def with_evidence(told: Tensor) -> Tensor:
@@ -159,8 +159,8 @@ class VolumetricModel:
     @torch.inference_mode()
     def logits(self, features: Array, prompts: GridPrompts, previous: Array | None = None) -> Array:
         """Log-odds of the object, float32 (z, y, x)."""
-        said = prompt_channels(prompts, self.grid_shape, previous)
-        inputs = torch.from_numpy(network_input(features, said)).to(self.device)
+        channels = prompt_channels(prompts, self.grid_shape, previous)
+        inputs = torch.from_numpy(network_input(features, channels)).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_bfloat16(self.device)):
             logits = self.network(inputs[None])
         answer: Array = logits[0, 0].float().cpu().numpy()

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from synthfm3d.evaluation.cases import Split
+from synthfm3d.evaluation.datasets.cases import Split
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
 

@@ -1,1 +1,1 @@
-"""What a user says about the object: points, boxes and masks, and how training imitates them."""
+"""Prompts: what tells a model where the object is, and how training and evaluation imitate users."""

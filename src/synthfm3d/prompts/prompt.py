@@ -155,7 +155,7 @@ class GridPrompts:
     boxes
         Inclusive corner voxels, (n, 2, 3): lower corner, upper corner. Equal z = a box on a slice.
     mask
-        int8 array of the grid's shape or None: 1 object, -1 not the object, 0 not said.
+        int8 array of the grid's shape or None: 1 object, -1 not the object, 0 unknown.
     """
 
     positive: Array = field(default_factory=lambda: np.zeros((0, 3)))

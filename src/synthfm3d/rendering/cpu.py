@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from synthfm3d.rendering.columns import BIAS, FIELDS, TILED
-from synthfm3d.rendering.compositing import compose_slice, lengths_of, mean_signal
+from synthfm3d.rendering.compositing import compose_slice, mean_signal, numbers_of
 from synthfm3d.rendering.ct import ct_scanner
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
 from synthfm3d.rendering.mr import mr_scanner
@@ -59,7 +59,7 @@ class Renderer:
 
     def __init__(self, scene: Scene, slices: range | None = None) -> None:
         self.scene = scene
-        self._ready = _slices_of(scene, slices)
+        self._ready = slices_of(scene, slices)
         tables = tables_of(scene, self._ready)
         self._tables = tables
         self._parts = tables.parts.reshape(
@@ -69,7 +69,7 @@ class Renderer:
 
     def render(self, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
         """Image and label map of some slices, by default of all that were made ready; see ``render``."""
-        slices = self._ready if slices is None else _slices_of(self.scene, slices)
+        slices = self._ready if slices is None else slices_of(self.scene, slices)
         if not self._ready.start <= slices.start <= slices.stop <= self._ready.stop:
             raise ValueError(f"slices must lie within those made ready, {self._ready}, got {slices}.")
         _, height, width = self.scene.shape
@@ -94,6 +94,15 @@ class Renderer:
         return image, labels
 
 
+def slices_of(scene: Scene, slices: range | None) -> range:
+    """The given slices, all if None; ValueError for a range that is empty, strided, or not of the volume."""
+    depth = scene.shape[0]
+    slices = range(depth) if slices is None else slices
+    if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
+        raise ValueError(f"slices must be range(first, after) within 0 and {depth}, got {slices}.")
+    return slices
+
+
 def _render_slices(
     scene: Scene, tables: Tables, parts: Array, scanner: Scanner, slices: range, image: Array, labels: Array
 ) -> None:
@@ -103,23 +112,23 @@ def _render_slices(
     """
     lattices = tuple(lattice_of(tables.axes[n], tables.keys[n], slices) for n in range(TILED, FIELDS))
     (z_first, y_first, x_first), (z_weights, y_weights, x_columns) = tables.first, tables.weights
-    nodes = z_first[:, slices.start : slices.stop]
+    nodes = z_first[:, slices.start : slices.stop].copy()
     tile_at = np.empty((len(slices), TILED, 4, 2), np.int64)
     tile_places(tables.keys, nodes, tables.tiles.shape[1], tile_at)
     planes = np.empty((FIELDS, max(axes[1].nodes for axes in tables.axes), scene.shape[2]), np.float32)
     bias = (planes[BIAS], y_first[BIAS], y_weights[BIAS])
     signals = np.empty((parts.shape[1], *scene.shape[1:]), np.float32)
-    lengths = lengths_of(scene)
+    numbers = numbers_of(scene)
     scan = scanner(slices)
     for n, z in enumerate(slices):
         places = nodes[TILED:, n] - nodes[TILED:, 0]
-        fields_of_slice(
-            lattices, places, z_weights[TILED:, z], x_first[TILED:], x_columns[TILED:], planes[TILED:]
-        )
+        # A copy: kernels would be compiled anew for the other memory layout of volumes of one slice.
+        along_z = z_weights[:, z].copy()
+        fields_of_slice(lattices, places, along_z[TILED:], x_first[TILED:], x_columns[TILED:], planes[TILED:])
         for part in _middle_last(parts.shape[1]):
             compose_slice(
                 parts[n, part], tables.structures, tables.layers, tables.tiles, tile_at[n],
-                z_weights[:TILED, z], planes, y_first, y_weights, lengths, signals[part], labels[n],
+                along_z[:TILED], planes, y_first, y_weights, numbers, signals[part], labels[n],
             )  # fmt: skip
         signal = signals[0] if len(signals) == 1 else mean_signal(signals)
         scan(z, signal, labels[n], bias, image[n])
@@ -129,15 +138,6 @@ def _middle_last(count: int) -> list[int]:
     """Numbers of the sub-slices, the middle one last: its labels stay."""
     middle = count // 2
     return [n for n in range(count) if n != middle] + [middle]
-
-
-def _slices_of(scene: Scene, slices: range | None) -> range:
-    """The given slices, all if None; ValueError for a range that is empty, strided, or not of the volume."""
-    depth = scene.shape[0]
-    slices = range(depth) if slices is None else slices
-    if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
-        raise ValueError(f"slices must be range(first, after) within 0 and {depth}, got {slices}.")
-    return slices
 
 
 def _scanner_of(scene: Scene) -> Scanner:

@@ -11,39 +11,8 @@ import math
 
 import numpy as np
 
-from synthfm3d.rendering.columns import (
-    A_XX,
-    A_YX,
-    A_YY,
-    AXIS_X,
-    AXIS_Y,
-    AXIS_Z,
-    BEND,
-    BUMP_NUMBERS,
-    BUMPS,
-    C0,
-    CENTRE_X,
-    CENTRE_Y,
-    FRAME,
-    FROM_Z,
-    GROWTH,
-    LOCAL_X,
-    LOCAL_Y,
-    LOCAL_Z,
-    M0,
-    MOST_BUMPS,
-    PER_LENGTH2,
-    RADIUS,
-    RATE,
-    SQUARENESS,
-    STAR_RADIUS,
-    START_X,
-    START_Y,
-    TAPER,
-    V_X,
-    V_Y,
-)
-from synthfm3d.rendering.kernels import inlined
+from synthfm3d.kernels import inlined
+from synthfm3d.rendering import columns as at
 
 _f32 = np.float32
 TINY = np.float32(1e-7)
@@ -66,10 +35,10 @@ STAR_SLOPE = np.float32(0.9)
 @inlined
 def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with an ellipse of this slice (see ``columns``)."""
-    centre_y, centre_x = part[CENTRE_Y], part[CENTRE_X]
-    a_yy, a_yx, a_xx = part[A_YY], part[A_YX], part[A_XX]
-    m0, c0 = part[M0], part[C0]
-    v_y, v_x, rate = part[V_Y], part[V_X], part[RATE]
+    centre_y, centre_x = part[at.CENTRE_Y], part[at.CENTRE_X]
+    a_yy, a_yx, a_xx = part[at.A_YY], part[at.A_YX], part[at.A_XX]
+    m0, c0 = part[at.M0], part[at.C0]
+    v_y, v_x, rate = part[at.V_Y], part[at.V_X], part[at.RATE]
     per_blend = _f32(1.0) / max(blend, TINY)
     # At the very centre both root and slope vanish; their ratio goes to a semi-axis.
     at_centre = TINY * math.sqrt(a_xx)
@@ -97,9 +66,9 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
 @inlined
 def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with a capsule; its distance is exact."""
-    start_y, start_x, from_z = part[START_Y], part[START_X], part[FROM_Z]
-    axis_z, axis_y, axis_x = part[AXIS_Z], part[AXIS_Y], part[AXIS_X]
-    per_length2, radius, growth = part[PER_LENGTH2], part[RADIUS], part[GROWTH]
+    start_y, start_x, from_z = part[at.START_Y], part[at.START_X], part[at.FROM_Z]
+    axis_z, axis_y, axis_x = part[at.AXIS_Z], part[at.AXIS_Y], part[at.AXIS_X]
+    per_length2, radius, growth = part[at.PER_LENGTH2], part[at.RADIUS], part[at.GROWTH]
     per_blend = _f32(1.0) / max(blend, TINY)
     for x in range(y_mm.size):
         dy = y_mm[x] - start_y
@@ -123,11 +92,11 @@ def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
 @inlined
 def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row with a superquadric of exponents 2 and 4; taper and bend are left out of the gradient."""
-    centre_y, centre_x, dz = part[LOCAL_Y], part[LOCAL_X], part[LOCAL_Z]
-    u_z, u_y, u_x = part[FRAME], part[FRAME + 1], part[FRAME + 2]
-    v_z, v_y, v_x = part[FRAME + 3], part[FRAME + 4], part[FRAME + 5]
-    w_z, w_y, w_x = part[FRAME + 6], part[FRAME + 7], part[FRAME + 8]
-    square, taper, bend = part[SQUARENESS], part[TAPER], part[BEND]
+    centre_y, centre_x, dz = part[at.LOCAL_Y], part[at.LOCAL_X], part[at.LOCAL_Z]
+    u_z, u_y, u_x = part[at.FRAME], part[at.FRAME + 1], part[at.FRAME + 2]
+    v_z, v_y, v_x = part[at.FRAME + 3], part[at.FRAME + 4], part[at.FRAME + 5]
+    w_z, w_y, w_x = part[at.FRAME + 6], part[at.FRAME + 7], part[at.FRAME + 8]
+    square, taper, bend = part[at.SQUARENESS], part[at.TAPER], part[at.BEND]
     round_ = _f32(1) - square
     per_blend = _f32(1.0) / max(blend, TINY)
     at_centre = TINY * math.sqrt(w_z * w_z + w_y * w_y + w_x * w_x)
@@ -165,8 +134,8 @@ def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, dista
 @inlined
 def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row with a star; its distance is measured along the ray from the centre."""
-    centre_y, centre_x, dz = part[LOCAL_Y], part[LOCAL_X], part[LOCAL_Z]
-    radius = part[STAR_RADIUS]
+    centre_y, centre_x, dz = part[at.LOCAL_Y], part[at.LOCAL_X], part[at.LOCAL_Z]
+    radius = part[at.STAR_RADIUS]
     per_blend = _f32(1.0) / max(blend, TINY)
     for x in range(y_mm.size):
         dy = y_mm[x] - centre_y
@@ -176,8 +145,8 @@ def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sh
         length = math.sqrt(plane2 + z2) + TINY
         per_length = _f32(1) / length
         series = _f32(0)
-        for n in range(MOST_BUMPS):
-            k = BUMPS + BUMP_NUMBERS * n
+        for n in range(at.MOST_BUMPS):
+            k = at.BUMPS + at.BUMP_NUMBERS * n
             c = (part[k] * dz + part[k + 1] * dy + part[k + 2] * dx) * per_length
             c2 = c * c
             second = _f32(1.5) * c2 - _f32(0.5)

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from synthfm3d.kernels import inlined, kernel
 from synthfm3d.rendering.hashing import hashed_normal
-from synthfm3d.rendering.kernels import inlined, kernel
 from synthfm3d.volume import Array
 
 _SPACING_OVER_STD = math.sqrt(3.0)

@@ -1,4 +1,4 @@
-"""Counter-based noise: a normal number for every (key, counter), with integer arithmetic.
+"""Counter-based noise: a normal number for every (key, counter), with integer arithmetic; and the keys.
 
 No state, so any voxel's noise can be had alone, and no transcendental function, so every processor
 gives the same bits. Numba promotes unsigned 32-bit arithmetic to 64 bits: every step is cast back.
@@ -6,7 +6,9 @@ gives the same bits. Numba promotes unsigned 32-bit arithmetic to 64 bits: every
 
 import numpy as np
 
-from synthfm3d.rendering.kernels import inlined
+from synthfm3d.kernels import inlined
+from synthfm3d.randomness import key
+from synthfm3d.synthesis.scene import Scene
 
 _u32 = np.uint32
 _i32 = np.int32
@@ -38,3 +40,13 @@ def hashed_normal(counter, key):
         + _u32(_u32(second & _u32(0xFFFF)) + _u32(second >> _u32(16)))
     )
     return _f32(_i32(total - _i32(131070))) * _f32(INVERSE_STD)
+
+
+def field_key(scene: Scene, name: str) -> int:
+    """32-bit key of a field of a scene: a texture, the warp, the scatterers of ultrasound."""
+    return key(scene.seed, scene.index, "field", name)
+
+
+def noise_key(scene: Scene) -> np.uint32:
+    """Key of what a scanner adds to each voxel of a scene."""
+    return np.uint32(key(scene.seed, scene.index, "noise"))

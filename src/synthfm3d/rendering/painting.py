@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from synthfm3d.rendering.columns import CLUSTER, DEPTH_MM, LABEL, MEAN, NO_END_MM, TEXTURE, THICKNESS_MM
-from synthfm3d.rendering.kernels import inlined
+from synthfm3d.kernels import inlined
+from synthfm3d.rendering import columns as at
 
 _f32 = np.float32
 BLOCK = 16
@@ -25,15 +25,15 @@ def paint(
     low, high = 0, distance.size
     for m in range(count):
         layer = layers[m]
-        depth = layer[DEPTH_MM]
+        depth = layer[at.DEPTH_MM]
         # A layer changes nothing where its fraction is 0, and deeper ones lie within its span.
         while m > 0 and low < high and _clear(distance, sharpness, depth, low):
             low += BLOCK
         while m > 0 and low < high and _clear(distance, sharpness, depth, high - BLOCK):
             high -= BLOCK
-        deeper = layers[m + 1, DEPTH_MM] if m + 1 < count else _f32(NO_END_MM)
+        deeper = layers[m + 1, at.DEPTH_MM] if m + 1 < count else _f32(at.NO_END_MM)
         left, right = high, high
-        if m + 1 < count and layers[m + 1, THICKNESS_MM] == _f32(NO_END_MM):
+        if m + 1 < count and layers[m + 1, at.THICKNESS_MM] == _f32(at.NO_END_MM):
             left, right = _hidden(distance, sharpness, deeper, low, high)
         for side in range(2):
             b, last = (low, left) if side == 0 else (right, high)
@@ -91,17 +91,22 @@ def _hidden(distance, sharpness, deeper, low, high):
 
 @inlined
 def _paint_layer(layer, deeper, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label):
-    depth = layer[DEPTH_MM]
-    thickness = layer[THICKNESS_MM]
-    number = np.int32(layer[LABEL])
-    mean = layer[MEAN]
-    cluster = layer[CLUSTER]
-    w0, w1, w2, w3 = layer[TEXTURE], layer[TEXTURE + 1], layer[TEXTURE + 2], layer[TEXTURE + 3]
+    depth = layer[at.DEPTH_MM]
+    thickness = layer[at.THICKNESS_MM]
+    number = np.int32(layer[at.LABEL])
+    mean = layer[at.MEAN]
+    cluster = layer[at.CLUSTER]
+    w0, w1, w2, w3 = (
+        layer[at.TEXTURE],
+        layer[at.TEXTURE + 1],
+        layer[at.TEXTURE + 2],
+        layer[at.TEXTURE + 3],
+    )
     for x in range(distance.size):
         inside = distance[x] - depth
         t = min(max(_f32(0.5) + inside * sharpness[x], _f32(0)), _f32(1))
         fraction = t * t * (_f32(3) - _f32(2) * t)
-        if thickness < _f32(NO_END_MM):
+        if thickness < _f32(at.NO_END_MM):
             u = min(max(_f32(0.5) + (inside - thickness) * sharpness[x], _f32(0)), _f32(1))
             fraction -= u * u * (_f32(3) - _f32(2) * u)
         texture = (w0 * t0[x] + w1 * t1[x]) + (w2 * t2[x] + w3 * t3[x])

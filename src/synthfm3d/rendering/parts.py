@@ -8,48 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from synthfm3d.rendering.columns import (
-    A_XX,
-    A_YX,
-    A_YY,
-    ABSENT,
-    AXIS_X,
-    AXIS_Y,
-    AXIS_Z,
-    BEND,
-    BUMP_NUMBERS,
-    BUMPS,
-    C0,
-    CAPSULE,
-    CENTRE_X,
-    CENTRE_Y,
-    COLUMNS,
-    FRAME,
-    FROM_Z,
-    GROWTH,
-    KIND,
-    LOCAL_X,
-    LOCAL_Y,
-    LOCAL_Z,
-    M0,
-    PER_LENGTH2,
-    QUADRIC,
-    RADIUS,
-    RATE,
-    ROUNDED_BOX,
-    SQUARENESS,
-    STAR,
-    STAR_RADIUS,
-    START_X,
-    START_Y,
-    TAPER,
-    V_X,
-    V_Y,
-    X_HIGH,
-    X_LOW,
-    Y_HIGH,
-    Y_LOW,
-)
+from synthfm3d.rendering import columns as at
 from synthfm3d.synthesis.structures import Ellipsoid, Part, Stack, Star, Superquadric, Tube
 from synthfm3d.volume import Array
 
@@ -64,7 +23,7 @@ def part_rows(parts: Sequence[Part], z: Array, reaches: Array) -> Array:
     reaches
         How far each part is seen through the slice profile, in mm, (part,).
     """
-    rows = np.empty((z.size, len(parts), COLUMNS), np.float32)
+    rows = np.empty((z.size, len(parts), at.COLUMNS), np.float32)
     # Tubes are many and all alike: they are done together.
     tubes = [n for n, part in enumerate(parts) if isinstance(part, Tube)]
     if tubes:
@@ -101,15 +60,15 @@ def _ellipsoid_rows(part: Ellipsoid, z: Array, reach_z: float) -> Array:
     v_x = -(a[1][1] * a[2][0] - a[1][2] * a[1][0]) / determinant
     e = a[0][0] + v_y * a[1][0] + v_x * a[2][0]
     dz = z - part.centre_mm[0]
-    rows = np.zeros((z.size, COLUMNS))
+    rows = np.zeros((z.size, at.COLUMNS))
     # The slice profile sees what lies above and below: the tip beyond a pole, the wider section.
-    rows[:, KIND] = np.where(np.abs(dz) < 1.0 / math.sqrt(e) + reach_z, QUADRIC, ABSENT)
-    rows[:, CENTRE_Y] = part.centre_mm[1] + v_y * dz
-    rows[:, CENTRE_X] = part.centre_mm[2] + v_x * dz
-    rows[:, A_YY], rows[:, A_YX], rows[:, A_XX] = a[1][1], a[1][2], a[2][2]
-    rows[:, M0] = e * dz * dz
-    rows[:, C0] = e * dz
-    rows[:, V_Y], rows[:, V_X] = v_y, v_x
+    rows[:, at.KIND] = np.where(np.abs(dz) < 1.0 / math.sqrt(e) + reach_z, at.QUADRIC, at.ABSENT)
+    rows[:, at.CENTRE_Y] = part.centre_mm[1] + v_y * dz
+    rows[:, at.CENTRE_X] = part.centre_mm[2] + v_x * dz
+    rows[:, at.A_YY], rows[:, at.A_YX], rows[:, at.A_XX] = a[1][1], a[1][2], a[2][2]
+    rows[:, at.M0] = e * dz * dz
+    rows[:, at.C0] = e * dz
+    rows[:, at.V_Y], rows[:, at.V_X] = v_y, v_x
     nearest = np.maximum(np.abs(dz) - reach_z, 0.0)
     left = np.sqrt(np.maximum(1.0 - e * nearest * nearest, 0.0))
     _set_box(
@@ -151,13 +110,17 @@ def _stack_rows(part: Stack, z: Array, reach_z: float) -> Array:
     a_yy = cosine * cosine / (semi_y * semi_y) + sine * sine / (semi_x * semi_x)
     a_xx = sine * sine / (semi_y * semi_y) + cosine * cosine / (semi_x * semi_x)
     a_yx = cosine * sine * (1.0 / (semi_y * semi_y) - 1.0 / (semi_x * semi_x))
-    rows = np.zeros((z.size, COLUMNS))
-    rows[:, KIND] = np.where((z >= heights[0]) & (z <= heights[-1]), QUADRIC, ABSENT)
-    rows[:, CENTRE_Y] = part.centre_mm[0] + drift[:, 0]
-    rows[:, CENTRE_X] = part.centre_mm[1] + drift[:, 1]
-    rows[:, A_YY], rows[:, A_YX], rows[:, A_XX] = a_yy * inverse, a_yx * inverse, a_xx * inverse
-    rows[:, V_Y], rows[:, V_X] = speed[:, 0], speed[:, 1]
-    rows[:, RATE] = slope[place] / scale
+    rows = np.zeros((z.size, at.COLUMNS))
+    rows[:, at.KIND] = np.where((z >= heights[0]) & (z <= heights[-1]), at.QUADRIC, at.ABSENT)
+    rows[:, at.CENTRE_Y] = part.centre_mm[0] + drift[:, 0]
+    rows[:, at.CENTRE_X] = part.centre_mm[1] + drift[:, 1]
+    rows[:, at.A_YY], rows[:, at.A_YX], rows[:, at.A_XX] = (
+        a_yy * inverse,
+        a_yx * inverse,
+        a_xx * inverse,
+    )
+    rows[:, at.V_Y], rows[:, at.V_X] = speed[:, 0], speed[:, 1]
+    rows[:, at.RATE] = slope[place] / scale
     determinant = a_yy * a_xx - a_yx * a_yx
     widest = scale + np.abs(slope[place]) * reach_z
     _set_box(
@@ -196,18 +159,22 @@ def _tube_rows(parts: list[Tube], z: Array, reach_z: Array) -> Array:
     axis = end - start
     radius = np.maximum(first, last)[:, None]
     low, high = np.minimum(start, end) - radius, np.maximum(start, end) + radius
-    rows = np.zeros((z.size, len(parts), COLUMNS))
+    rows = np.zeros((z.size, len(parts), at.COLUMNS))
     inside = (z[:, None] > low[:, 0] - reach_z) & (z[:, None] < high[:, 0] + reach_z)
-    rows[:, :, KIND] = np.where(inside, CAPSULE, ABSENT)
-    rows[:, :, Y_LOW], rows[:, :, Y_HIGH] = low[:, 1], high[:, 1]
-    rows[:, :, X_LOW], rows[:, :, X_HIGH] = low[:, 2], high[:, 2]
-    rows[:, :, START_Y], rows[:, :, START_X] = start[:, 1], start[:, 2]
-    rows[:, :, FROM_Z] = z[:, None] - start[:, 0]
-    rows[:, :, AXIS_Z], rows[:, :, AXIS_Y], rows[:, :, AXIS_X] = axis[:, 0], axis[:, 1], axis[:, 2]
+    rows[:, :, at.KIND] = np.where(inside, at.CAPSULE, at.ABSENT)
+    rows[:, :, at.Y_LOW], rows[:, :, at.Y_HIGH] = low[:, 1], high[:, 1]
+    rows[:, :, at.X_LOW], rows[:, :, at.X_HIGH] = low[:, 2], high[:, 2]
+    rows[:, :, at.START_Y], rows[:, :, at.START_X] = start[:, 1], start[:, 2]
+    rows[:, :, at.FROM_Z] = z[:, None] - start[:, 0]
+    rows[:, :, at.AXIS_Z], rows[:, :, at.AXIS_Y], rows[:, :, at.AXIS_X] = (
+        axis[:, 0],
+        axis[:, 1],
+        axis[:, 2],
+    )
     length2 = (axis[:, 0] * axis[:, 0] + axis[:, 1] * axis[:, 1]) + axis[:, 2] * axis[:, 2]
-    rows[:, :, PER_LENGTH2] = 1.0 / np.maximum(length2, 1e-9)
-    rows[:, :, RADIUS] = first
-    rows[:, :, GROWTH] = last - first
+    rows[:, :, at.PER_LENGTH2] = 1.0 / np.maximum(length2, 1e-9)
+    rows[:, :, at.RADIUS] = first
+    rows[:, :, at.GROWTH] = last - first
     return rows
 
 
@@ -217,42 +184,58 @@ def _rounded_box_rows(part: Superquadric, z: Array, reach_z: float) -> Array:
     turn = _rotation(part.quaternion)
     for n in range(3):
         for m in range(3):
-            rows[:, FRAME + 3 * n + m] = turn[m][n] / part.semi_axes_mm[n]
-    rows[:, SQUARENESS], rows[:, TAPER], rows[:, BEND] = part.squareness, part.taper, part.bend
+            rows[:, at.FRAME + 3 * n + m] = turn[m][n] / part.semi_axes_mm[n]
+    rows[:, at.SQUARENESS], rows[:, at.TAPER], rows[:, at.BEND] = (
+        part.squareness,
+        part.taper,
+        part.bend,
+    )
     # Corners of a rounded box reach 3^(1/4) semi-axes; taper widens one end, bend shifts by its height.
     u, v, w = part.semi_axes_mm
     wide = 1.32 * (1 + abs(part.taper))
     reach = math.sqrt((1.32 * u) ** 2 + (wide * v + abs(part.bend) * 1.75 * v) ** 2 + (wide * w) ** 2)
-    return _with_round_box(rows, z - part.centre_mm[0], reach, reach_z, ROUNDED_BOX)
+    return _with_round_box(rows, z - part.centre_mm[0], reach, reach_z, at.ROUNDED_BOX)
 
 
 def _star_rows(part: Star, z: Array, reach_z: float) -> Array:
     rows = _local_rows(part.centre_mm, z)
-    rows[:, STAR_RADIUS] = part.radius_mm
+    rows[:, at.STAR_RADIUS] = part.radius_mm
     for n, bump in enumerate(part.bumps):
-        rows[:, BUMPS + BUMP_NUMBERS * n : BUMPS + BUMP_NUMBERS * (n + 1)] = bump
+        rows[:, at.BUMPS + at.BUMP_NUMBERS * n : at.BUMPS + at.BUMP_NUMBERS * (n + 1)] = bump
     # |P_l| <= 1.
     reach = part.radius_mm * (1 + sum(abs(a) for bump in part.bumps for a in bump[3:]))
-    return _with_round_box(rows, z - part.centre_mm[0], reach, reach_z, STAR)
+    return _with_round_box(rows, z - part.centre_mm[0], reach, reach_z, at.STAR)
 
 
 def _local_rows(centre_mm: tuple[float, float, float], z: Array) -> Array:
-    rows = np.zeros((z.size, COLUMNS))
-    rows[:, LOCAL_Y], rows[:, LOCAL_X] = centre_mm[1], centre_mm[2]
-    rows[:, LOCAL_Z] = z - centre_mm[0]
+    rows = np.zeros((z.size, at.COLUMNS))
+    rows[:, at.LOCAL_Y], rows[:, at.LOCAL_X] = centre_mm[1], centre_mm[2]
+    rows[:, at.LOCAL_Z] = z - centre_mm[0]
     return rows
 
 
 def _with_round_box(rows: Array, dz: Array, reach: float, reach_z: float, kind: float) -> Array:
     """The box of a ball of radius ``reach`` around the centre."""
     nearest = np.maximum(np.abs(dz) - reach_z, 0.0)
-    rows[:, KIND] = np.where(nearest < reach, kind, ABSENT)
+    rows[:, at.KIND] = np.where(nearest < reach, kind, at.ABSENT)
     half = np.sqrt(np.maximum(reach * reach - nearest * nearest, 0.0))
-    rows[:, Y_LOW], rows[:, Y_HIGH] = rows[:, LOCAL_Y] - half, rows[:, LOCAL_Y] + half
-    rows[:, X_LOW], rows[:, X_HIGH] = rows[:, LOCAL_X] - half, rows[:, LOCAL_X] + half
+    rows[:, at.Y_LOW], rows[:, at.Y_HIGH] = (
+        rows[:, at.LOCAL_Y] - half,
+        rows[:, at.LOCAL_Y] + half,
+    )
+    rows[:, at.X_LOW], rows[:, at.X_HIGH] = (
+        rows[:, at.LOCAL_X] - half,
+        rows[:, at.LOCAL_X] + half,
+    )
     return rows
 
 
 def _set_box(rows: Array, half_y: Array, half_x: Array) -> None:
-    rows[:, Y_LOW], rows[:, Y_HIGH] = rows[:, CENTRE_Y] - half_y, rows[:, CENTRE_Y] + half_y
-    rows[:, X_LOW], rows[:, X_HIGH] = rows[:, CENTRE_X] - half_x, rows[:, CENTRE_X] + half_x
+    rows[:, at.Y_LOW], rows[:, at.Y_HIGH] = (
+        rows[:, at.CENTRE_Y] - half_y,
+        rows[:, at.CENTRE_Y] + half_y,
+    )
+    rows[:, at.X_LOW], rows[:, at.X_HIGH] = (
+        rows[:, at.CENTRE_X] - half_x,
+        rows[:, at.CENTRE_X] + half_x,
+    )

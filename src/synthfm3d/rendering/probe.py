@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.rendering.kernels import inlined, kernel
+from synthfm3d.kernels import inlined, kernel
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array

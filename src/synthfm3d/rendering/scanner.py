@@ -1,14 +1,12 @@
-"""What the scanners of all modalities share: their type, the keys of their noise, and grey curves."""
+"""What the scanners of all modalities share: their type, and grey curves."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from synthfm3d.randomness import key
-from synthfm3d.rendering.kernels import kernel
+from synthfm3d.kernels import kernel
 from synthfm3d.synthesis.grey import GreyMap
-from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 Bias = tuple[Array, Array, Array]
@@ -17,16 +15,6 @@ Scan = Callable[[int, Array, Array, Bias, Array], None]
 """(z, signal, labels, bias, image): fill ``image``; ``signal`` and ``labels`` may be changed on the way."""
 Scanner = Callable[[range], Scan]
 """Prepares what a run of slices needs, and returns what scans each of them."""
-
-
-def field_key(scene: Scene, name: str) -> int:
-    """32-bit key of a field of a scene: a texture, the warp, the scatterers of ultrasound."""
-    return key(scene.seed, scene.index, "field", name)
-
-
-def noise_key(scene: Scene) -> np.uint32:
-    """Key of what a scanner adds to each voxel of a scene."""
-    return np.uint32(key(scene.seed, scene.index, "noise"))
 
 
 def grey_table(grey: GreyMap, white: int) -> Array | None:

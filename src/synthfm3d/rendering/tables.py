@@ -8,23 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.rendering.columns import (
-    C0,
-    FIELDS,
-    NO_END_MM,
-    RATE,
-    STRUCTURE_COLUMNS,
-    TEXTURE,
-    TILED,
-    V_X,
-    V_Y,
-    WARP_X,
-    WARP_Y,
-)
+from synthfm3d.rendering import columns as at
 from synthfm3d.rendering.distances import BLUR_REACH
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
+from synthfm3d.rendering.hashing import field_key
 from synthfm3d.rendering.parts import part_rows
-from synthfm3d.rendering.scanner import field_key
 from synthfm3d.rendering.tiles import texture_tile
 from synthfm3d.synthesis.scene import TEXTURES, Boundary, Scene
 from synthfm3d.synthesis.structures import Structure
@@ -58,12 +46,13 @@ class Tables:
 def tables_of(scene: Scene, slices: range | None = None) -> Tables:
     """Tables of a scene, with the parts of some slices or of all."""
     slices = range(scene.shape[0]) if slices is None else slices
-    axes = tuple(_axes(scene, n) for n in range(FIELDS))
+    axes = tuple(_axes(scene, n) for n in range(at.FIELDS))
     keys = np.array([field_key(scene, name) for name in _FIELD_NAMES], np.uint32)
     _, height, width = scene.shape
     pixel = scene.spacing_mm[1]
     tiles = [
-        texture_tile(height, width, scene.contrast.texture_mm[n] / pixel, int(keys[n])) for n in range(TILED)
+        texture_tile(height, width, scene.contrast.texture_mm[n] / pixel, int(keys[n]))
+        for n in range(at.TILED)
     ]
     return Tables(
         parts=_parts(scene, slices),
@@ -107,13 +96,13 @@ def _parts(scene: Scene, slices: range) -> Array:
     parts = [part for structure in anatomy.structures for part in structure.parts]
     rows = part_rows(parts, _heights(scene, slices), np.array(reaches))
     if scene.third_axis == "time":  # all are stacks, and distances lie in the plane of a frame
-        rows[:, :, [C0, V_Y, V_X, RATE]] = 0.0
+        rows[:, :, [at.C0, at.V_Y, at.V_X, at.RATE]] = 0.0
     return rows
 
 
 def _structures(scene: Scene) -> Array:
     anatomy, boundary = scene.anatomy, scene.boundary
-    rows = np.zeros((len(anatomy.structures), STRUCTURE_COLUMNS), np.float32)
+    rows = np.zeros((len(anatomy.structures), at.STRUCTURE_COLUMNS), np.float32)
     first = 0
     for n, structure in enumerate(anatomy.structures):
         after = first + len(structure.parts)
@@ -136,10 +125,10 @@ def _structures(scene: Scene) -> Array:
 def _layers(scene: Scene) -> Array:
     structures = scene.anatomy.structures
     most = max(len(structure.layers) for structure in structures)
-    rows = np.zeros((len(structures), most, TEXTURE + TEXTURES), np.float32)
+    rows = np.zeros((len(structures), most, at.TEXTURE + TEXTURES), np.float32)
     for n, structure in enumerate(structures):
         for m, (layer, tissue) in enumerate(zip(structure.layers, scene.contrast.tissues[n], strict=True)):
-            thickness = NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
+            thickness = at.NO_END_MM if layer.thickness_mm is None else layer.thickness_mm
             rows[n, m] = (
                 layer.depth_mm,
                 thickness,
@@ -180,6 +169,6 @@ def _field_std(scene: Scene, field: int) -> tuple[float, float, float]:
     stds = (*scene.contrast.texture_mm, *anatomy.shape_noise_mm, anatomy.warp_mm, anatomy.warp_mm, bias)
     through = stds[field]
     if scene.third_axis == "time":
-        slow = {WARP_Y: _FRAMES_OF_WARP, WARP_X: _FRAMES_OF_WARP}
+        slow = {at.WARP_Y: _FRAMES_OF_WARP, at.WARP_X: _FRAMES_OF_WARP}
         through = _FRAMES_OF_TEXTURE if field < TEXTURES else slow.get(field, _ALWAYS)
     return through, stds[field], stds[field]

@@ -1,4 +1,4 @@
-"""What a run would be: sizes, samples and memory, without training anything."""
+"""``plan``: what a run will need (parameters, samples, memory), found without training."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""What the network meets at work, in training: its own answers, corrected or handed on.
+"""What the network is given in use, simulated in training: its own answers, corrected or handed on.
 
-As in a session with a user: each round the network sees its former answer and one more click, in the
-middle of the greatest error. As where an object is followed through a scan: what the network found on
-another slice is its only prompt there, with its errors.
+In a session with a user, each round gives the network its former answer and one more click, in the middle of
+the greatest error. When an object is followed through a scan, the mask that the network found on another
+slice is its only prompt, with its errors.
 """
 
 from dataclasses import dataclass
@@ -106,10 +106,10 @@ def _handed_on(told: Array, wanted: Array, logits: Array, draw: np.random.Genera
     if not len(slices):
         return told
     z = int(draw.choice(slices))
-    image, said = told[:CHANNELS], np.zeros((PROMPT_CHANNELS, *wanted.shape), np.float32)
-    said[NEGATIVE_CLICKS] = told[CHANNELS + NEGATIVE_CLICKS]
-    said[MASK, z] = np.where(found[z], 1.0, -1.0)
-    return np.concatenate([image, said])
+    image, prompts = told[:CHANNELS], np.zeros((PROMPT_CHANNELS, *wanted.shape), np.float32)
+    prompts[NEGATIVE_CLICKS] = told[CHANNELS + NEGATIVE_CLICKS]
+    prompts[MASK, z] = np.where(found[z], 1.0, -1.0)
+    return np.concatenate([image, prompts])
 
 
 def _answers(network: nn.Module, inputs: Tensor, bf16: bool) -> Array:
@@ -125,8 +125,8 @@ def _corrected(told: Array, wanted: Array, logits: Array) -> Array:
     if correction is None:
         return told
     place, positive = correction
-    image, said = told[:CHANNELS], told[CHANNELS:].copy()
+    image, prompts = told[:CHANNELS], told[CHANNELS:].copy()
     z, y, x = place
-    draw_click(said[POSITIVE_CLICKS if positive else NEGATIVE_CLICKS], z, y, x)
-    said[PREVIOUS] = previous_channel(logits)
-    return np.concatenate([image, said])
+    draw_click(prompts[POSITIVE_CLICKS if positive else NEGATIVE_CLICKS], z, y, x)
+    prompts[PREVIOUS] = previous_channel(logits)
+    return np.concatenate([image, prompts])

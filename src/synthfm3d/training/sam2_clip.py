@@ -24,7 +24,7 @@ from synthfm3d.prompts.simulation import random_error_click
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What the model said of a slice of the clip; ``rounds`` are its answers, one click after the other."""
+    """The model's answers for one slice of the clip; ``rounds`` has one more after each correction click."""
 
     index: int
     rounds: list[Decoded]
@@ -59,8 +59,8 @@ class ClipTracker(nn.Module):
         answers: list[Answer] = []
         prompted: list[int] = sample["prompted"].tolist()
         for place, index in enumerate(prompted):
-            said = _said(sample, place)
-            rounds, memory = self._prompted(features(index), said, corrections(index))
+            prompts = _prompts_of(sample, place)
+            rounds, memory = self._prompted(features(index), prompts, corrections(index))
             bank.prompted[index] = memory
             answers.append(Answer(index, rounds))
         first = prompted[0]
@@ -78,9 +78,9 @@ class ClipTracker(nn.Module):
         return answers
 
     def _encoded(self, slices: Tensor) -> Features:
-        """Features of slices (n, 3, y, x); one slice at a time where they are computed again."""
+        """Features of slices (n, 3, y, x); one slice at a time if activations are computed again."""
         parts: list[Features] = [
-            self._kept(lambda some: self.network.encode(normalised(some)), part)
+            self._maybe_checkpointed(lambda some: self.network.encode(normalised(some)), part)
             for part in (slices.split(1) if self.recompute and self.training else [slices])
         ]
         if len(parts) == 1:
@@ -91,14 +91,14 @@ class ClipTracker(nn.Module):
         return Features(fine, middle, coarse, parts[0].position)
 
     def _prompted(
-        self, features: Features, said: list[SlicePrompt], corrections: "_Corrections | None"
+        self, features: Features, prompts: list[SlicePrompt], corrections: "_Corrections | None"
     ) -> tuple[list[Decoded], Memory]:
         network = self.network
         coarse = network.without_memory(features)
-        decoded = network.decode_prompts(features, coarse, said)
+        decoded = network.decode_prompts(features, coarse, prompts)
         rounds = [decoded]
         if corrections is not None:
-            rounds += corrections.answered(network, features, coarse, decoded, said)
+            rounds += corrections.answered(network, features, coarse, decoded, prompts)
         return rounds, network.remember(features, rounds[-1], prompted=True)
 
     def _tracked(
@@ -123,11 +123,11 @@ class ClipTracker(nn.Module):
                 rounds += corrections.answered(network, seen, conditioned, decoded, None)
             return rounds, network.remember(seen, rounds[-1], prompted=corrections is not None)
 
-        rounds, memory = self._kept(step, features.fine, features.middle, features.coarse)
+        rounds, memory = self._maybe_checkpointed(step, features.fine, features.middle, features.coarse)
         return rounds, memory
 
-    def _kept(self, step: Callable[..., Any], *inputs: Tensor) -> Any:
-        """A step whose activations are kept for the gradient, or computed again, as asked."""
+    def _maybe_checkpointed(self, step: Callable[..., Any], *inputs: Tensor) -> Any:
+        """The result of a step; its activations are kept for the gradient, or computed again if so asked."""
         if self.recompute and self.training and torch.is_grad_enabled():
             return checkpoint(step, *inputs, use_reentrant=False)
         return step(*inputs)
@@ -147,13 +147,13 @@ class _Corrections:
         features: Features,
         coarse: Tensor,
         decoded: Decoded,
-        said: list[SlicePrompt] | None,
+        prompts: list[SlicePrompt] | None,
     ) -> list[Decoded]:
         """The model's answer to each click, which is put into the error that the last answer left."""
         draw = np.random.default_rng(self.seed)
         device = coarse.device
         nothing = (torch.zeros(0, 2, device=device), torch.zeros(0, dtype=torch.int32, device=device))
-        points = [(p.points, p.labels) for p in said] if said else [nothing] * len(self.targets)
+        points = [(p.points, p.labels) for p in prompts] if prompts else [nothing] * len(self.targets)
         rounds: list[Decoded] = []
         for _ in range(self.settings.correction_clicks):
             wrong = (decoded.best_high[:, 0] > 0).cpu().numpy()
@@ -164,15 +164,15 @@ class _Corrections:
                     torch.cat([before, torch.tensor([[x, y]], dtype=torch.float32, device=device)]),
                     torch.cat([labels, torch.tensor([int(positive)], dtype=torch.int32, device=device)]),
                 )
-            prompts = [SlicePrompt(xy, labels) for xy, labels in points]
+            together = [SlicePrompt(xy, labels) for xy, labels in points]
             # As in SAM 2's training: the earlier answer is a prompt and gets no gradient from what follows.
             previous = decoded.best.detach().clamp(-PREVIOUS_LIMIT, PREVIOUS_LIMIT)
-            decoded = network.decode_prompts(features, coarse, prompts, previous)
+            decoded = network.decode_prompts(features, coarse, together, previous)
             rounds.append(decoded)
         return rounds
 
 
-def _said(sample: ClipSample, place: int) -> list[SlicePrompt]:
+def _prompts_of(sample: ClipSample, place: int) -> list[SlicePrompt]:
     """The prompts of all objects on one of the prompted slices."""
     masks = sample["masks"][:, place]
     prompts = []

@@ -1,7 +1,8 @@
 """How good a SAM 2 in training is, on clips of a seed that training never sees.
 
-Dice apart for the slice that was prompted and for those that were reached by propagation, since one says
-nothing of the other; and how often propagation runs on where the object has ended, or gives up before.
+Dice is given separately for prompted slices and for slices that propagation reached, since one does not
+predict the other. Two rates tell how often propagation continues beyond the end of an object, or ends
+before it.
 """
 
 import torch

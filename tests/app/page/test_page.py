@@ -135,9 +135,9 @@ def test_the_brush_paints_a_scribble(visitor, phantom):
         visitor.page.mouse.move(*place, steps=5)
     visitor.page.mouse.up()
     visitor.revision(1)
-    prompts = visitor.scan["objects"][0]["prompts"]
-    assert len(prompts) > 2
-    index = grid.to_index(np.array([one["position_mm"] for one in prompts]))
+    (prompt,) = visitor.scan["objects"][0]["prompts"]
+    assert prompt["type"] == "scribble"
+    index = grid.to_index(np.array(prompt["positions_mm"]))
     assert np.abs(index[:, :2] - [10, 20]).max() < 0.6
     assert index[:, 2].min() > 28
     assert index[:, 2].max() < 38

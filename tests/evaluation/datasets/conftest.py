@@ -1,6 +1,5 @@
 """Copies of datasets in miniature, and short ways to look into them."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from miniatures import BUILDERS
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, PendingCase
+from synthfm3d.evaluation.datasets.cases import Case
 from synthfm3d.evaluation.datasets.dataset import Listing
 from synthfm3d.evaluation.datasets.registry import DATASETS
 
@@ -25,16 +24,10 @@ def listing(name: str, path: Path) -> Listing:
     return DATASETS[name].listing(path)
 
 
-def read(case: PendingCase) -> Case:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return case.read()
-
-
 def case_of(name: str, path: Path, ending: str) -> Case:
     """The case whose name ends so, read."""
     (found,) = (case for case in listing(name, path).cases if case.name.endswith(ending))
-    return read(found)
+    return found.read()
 
 
 def refusal(name: str, path: Path, ending: str) -> str:

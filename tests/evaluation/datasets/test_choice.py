@@ -8,19 +8,19 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.checking import check
 from synthfm3d.evaluation.datasets.choice import chosen_cases, described_by_user
 from synthfm3d.evaluation.datasets.registry import DATASETS
-from synthfm3d.evaluation.method import Scored
+from synthfm3d.evaluation.methods.method import Method, Restarting
 from synthfm3d.evaluation.protocol import Protocol
-from synthfm3d.evaluation.run import run_evaluation
+from synthfm3d.evaluation.running.run import run_evaluation
 
 
-class Nothing:
+class Nothing(Restarting):
     """A method that finds nothing."""
 
     name = "nothing"
     accepts = frozenset({"box"})
 
-    def segment(self, volume, prompts):
-        return volume.with_voxels((volume.voxels != volume.voxels).astype("uint8"))
+    def segment(self, scan, prompts):
+        return scan.with_voxels((scan.voxels != scan.voxels).astype("uint8"))
 
 
 def test_a_split_a_limit_and_structures_choose_what_is_scored(copy):
@@ -52,7 +52,7 @@ def test_a_split_without_cases_is_an_error_that_says_why(copy):
 def test_what_is_excluded_stands_in_the_report_and_the_run_goes_on(copy):
     path = copy("amos-ct")
     (path / "labelsTr" / "amos_0004.nii.gz").unlink()
-    methods: list[Scored] = [Nothing()]
+    methods: list[Method] = [Nothing()]
     cases = chosen_cases(DATASETS["amos-ct"], path)
     report = run_evaluation(cases, methods, Protocol(prompts=("box",)), with_pictures=False)
     assert {score.case for score in report.scores} == {"amos-ct/amos_0001", "amos-ct/amos_0008"}

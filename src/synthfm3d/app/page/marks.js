@@ -53,9 +53,8 @@ export class Marks {
     pen.setLineDash(isPending ? [4 * this.scale, 4 * this.scale] : []);
     if (prompt.type === "point") this.#point(pen, prompt.position_mm, prompt.positive, colour, isActive);
     if (prompt.type === "box") this.#box(pen, prompt, colour);
-    if (prompt.type === "scribble" || prompt.type === "lasso") {
-      for (const mm of prompt.positions_mm) this.#dot(pen, mm, colour);
-    }
+    if (prompt.type === "scribble") this.#line(pen, prompt.positions_mm, prompt.positive === false ? "#10151b" : colour, 4);
+    if (prompt.type === "lasso") this.#line(pen, [...prompt.positions_mm, prompt.positions_mm[0]], colour, 2);
     pen.restore();
   }
 
@@ -81,10 +80,25 @@ export class Marks {
     }
   }
 
-  #dot(pen, mm, colour) {
-    for (const place of this.#near(mm)) {
-      pen.globalAlpha = place.alpha;
-      circle(pen, place.x, place.y, 3 * this.scale, colour);
+  /** A line through places, in every plane that it lies in; its parts on other slices are left out. */
+  #line(pen, positions, colour, width) {
+    const planes = positions.map((mm) => this.viewer.pixelsOf(mm));
+    pen.strokeStyle = colour;
+    pen.lineWidth = width * this.scale;
+    pen.lineCap = pen.lineJoin = "round";
+    for (let plane = 0; plane < (planes[0]?.length ?? 0); plane++) {
+      const nearest = Math.min(...planes.map((places) => Math.abs(places[plane].slicesOff)));
+      pen.globalAlpha = nearest > 0.6 ? 0.35 : 0.95;
+      pen.beginPath();
+      let isDown = false;
+      for (const places of planes) {
+        const { x, y, slicesOff } = places[plane];
+        const isNear = Math.abs(slicesOff) <= FAR;
+        if (isNear && isDown) pen.lineTo(x, y);
+        else if (isNear) pen.moveTo(x, y);
+        isDown = isNear;
+      }
+      pen.stroke();
     }
   }
 

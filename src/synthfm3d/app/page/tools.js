@@ -5,6 +5,7 @@ const LONGEST_STROKE = 2000;
 const FEWEST_OF_LASSO = 3; // places
 const SAME_FOR_BOTH = {
   box: "Drag a box around the object on this slice.",
+  lasso: "Draw a line around the object on this slice. It need not be exact.",
   navigate: "Drag to move the crosshair. Nothing is segmented.",
 };
 const HINTS = {
@@ -12,13 +13,11 @@ const HINTS = {
     ...SAME_FOR_BOTH,
     point: "Click inside the object. Right-click or Alt-click outside it. Dragging draws a box.",
     brush: "Paint a stroke inside the object.",
-    lasso: "Draw a line around the object on this slice.",
   },
   remove: {
     ...SAME_FOR_BOTH,
     point: "Click on what does not belong to the object.",
     brush: "Paint a stroke over what does not belong to the object.",
-    lasso: "Draw a line around what does not belong to the object.",
   },
 };
 
@@ -115,7 +114,7 @@ export class Tools {
     if (kind === "brush") {
       this.workbench.prompt([{ type: "scribble", positions_mm: places, positive }]);
     } else if (kind === "lasso") {
-      if (places.length >= FEWEST_OF_LASSO) this.workbench.lasso(places, positive);
+      if (places.length >= FEWEST_OF_LASSO) this.workbench.prompt([{ type: "lasso", positions_mm: places }]);
     } else if (moved) {
       if (places.length === 2) this.workbench.prompt([{ type: "box", corner_mm: places[0], opposite_mm: places[1] }]);
     } else if (kind === "point") {

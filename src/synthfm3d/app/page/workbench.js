@@ -1,7 +1,6 @@
 // What is open and what was done with it: the page's copy of the server's session, kept in step.
 
 import { call, getBytes, getJson, patchJson, postJson, putFile, remove } from "./api.js";
-import { enclosed } from "./lasso.js";
 import { pictureOf, watchPreviews } from "./preview.js";
 import { during, say } from "./status.js";
 import { colourTable } from "./viewer.js";
@@ -123,26 +122,6 @@ export class Workbench extends EventTarget {
       this.#changed("marks");
     });
     return answer;
-  }
-
-  /** Outline the active object by a line of places in mm on one slice, or take away what it encloses. */
-  lasso(positions, positive) {
-    const label = this.active;
-    const mark = { type: "lasso", positions_mm: positions, label, colour: this.activeColour };
-    this.pending.push(mark);
-    this.#changed("marks");
-    const ask = async () => {
-      if (!positive) {
-        const prompts = [{ type: "scribble", positions_mm: halfway(positions), positive }];
-        return postJson(`${this.path}/prompts`, { label, prompts });
-      }
-      const mask = await enclosed(positions, this.scan);
-      if (!mask) throw new Error("The line encloses no pixel: draw it around the object.");
-      return putFile(`${this.path}/objects/${label}/mask`, mask);
-    };
-    return this.#change("Segmenting", ask, () => {
-      this.pending = this.pending.filter((one) => one !== mark);
-    });
   }
 
   /** Stop what the model is at, and forget what waits for it; true if there was something. */
@@ -291,12 +270,6 @@ export function amount(object) {
   const ml = object.volume_ml;
   if (ml > 0 && ml < 0.1) return `${ml.toPrecision(2)} ml`;
   return `${ml.toFixed(ml < 10 ? 2 : 1)} ml`;
-}
-
-/** Places half-way between those of a line and its middle: inside of it, if it is round. */
-function halfway(positions) {
-  const middle = [0, 1, 2].map((n) => positions.reduce((sum, mm) => sum + mm[n], 0) / positions.length);
-  return positions.map((mm) => mm.map((one, n) => (one + middle[n]) / 2));
 }
 
 /** Colours far apart for neighbouring places, by the golden angle. */

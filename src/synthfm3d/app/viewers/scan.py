@@ -1,9 +1,7 @@
 """An array from a viewer becomes a scan: checked, and mended as our readers do it."""
 
 import math
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +33,10 @@ def scan_of_array(voxels: Array, grid: Grid) -> Volume:
             voxels = voxels.astype(np.uint8)
         case "i" | "u" if voxels.dtype.itemsize == 8:
             voxels = smallest_integers(voxels)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        scan = repaired(_NAME, Volume(voxels=voxels, affine=grid.affine))
+    scan = repaired(_NAME, Volume(voxels=voxels, affine=grid.affine))
     if scan.voxels.min() == scan.voxels.max():
         raise InputError(f"{_NAME}: all its voxels have the same value: there is nothing to see in it.")
-    return replace(scan, doubts=tuple(str(one.message) for one in caught))
+    return scan
 
 
 def grid_of_spacing(shape: tuple[int, int, int], spacing: Sequence[float] | None) -> Grid:

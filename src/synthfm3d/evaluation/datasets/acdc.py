@@ -5,7 +5,7 @@ Bernard et al., IEEE Trans. Med. Imaging 37:2514 (2018), doi:10.1109/TMI.2018.28
 
 from pathlib import Path
 
-from synthfm3d.evaluation.cases import Split
+from synthfm3d.evaluation.datasets.cases import Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import (
     folder_with,

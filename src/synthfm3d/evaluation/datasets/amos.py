@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, PendingCase, Split
+from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
 from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json

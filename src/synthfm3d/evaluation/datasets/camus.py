@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthfm3d.evaluation.cases import Case, Split
+from synthfm3d.evaluation.datasets.cases import Case, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import (
     folder_with,
@@ -19,8 +19,8 @@ from synthfm3d.evaluation.datasets.files import (
     scan_named,
     whole_number,
 )
-from synthfm3d.evaluation.datasets.pairs import Pair, noted, pending, read_pair
-from synthfm3d.io.read import ReadOptions, read
+from synthfm3d.evaluation.datasets.pairs import Pair, pending, read_pair
+from synthfm3d.io.read import ReadOptions, load
 from synthfm3d.volume import Modality
 
 VIEWS = ("2CH", "4CH")
@@ -129,8 +129,7 @@ def _frame_of_still(pair: Pair, view: str, phase: str, case: Case) -> int | None
     path = scan_named(pair.image.parent, f"{patient}_{view}_{phase}")
     if path is None:
         return None
-    with noted(path):
-        still = read(path, ReadOptions(modality="us", cine=True)).voxels[0]
+    still = load(path, ReadOptions(modality="us", cine=True)).voxels[0]
     if still.shape != case.image.voxels.shape[1:]:
         return None
     same = np.flatnonzero((case.image.voxels == still).all(axis=(1, 2)))

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, PendingCase, make_case
+from synthfm3d.evaluation.datasets.cases import Case, PendingCase, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, folders, visible
-from synthfm3d.evaluation.datasets.pairs import Pair, noted
+from synthfm3d.evaluation.datasets.pairs import Pair
 from synthfm3d.io.plain import natural_order
-from synthfm3d.io.read import ReadOptions, read, read_labels
+from synthfm3d.io.read import ReadOptions, load, load_labels
 from synthfm3d.volume import Array, Modality, Volume
 
 GREY_RANGES = {1: (55, 70), 2: (110, 135), 3: (175, 200), 4: (240, 255)}
@@ -82,11 +82,10 @@ def _read(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
     """DICOM slices by position, each with the picture that has its place in the order of file names."""
     from synthfm3d.io.dicom import slice_files  # pydicom: an extra
 
-    with noted(pair.image) as notes:
-        image = read(pair.image, ReadOptions(modality=modality, one_series=True))
-        files = slice_files(pair.image, one_series=True)
-    with noted():  # that pictures have no geometry is known: they take that of the slices
-        pictures = read_labels(pair.labels, ReadOptions(spacing_mm=image.spacing_mm)).voxels
+    image = load(pair.image, ReadOptions(modality=modality, one_series=True))
+    files = slice_files(pair.image, one_series=True)
+    # Without their doubts: it is known that pictures have no geometry, they take that of the slices.
+    pictures = load_labels(pair.labels, ReadOptions(spacing_mm=image.spacing_mm)).voxels
     if len(pictures) != len(files):
         raise InputError(f"{pair.name}: {len(files)} slices and {len(pictures)} label pictures.")
     if pictures.shape != image.voxels.shape:
@@ -96,6 +95,7 @@ def _read(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
         )
     number = {file: n for n, file in enumerate(sorted(files, key=natural_order))}
     values = _label_values(pair.name, pictures, modality)[[number[file] for file in files]]
+    notes: list[str] = []
     if modality == "ct":
         values, reversed_ = _right_way_round(pair.name, image, values)
         if reversed_:

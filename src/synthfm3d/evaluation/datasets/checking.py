@@ -1,6 +1,5 @@
 """A local copy of a dataset put to the test: every case is read as it would be for scoring."""
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,14 +69,11 @@ def check(
     patients: set[str] = set()
     excluded = list(listing.excluded)
     for pending in looked:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # they are the case's notes
-            try:
-                case = pending.read()
-            except InputError as error:
-                excluded.append(Excluded(name=pending.name, reason=str(error), split=pending.split))
-                case = None
-        if case is not None:
+        try:
+            case = pending.read()
+        except InputError as error:
+            excluded.append(Excluded(name=pending.name, reason=str(error), split=pending.split))
+        else:
             usable[pending.split or ""] += 1
             patients.add(case.patient)
             structures.update(target.structure for target in case.targets)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, LabelSource, PendingCase, Split
+from synthfm3d.evaluation.datasets.cases import Case, LabelSource, PendingCase, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, ReadCase
 from synthfm3d.volume import Modality
 
@@ -38,7 +38,7 @@ def chosen_cases(
     listing = dataset.listing(path).of_split(split)
     if not listing.cases:
         told = "".join(f" {e.name}: {e.reason}" for e in listing.excluded[:1])
-        raise InputError(f"{path}: {dataset.title} has no usable case in the {split} split.{told}")
+        raise InputError(f"{dataset.title} has no usable case in the {split} split.{told}", path=path)
     kept = replace(listing, cases=listing.cases[:limit])
     cases = kept.pending()
     if not structures:
@@ -59,8 +59,8 @@ def described_by_user(
         return dataset
     if dataset.modality is not None:
         raise InputError(
-            f"{dataset.name}: its modality and label source are known: leave out --modality and "
-            "--label-source."
+            f"{dataset.name}: its modality and label source are known",
+            "leave out --modality and --label-source.",
         )
     source = label_source or dataset.labels.source
     return replace(dataset, modality=modality, labels=replace(dataset.labels, source=source))

@@ -1,13 +1,12 @@
 """What is known of a dataset, and what a copy of it on the disk turns out to hold."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, LabelSource, PendingCase, Split, Target
+from synthfm3d.evaluation.datasets.cases import Case, LabelSource, PendingCase, Split, Target
 from synthfm3d.volume import Modality
 
 ReadCase = Callable[[], Case]
@@ -132,13 +131,14 @@ class Dataset:
             ``path`` is no folder, or nothing in it looks like this dataset.
         """
         if not path.is_dir():
-            raise InputError(f"{path}: no such folder: name the folder of {self.title}.")
+            raise InputError("no such folder", f"name the folder of {self.title}.", path=path)
         found = self.list_cases(self, path)
         if not found.cases:
             why = f"{found.excluded[0].name}: {found.excluded[0].reason} " if found.excluded else ""
             raise InputError(
-                f"{path}: holds no usable case of {self.title}. {why}Expected is "
-                f"{', '.join(self.tree)}: name the folder above."
+                f"holds no usable case of {self.title}. {why}Expected is {', '.join(self.tree)}",
+                "name the folder above.",
+                path=path,
             )
         return Listing(
             cases=tuple(
@@ -168,19 +168,23 @@ def listed(
 
 
 def _read_as(dataset: str, folder: Path, read: ReadCase) -> Case:
-    """The case under its full name; what is said of it names files by their place in the dataset."""
+    """The case under its full name; errors name files by their place in the dataset."""
     try:
         case = read()
     except InputError as error:
-        raise InputError(str(error).replace(f"{folder}/", "")) from error
-    for note in case.notes:
-        warnings.warn(f"{dataset}: {note}", stacklevel=2)
+        raise _in_folder(error, folder) from error
     return replace(
         case,
         name=f"{dataset}/{case.name}",
         patient=f"{dataset}/{case.patient}",
-        image=replace(case.image, doubts=()),  # the notes tell them, without the paths of this machine
     )
+
+
+def _in_folder(error: InputError, folder: Path) -> InputError:
+    """The error with its file named by its place in the folder."""
+    if error.path is None or folder not in Path(error.path).parents:
+        return error
+    return error.about(Path(error.path).relative_to(folder))
 
 
 def _refuse(reason: str) -> Case:

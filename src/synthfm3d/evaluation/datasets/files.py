@@ -18,7 +18,7 @@ def folder_with(path: Path, wanted: str, *below: str) -> Path:
         if next(folder.glob(wanted), None) is not None:
             return folder
     places = " or ".join(["it", *below])
-    raise InputError(f"{path}: there is no {wanted} in {places}: name the folder that holds it.")
+    raise InputError(f"there is no {wanted} in {places}", "name the folder that holds it.", path=path)
 
 
 def visible(folder: Path, pattern: str = "*") -> Iterator[Path]:

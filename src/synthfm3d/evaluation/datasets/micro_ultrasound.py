@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from synthfm3d.evaluation.cases import LabelSource, PendingCase, Split
+from synthfm3d.evaluation.datasets.cases import LabelSource, PendingCase, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
 from synthfm3d.evaluation.datasets.pairs import paired, pending

@@ -17,9 +17,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(read_text(path))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({type(error).__name__}): correct it.") from error
+        raise InputError(
+            f"cannot be read as JSON ({type(error).__name__})", "correct it.", path=path
+        ) from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: is no JSON object: write it as {{...}}.")
+        raise InputError("is no JSON object", "write it as {...}.", path=path)
     return content
 
 
@@ -53,8 +55,8 @@ def structures_of(labels: Mapping[str, Any], where: Path) -> dict[str, tuple[int
                 structures[name] = (*structures.get(name, ()), *values)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f'{where}: its label names cannot be read: write {{"1": "liver"}} or {{"liver": 1}}.'
+            'its label names cannot be read", f"write {"1": "liver"} or {"liver": 1}.', path=where
         ) from error
     if not structures:
-        raise InputError(f"{where}: names no structure: add its label names.")
+        raise InputError("names no structure", "add its label names.", path=where)
     return structures

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthfm3d.evaluation.cases import Split
+from synthfm3d.evaluation.datasets.cases import Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
 from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json, structures_of

@@ -1,8 +1,6 @@
 """An image and a label map of a dataset become a case: the way that nearly all adapters share."""
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, PendingCase, Split, make_case
+from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Split, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels
 from synthfm3d.io.pairs import labels_on
-from synthfm3d.io.read import ReadOptions, read, read_labels
+from synthfm3d.io.read import ReadOptions, load, load_labels
+from synthfm3d.io.values import with_doubts
 from synthfm3d.volume import Modality, Volume
 
 
@@ -61,12 +60,11 @@ def pending_pairs(dataset: Dataset, pairs: Sequence[Pair], *, cine: bool = False
 
 def read_pair(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bool = False) -> Case:
     """The case; InputError where its files are damaged, lie on different grids or hold undefined values."""
-    with noted(pair.image, pair.labels) as notes:
-        image = read(pair.image, ReadOptions(modality=modality, cine=cine, frame=pair.frame))
-        label_map = read_labels(pair.labels, ReadOptions(cine=cine), on=image.grid)
-        label_map = defined(pair.labels.name, label_map, labels)
-        if not cine:
-            label_map = labels_on(image, label_map, pair.labels.name, labels.names)
+    image = load(pair.image, ReadOptions(modality=modality, cine=cine, frame=pair.frame))
+    label_map = load_labels(pair.labels, ReadOptions(cine=cine), on=image.grid)
+    label_map = defined(pair.labels.name, label_map, labels)
+    if not cine:
+        label_map = labels_on(image, label_map, pair.labels.name, labels.names)
     return make_case(
         pair.name,
         image,
@@ -75,20 +73,22 @@ def read_pair(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bo
         patient=pair.patient,
         cine=cine,
         key_frames=pair.key_frames,
-        notes=(*pair.notes, *notes),
+        notes=pair.notes,
     )
 
 
 def defined(where: str, label_map: Volume, labels: Labels) -> Volume:
-    """The label map with known slips mended (a warning tells); InputError for values that mean nothing."""
-    voxels = label_map.voxels
+    """The label map with known slips mended, which its doubts say.
+
+    Raises InputError for values that the dataset does not define; ``where`` names the file.
+    """
+    voxels, doubts = label_map.voxels, list[str]()
     for found, meant in labels.mended.items():
         slips = voxels == found
         if slips.any():
-            warnings.warn(
-                f"{where}: {np.count_nonzero(slips)} voxels have the value {found}, which stands for {meant} "
-                "by mistake; they are read as it.",
-                stacklevel=2,
+            doubts.append(
+                f"{np.count_nonzero(slips)} voxels have the value {found}, which stands for {meant} by "
+                "mistake; they are read as it."
             )
             voxels = np.where(slips, np.asarray(meant, voxels.dtype), voxels)
     values, counts = np.unique(voxels, return_counts=True)
@@ -97,28 +97,11 @@ def defined(where: str, label_map: Volume, labels: Labels) -> Volume:
         told = ", ".join(f"{value} ({count} voxels)" for value, count in unknown[:5])
         known = ", ".join(str(value) for value in sorted(labels.values))
         raise InputError(
-            f"{where}: holds label values that the dataset does not define: {told}; defined are {known}: "
-            "is it another version of the dataset?"
+            f"holds label values that the dataset does not define: {told}; defined are {known}: "
+            "is it another version of the dataset?",
+            path=where,
         )
-    return label_map.with_voxels(voxels)
-
-
-@contextmanager
-def noted(*paths: Path) -> Iterator[list[str]]:
-    """Collects what reading warns of, without the paths in front: the report tells it of the case."""
-    notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield notes
-    for warning in caught:
-        if warning.category is UserWarning:
-            sentence = str(warning.message)
-            for path in paths:
-                sentence = sentence.replace(f"{path}: ", "").replace(f"{path.name}: ", "")
-            if sentence not in notes:
-                notes.append(sentence)
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return with_doubts(label_map.with_voxels(voxels), *doubts)
 
 
 def paired(

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.cases import Case, LabelSource, PendingCase, Split, Target, make_case
+from synthfm3d.evaluation.datasets.cases import Case, LabelSource, PendingCase, Split, Target, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
 from synthfm3d.evaluation.datasets.files import folder_with, folders, scan_named
-from synthfm3d.evaluation.datasets.pairs import noted
 from synthfm3d.io.pairs import labels_on
-from synthfm3d.io.read import ReadOptions, read, read_labels
+from synthfm3d.io.read import ReadOptions, load, load_labels
 from synthfm3d.volume import Array, Modality
 
 IMAGE_NAMES = {"ct": "ct", "mr": "mri"}
@@ -84,15 +83,16 @@ def _read(
 ) -> Case:
     """Image and one label map of all masks; where masks overlap, the overlap has a value of its own."""
     masks = {name: scan_named(folder / "segmentations", name) for name in structures}
-    with noted(image_path, *(p for p in masks.values() if p)) as notes:
-        image = read(image_path, ReadOptions(modality=modality))
-        merged = np.zeros(image.voxels.shape, np.uint16)
-        members: list[frozenset[str]] = [frozenset()]  # by label value
-        for name, path in masks.items():
-            mask = None if path is None else read_labels(path)
-            if mask is not None and mask.voxels.any():  # most subjects lack many structures
-                mask = labels_on(image, mask, f"segmentations/{name}", {1: name})
-                _add(merged, members, name, mask.voxels != 0)
+    image = load(image_path, ReadOptions(modality=modality))
+    merged = np.zeros(image.voxels.shape, np.uint16)
+    members: list[frozenset[str]] = [frozenset()]  # by label value
+    notes: list[str] = []
+    for name, path in masks.items():
+        mask = None if path is None else load_labels(path)
+        if mask is not None and mask.voxels.any():  # most subjects lack many structures
+            mask = labels_on(image, mask, f"segmentations/{name}", {1: name})
+            _add(merged, members, name, mask.voxels != 0)
+        notes += [] if mask is None else mask.doubts
     without = [name for name, path in masks.items() if path is None]
     if without:
         notes.append(f"there is no mask file of {', '.join(without)}.")

@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from synthfm3d import __version__
-from synthfm3d.evaluation.comparison import Comparison, comparisons
 from synthfm3d.evaluation.protocol import Protocol
-from synthfm3d.evaluation.score import Score
-from synthfm3d.evaluation.statistics import CONFIDENCE, FEWEST_PATIENTS, RESAMPLES
-from synthfm3d.evaluation.summary import Mean, means
+from synthfm3d.evaluation.scoring.results import Score
+from synthfm3d.evaluation.statistics.comparison import Comparison, comparisons
+from synthfm3d.evaluation.statistics.significance import CONFIDENCE, FEWEST_PATIENTS, RESAMPLES
+from synthfm3d.evaluation.statistics.summary import Mean, means
 
 STATISTICS = (
     f"Intervals are {100 * CONFIDENCE:g} % bootstrap intervals (BCa, {RESAMPLES} resamples) of the mean over "

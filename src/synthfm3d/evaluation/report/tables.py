@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from synthfm3d.evaluation.cases import labels_of
-from synthfm3d.evaluation.comparison import Comparison
+from synthfm3d.evaluation.datasets.cases import labels_of
 from synthfm3d.evaluation.report.contents import Report
-from synthfm3d.evaluation.score import Score
-from synthfm3d.evaluation.summary import Key, Mean
+from synthfm3d.evaluation.scoring.results import Score
+from synthfm3d.evaluation.statistics.comparison import Comparison
+from synthfm3d.evaluation.statistics.summary import Key, Mean
 
 SIGNIFICANT = 0.05
 _COSTS = {"seconds", "peak_mb"}

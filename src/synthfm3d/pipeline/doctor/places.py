@@ -51,17 +51,17 @@ def disk(folder: Path = Path()) -> Finding:
 
 
 def kernel_cache() -> Finding:
-    """What Numba compiles is kept: without, every start of a command waits half a minute for it."""
-    from synthfm3d.rendering.kernels import CACHE  # Numba: half a second
+    """Whether compiled kernels are kept. If not, every start of a command compiles them for half a minute."""
+    from synthfm3d.kernels import CACHE  # Numba: half a second
 
     asked = os.environ.get("NUMBA_CACHE_DIR")
-    if asked and Path(asked).resolve() not in CACHE.resolve().parents:
-        message = f"NUMBA_CACHE_DIR={asked} cannot be written; {CACHE.parent} is used"
+    if asked and Path(asked).resolve() != CACHE.resolve():
+        message = f"NUMBA_CACHE_DIR={asked} cannot be written; {CACHE} is used"
         return warn("kernel cache", message, "set NUMBA_CACHE_DIR to a folder of your own")
-    if not asked and Path(tempfile.gettempdir()).resolve() == CACHE.resolve().parent:
-        message = f"compiled code is kept in {CACHE.parent}, and lost when that is emptied"
+    if not asked and Path(tempfile.gettempdir()).resolve() == CACHE.resolve():
+        message = f"compiled code is kept in {CACHE}, and lost when that is emptied"
         return warn("kernel cache", message, "set NUMBA_CACHE_DIR to a folder of your own")
-    return ok("kernel cache", str(CACHE.parent))
+    return ok("kernel cache", str(CACHE))
 
 
 def weights(folder: Path | None = None) -> Finding:

@@ -1,0 +1,116 @@
+"""The options of ``synthfm3d segment`` as the command line shows them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+ScanArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="NIfTI, NRRD, MetaImage, a DICOM folder or file, a folder of PNG or JPEG slices, a NumPy "
+        "array; or a folder of scans.",
+        show_default=False,
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Mask: .nii, .nii.gz, .nrrd, .mha, .dcm; of many scans, a folder."),
+]
+PointOption = Annotated[
+    list[str] | None, typer.Option(metavar="I,J,K", help="A place inside the object; may be repeated.")
+]
+NegativeOption = Annotated[
+    list[str] | None, typer.Option(metavar="I,J,K", help="A place outside it; may be repeated.")
+]
+BoxOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="I0,J0,K0,I1,J1,K1",
+        help="Two opposite corners, both inside the box. Flat along one axis: a box on that slice.",
+    ),
+]
+MaskPromptOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Mask that outlines the object on one or more slices."),
+]
+ScribbleOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Mask of a stroke inside the object.")
+]
+NegativeScribbleOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Mask of a stroke outside it.")
+]
+LassoOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="I0,J0,K0,I1,J1,K1,…",
+        help="Corners of a closed line drawn loosely around the object on one slice, three at least.",
+    ),
+]
+PromptsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Prompts as JSON: several objects, or those of every scan."),
+]
+SchemaOption = Annotated[
+    bool, typer.Option("--prompts-schema", help="Print the JSON Schema of prompts and stop.")
+]
+LabelOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Which label of --mask-prompt, --scribble and --correct is meant."),
+]
+StructureOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", help="Without a prompt: a structure that the model was adapted to; may be repeated."
+    ),
+]
+MillimetresOption = Annotated[
+    bool, typer.Option("--mm", help="Numbers are RAS millimetres, not voxel indices of the stored array.")
+]
+CorrectOption = Annotated[
+    Path | None,
+    typer.Option(metavar="MASK", help="An earlier mask of the object, which the prompts correct."),
+]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        help="default, random-walker, grow-cut, a run folder, a .safetensors file, or SAM 2: a .pt file, "
+        "a folder or a name of the Hugging Face hub; @512 behind it: at this size of the image."
+    ),
+]
+ModalityOption = Annotated[
+    Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan, if not given.")
+]
+FrameOption = Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D scan, from 0.")]
+SeriesOption = Annotated[
+    str | None, typer.Option(help="Which DICOM series of a folder: its number, or its UID.")
+]
+SpacingOption = Annotated[
+    str | None,
+    typer.Option(metavar="X,Y,Z", help="Voxel spacing in mm, for pictures and arrays, which have none."),
+]
+AllowGapsOption = Annotated[
+    bool, typer.Option("--allow-gaps", help="Interpolate over missing and uneven DICOM slices.")
+]
+CineOption = Annotated[bool, typer.Option("--cine", help="The third axis of the scan is time.")]
+ProbabilitiesOption = Annotated[
+    bool, typer.Option("--probabilities", help="Write the probability of each object, too.")
+]
+AlternativesOption = Annotated[
+    bool,
+    typer.Option(
+        "--alternatives",
+        help="Write up to two masks of other sizes, too: a click does not tell the size.",
+    ),
+]
+KeepIdentityOption = Annotated[
+    bool,
+    typer.Option("--keep-identity", help="Let a DICOM patient's identity and path into the outputs."),
+]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="Ending of the masks of many scans; .nii.gz if not given.")
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Leave out scans that have their mask from the same prompts.")
+]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="How many scans at a time; one if not given.")]

@@ -1,0 +1,1 @@
+"""What is scored: models, baselines and the masks of other tools."""

@@ -1,0 +1,1 @@
+"""Prompts from the truth, answers to them, and their scores."""

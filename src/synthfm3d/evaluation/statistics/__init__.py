@@ -1,0 +1,1 @@
+"""Means over cases, their intervals, and tests of differences."""
