@@ -72,10 +72,11 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q $(PIP_ARGS) -c constraints.txt -e '.[$*]'
 	@touch $@
 
-# 1.3 GB, without torch. It wants another environment than ours.
-build/napari/.installed: | $(BIN)/python
+# 1.3 GB, and torch. It wants another environment than ours. Our own plugin is the package itself.
+build/napari/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m venv build/napari
-	build/napari/bin/python -m pip install --disable-pip-version-check -q $(PIP_ARGS) 'napari[pyqt6]' napari-nninteractive
+	build/napari/bin/python -m pip install --disable-pip-version-check -q $(PIP_ARGS) \
+	    'napari[pyqt6]' napari-nninteractive -e '.[model]'
 	@touch $@
 
 $(BIN)/python:

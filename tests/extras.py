@@ -19,7 +19,7 @@ TINY = (
 VOLUME = "out/volume_00000"
 COMMANDS = {
     "": [
-        f"generate -n 1 {SMALL} -o out",
+        f"generate -n 1 {SMALL} -o more",
         f"show {VOLUME}/scene.json -o again -q",
         f"generate -n 2 {SMALL} --format shards --workers 1 -o shards",
         "verify shards",

@@ -6,6 +6,7 @@ Nothing here is an image of anybody. A miniature proves that files are found and
 import csv
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -276,21 +277,30 @@ def cetus(folder: Path) -> Path:
     return root
 
 
-def decathlon(folder: Path) -> Path:
+def decathlon(
+    folder: Path,
+    task: str = "Task05_Prostate",
+    labels: tuple[str, ...] = ("PZ", "TZ"),
+    modality: str = "mr",
+    channels: tuple[str, ...] = ("T2", "ADC"),
+) -> Path:
     """Two channels in a 4-D file, of which the second is inverted; ._ files as in the published archives."""
-    root = folder / "Task05_Prostate"
-    labels = label_map((1, 2))
-    write_scan(root / "labelsTr" / "prostate_00.nii.gz", labels)
+    root = folder / task
+    name = f"{task.split('_')[1].lower()}_00"
+    drawn = label_map(range(1, len(labels) + 1))
+    write_scan(root / "labelsTr" / f"{name}.nii.gz", drawn)
     (root / "imagesTr").mkdir()
-    (root / "imagesTr" / "._prostate_00.nii.gz").write_bytes(b"\x00\x05\x16\x07rest")
-    first = picture(labels, "mr")
-    channels = np.stack([first, -first], axis=-1).transpose(2, 1, 0, 3)
+    (root / "imagesTr" / f"._{name}.nii.gz").write_bytes(b"\x00\x05\x16\x07rest")
+    first = picture(drawn, modality)
+    stored = [first, -first][: len(channels)] + [-first] * (len(channels) - 2)
+    voxels = np.stack(stored, axis=-1).transpose(2, 1, 0, 3)
     affine = GRID.affine[:, [2, 1, 0, 3]]
-    nib.save(nib.Nifti1Image(channels, affine), root / "imagesTr" / "prostate_00.nii.gz")
+    image = nib.Nifti1Image(voxels if len(channels) > 1 else voxels[..., 0], affine)
+    nib.save(image, root / "imagesTr" / f"{name}.nii.gz")
     content = {
-        "modality": {"0": "T2", "1": "ADC"},
-        "labels": {"0": "background", "1": "PZ", "2": "TZ"},
-        "training": [{"image": "./imagesTr/prostate_00.nii.gz", "label": "./labelsTr/prostate_00.nii.gz"}],
+        "modality": {str(n): channel for n, channel in enumerate(channels)},
+        "labels": {"0": "background", **{str(n): label for n, label in enumerate(labels, start=1)}},
+        "training": [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"}],
     }
     (root / "dataset.json").write_text(json.dumps(content))
     return root
@@ -338,6 +348,27 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "mm-whs-mr": mmwhs,
     "micro-ultrasound": micro_ultrasound,
     "cetus": cetus,
+    **{
+        name: partial(decathlon, task=task, labels=labels, modality=modality, channels=channels)
+        for name, task, labels, modality, channels in (
+            (
+                "msd-brain-tumour",
+                "Task01_BrainTumour",
+                ("edema", "non-enhancing tumor", "enhancing tumour"),
+                "mr",
+                ("FLAIR", "T1w", "t1gd", "T2w"),
+            ),
+            ("msd-heart", "Task02_Heart", ("left atrium",), "mr", ("MRI",)),
+            ("msd-liver", "Task03_Liver", ("liver", "cancer"), "ct", ("CT",)),
+            ("msd-hippocampus", "Task04_Hippocampus", ("Anterior", "Posterior"), "mr", ("MRI",)),
+            ("msd-prostate", "Task05_Prostate", ("PZ", "TZ"), "mr", ("T2", "ADC")),
+            ("msd-lung", "Task06_Lung", ("cancer",), "ct", ("CT",)),
+            ("msd-pancreas", "Task07_Pancreas", ("pancreas", "cancer"), "ct", ("CT",)),
+            ("msd-hepatic-vessel", "Task08_HepaticVessel", ("Vessel", "Tumour"), "ct", ("CT",)),
+            ("msd-spleen", "Task09_Spleen", ("spleen",), "ct", ("CT",)),
+            ("msd-colon", "Task10_Colon", ("colon cancer primaries",), "ct", ("CT",)),
+        )
+    },
     "nnunet": nnunet,
     "folder": folder_of_scans,
 }

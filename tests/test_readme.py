@@ -26,6 +26,8 @@ def test_the_two_commands_of_the_first_screen_are_make_demo_and_make_test():
 @pytest.mark.slow
 def test_every_block_runs(tmp_path, monkeypatch):
     write_nifti(tmp_path / "scan.nii.gz", read_example())
+    (tmp_path / "demo").mkdir()
+    write_nifti(tmp_path / "demo" / "head.nii.gz", read_example())  # as `make demo` does
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
     with Reader() as reader:

@@ -10,6 +10,8 @@ import synthfm3d
 PACKAGE = "synthfm3d"
 _ROUTES = ".routes_"
 """In the names of modules of which the calls of the server are made; the page of REST describes them."""
+_IN_NAPARI = "synthfm3d.app.napari.widget"
+"""Only napari can import it."""
 
 
 def layers() -> list[str]:
@@ -27,7 +29,7 @@ def modules(layer: str) -> list[str]:
     names = [top]
     if spec.submodule_search_locations:
         walked = pkgutil.walk_packages(spec.submodule_search_locations, prefix=f"{top}.")
-        names += [module.name for module in walked if _ROUTES not in module.name]
+        names += [m.name for m in walked if _ROUTES not in m.name and m.name != _IN_NAPARI]
     return names
 
 

@@ -7,6 +7,7 @@ True
 
 from dataclasses import dataclass
 
+from synthfm3d.pictures.in_notebook import notebook_png
 from synthfm3d.rendering.cpu import render
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.scene import Scene
@@ -14,13 +15,21 @@ from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Grid, Volume
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LabelledVolume:
     """An image, its label map on the same grid, and the scene that both came from."""
 
     scene: Scene
     image: Volume
     labels: Volume
+
+    def __repr__(self) -> str:
+        scene = self.scene
+        return f"LabelledVolume(seed {scene.seed}, index {scene.index}: {self.image})"
+
+    def _repr_png_(self) -> bytes:
+        """The picture that a notebook shows: the image with its labels."""
+        return notebook_png(self.image, self.labels)
 
 
 def generate(

@@ -9,6 +9,7 @@ order of a stored NIfTI array exists in ``synthfm3d.io`` and on the command line
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import permutations
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -126,7 +127,7 @@ class Grid:
         return bool(np.abs(self.to_mm(corners) - other.to_mm(corners)).max() <= tolerance_mm)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Volume:
     """Voxels on a grid: an image, a label map or a mask.
 
@@ -156,6 +157,31 @@ class Volume:
         if self.voxels.ndim != 3:
             raise ValueError(f"voxels must have three axes (z, y, x), got shape {self.voxels.shape}.")
         object.__setattr__(self, "affine", self.grid.affine)
+
+    def __repr__(self) -> str:
+        shape, spacing = (" × ".join(map(str, of)) for of in (self.shape, _rounded(self.spacing_mm)))
+        low, high = self.voxels.min(), self.voxels.max()
+        what = [self.modality or "unknown modality", f"{self.voxels.dtype} {low:g} to {high:g}"]
+        return f"Volume({shape} voxels of {spacing} mm (z, y, x), {', '.join(what)})"
+
+    def _repr_png_(self) -> bytes:
+        """The picture that a notebook shows."""
+        from synthfm3d.pictures.in_notebook import notebook_png
+
+        return notebook_png(self)
+
+    @classmethod
+    def from_spacing(
+        cls, voxels: Array, spacing_mm: tuple[float, float, float], modality: Modality | None = None
+    ) -> Self:
+        """An axial array (z, y, x) of which only the spacing along (z, y, x) is known, in mm."""
+        z, y, x = voxels.shape
+        return cls(voxels=voxels, affine=Grid.from_spacing((z, y, x), spacing_mm).affine, modality=modality)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along (z, y, x)."""
+        return self.grid.shape
 
     @property
     def grid(self) -> Grid:
@@ -211,6 +237,20 @@ class Volume:
         order = max(permutations(range(3)), key=lambda p: sum(abs(agreement[n, p[n]]) for n in range(3)))
         flips = [bool(agreement[n, order[n]] < 0) for n in range(3)]
         return self.reordered((order[0], order[1], order[2]), (flips[0], flips[1], flips[2]))
+
+
+def checked_volume(given: object) -> Volume:
+    """What was given as a scan, if it is one; a TypeError says how to get one from a path or an array."""
+    if isinstance(given, Volume):
+        return given
+    if isinstance(given, str | PathLike):
+        raise TypeError(f"a scan is a Volume, not a path: read it first, sf.read({str(given)!r}).")
+    if isinstance(given, np.ndarray):
+        raise TypeError(
+            "a scan is a Volume, not an array: say where its voxels are, "
+            "sf.Volume.from_spacing(array, spacing_mm=(z, y, x))."
+        )
+    raise TypeError(f"a scan is a Volume, not {type(given).__name__}.")
 
 
 def on_grid_of(volume: Volume, grid: Grid) -> Volume:

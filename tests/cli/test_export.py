@@ -10,7 +10,7 @@ from PIL import Image
 from synthfm3d.cli import main
 from synthfm3d.generate import generate
 from synthfm3d.intensity import windows_of
-from synthfm3d.synthesis.settings import SynthesisSettings
+from synthfm3d.synthesis.settings import AnatomySettings, SynthesisSettings
 
 SHAPE = (12, 40, 48)
 COUNT = 3
@@ -21,13 +21,15 @@ KEYS = [f"seed0-{n:08d}" for n in range(COUNT)]
 def shards(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export") / "shards"
     command = ["generate", "-n", str(COUNT), "--format", "shards", "--per-shard", "2", "--workers", "1", "-q"]
-    assert main([*command, "--shape", "12,40,48", "-o", str(folder)]) == 0
+    words = ["--shape", "12,40,48", "--set", "anatomy.mode=fixed"]
+    assert main([*command, *words, "-o", str(folder)]) == 0
     return folder
 
 
 @pytest.fixture(scope="module")
 def made():
-    return [generate(0, index, SynthesisSettings(shape=SHAPE)) for index in range(COUNT)]
+    settings = SynthesisSettings(shape=SHAPE, anatomy=AnatomySettings(mode="fixed"))
+    return [generate(0, index, settings) for index in range(COUNT)]
 
 
 def exported(shards, name, output):
@@ -56,12 +58,32 @@ def test_nnunet_finds_cases_channels_and_consecutive_labels(shards, made, tmp_pa
     assert set(description) == {"channel_names", "labels", "numTraining", "file_ending"}
     assert description["numTraining"] == COUNT
     assert list(description["channel_names"]) == ["0"]
-    values = list(description["labels"].values())
-    assert description["labels"]["background"] == 0
-    assert values == list(range(1 + max(int(v.labels.voxels.max()) for v in made)))
+    values = description["labels"]
+    assert values["background"] == 0
+    assert list(values.values()) == list(range(len(values)))
     for key, volume in zip(KEYS, made, strict=True):
         same_nifti(folder / "imagesTr" / f"{key}_0000.nii.gz", volume.image)
-        same_nifti(folder / "labelsTr" / f"{key}.nii.gz", volume.labels)
+        stored = np.asarray(nibabel.load(folder / "labelsTr" / f"{key}.nii.gz").dataobj).T
+        assert np.array_equal(stored, numbered_by_name(volume, values))
+
+
+def numbered_by_name(volume, values):
+    """The labels of a volume with the values that ``values`` has for their names."""
+    found = np.zeros(volume.labels.voxels.shape, int)
+    for value, name in volume.scene.label_names().items():
+        found[volume.labels.voxels == value] = values.get(name, 0)
+    return found
+
+
+@pytest.mark.parametrize("format_", ["nnunet", "monai-decathlon"])
+def test_labels_that_mean_something_else_in_each_volume_are_refused(tmp_path, capsys, format_):
+    folder = tmp_path / "shards"
+    command = ["generate", "-n", "2", "--format", "shards", "--workers", "1", "-q", "--shape", "4,32,32"]
+    assert main([*command, "-o", str(folder)]) == 0
+    output = tmp_path / "Dataset901_Mixed"
+    assert main(["export", str(folder), "--format", format_, "-o", str(output), "-q"]) == 2
+    assert "--set anatomy.mode=fixed" in capsys.readouterr().err
+    assert not output.exists()
 
 
 def test_nnunet_refuses_a_folder_that_it_would_not_find(shards, tmp_path, capsys):
@@ -75,11 +97,13 @@ def test_a_decathlon_is_read_by_monai(shards, made, tmp_path):
     transforms = pytest.importorskip("monai.transforms")
     folder = exported(shards, "monai-decathlon", tmp_path)
     listed = data.load_decathlon_datalist(folder / "dataset.json")
+    names = json.loads((folder / "dataset.json").read_text())["labels"]
+    values = {name: int(value) for value, name in names.items()}
     load = transforms.LoadImaged(keys=("image", "label"), reader="NibabelReader")
     for entry, volume in zip(listed, made, strict=True):
         item = load(entry)
         assert np.array_equal(item["image"].numpy().T, volume.image.voxels)
-        assert np.array_equal(item["label"].numpy().T, volume.labels.voxels)
+        assert np.array_equal(item["label"].numpy().T, numbered_by_name(volume, values))
         assert item["image"].pixdim.numpy() == pytest.approx(volume.image.spacing_mm[::-1])
 
 

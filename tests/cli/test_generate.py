@@ -78,6 +78,22 @@ def test_impossible_wishes_are_refused_in_one_line(tmp_path, capsys, words, told
     assert not (tmp_path / "out").exists()
 
 
+def test_two_runs_are_never_mixed_in_a_folder(tmp_path, capsys):
+    output = tmp_path / "out"
+    assert main(["generate", "-n", "2", "-o", str(output), *SMALL]) == 0
+    before = (output / "volume_00000" / "image.nii.gz").read_bytes()
+    again = ["generate", "-n", "1", "--seed", "9", "-o", str(output), *SMALL]
+    capsys.readouterr()
+    assert main(again) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (output / "volume_00000" / "image.nii.gz").read_bytes() == before
+    (output / "notes.txt").write_text("mine")
+    assert main([*again, "--overwrite"]) == 0
+    names = sorted(path.name for path in output.iterdir())
+    assert names == ["contact_sheet.png", "notes.txt", "volume_00000"]
+    assert (output / "volume_00000" / "image.nii.gz").read_bytes() != before
+
+
 def test_a_folder_that_is_a_file_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["generate", "-n", "1", "-o", str(tmp_path / "file"), *SMALL]) == 2

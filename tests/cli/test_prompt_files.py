@@ -186,7 +186,53 @@ def test_a_negative_click_corrects_an_earlier_mask(scan, capsys):
     words = ["segment", str(scan), "-o", mask, "--model", "random-walker", "--correct", before]
     assert main([*words, "--negative", click]) == 0, capsys.readouterr().err
     assert labels_of(scan)[CENTRES["left"]] == 0
-    assert json.loads((scan.parent / "mask.json").read_text())["prompts"]["correct"] == before
+    assert json.loads((scan.parent / "mask.json").read_text())["correct"] == before
+
+
+def test_a_report_is_a_prompts_file_from_which_the_same_mask_is_made(scan, capsys):
+    left, right = CENTRES.values()
+    outline = np.zeros(SHAPE, np.uint8)
+    outline[:, :, left[2]] = truth(left)[:, :, left[2]]
+    nib.save(nib.Nifti1Image(outline, AFFINE), scan.parent / "outline.nii.gz")
+    words = ["segment", str(scan), "--model", "random-walker", "-q"]
+    first = [
+        "--mask-prompt", str(scan.parent / "outline.nii.gz"), "--negative", ",".join(map(str, right)),
+        "--box", "3,15,8,21,33,8", "-o", str(scan.parent / "first.nii.gz"),
+    ]  # fmt: skip
+    assert main([*words, *first]) == 0, capsys.readouterr().err
+    (scan.parent / "elsewhere").mkdir()
+    again = ["--prompts", str(scan.parent / "first.json"), "-o", str(scan.parent / "elsewhere/again.nii.gz")]
+    assert main([*words, *again]) == 0, capsys.readouterr().err
+    assert np.array_equal(labels_of(scan, "elsewhere/again.nii.gz"), labels_of(scan, "first.nii.gz"))
+    third = ["--prompts", str(scan.parent / "elsewhere/again.json"), "-o", str(scan.parent / "third.nii.gz")]
+    assert main([*words, *third]) == 0, capsys.readouterr().err
+
+
+def test_the_report_of_a_correction_cannot_stand_for_its_prompts(run, scan):
+    prompts = {"unit": "voxel", "objects": [{"points": [{"at": [1, 1, 1]}]}]}
+    code, _, err = run({"synthfm3d": "0.1.0", "prompts": prompts, "correct": "before.nii.gz"})
+    assert code == 2
+    assert "corrected an earlier mask" in err
+
+
+def test_masks_carry_names_and_colours_and_tables_for_viewers(run, scan):
+    left, right = CENTRES.values()
+    content = {
+        "objects": [
+            {"name": "left ball", "points": [{"at": left}]},
+            {"label": 5, "points": [{"at": right}]},
+        ]
+    }
+    code, out, err = run(content, "--label-tables", output="mask.nii.gz")
+    assert code == 0, err
+    (extension,) = nib.load(scan.parent / "mask.nii.gz").header.extensions
+    assert b">left ball</Label>" in extension.get_content()
+    report = json.loads((scan.parent / "mask.json").read_text())
+    colours = {one["label"]: one["colour"] for one in report["objects"]}
+    red, green, blue = bytes.fromhex(colours[1][1:])
+    assert f"1 left_ball {red} {green} {blue} 255\n" in (scan.parent / "mask.ctbl").read_text()
+    assert '"object 5"' in (scan.parent / "mask_itksnap.txt").read_text()
+    assert "  1 left ball: " in out
 
 
 # ---------------------------------------------------------------- scribbles and lassos

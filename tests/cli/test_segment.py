@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import typer
 
-from synthfm3d.cli import segment
+from synthfm3d.cli import main, segment
 from synthfm3d.cli.boundary import guarded
 from synthfm3d.randomness import stream
 
@@ -82,11 +82,20 @@ def test_a_click_gives_a_mask_on_the_scans_own_voxels_and_a_report_beside_it(run
     assert dice_of(tmp_path / "mask.nii.gz", truth) > 0.9
     assert files(tmp_path) == ["mask.json", "mask.nii.gz", "scan.nii.gz"]
     report = json.loads((tmp_path / "mask.json").read_text())
-    assert report["prompts"]["point"] == [CLICK]
+    place = [float(number) for number in CLICK.split(",")]
+    assert report["prompts"] == {"unit": "voxel", "objects": [{"points": [{"at": place}]}]}
     assert report["model"] == {"name": "random-walker", "weights_sha256": None}
     assert report["volume_ml"] == pytest.approx(report["voxels"] * 1.5 / 1000)
     assert out == f"{tmp_path / 'mask.nii.gz'}: {report['volume_ml']:.2f} ml, {report['voxels']} voxels\n"
     assert "Segmenting" in err
+
+
+def test_the_scan_may_be_an_option_but_not_two_scans(scan, tmp_path, capsys):
+    words = ["segment", "-i", str(scan), "--point", CLICK, "-o", str(tmp_path / "mask.nii.gz")]
+    assert main([*words, "--model", "random-walker"]) == 0
+    assert (tmp_path / "mask.nii.gz").exists()
+    assert main([*words, str(scan)]) == 2
+    assert "two scans" in capsys.readouterr().err
 
 
 def test_json_is_the_report_and_quiet_is_quiet(run, tmp_path):

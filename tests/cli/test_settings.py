@@ -69,10 +69,28 @@ def test_overrides_win_over_the_recipe_and_later_ones_over_earlier(tmp_path):
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Both:
+    first: Optimiser = field(default_factory=Optimiser)
+    second: Optimiser = field(default_factory=Optimiser)
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("frist.kind=sgd", "first.kind"),
+        ("first.knd=sgd", "first.kind"),
+    ],
+)
+def test_a_setting_with_a_slip_leads_to_the_one_that_is_meant(override, meant):
+    with pytest.raises(InputError, match=re.escape(f"is no setting. Did you mean {meant}?")):
+        read_settings(Both, overrides=[override])
+
+
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        ("step=1", "step is no setting: known here are steps, seed, optimiser, finetuning, stages."),
+        ("step=1", "step is no setting. Did you mean steps?"),
         ("optimiser.rate=1", "optimiser.rate is no setting: known here are lr, betas, kind."),
         ("finetuning.rate=1", "finetuning.rate is no setting: known here are lr, betas, kind."),
         ("stages=[{rate: 1}]", "stages.0.rate is no setting: known here are lr, betas, kind."),

@@ -10,9 +10,12 @@ from synthfm3d.cli import main
 @pytest.fixture
 def made(tmp_path):
     """One volume of each preset, as ``generate`` wrote them."""
+    (tmp_path / "out").mkdir()
     for number, preset in enumerate(("ct", "mr", "us", "cine-us", "paper")):
         command = ["generate", "-n", "1", "--first", str(number), "--preset", preset]
-        assert main([*command, "-o", str(tmp_path / "out"), "--shape", "10,48,48", "--quiet"]) == 0
+        assert main([*command, "-o", str(tmp_path / preset), "--shape", "10,48,48", "--quiet"]) == 0
+        name = f"volume_{number:05d}"
+        (tmp_path / preset / name).rename(tmp_path / "out" / name)
     return tmp_path / "out"
 
 

@@ -35,6 +35,17 @@ def test_a_run_is_not_overwritten_but_can_be_resumed(tmp_path, capsys, recipe):
     assert main([*command, "--resume"]) == 0
 
 
+def test_a_finished_run_goes_on_for_more_steps_with_extend_only(tmp_path, capsys, recipe):
+    command = ["train", recipe, "-o", str(tmp_path / "run"), "--quiet", *TINY]
+    assert main(command) == 0
+    longer = [*command, "--set", "steps=3"]
+    assert main([*longer, "--resume"]) == 2
+    assert "--extend" in capsys.readouterr().err
+    assert main([*longer, "--extend", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 3
+    assert main([*command, "--extend"]) == 2  # fewer steps than the run has already
+
+
 def test_an_unknown_setting_is_named_with_those_that_exist(tmp_path, capsys, recipe):
     assert main(["train", recipe, "-o", str(tmp_path / "run"), "--set", "optimiser.lr=1"]) == 2
     message = capsys.readouterr().err

@@ -50,6 +50,8 @@ def modules_of(extra):
 
 CONVERTED_TO = {"monai", "torchio"}
 """Whose objects are converted to theirs has these."""
+INSIDE_OF = {"napari", "qtpy"}
+"""A plugin runs inside napari, which brings them."""
 
 NEEDY = [(extra, line) for extra, lines in COMMANDS.items() if extra for line in lines]
 
@@ -83,7 +85,7 @@ def test_every_package_that_the_core_does_without_has_its_extra():
     homes = packages_distributions()
     core = _named(PROJECT["dependencies"])
     undeclared = {}
-    for module in _imported() - set(sys.stdlib_module_names) - CONVERTED_TO - {"synthfm3d"}:
+    for module in _imported() - set(sys.stdlib_module_names) - CONVERTED_TO - INSIDE_OF - {"synthfm3d"}:
         extra = EXTRA_OF_MODULE.get(module)
         declared = core | (_named(EXTRAS[extra]) if extra else set())
         brought_by = {canonicalize_name(name) for name in homes.get(module, [module])}

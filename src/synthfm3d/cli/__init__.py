@@ -10,6 +10,7 @@ import typer
 
 from synthfm3d import __version__
 from synthfm3d.cli.boundary import guarded
+from synthfm3d.cli.layout import CommandLine
 
 
 def application() -> typer.Typer:
@@ -35,14 +36,15 @@ def application() -> typer.Typer:
     )
 
     app = typer.Typer(
+        cls=CommandLine,
         help="Promptable 3-D medical segmentation, trained without a single real image. "
         "Research software, not a medical device.",
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_without_a_command)
-    making = (generate, verify, inspect, export, show, gallery, statistics)
-    for command in (*making, train, adapt, segment, serve, evaluate, datasets, reproduce, demo, doctor):
+    making = (generate, show, gallery, statistics, verify, inspect, export)
+    for command in (segment, serve, *making, train, adapt, evaluate, datasets, reproduce, demo, doctor):
         command.register(app)
     return app
 

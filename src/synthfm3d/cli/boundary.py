@@ -106,7 +106,10 @@ def user_message(error: InputError | OSError) -> str:
 def _usage_message(error: typer.TyperException) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"{message}: see {context.command_path} --help" if context else f"{message}."
+    if context is None:
+        return f"{message}."
+    way_out = f"ee {context.command_path} --help"
+    return f"{message} S{way_out}" if message.endswith("?") else f"{message}: s{way_out}"
 
 
 def _tell(message: str) -> None:

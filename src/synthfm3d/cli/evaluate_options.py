@@ -50,7 +50,7 @@ ModelOption = Annotated[
     typer.Option(
         metavar="MODEL",
         help="default, random-walker, grow-cut, a run folder, a .safetensors file, or SAM 2 (a .pt file, "
-        "a folder or name of the Hugging Face hub, such as facebook/sam2.1-hiera-tiny@512); several "
+        "a folder or name of the Hugging Face hub; @512 behind it: at this size of the image); several "
         "with commas. The default model, if neither this nor --predictions is given.",
     ),
 ]

@@ -29,10 +29,10 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Shards that generate wrote.")],
     format_: Annotated[
         Literal["nifti", "nnunet", "monai-decathlon", "medsam2-npz", "sam2-video", "zarr"],
-        typer.Option("--format", help="Who is to read it."),
+        typer.Option("--format", help="Output format."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write; made if missing.")],
-    first: Annotated[int, typer.Option("--first", min=0, help="Volumes to pass over.")] = 0,
+    first: Annotated[int, typer.Option("--first", min=0, help="Skip this many volumes.")] = 0,
     count: Annotated[
         int | None, typer.Option("-n", "--count", min=1, help="How many volumes; all if not given.")
     ] = None,
@@ -41,6 +41,7 @@ def export(
 ) -> None:
     """Write stored volumes in a format that another program reads."""
     from synthfm3d.errors import InputError
+    from synthfm3d.pipeline.export import check_one_meaning
     from synthfm3d.pipeline.export import export as write
     from synthfm3d.shards.reader import ShardFolder
 
@@ -48,6 +49,8 @@ def export(
     places = range(len(stored))[first:][:count]
     if not places:
         raise InputError(f"--first {first}: {folder} holds {len(stored)} volumes: give a smaller number.")
+    if len(places) > 1:
+        check_one_meaning(folder, format_)
     with progress("Volumes", total=len(places), quiet=quiet) as advance:
 
         def volumes() -> "Iterator[StoredVolume]":

@@ -90,6 +90,9 @@ def generate(
         bool,
         typer.Option("--resume/--no-resume", help="Shards: keep those that are there and whole."),
     ] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="NIfTI: remove the volumes that are in the folder already.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -98,7 +101,8 @@ def generate(
 
     Volume n is a function of the seed and n alone: the same on every machine, with any number of
     threads or workers, in any order. Beside NIfTI files one picture, contact_sheet.png, shows the
-    first 24. Shards are for many: if the command is stopped or killed, run it again, and it goes on.
+    first 24; a folder that holds volumes already is refused. Shards are for many: if the command is
+    stopped or killed, run it again, and it goes on.
     """
     from synthfm3d.cli.presets import chosen_preset
     from synthfm3d.cli.settings import settings_schema, settings_yaml
@@ -125,6 +129,8 @@ def generate(
         from synthfm3d.generation.plan import VOLUMES_PER_SHARD, DatasetPlan
         from synthfm3d.pipeline.doctor.machine import usable_cores
 
+        if overwrite:
+            raise InputError("--overwrite: is for NIfTI; --no-resume makes shards anew.")
         whole = DatasetPlan(
             settings=settings,
             count=count,
@@ -165,12 +171,27 @@ def generate(
         plan = {"volumes": count, "voxels_each": voxels, "bytes_uncompressed": 3 * voxels * count}
         print_json(plan) if as_json else typer.echo("  ".join(f"{k} {v}" for k, v in plan.items()))
         return
+    _check_unused(output, overwrite)
     indices = range(first, first + count)
     folders, sheet = _write_folders(output, settings, indices, seed=seed, threads=threads, quiet=quiet)
     if as_json:
         print_json({"volumes": [str(folder) for folder in folders], "contact_sheet": str(sheet)})
     else:
         typer.echo(f"{count} volumes in {output}, pictures in {sheet}")
+
+
+def _check_unused(output: Path, overwrite: bool) -> None:
+    """Refuse a folder with volumes of an earlier run, or remove these: two runs are never mixed."""
+    from synthfm3d.pipeline.gallery import remove_volumes, volumes_in
+
+    there = volumes_in(output)
+    if there and not overwrite:
+        raise InputError(
+            f"{output}: holds {len(there)} volumes already: name a new folder, or replace them (--overwrite)."
+        )
+    if next(output.glob("*.tar"), None) is not None:
+        raise InputError(f"{output}: holds shards: name a new folder for NIfTI files.")
+    remove_volumes(output)
 
 
 def _write_folders(

@@ -4,8 +4,9 @@
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,12 @@ def prompts_schema() -> dict[str, Any]:
 
 
 def read_prompt_file(path: Path) -> PromptFile:
-    """A prompts file; InputError names the file and the place in it that is wrong."""
+    """A prompts file, or the report of a mask, which repeats its prompts.
+
+    InputError names the file and the place in it that is wrong.
+    """
     try:
-        text = read_text(path)
+        text = _prompts_of_report(path, read_text(path))
         return TypeAdapter(PromptFile).validate_json(text, strict=False, extra="forbid")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -62,6 +66,22 @@ def read_prompt_file(path: Path) -> PromptFile:
         said = first["msg"].removeprefix("Value error, ").rstrip(".")
         where = f" ({place})" if place else ""
         raise InputError(f"{path}{where}: {said}: see --prompts-schema for the format.") from None
+
+
+def _prompts_of_report(path: Path, text: str) -> str:
+    """The prompts in the report of a mask as the text of a prompts file; any other text as it is."""
+    try:
+        report = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not (isinstance(report, dict) and "synthfm3d" in report and isinstance(report.get("prompts"), dict)):
+        return text
+    if report.get("correct") or report.get("label"):
+        raise InputError(
+            f"{path}: these prompts corrected an earlier mask or used one label of a file, which a prompts "
+            "file cannot say: give them as options again."
+        )
+    return json.dumps({name: report["prompts"].get(name) for name in ("unit", "objects")})
 
 
 def prompted_objects(
@@ -95,6 +115,22 @@ def prompted_objects(
 def plain(objects: Sequence[FileObject]) -> Any:
     """Objects as JSON values, for the report beside a mask."""
     return json.loads(TypeAdapter(tuple[FileObject, ...]).dump_json(tuple(objects), exclude_defaults=True))
+
+
+def relocated(entry: FileObject, before: Path, folder: Path) -> FileObject:
+    """The same object with paths of files relative to ``folder``, and not to the folder before."""
+
+    def path(name: str) -> str:
+        return Path(os.path.relpath(before / name, folder)).as_posix()
+
+    return replace(
+        entry,
+        masks=tuple(path(name) for name in entry.masks),
+        scribbles=tuple(
+            scribble if scribble.file is None else replace(scribble, file=path(scribble.file))
+            for scribble in entry.scribbles
+        ),
+    )
 
 
 def _prompts(entry: FileObject, unit: Unit, scan: "Volume", folder: Path) -> Iterator[Prompt]:

@@ -12,13 +12,21 @@ from synthfm3d.cli.prompt_files import (
     position_mm,
     prompted_objects,
     read_prompt_file,
+    relocated,
     scribble_prompt,
 )
 from synthfm3d.errors import InputError
 from synthfm3d.prompts.prompt import Box, Lasso, Point, Prompt
-from synthfm3d.prompts.prompt_file import CasePrompts, FileObject
+from synthfm3d.prompts.prompt_file import (
+    CasePrompts,
+    FileBox,
+    FileLasso,
+    FileObject,
+    FilePoint,
+    FileScribble,
+)
 from synthfm3d.segmentation.placement import checked_prompts
-from synthfm3d.volume import Grid, Volume
+from synthfm3d.volume import Grid, Position, Volume
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,23 +114,25 @@ class PromptOptions:
         files = (self.mask, self.scribble, self.negative_scribble, self.file, self.correct)
         return tuple(path for path in files if path is not None)
 
-    def for_report(self, scan: Path) -> dict[str, Any]:
-        """The prompts as they were given, for the report beside a mask."""
+    def for_report(self, scan: Path, folder: Path) -> dict[str, Any]:
+        """What was said, in the form of a prompts file that lies in ``folder``."""
         if self.file is not None:
             found = read_prompt_file(self.file)
-            return {"unit": found.unit, "objects": plain(self._of_file(scan))}
-        return {
-            "unit": "RAS mm" if self.mm else "voxel of the stored array",
-            "point": list(self.point),
-            "negative": list(self.negative),
-            "box": list(self.box),
-            "mask": None if self.mask is None else str(self.mask),
-            "scribble": None if self.scribble is None else str(self.scribble),
-            "negative_scribble": None if self.negative_scribble is None else str(self.negative_scribble),
-            "lasso": list(self.lasso),
-            "correct": None if self.correct is None else str(self.correct),
-            "label": self.label,
-        }
+            objects = [relocated(entry, self.file.parent, folder) for entry in self._of_file(scan)]
+            return {"unit": found.unit, "objects": plain(objects)}
+        entry = FileObject(
+            points=(
+                *(FilePoint(at=_place(text, "--point")) for text in self.point),
+                *(FilePoint(at=_place(text, "--negative"), positive=False) for text in self.negative),
+            ),
+            boxes=tuple(FileBox(first=first, last=last) for first, last in map(_corners, self.box)),
+            masks=() if self.mask is None else (str(self.mask),),
+            scribbles=tuple(
+                FileScribble(file=str(path), positive=positive) for path, positive in self._scribbles
+            ),
+            lassos=tuple(FileLasso(corners=_lasso_corners(text)) for text in self.lasso),
+        )
+        return {"unit": "mm" if self.mm else "voxel", "objects": plain([relocated(entry, Path(), folder)])}
 
     def objects(self, scan: Path, volume: Volume) -> list[PromptedObject]:
         """The prompted objects on a scan, checked; InputError for whatever cannot be used."""
@@ -171,7 +181,7 @@ def _of_case(path: Path, cases: Mapping[str, CasePrompts], scan: Path) -> tuple[
 def _points(texts: tuple[str, ...], option: str, grid: Grid, mm: bool) -> list[Prompt]:
     return [
         Point(
-            position_mm=position_mm(_numbers(text, option, 3), f"{option} {text}", grid, mm),
+            position_mm=position_mm(_place(text, option), f"{option} {text}", grid, mm),
             positive=option == "--point",
         )
         for text in texts
@@ -181,21 +191,34 @@ def _points(texts: tuple[str, ...], option: str, grid: Grid, mm: bool) -> list[P
 def _boxes(texts: tuple[str, ...], grid: Grid, mm: bool) -> list[Prompt]:
     boxes: list[Prompt] = []
     for text in texts:
-        numbers = _numbers(text, "--box", 6)
-        first, last = (position_mm(numbers[n : n + 3], f"--box {text}", grid, mm) for n in (0, 3))
+        first, last = (position_mm(corner, f"--box {text}", grid, mm) for corner in _corners(text))
         boxes.append(Box(corner_mm=first, opposite_mm=last))
     return boxes
+
+
+def _place(text: str, option: str) -> Position:
+    first, second, third = _numbers(text, option, 3)
+    return first, second, third
+
+
+def _corners(text: str) -> tuple[Position, Position]:
+    a, b, c, d, e, f = _numbers(text, "--box", 6)
+    return (a, b, c), (d, e, f)
 
 
 def _lassos(texts: tuple[str, ...], grid: Grid, mm: bool) -> list[Prompt]:
     lassos: list[Prompt] = []
     for text in texts:
-        count = max(3, round((text.count(",") + 1) / 3))
-        numbers = _numbers(text, "--lasso", 3 * count)
-        corners = (numbers[3 * n : 3 * n + 3] for n in range(count))
+        corners = _lasso_corners(text)
         positions = tuple(position_mm(corner, f"--lasso {text}", grid, mm) for corner in corners)
         lassos.append(Lasso(positions_mm=positions))
     return lassos
+
+
+def _lasso_corners(text: str) -> tuple[Position, ...]:
+    count = max(3, round((text.count(",") + 1) / 3))
+    numbers = _numbers(text, "--lasso", 3 * count)
+    return tuple((numbers[n], numbers[n + 1], numbers[n + 2]) for n in range(0, 3 * count, 3))
 
 
 def spacing_zyx(text: str | None) -> tuple[float, float, float] | None:

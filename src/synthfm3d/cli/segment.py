@@ -16,9 +16,11 @@ from synthfm3d.cli.segment_options import (
     CorrectOption,
     FormatOption,
     FrameOption,
+    InputOption,
     JobsOption,
     KeepIdentityOption,
     LabelOption,
+    LabelTablesOption,
     LassoOption,
     MaskPromptOption,
     MillimetresOption,
@@ -67,6 +69,7 @@ def register(app: typer.Typer) -> None:
 
 def segment(
     scan: ScanArgument = None,
+    scan_option: InputOption = None,
     output: OutputOption = None,
     point: PointOption = None,
     negative: NegativeOption = None,
@@ -90,6 +93,7 @@ def segment(
     cine: CineOption = False,
     probabilities: ProbabilitiesOption = False,
     alternatives: AlternativesOption = False,
+    label_tables: LabelTablesOption = False,
     keep_identity: KeepIdentityOption = False,
     suffix: FormatOption = None,
     resume: ResumeOption = False,
@@ -110,12 +114,20 @@ def segment(
     if prompts_schema:
         _print_schema()
         return
+    if scan is not None and scan_option is not None:
+        raise InputError(f"two scans are named, {scan} and {scan_option}: give one of them.")
+    scan = scan or scan_option
     if scan is None or output is None:
         raise InputError(_NO_SCAN)
     options = _read_options(frame, series, modality, spacing, allow_gaps=allow_gaps, cine=cine)
     drawn = (mask_prompt, scribble, negative_scribble)
     asked = PromptOptions.given(point, negative, box, lasso, drawn, mm, prompts, correct, label)
-    extras = Extras(probabilities=probabilities, alternatives=alternatives, keep_identity=keep_identity)
+    extras = Extras(
+        probabilities=probabilities,
+        alternatives=alternatives,
+        label_tables=label_tables,
+        keep_identity=keep_identity,
+    )
     if _is_many(scan, output):
         folder = _folder_job(scan, output, asked, options, extras, suffix)
         folder = replace(folder, model=model, device=device, jobs=jobs or 1, resume=resume)
@@ -193,7 +205,7 @@ def _scan_job(
         output=output,
         options=options,
         inputs=asked.inputs,
-        prompts=asked.for_report(scan),
+        prompts=asked.for_report(scan, output.parent),
         previous=asked.correct,
         label=asked.label,
         extras=extras,
@@ -272,12 +284,12 @@ def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
 
 def _segment_folder(job: "FolderJob", quiet: bool, as_json: bool) -> None:
     from synthfm3d.cli.segment_case import summary
-    from synthfm3d.cli.segment_folder import run_folder
+    from synthfm3d.cli.segment_folder import number_of_cases, run_folder
     from synthfm3d.io.write import check_suffix
 
     check_suffix(job.output / f"mask{job.suffix}")
     outcomes = []
-    with progress("Segmenting", quiet=quiet) as advance:
+    with progress("Segmenting", total=number_of_cases(job), quiet=quiet) as advance:
         for outcome in run_folder(job):
             outcomes.append(outcome)
             advance(note=outcome.name)

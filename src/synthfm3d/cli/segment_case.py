@@ -17,6 +17,7 @@ from synthfm3d.cli.prompt_files import PromptedObject
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
+from synthfm3d.io.label_tables import Label, itk_snap_table, labels_of, slicer_table
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, load
 from synthfm3d.io.values import warned
@@ -36,12 +37,15 @@ class Extras:
         The probability of each object.
     alternatives
         Masks of other sizes.
+    label_tables
+        Names and colours of the objects as tables of viewers.
     keep_identity
         The identity and the path of a DICOM patient.
     """
 
     probabilities: bool = False
     alternatives: bool = False
+    label_tables: bool = False
     keep_identity: bool = False
 
 
@@ -170,6 +174,8 @@ def _report(
         "scan": name,
         "frame": job.options.frame,
         "prompts": dict(job.prompts),
+        "correct": None if job.previous is None else str(job.previous),
+        "label": job.label,
         "model": {"name": model, "weights_sha256": method.weights},
         "modality": first.modality,
         "field_of_view_mm": round(first.field_of_view_mm, 3),
@@ -179,15 +185,22 @@ def _report(
             {
                 "label": o.label,
                 "name": o.name,
+                "colour": label.hexadecimal,
                 "voxels": voxels[o.label],
                 "predicted_dice": _rounded(found[o.label].predicted_dice),
                 "volume_ml": None if voxel_ml is None else _ml(voxels[o.label] * voxel_ml),
             }
-            for o in objects
+            for o, label in zip(objects, _labels(objects), strict=True)
         ],
         "warnings": [f"{name}: {doubt}" if doubt in scan.doubts else doubt for doubt in doubts],
         "synthfm3d": __version__,
     }
+
+
+def _labels(objects: Sequence[PromptedObject]) -> list[Label]:
+    """Names and colours of the objects, in their order."""
+    by_value = {label.value: label for label in labels_of({o.label: o.name for o in objects})}
+    return [by_value[o.label] for o in objects]
 
 
 def _alternatives(
@@ -255,7 +268,8 @@ def _write(
     others: Sequence[Alternative],
 ) -> None:
     """All files or none: a mask that cannot be written leaves no report behind."""
-    origin = _origin(job, {o.label: o.name for o in objects if o.name})
+    names = {o.label: o.name for o in objects}
+    origin = _origin(job, {label: name for label, name in names.items() if name})
     steps: list[tuple[Path, Callable[[Path], None]]] = []
     text = (json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     steps.append((job.report, lambda path: write_atomically(path, text)))
@@ -263,7 +277,9 @@ def _write(
         for label, result in found.items():
             steps.append((_probability_name(job.output, label, len(found)), _probability_writer(result)))
     steps.extend((other.path, partial(write, other.found.mask)) for other in others)
-    steps.append((job.output, lambda path: write(labels, path, origin)))
+    if job.extras.label_tables:
+        steps.extend(_table_steps(job, _labels(objects)))
+    steps.append((job.output, lambda path: write(labels, path, origin, names=names)))
     written: list[Path] = []
     try:
         for path, save in steps:
@@ -274,6 +290,19 @@ def _write(
             with suppress(OSError):
                 path.unlink()
         raise
+
+
+def _table_steps(job: ScanJob, labels: Sequence[Label]) -> list[tuple[Path, Callable[[Path], None]]]:
+    """The tables of viewers beside the mask, each with what writes it."""
+    tables = {"_itksnap.txt": itk_snap_table(labels), ".ctbl": slicer_table(labels)}
+    return [
+        (job.output.with_name(_stem(job.output) + ending), partial(_write_text, text=text))
+        for ending, text in tables.items()
+    ]
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_atomically(path, text.encode())
 
 
 def _origin(job: ScanJob, names: Mapping[int, str] | None = None) -> Origin:
@@ -328,7 +357,14 @@ def _refuse_to_replace_others(report: Path) -> None:
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """One line for a person."""
+    """One line for a person; of several objects, one more for each."""
+    lines = [f"{report['mask']}: {_size(report)}"]
+    if len(report["objects"]) > 1:
+        lines += [f"  {one['label']} {one['name'] or 'object'}: {_size(one)}" for one in report["objects"]]
+    return "\n".join(lines)
+
+
+def _size(report: Mapping[str, Any]) -> str:
     ml = report["volume_ml"]
     volume = "" if ml is None else f"{ml:.2f} ml, " if ml >= 0.1 or ml == 0 else f"{ml:.2g} ml, "
-    return f"{report['mask']}: {volume}{report['voxels']} voxels"
+    return f"{volume}{report['voxels']} voxels"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthfm3d.cli.boundary import user_message
-from synthfm3d.cli.prompt_files import plain, prompted_objects, read_prompt_file
+from synthfm3d.cli.prompt_files import plain, prompted_objects, read_prompt_file, relocated
 from synthfm3d.cli.segment_case import Extras, ScanJob, read_scan, run_job
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.methods.models import ModelMethod, model_method
@@ -68,6 +68,11 @@ def case_names(job: FolderJob, prompts: PromptFile) -> dict[str, Path | None]:
 def _named(there: dict[str, Path], name: str) -> Path | None:
     """A case may also be named with its ending."""
     return next((path for path in there.values() if path.name == name), None)
+
+
+def number_of_cases(job: FolderJob) -> int:
+    """How many outcomes ``run_folder`` will give."""
+    return len(case_names(job, read_prompt_file(job.prompts)))
 
 
 def run_folder(job: FolderJob) -> Iterator[ScanOutcome]:
@@ -133,12 +138,13 @@ def _outcome(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMe
 
 
 def _scan_job(job: FolderJob, name: str, path: Path, objects: Sequence[FileObject], unit: str) -> ScanJob:
+    entries = [relocated(entry, job.prompts.parent, job.output) for entry in objects]
     return ScanJob(
         scan=path,
         output=_mask(job, name),
         options=job.options,
         inputs=(job.prompts,),
-        prompts={"unit": unit, "objects": plain(objects), "settings": _settings(job)},
+        prompts={"unit": unit, "objects": plain(entries), "settings": _settings(job)},
         extras=job.extras,
     )
 
@@ -155,6 +161,7 @@ def _settings(job: FolderJob) -> str:
             job.options,
             job.extras.probabilities,
             job.extras.alternatives,
+            job.extras.label_tables,
             job.extras.keep_identity,
         )
     )

@@ -13,6 +13,9 @@ ScanArgument = Annotated[
         show_default=False,
     ),
 ]
+InputOption = Annotated[
+    Path | None, typer.Option("-i", "--input", help="The scan, if you prefer an option for it.")
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Mask: .nii, .nii.gz, .nrrd, .mha, .dcm; of many scans, a folder."),
@@ -43,7 +46,7 @@ NegativeScribbleOption = Annotated[
 LassoOption = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="I0,J0,K0,I1,J1,K1,…",
+        metavar="I,J,K,...",
         help="Corners of a closed line drawn loosely around the object on one slice, three at least.",
     ),
 ]
@@ -102,6 +105,10 @@ AlternativesOption = Annotated[
         "--alternatives",
         help="Write up to two masks of other sizes, too: a click does not tell the size.",
     ),
+]
+LabelTablesOption = Annotated[
+    bool,
+    typer.Option("--label-tables", help="Write names and colours as tables of ITK-SNAP and 3D Slicer, too."),
 ]
 KeepIdentityOption = Annotated[
     bool,

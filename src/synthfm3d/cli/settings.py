@@ -1,8 +1,9 @@
 """A recipe becomes a frozen dataclass: YAML and ``--set a.b=1`` in, readable complaints out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 
@@ -61,7 +62,7 @@ def read_settings(
         # Not strict: YAML 1.1 reads 1e-5 as text, and has lists but no tuples.
         return TypeAdapter(kind).validate_python(values, extra="forbid")
     except ValidationError as failure:
-        told = "; ".join(_complaint(kind, detail) for detail in failure.errors())
+        told = "; ".join(_complaint(kind, detail, changed) for detail in failure.errors())
         sources = [*([str(recipe)] if recipe else []), *(f"--set {name}" for name in sorted(changed))]
         raise InputError(f"{', '.join(sources) or kind.__name__}: {told}") from None
 
@@ -136,11 +137,19 @@ def _override(values: dict[str, Any], override: str) -> str:
     return ".".join(path)
 
 
-def _complaint(kind: type, detail: Mapping[str, Any]) -> str:
+def _complaint(kind: type, detail: Mapping[str, Any], changed: Collection[str]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     match detail["type"]:
         case "unexpected_keyword_argument":
-            return _unknown(place, _group_of(kind, detail["loc"]))
+            # Of `nois.mode=off` only `nois` is unknown; the whole name leads to the right one.
+            whole = next((name for name in changed if name.startswith(f"{place}.")), place)
+            group = _group_of(kind, detail["loc"])
+            beside = [field.name for field in fields(group)]
+            if whole == place and (told := _moved(place, group)):
+                return told
+            if close := _alike(whole, place, beside, _all_names(kind)):
+                return f"{whole} is no setting. Did you mean {' or '.join(close)}?"
+            return f"{whole} is no setting: known here are {', '.join(beside)}."
         case "missing":
             return f"{place} is missing: give it a value."
         case "value_error":
@@ -152,8 +161,37 @@ def _complaint(kind: type, detail: Mapping[str, Any]) -> str:
             return f"{place} {wanted}, it is {detail['input']!r}."
 
 
-def _unknown(place: str, group: type) -> str:
-    """What to write instead of a setting that its group does not have.
+def _alike(whole: str, place: str, beside: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Known settings that may be meant: one with a name like it, or those of this name elsewhere.
+
+    Parameters
+    ----------
+    whole, place
+        What was written, and the part of it of which the end is unknown.
+    beside
+        Names that could stand instead of this end.
+    """
+    outer, dot, end = place.rpartition(".")
+    same_name = [name for name in known if name.rpartition(".")[2] == whole.rpartition(".")[2]]
+    if whole != place:
+        return get_close_matches(whole, same_name, n=1)
+    like = [f"{outer}{dot}{name}" for name in get_close_matches(end, beside, n=1)]
+    return like or (same_name[:4] if not outer else get_close_matches(whole, same_name, n=1))
+
+
+def _all_names(kind: type, prefix: str = "") -> list[str]:
+    """Every setting of a dataclass with the settings inside, such as ``noise.mode``."""
+    names: list[str] = []
+    hints = get_type_hints(kind)
+    for field in fields(cast("Any", kind)):
+        names.append(f"{prefix}{field.name}")
+        if is_dataclass(hints[field.name]):
+            names += _all_names(hints[field.name], f"{prefix}{field.name}.")
+    return names
+
+
+def _moved(place: str, group: type) -> str | None:
+    """What to write instead of a setting that has moved into a group inside; None where none has its name.
 
     ``mr_ghost_share`` is now ``mr.ghost_share``: settings of one modality lie in a group of their own.
     """
@@ -171,8 +209,7 @@ def _unknown(place: str, group: type) -> str:
     elsewhere = " or ".join(f"{before}{part}.{setting}" for part, setting in inner if setting == name)
     if elsewhere:
         return f"{place} is no setting: write {elsewhere}."
-    known = ", ".join(field.name for field in fields(group))
-    return f"{place} is no setting: known here are {known}."
+    return None
 
 
 def _group_of(kind: Any, location: Sequence[int | str]) -> type:

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "synthfm3d train recipes/nano.yaml -o runs/nano",
             "synthfm3d train recipes/nano.yaml -o runs/nano --resume",
+            "synthfm3d train recipes/nano.yaml -o runs/nano --extend --set steps=40000",
             "synthfm3d train recipes/nano.yaml -o runs/short --set steps=200 --set optimiser.rate=1e-3",
             "synthfm3d train recipes/sam2.1-tiny.yaml --dry-run",
             "accelerate launch -m synthfm3d train recipes/paper.yaml -o runs/paper",
@@ -32,6 +33,10 @@ def train(
     recipe: Annotated[Path | None, typer.Argument(help="YAML file with the settings of the run.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the run.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="As --resume, with more steps than before (--set steps=N)."),
+    ] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting.")
     ] = None,
@@ -48,7 +53,8 @@ def train(
     The folder gets log.jsonl, checkpoint.pt, and in the end model.safetensors, which `--model` of
     the other commands takes (give it the folder). Under `accelerate launch` the same command trains
     on many devices. The last quarter of a cosine decay matters: shorten a run by setting steps, not by
-    stopping it.
+    stopping it. --extend goes on with the rate that the longer run has at this step: it rises again, and the
+    result is not that of a run that was longer from the start.
     """
     from synthfm3d.cli.settings import read_settings, settings_schema
     from synthfm3d.errors import InputError
@@ -71,6 +77,7 @@ def train(
     from synthfm3d.training.state import CHECKPOINT_FILE
 
     assert output is not None
+    resume = resume or extend
     if not resume and (output / CHECKPOINT_FILE).exists():
         raise InputError(f"{output}: holds a run already; add --resume to go on, or name a new folder.")
 
@@ -78,7 +85,7 @@ def train(
     with progress("Training", total=config.steps, quiet=quiet or not first) as advance:
         samples = config.batch_size * config.accumulation * int(os.environ.get("WORLD_SIZE", "1"))
         report = _Progress(advance, samples)
-        weights = run(config, output, resume=resume, device=device, report=report)
+        weights = run(config, output, resume=resume, extend=extend, device=device, report=report)
     if first:
         say(f"trained {config.steps} steps", quiet=quiet)
         print_json({"weights": str(weights), "steps": config.steps}) if as_json else typer.echo(weights)

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -16,6 +17,7 @@ import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.files import read_text, write_atomically
+from synthfm3d.io.label_tables import Label, caret_extension
 from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file, header_doubts
 from synthfm3d.io.values import (
     SLOPES,
@@ -94,11 +96,12 @@ def read_label_names(path: str | Path) -> dict[int, str]:
         ) from error
 
 
-def write_nifti(path: str | Path, volume: Volume) -> None:
+def write_nifti(path: str | Path, volume: Volume, labels: Sequence[Label] = ()) -> None:
     """Write a volume as NIfTI-1, whole or not at all, in the voxel order that it was read in.
 
     Voxel type: see ``values.stored_voxels``. The same volume always gives the same bytes (compressed
-    ones as far as zlib is the same). A sequence is written as 4-D, with time as the fourth axis.
+    ones as far as zlib is the same). A sequence is written as 4-D, with time as the fourth axis. Labels
+    of a label map are named in an extension of the header.
 
     Raises
     ------
@@ -108,12 +111,12 @@ def write_nifti(path: str | Path, volume: Volume) -> None:
     path = Path(path)
     check_nifti_name(path)
     packed = path.name.lower().endswith(".gz")
-    write_atomically(path, nifti_bytes(volume, _GZIP_LEVEL if packed else 0))
+    write_atomically(path, nifti_bytes(volume, _GZIP_LEVEL if packed else 0, labels))
 
 
-def nifti_bytes(volume: Volume, gzip_level: int) -> bytes:
+def nifti_bytes(volume: Volume, gzip_level: int, labels: Sequence[Label] = ()) -> bytes:
     """The file that ``write_nifti`` writes, gzip-compressed unless the level is 0."""
-    content = _encoded(volume)
+    content = _encoded(volume, labels)
     if gzip_level == 0:
         return content
     packed = bytearray(gzip.compress(content, compresslevel=gzip_level, mtime=0))
@@ -255,7 +258,7 @@ def _is_rigid(affine: Array) -> bool:
     return bool(np.allclose(directions.T @ directions, np.eye(3), rtol=0, atol=1e-3))
 
 
-def _encoded(volume: Volume) -> bytes:
+def _encoded(volume: Volume, labels: Sequence[Label]) -> bytes:
     """A whole uncompressed NIfTI-1 file."""
     affine = volume.affine[:, _STORED_TO_OURS]
     stored = stored_voxels(volume).T
@@ -268,4 +271,6 @@ def _encoded(volume: Volume) -> bytes:
         image.set_qform(affine, code="unknown")  # a quaternion cannot hold shear
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = b"SynthFM-3D"
+    if labels:
+        image.header.extensions.append(nib.nifti1.Nifti1Extension(0, caret_extension(labels)))
     return bytes(image.to_bytes())

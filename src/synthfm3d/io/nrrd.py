@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
 from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.bounded import Packing
+from synthfm3d.io.label_tables import Label, slicer_segments
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
     UNKNOWN_ORIENTATION,
@@ -64,8 +66,11 @@ def load_nrrd(path: Path, *, frame: int | None = None, modality: Modality | None
         return load_voxels(path, file, layout, frame, modality)
 
 
-def write_nrrd(path: Path, volume: Volume) -> None:
-    """Write a volume as a gzip-compressed NRRD, whole or not at all, on its own grid."""
+def write_nrrd(path: Path, volume: Volume, labels: Sequence[Label] = ()) -> None:
+    """Write a volume as a gzip-compressed NRRD, whole or not at all, on its own grid.
+
+    Labels of a label map become segments with names and colours, as 3D Slicer keeps them.
+    """
     voxels = stored_voxels(volume)
     matrix = lps_matrix(volume)
     vectors = ("({})".format(",".join(repr(float(v)) for v in column)) for column in matrix.T)
@@ -81,6 +86,7 @@ def write_nrrd(path: Path, volume: Volume) -> None:
         "endian: little",
         "encoding: gzip",
         f"space origin: {origin}",
+        *(slicer_segments(labels, volume) if labels else ()),
     ]
     packed = gzip.compress(little_endian(voxels), compresslevel=4, mtime=0)
     write_atomically(path, "\n".join([*lines, "", ""]).encode() + packed)

@@ -1,10 +1,11 @@
 """One way out for every volume: the ending of the name says the format."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.label_tables import Label, labels_of
 from synthfm3d.io.metaimage import check_metaimage_grid, write_metaimage
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.io.nrrd import write_nrrd
@@ -32,8 +33,22 @@ class Origin:
     keep_identity: bool = False
 
 
-def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> None:
+def write(
+    volume: Volume,
+    path: str | Path,
+    origin: Origin | None = None,
+    *,
+    names: Mapping[int, str | None] | None = None,
+) -> None:
     """Write a volume on its own grid, whole or not at all: NIfTI, NRRD, MetaImage, DICOM segmentation.
+
+    Parameters
+    ----------
+    origin
+        The DICOM series that a DICOM segmentation refers to.
+    names
+        Names of the values of a label map. NIfTI and NRRD keep them with a colour for each, as
+        ``label_tables`` says, a DICOM segmentation keeps the names; MetaImage has no place for them.
 
     Raises
     ------
@@ -41,9 +56,10 @@ def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> Non
         The ending is not known, the format cannot hold the volume, or the place cannot be written to.
     """
     path = Path(path)
+    labels: Sequence[Label] = labels_of(names or {})
     match check_suffix(path):
         case ".nrrd":
-            write_nrrd(path, _spatial(path, volume))
+            write_nrrd(path, _spatial(path, volume), labels)
         case ".mha":
             write_metaimage(path, _spatial(path, volume))
         case ".dcm":
@@ -62,11 +78,11 @@ def write(volume: Volume, path: str | Path, origin: Origin | None = None) -> Non
                 origin.path,
                 series=origin.series,
                 frame=origin.frame,
-                names=origin.names,
+                names={**origin.names, **{value: name for value, name in (names or {}).items() if name}},
                 keep_identity=origin.keep_identity,
             )
         case _:
-            write_nifti(path, volume)
+            write_nifti(path, volume, labels)
 
 
 def check_writing(path: str | Path, scan: Volume, origin: Origin) -> None:

@@ -63,11 +63,22 @@ def seeds_of(prompts: GridPrompts, shape: tuple[int, ...]) -> Array:
         seeds[reduced < 0] = BACKGROUND
     for points, label in ((prompts.negative, BACKGROUND), (prompts.positive, OBJECT)):
         for point in points:
-            seeds[_ellipsoid(shape, _reduced(point), np.full(3, CLICK_RADIUS))] = label
+            _seed_click(seeds, _reduced(point), label)
     if not (seeds == OBJECT).any():
         # A mask thinner than a block may fill none of them by half.
         seeds[tuple(_deepest(prompts))] = OBJECT
     return seeds
+
+
+def _seed_click(seeds: Array, centre: Array, label: int) -> None:
+    """A ball around a click; only its surroundings are visited, since strokes are many clicks."""
+    reach = int(np.ceil(CLICK_RADIUS)) + 1
+    nearest = np.clip(np.rint(centre), 0, np.array(seeds.shape) - 1).astype(int)
+    low = np.maximum(nearest - reach, 0)
+    around = seeds[
+        tuple(slice(a, n + reach + 1) for a, n in zip(low.tolist(), nearest.tolist(), strict=True))
+    ]
+    around[_ellipsoid(around.shape, centre - low, np.full(3, CLICK_RADIUS))] = label
 
 
 def _seed_box(seeds: Array, lower: Array, upper: Array) -> None:

@@ -26,6 +26,8 @@ from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Array, Volume
 
 PAGE = "index.html"
+HEAD = "head.nii.gz"
+"""The real scan, so that the first lines of Python can be tried on it."""
 CLICK_IJK = (65, 46, 17)
 """Voxel (i, j, k) of example4d.nii.gz in the body of the lateral ventricles, chosen from anatomy."""
 _WARM_UP = 3  # volumes rendered before timing: kernels are compiled once per machine
@@ -52,7 +54,7 @@ def run_demo(
 ) -> DemoResult:
     """Generate a gallery, segment a real scan from one click, write ``folder/index.html``.
 
-    The volumes and the mask are written beside the page. ``report`` is told what is going on.
+    The volumes, the real scan and its mask are written beside the page. ``report`` is told what is going on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     report(f"Generating {volumes} synthetic volumes.")
@@ -67,6 +69,7 @@ def run_demo(
     start = time.perf_counter()
     result = segmenter.segment_with_details(scan, [click])
     seconds_to_segment = time.perf_counter() - start
+    write_nifti(folder / HEAD, scan)
     write_nifti(folder / "head_mask.nii.gz", result.mask)
 
     page = folder / PAGE

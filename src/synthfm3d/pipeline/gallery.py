@@ -28,6 +28,18 @@ def volume_folder(folder: Path, index: int) -> Path:
     return folder / f"volume_{index:05d}"
 
 
+def volumes_in(folder: Path) -> list[Path]:
+    """Folders of volumes that ``write_volume`` has written into a folder; none where there is no folder."""
+    return sorted(path.parent for path in folder.glob("volume_*/scene.json"))
+
+
+def remove_volumes(folder: Path) -> None:
+    """Remove all volumes in a folder, and the picture of them; other files stay."""
+    for volume in volumes_in(folder):
+        shutil.rmtree(volume)
+        (folder / CONTACT_SHEET).unlink(missing_ok=True)
+
+
 def write_volume(folder: Path, volume: LabelledVolume) -> None:
     """Write image.nii.gz, labels.nii.gz and scene.json into ``folder``: all three, or none.
 

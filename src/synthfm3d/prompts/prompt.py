@@ -20,12 +20,12 @@ PromptKind = Literal["point", "box", "mask"]
 PROMPT_KINDS: tuple[PromptKind, ...] = ("point", "box", "mask")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Point:
     """A click inside the object (``positive``) or outside it, at a position in RAS mm."""
 
     position_mm: Position
-    positive: bool = True
+    positive: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from synthfm3d.segmentation.region_engine import RegionEngine
 from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.segmentation.slice_engine import SliceEngine
 from synthfm3d.segmentation.slices import Orientation
-from synthfm3d.volume import Volume
+from synthfm3d.volume import Volume, checked_volume
 
 
 class Segmenter:
@@ -77,7 +77,7 @@ class Segmenter:
         other: the first says where to look, and the others which size is meant, if answers of several
         sizes were found; each that the mask still does not hold corrects it.
         """
-        checked = checked_prompts(prompts, volume.grid)
+        checked = checked_prompts(prompts, checked_volume(volume).grid)
         orientation, placed = Orientation.of(volume, checked)
         return _segmentation(orientation, checked, self._engine.first(orientation.slices, placed))
 

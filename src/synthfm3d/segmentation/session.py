@@ -10,7 +10,7 @@ from synthfm3d.prompts.prompt import Prompt, tells_size
 from synthfm3d.segmentation.placement import checked_prompts
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.result import Segmentation, label_map
-from synthfm3d.volume import Modality, Volume
+from synthfm3d.volume import Modality, Volume, checked_volume
 
 MOST_LOGITS = 8
 """States of which the logits are kept: they are twice as large as a mask."""
@@ -68,7 +68,7 @@ class Session:
 
     def __init__(self, segmenter: Segmenter, scan: Volume, most_steps: int = MOST_STEPS) -> None:
         self.segmenter = segmenter
-        self.scan = scan
+        self.scan = checked_volume(scan)
         self.most_steps = most_steps
         self._state: _State = {}
         self._past: list[_State] = []

@@ -35,6 +35,7 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
+    extend: bool = False,
     device: str = "auto",
     report: Callable[[dict[str, Any]], None] = lambda entry: None,
     family: Family[Any] | None = None,
@@ -49,6 +50,8 @@ def train(
         ``model.safetensors`` with what belongs to it: ``load_model`` takes ``folder`` and ``folder/best``.
     resume
         Go on from the folder's checkpoint.
+    extend
+        The checkpoint may be that of a run of fewer steps.
     report
         Called with every log entry, for a progress bar.
     family
@@ -68,7 +71,7 @@ def train(
     state = TrainingState(config, accelerator.device, started=resume, family=family)
     state.batches_per_step = config.accumulation * accelerator.num_processes
     if resume:
-        state.load(folder)
+        state.load(folder, extend=extend)
     network = accelerator.prepare_model(state.network)
     first = accelerator.is_main_process
     if first:

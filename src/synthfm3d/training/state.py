@@ -76,8 +76,11 @@ class TrainingState:
         except RuntimeError as error:  # as torch reports a full disk
             raise InputError(f"{path}: cannot be written ({error}): free some space.") from error
 
-    def load(self, folder: Path) -> None:
-        """Go on from the folder's checkpoint; InputError if it belongs to another configuration."""
+    def load(self, folder: Path, *, extend: bool = False) -> None:
+        """Go on from the folder's checkpoint; InputError if it belongs to another configuration.
+
+        With ``extend`` that configuration may have had fewer steps.
+        """
         check_resumable(folder)
         path = folder / CHECKPOINT_FILE
         try:
@@ -90,13 +93,15 @@ class TrainingState:
         if saved["batches_per_step"] == self.batches_per_step:
             # As many batches may come from fewer processes.
             wanted["accumulation"] = saved["config"]["accumulation"]
+        if extend and saved["config"]["steps"] < wanted["steps"]:
+            wanted["steps"] = saved["config"]["steps"]
         changed = _differences(saved["config"], wanted)
         if saved["batches_per_step"] != self.batches_per_step:
             changed.append(f"batches in a step: {saved['batches_per_step']} -> {self.batches_per_step}")
         if changed:
             raise InputError(
                 f"{path}: was made with other settings ({'; '.join(changed)}); "
-                "resume with the same ones, or train into a new folder."
+                "resume with the same ones (more steps: --extend), or train into a new folder."
             )
         self.network.load_state_dict(saved["network"])
         self.average.load_state_dict(saved["average"])

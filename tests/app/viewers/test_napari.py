@@ -1,61 +1,32 @@
-"""The unmodified plugin in a real napari, on a screen that exists in memory only.
+"""The unmodified plugin of nnInteractive in a real napari: see ``napari_screen``.
 
-napari and its plugin want another environment than ours: ``make test-viewers`` makes one and names its Python
-in ``SYNTHFM3D_NAPARI``. With ``SYNTHFM3D_NAPARI_PICTURE`` the picture for the guide is kept.
+With ``SYNTHFM3D_NAPARI_PICTURE`` the picture for the guide is kept.
 """
 
 import os
 import shutil
-import subprocess
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from napari_screen import LABEL, NEEDS_NAPARI, drawn_volume, run_in_napari
 from viewer_phantom import TOKEN, listening
 
 from synthfm3d.app.server import create_app
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.viewers.scan import grid_of_spacing, scan_of_array
-from synthfm3d.generate import generate
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Point
 from synthfm3d.prompts.simulation import innermost_point, largest_slice, tight_box
 from synthfm3d.segmentation.session import Session
-from synthfm3d.synthesis.presets import PRESETS
 
-PYTHON = os.environ.get("SYNTHFM3D_NAPARI")
-SEED, INDEX, LABEL = 7, 1, 3
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.viewers,
-    pytest.mark.skipif(
-        not PYTHON or not shutil.which("Xvfb"), reason="needs napari and Xvfb: make test-viewers"
-    ),
-]
-
-
-@contextmanager
-def screen():
-    """The name of a screen in memory."""
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, pass_fds=(write,), stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with os.fdopen(read) as told:
-            number = told.readline().strip()
-        try:
-            yield f":{number}"
-        finally:
-            server.terminate()
+pytestmark = NEEDS_NAPARI
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    """A synthetic CT, and the mask of one of its organs."""
-    volume = generate(SEED, INDEX, replace(PRESETS["ct"], shape=(40, 128, 128), anisotropy=(1.5, 2.0)))
-    return volume.image, volume.labels.voxels == LABEL
+    image, labels = drawn_volume()
+    return image, labels == LABEL
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +42,10 @@ def steps(drawn, segmenter, tmp_path_factory):
     scan_file = folder / "scan.npz"
     np.savez(scan_file, voxels=image.voxels, spacing=image.spacing_mm, clicks=clicks, box=box)
     script = Path(__file__).with_name("napari_session.py")
-    settings = {"XDG_CONFIG_HOME": str(folder / "settings"), "QT_QPA_PLATFORM": "xcb"}
-    with listening(create_app(segmenter, ServeSettings(token=TOKEN))) as address, screen() as display:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        done = subprocess.run(
-            [PYTHON, script, f"{address}/nninteractive", TOKEN, scan_file, folder],
-            env={**environment, **settings, "DISPLAY": display},
-            capture_output=True,
-            text=True,
-            timeout=900,
+    with listening(create_app(segmenter, ServeSettings(token=TOKEN))) as address:
+        run_in_napari(
+            script, f"{address}/nninteractive", TOKEN, scan_file, folder, settings=folder / "settings"
         )
-    assert done.returncode == 0, done.stderr[-4000:]
     scan = scan_of_array(image.voxels, grid_of_spacing(image.grid.shape, image.spacing_mm))
     return (
         {path.stem: np.load(path) for path in folder.glob("*.npy")},

@@ -32,6 +32,21 @@ def test_a_decathlon_image_of_several_channels_gives_its_first(tmp_path, look):
     assert case.notes == ("of 2 channels the first, T2, is used.",)
 
 
+def test_the_prostate_of_the_decathlon_is_its_two_zones_together_on_the_first_channel(copy, look):
+    case = look("msd-prostate", copy("msd-prostate"), "prostate_00")
+    labels = {t.structure: t.labels for t in case.targets}
+    assert labels == {"prostate": (1, 2), "peripheral_zone": (1,), "transition_zone": (2,)}
+    assert case.image.voxels[case.label_map.voxels > 0].mean() > 0  # the second channel is negative
+    assert case.notes == ("of the channels of this image the first, T2, is used.",)
+
+
+def test_a_task_of_the_decathlon_is_found_in_the_folder_above(copy):
+    path = copy("msd-spleen")
+    assert len(DATASETS["msd-spleen"].listing(path.parent).cases) == 1
+    with pytest.raises(InputError, match="Task02_Heart"):
+        DATASETS["msd-heart"].listing(path.parent)
+
+
 def test_a_name_of_the_decathlon_that_ends_in_four_digits_is_no_channel(copy):
     path = copy("nnunet")
     for folder, old in (("imagesTr", "heart_001_0000"), ("labelsTr", "heart_001")):

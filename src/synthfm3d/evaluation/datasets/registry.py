@@ -8,6 +8,7 @@ from synthfm3d.evaluation.datasets.camus import CAMUS, CAMUS_STILLS
 from synthfm3d.evaluation.datasets.cetus import CETUS
 from synthfm3d.evaluation.datasets.chaos import CHAOS_CT, CHAOS_MR
 from synthfm3d.evaluation.datasets.dataset import Dataset
+from synthfm3d.evaluation.datasets.decathlon import DECATHLON
 from synthfm3d.evaluation.datasets.flare22 import FLARE22
 from synthfm3d.evaluation.datasets.folder import FOLDER
 from synthfm3d.evaluation.datasets.micro_ultrasound import MICRO_ULTRASOUND
@@ -33,6 +34,7 @@ DATASETS: dict[str, Dataset] = {
         MMWHS_MR,
         MICRO_ULTRASOUND,
         CETUS,
+        *DECATHLON,
         NNUNET,
         FOLDER,
     )

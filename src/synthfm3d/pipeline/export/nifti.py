@@ -7,10 +7,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from synthfm3d.errors import InputError
 from synthfm3d.files import json_text, write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.shards.sample import StoredVolume
+from synthfm3d.volume import Volume
 
 _CHANNELS = {"ct": "CT", "mr": "MRI", "us": "ultrasound"}
 """nnU-Net treats a channel called CT as Hounsfield units and normalises any other by its own statistics."""
@@ -36,7 +39,7 @@ class NiftiWriter:
 class _ListedWriter:
     """Images in one folder, label maps in another, and a ``dataset.json`` that says what they are.
 
-    A label has no meaning beyond its volume, so labels are named by their number.
+    A value means the same structure in all label maps: values are given anew by the names of structures.
     """
 
     suffix: str
@@ -44,16 +47,15 @@ class _ListedWriter:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.keys: list[str] = []
-        self.most = 0
+        self.values: dict[str, int] = {}
         self.modalities = Counter[str]()
 
     def add(self, volume: StoredVolume) -> None:
         for part in ("imagesTr", "labelsTr"):
             (self.output / part).mkdir(parents=True, exist_ok=True)
         write_nifti(self.output / "imagesTr" / f"{volume.key}{self.suffix}.nii.gz", volume.image)
-        write_nifti(self.output / "labelsTr" / f"{volume.key}.nii.gz", volume.labels)
+        write_nifti(self.output / "labelsTr" / f"{volume.key}.nii.gz", self._renumbered(volume))
         self.keys.append(volume.key)
-        self.most = max(self.most, int(volume.labels.voxels.max()))
         self.modalities[volume.scene["modality"]] += 1
 
     @property
@@ -64,7 +66,16 @@ class _ListedWriter:
     @property
     def label_names(self) -> list[str]:
         """Names of the values 0, 1, ..."""
-        return ["background", *(f"label_{value}" for value in range(1, self.most + 1))]
+        return ["background", *self.values]
+
+    def _renumbered(self, volume: StoredVolume) -> Volume:
+        voxels = volume.labels.voxels
+        table = np.zeros(int(voxels.max()) + 1, np.uint16)
+        names = {int(value): name for value, name in volume.scene["label_names"].items()}
+        for value in map(int, np.unique(voxels[voxels > 0])):
+            name = names.get(value, f"label_{value}")
+            table[value] = self.values.setdefault(name, len(self.values) + 1)
+        return volume.labels.with_voxels(table[voxels])
 
 
 class NnUnetWriter(_ListedWriter):

@@ -1,0 +1,100 @@
+"""``sf.read`` and ``sf.example``: reading as one calls it in Python.
+
+What a file leaves open is said by arguments, and errors name these arguments instead of the options of the
+command line.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from synthfm3d.errors import InputError
+from synthfm3d.io.example import read_example
+from synthfm3d.io.read import ReadOptions, load
+from synthfm3d.io.values import warned
+from synthfm3d.volume import Modality, Volume
+
+_ARGUMENTS = (
+    (r"--spacing( X,Y,Z)?", "spacing_mm=(z, y, x)"),
+    (r"--modality (ct|mr|us)", r'modality="\1"'),
+    (r"--(frame|series) (\d+)", r"\1=\2"),
+    (r"--(frame|series|modality)", r"\1=..."),
+    (r"--allow-gaps", "allow_gaps=True"),
+    (r"--cine", "cine=True"),
+)
+"""Options of the command line in messages, and the arguments that do the same."""
+
+
+def read(
+    path: str | Path,
+    options: ReadOptions | None = None,
+    *,
+    frame: int | None = None,
+    series: str | int | None = None,
+    modality: Modality | None = None,
+    spacing_mm: tuple[float, float, float] | None = None,
+    allow_gaps: bool = False,
+    cine: bool = False,
+) -> Volume:
+    """A scan of any format that is known here: NIfTI, NRRD, MetaImage, DICOM, pictures, NumPy arrays.
+
+    Parameters
+    ----------
+    options
+        All that follows in one object; arguments that are given beside it win.
+    frame
+        Which volume of several, from 0.
+    series
+        Which DICOM series of a folder: its number in the list that the error shows, or its UID.
+    modality
+        What the scan is: ``"ct"``, ``"mr"`` or ``"us"``.
+    spacing_mm
+        Voxel spacing along (z, y, x), for pictures and arrays, which have none.
+    allow_gaps
+        Interpolate over missing and uneven DICOM slices instead of refusing them.
+    cine
+        The third axis of a 3-D file is time.
+
+    Returns
+    -------
+    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Whatever was
+    repaired or assumed stands in its ``doubts``.
+
+    Raises
+    ------
+    InputError
+        It is no sound scan, or an argument has no effect on its format.
+
+    Warns
+    -----
+    UserWarning
+        Each of the doubts.
+    """
+    said: dict[str, Any] = {
+        "frame": frame,
+        "series": None if series is None else str(series),
+        "modality": modality,
+        "spacing_mm": spacing_mm,
+        "allow_gaps": allow_gaps or None,
+        "cine": cine or None,
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    try:
+        volume = load(Path(path), replace(options or ReadOptions(), **given))
+    except InputError as error:
+        what, way_out = with_arguments(error.what), with_arguments(error.way_out)
+        raise InputError(what, way_out, path=error.path) from error.__cause__
+    return warned(Path(path), replace(volume, doubts=tuple(map(with_arguments, volume.doubts))))
+
+
+def example() -> Volume:
+    """A real scan that is on every machine: an MR head, 24 axial slices, from nibabel's own tests."""
+    return read_example()
+
+
+def with_arguments(message: str) -> str:
+    """A message in which options of the command line are arguments of ``read``."""
+    for option, argument in _ARGUMENTS:
+        message = re.sub(option, argument, message)
+    return message

@@ -1,0 +1,53 @@
+"""What a notebook shows of a volume: three planes, or frames of a sequence, as a PNG."""
+
+import numpy as np
+
+from synthfm3d.pictures.frames import frames_in_time
+from synthfm3d.pictures.planes import Layer, three_planes
+from synthfm3d.pictures.sheet import png_bytes
+from synthfm3d.volume import Array, Position, Volume
+
+MOST_LABELS = 64
+"""Different values of a label map; an image has more."""
+PERCENTILES = (1.0, 99.5)
+"""Of the voxels, shown black and white."""
+_HEIGHT_PX = 200
+_LOOKED_AT = 1_000_000
+"""Voxels that are looked at to tell a label map from an image."""
+
+
+def notebook_png(image: Volume, labels: Volume | None = None) -> bytes:
+    """An image with its labels over it, or a label map alone, through the middle of what it shows."""
+    if labels is None and is_label_map(image):
+        labels, image = image, image.with_voxels(np.zeros(image.voxels.shape, np.uint8))
+    low, high = (float(v) for v in np.percentile(_sample(image.voxels), PERCENTILES))
+    window = (low, high if high > low else low + 1)
+    layers = [] if labels is None else [Layer(labels=labels, outline_px=1, fill=0.5)]
+    if image.third_axis == "time":
+        return png_bytes(frames_in_time(image, window, layers=layers, height_px=_HEIGHT_PX))
+    centre = _middle(image if labels is None else labels)
+    return png_bytes(three_planes(image, centre, window, layers=layers, height_px=_HEIGHT_PX))
+
+
+def is_label_map(volume: Volume) -> bool:
+    """Whether the voxels are few different whole numbers, none negative, as those of a mask or label map."""
+    if volume.voxels.dtype.kind not in "bu":
+        return False
+    sample = _sample(volume.voxels)
+    return len(np.unique(sample)) <= MOST_LABELS
+
+
+def _sample(voxels: Array) -> Array:
+    flat = voxels.reshape(-1)
+    return flat[:: max(1, flat.size // _LOOKED_AT)]
+
+
+def _middle(volume: Volume) -> Position:
+    """RAS mm of the middle of the foreground of a label map, of any other volume that of its grid."""
+    if is_label_map(volume) and volume.voxels.any():
+        found = [np.flatnonzero(volume.voxels.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+        index = np.array([places[len(places) // 2] for places in found])
+    else:
+        index = np.array(volume.voxels.shape) // 2
+    r, a, s = (float(mm) for mm in volume.grid.to_mm(index))
+    return r, a, s
