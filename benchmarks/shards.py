@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.measure import Results, mean_cpu_seconds
 from synthfm3d.generate import LabelledVolume, generate
-from synthfm3d.generation.plan import Plan
+from synthfm3d.generation.plan import DatasetPlan
 from synthfm3d.loading.shards import ShardStream
 from synthfm3d.shards.reader import Shard
 from synthfm3d.shards.writer import shard_name, write_shard
@@ -18,7 +18,7 @@ _SETTINGS = SynthesisSettings(shape=(32, 128, 128))
 
 def measure(results: Results) -> None:
     """CPU milliseconds per volume of 32 x 128 x 128, one process."""
-    plan = Plan(settings=_SETTINGS, count=_VOLUMES, volumes_per_shard=_VOLUMES)
+    plan = DatasetPlan(settings=_SETTINGS, count=_VOLUMES, volumes_per_shard=_VOLUMES)
 
     def made() -> Iterator[LabelledVolume]:
         return (generate(0, index, _SETTINGS) for index in range(_VOLUMES))

@@ -8,12 +8,12 @@ import pytest
 from synthfm3d.cli import main
 from synthfm3d.errors import InputError
 from synthfm3d.generation import delivery
-from synthfm3d.generation.plan import Plan, ShardTask
+from synthfm3d.generation.plan import DatasetPlan, ShardTask
 from synthfm3d.generation.work import make_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 fsspec = pytest.importorskip("fsspec")
-PLAN = Plan(settings=SynthesisSettings(shape=(8, 32, 32)), count=6, volumes_per_shard=3)
+PLAN = DatasetPlan(settings=SynthesisSettings(shape=(8, 32, 32)), count=6, volumes_per_shard=3)
 
 
 @pytest.fixture(params=["memory", "file"])

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
-from synthfm3d.generation.plan import DATASET_FILE, Plan, establish_dataset, read_dataset, settings_sha256
+from synthfm3d.generation.plan import (
+    DATASET_FILE,
+    DatasetPlan,
+    establish_dataset,
+    read_dataset,
+    settings_sha256,
+)
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 SETTINGS = SynthesisSettings(shape=(12, 48, 48))
@@ -15,7 +21,7 @@ SETTINGS = SynthesisSettings(shape=(12, 48, 48))
 
 @given(count=st.integers(1, 5000), first=st.integers(0, 10**9), per_shard=st.integers(1, 300))
 def test_every_volume_is_in_exactly_one_shard_in_order(count, first, per_shard):
-    plan = Plan(settings=SETTINGS, count=count, first=first, volumes_per_shard=per_shard)
+    plan = DatasetPlan(settings=SETTINGS, count=count, first=first, volumes_per_shard=per_shard)
     indices = [index for shard in range(plan.shards) for index in plan.indices(shard)]
     assert indices == list(range(first, first + count))
     assert {len(plan.indices(shard)) for shard in range(plan.shards - 1)} <= {per_shard}
@@ -23,7 +29,7 @@ def test_every_volume_is_in_exactly_one_shard_in_order(count, first, per_shard):
 
 @given(count=st.integers(1, 2000), parts=st.integers(1, 300))
 def test_every_shard_is_in_exactly_one_part_and_parts_are_even(count, parts):
-    plan = Plan(settings=SETTINGS, count=count, volumes_per_shard=7)
+    plan = DatasetPlan(settings=SETTINGS, count=count, volumes_per_shard=7)
     split = [plan.part(number, parts) for number in range(parts)]
     assert [shard for part in split for shard in part] == list(range(plan.shards))
     sizes = [len(part) for part in split]
@@ -33,7 +39,7 @@ def test_every_shard_is_in_exactly_one_part_and_parts_are_even(count, parts):
 @pytest.mark.parametrize(("number", "parts"), [(-1, 4), (4, 4), (0, 0)])
 def test_a_part_that_does_not_exist_is_refused(number, parts):
     with pytest.raises(ValueError, match="part"):
-        Plan(settings=SETTINGS, count=10).part(number, parts)
+        DatasetPlan(settings=SETTINGS, count=10).part(number, parts)
 
 
 def test_other_settings_have_another_hash_and_the_same_ones_the_same():
@@ -42,7 +48,7 @@ def test_other_settings_have_another_hash_and_the_same_ones_the_same():
 
 
 def test_a_dataset_may_grow_but_not_change_or_shrink(tmp_path):
-    plan = Plan(settings=SETTINGS, count=10, volumes_per_shard=4)
+    plan = DatasetPlan(settings=SETTINGS, count=10, volumes_per_shard=4)
     establish_dataset(tmp_path, plan)
     establish_dataset(tmp_path, plan)
     establish_dataset(tmp_path, replace(plan, count=20))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from synthfm3d.errors import InputError
-from synthfm3d.generation.plan import Plan, ShardTask, establish_dataset
+from synthfm3d.generation.plan import DatasetPlan, ShardTask, establish_dataset
 from synthfm3d.generation.pool import LocalPool
 from synthfm3d.generation.ray import RayCluster
 from synthfm3d.synthesis.settings import SynthesisSettings
@@ -21,7 +21,7 @@ from synthfm3d.synthesis.settings import SynthesisSettings
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of Ray's own imports
 
-PLAN = Plan(settings=SynthesisSettings(shape=(24, 96, 96)), count=40, seed=2, volumes_per_shard=8)
+PLAN = DatasetPlan(settings=SynthesisSettings(shape=(24, 96, 96)), count=40, seed=2, volumes_per_shard=8)
 WORDS = ["-n", "40", "--seed", "2", "--per-shard", "8", "--shape", "24,96,96", "--format", "shards", "-q"]
 COMMAND = [sys.executable, "-m", "synthfm3d", "generate", *WORDS, "--engine", "ray", "--workers", "2"]
 

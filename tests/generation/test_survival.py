@@ -13,13 +13,13 @@ from hashlib import sha256
 
 import pytest
 
-from synthfm3d.generation.plan import Plan, ShardTask, establish_dataset
+from synthfm3d.generation.plan import DatasetPlan, ShardTask, establish_dataset
 from synthfm3d.generation.pool import LocalPool
 from synthfm3d.generation.work import MOST_DEATHS, make_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 SETTINGS = SynthesisSettings(shape=(12, 64, 64))
-PLAN = Plan(settings=SETTINGS, count=40, seed=2, volumes_per_shard=8)
+PLAN = DatasetPlan(settings=SETTINGS, count=40, seed=2, volumes_per_shard=8)
 
 WORDS = ["-n", "40", "--seed", "2", "--per-shard", "8", "--shape", "12,64,64"]
 COMMAND = [

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from synthfm3d.generate import generate
 from synthfm3d.loading import shards as shards_module
 from synthfm3d.loading.shards import OnTheFlyDataset, ShardDataset, ShardStream
-from synthfm3d.shards.record import Origin
+from synthfm3d.shards.record import ShardOrigin
 from synthfm3d.shards.writer import shard_name, write_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
 
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
     folder, first = tmp_path_factory.mktemp("shards"), 0
     for number, size in enumerate(SIZES):
         indices = range(first, first + size)
-        origin = Origin(
+        origin = ShardOrigin(
             seed=0,
             first=indices.start,
             after=indices.stop,

@@ -9,7 +9,7 @@ import pytest
 from synthfm3d.rendering.columns import C0, CENTRE_X, CENTRE_Y, M0, RATE, V_X, V_Y
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.tables import tables_of
-from synthfm3d.synthesis.anatomy.mirror import mirrored
+from synthfm3d.synthesis.anatomy.shapes import mirrored
 from synthfm3d.synthesis.structures import Ellipsoid, Layer, Stack, Star, Superquadric, Tube
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0)

@@ -11,7 +11,7 @@ import pytest
 from synthfm3d.errors import InputError
 from synthfm3d.generate import generate
 from synthfm3d.shards.reader import Shard, ShardFolder
-from synthfm3d.shards.record import Origin, read_record
+from synthfm3d.shards.record import ShardOrigin, read_record
 from synthfm3d.shards.writer import shard_name, write_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
 
@@ -23,7 +23,7 @@ def volumes(indices):
 
 
 def origin(indices):
-    return Origin(
+    return ShardOrigin(
         seed=3,
         first=indices.start,
         after=indices.stop,

@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.sampler import draw_scene
-from synthfm3d.synthesis.settings import AnatomySettings, FamilyShares, LayoutShares, SynthesisSettings
+from synthfm3d.synthesis.settings import AnatomySettings, LayoutShares, SynthesisSettings
 from synthfm3d.synthesis.structures import Ellipsoid, Stack, Tube
 
 NO_LAYOUT = LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, chest=0.0, pelvis=0.0, free=1.0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.grey import GreySettings
@@ -14,7 +15,6 @@ from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
     ContrastSettings,
-    FamilyShares,
     LayoutShares,
     NoiseSettings,
     SynthesisSettings,

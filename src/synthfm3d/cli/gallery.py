@@ -37,11 +37,11 @@ def gallery(
     """
     from synthfm3d.cli.presets import chosen_presets
     from synthfm3d.files import check_writable
-    from synthfm3d.pipeline.contact_sheets import PAGE_NAME, write_contact_sheets
+    from synthfm3d.pipeline.gallery import GALLERY_PAGE, write_contact_sheets
 
     presets = chosen_presets(preset, overrides, shape)
     output.mkdir(parents=True, exist_ok=True)
-    check_writable(output / PAGE_NAME)
+    check_writable(output / GALLERY_PAGE)
     with progress("Volumes", total=count * len(presets), quiet=quiet) as advance:
         page = write_contact_sheets(output, presets, seed=seed, volumes=count, advance=advance)
     if as_json:

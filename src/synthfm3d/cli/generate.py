@@ -126,12 +126,12 @@ def generate(
             make_shards,
             tell_estimate,
         )
-        from synthfm3d.generation.plan import VOLUMES_PER_SHARD, Plan
+        from synthfm3d.generation.plan import VOLUMES_PER_SHARD, DatasetPlan
         from synthfm3d.pipeline.doctor.machine import usable_cores
 
         if overwrite:
             raise InputError("--overwrite: is for NIfTI; --no-resume makes shards anew.")
-        whole = Plan(
+        whole = DatasetPlan(
             settings=settings,
             count=count,
             seed=seed,

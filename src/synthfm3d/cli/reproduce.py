@@ -11,7 +11,7 @@ from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.pipeline.reproduction_config import ReproductionConfig
-    from synthfm3d.pipeline.stages import Placed
+    from synthfm3d.pipeline.stages import StageState
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +87,7 @@ def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...
     return replace(config, evaluation=replace(config.evaluation, datasets=datasets))
 
 
-def _told(placed: "Placed") -> dict[str, object]:
+def _told(placed: "StageState") -> dict[str, object]:
     return {
         "stage": placed.stage.name,
         "folder": str(placed.folder),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from synthfm3d.cli.common import print_json, progress
 
 if TYPE_CHECKING:
-    from synthfm3d.generation.plan import Plan
+    from synthfm3d.generation.plan import DatasetPlan
     from synthfm3d.generation.work import Engine, Progress
 
 
-def chosen_part(plan: "Plan", part: str | None) -> range:
+def chosen_part(plan: "DatasetPlan", part: str | None) -> range:
     """Shards of a part such as ``3/8``, or of the whole plan.
 
     Raises InputError for a part that does not exist.
@@ -47,7 +47,7 @@ def chosen_engine(name: str, address: str | None, workers: int | None) -> "Engin
     return RayCluster(address, workers)
 
 
-def tell_estimate(plan: "Plan", shards: range, workers: int, as_json: bool) -> None:
+def tell_estimate(plan: "DatasetPlan", shards: range, workers: int, as_json: bool) -> None:
     """Say how many volumes, bytes and hours it would be."""
     from synthfm3d.generation.estimate import estimate
 
@@ -64,7 +64,7 @@ def tell_estimate(plan: "Plan", shards: range, workers: int, as_json: bool) -> N
 
 def make_shards(
     output: Path,
-    plan: "Plan",
+    plan: "DatasetPlan",
     shards: range,
     engine: "Engine",
     *,

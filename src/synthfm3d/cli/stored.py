@@ -12,7 +12,7 @@ from synthfm3d.files import read_text
 from synthfm3d.synthesis.scene import Scene
 
 if TYPE_CHECKING:
-    from synthfm3d.generation.plan import Plan
+    from synthfm3d.generation.plan import DatasetPlan
 
 
 def read_scene(path: Path) -> Scene:
@@ -40,7 +40,7 @@ def scene_of(plain: Any, where: object) -> Scene:
         raise InputError(f"{where}: is not a scene: give a scene.json that generate wrote.") from error
 
 
-def read_plan(folder: Path) -> "Plan":
+def read_plan(folder: Path) -> "DatasetPlan":
     """The plan of a folder of shards."""
     from synthfm3d.generation.plan import DATASET_FILE, plan_of
     from synthfm3d.synthesis.settings import SynthesisSettings

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, replace
 
 from synthfm3d.generate import generate
-from synthfm3d.generation.plan import Plan
+from synthfm3d.generation.plan import DatasetPlan
 from synthfm3d.shards.sample import encoded
 
 
@@ -31,7 +31,7 @@ class Estimate:
     measured_volumes: int
 
 
-def estimate(plan: Plan, shards: range, workers: int, seconds: float = 3.0) -> Estimate:
+def estimate(plan: DatasetPlan, shards: range, workers: int, seconds: float = 3.0) -> Estimate:
     """Make volumes for so many seconds, throw them away, and multiply."""
     small = replace(plan.settings, shape=(min(8, plan.settings.shape[0]), 64, 64))
     for modality in plan.settings.modalities:  # loads the kernels of each

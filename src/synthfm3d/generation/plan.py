@@ -14,7 +14,7 @@ from typing import Any
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
 from synthfm3d.files import appearing_whole
-from synthfm3d.shards.record import Origin
+from synthfm3d.shards.record import ShardOrigin
 from synthfm3d.shards.writer import shard_name
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.synthesis.settings import SynthesisSettings
@@ -24,7 +24,7 @@ VOLUMES_PER_SHARD = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DatasetPlan:
     """Volumes ``range(first, first + count)`` of a seed, so many in each shard."""
 
     settings: SynthesisSettings
@@ -56,10 +56,10 @@ class Plan:
             raise ValueError(f"parts are numbered from 0 to {parts - 1}, there is no part {number}.")
         return range(self.shards * number // parts, self.shards * (number + 1) // parts)
 
-    def origin(self, shard: int) -> Origin:
+    def origin(self, shard: int) -> ShardOrigin:
         """What a shard of this plan, made by this program, says of itself."""
         indices = self.indices(shard)
-        return Origin(
+        return ShardOrigin(
             seed=self.seed,
             first=indices.start,
             after=indices.stop,
@@ -77,7 +77,7 @@ class ShardTask:
     """
 
     folder: Path
-    plan: Plan
+    plan: DatasetPlan
     shard: int
     destination: str | None = None
 
@@ -91,7 +91,7 @@ def settings_sha256(settings: SynthesisSettings) -> str:
     return sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
 
 
-def describe(plan: Plan) -> dict[str, Any]:
+def describe(plan: DatasetPlan) -> dict[str, Any]:
     """All of ``dataset.json``: enough to make every volume again."""
     return {
         "format": "synthfm3d-dataset-1",
@@ -107,7 +107,7 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSettings]) -> Plan:
+def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSettings]) -> DatasetPlan:
     """The plan of a dataset; ``settings_of`` makes settings of their JSON.
 
     Raises InputError where it was made by another generator, or its settings are not those whose hash
@@ -122,7 +122,7 @@ def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSe
     settings = settings_of(there["settings"])
     if settings_sha256(settings) != there["settings_sha256"]:
         raise InputError(f"{folder / DATASET_FILE}: the settings in it were changed: restore the file.")
-    return Plan(
+    return DatasetPlan(
         settings=settings,
         count=there["count"],
         seed=there["seed"],
@@ -131,10 +131,10 @@ def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSe
     )
 
 
-_NAMES = describe(Plan(settings=SynthesisSettings(), count=1)).keys()
+_NAMES = describe(DatasetPlan(settings=SynthesisSettings(), count=1)).keys()
 
 
-def establish_dataset(folder: Path, plan: Plan) -> None:
+def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
     """Write ``dataset.json``, or see that the folder's own says the same; a dataset may grow.
 
     Raises

@@ -10,7 +10,7 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.generate import generate
-from synthfm3d.generation.plan import Plan
+from synthfm3d.generation.plan import DatasetPlan
 from synthfm3d.generation.work import what_differs
 from synthfm3d.randomness import stream
 from synthfm3d.shards.reader import Shard, shard_paths
@@ -41,7 +41,7 @@ class Verification:
 
 def verify(
     folder: Path,
-    plan: Plan,
+    plan: DatasetPlan,
     *,
     regenerate: int = 8,
     seed: int = 0,
@@ -98,7 +98,7 @@ def _fault_of_file(shard: Shard) -> str | None:
     return None if members == recorded else "its members lie elsewhere than the record says"
 
 
-def _unlike_made_again(shard: Shard, places: Sequence[int], plan: Plan) -> str | None:
+def _unlike_made_again(shard: Shard, places: Sequence[int], plan: DatasetPlan) -> str | None:
     """What is other in the volumes at some places of a shard than in those made again."""
     for place in places:
         entry = shard.record.samples[place]

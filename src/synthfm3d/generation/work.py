@@ -7,7 +7,7 @@ from typing import Protocol
 from synthfm3d.errors import InputError
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.generation.delivery import deliver, delivered_record
-from synthfm3d.generation.plan import Plan, ShardTask
+from synthfm3d.generation.plan import DatasetPlan, ShardTask
 from synthfm3d.shards.reader import Shard
 from synthfm3d.shards.record import ShardRecord, record_path
 from synthfm3d.shards.writer import write_shard
@@ -73,7 +73,7 @@ def finished_size(task: ShardTask) -> int | None:
     return shard.record.size if shard.is_whole() else None
 
 
-def what_differs(record: ShardRecord, plan: Plan, number: int) -> str | None:
+def what_differs(record: ShardRecord, plan: DatasetPlan, number: int) -> str | None:
     """Why a record is not that of shard ``number`` of the plan; None if it is."""
     origin, wanted = record.origin, plan.origin(number)
     if not origin.same_volumes(wanted):

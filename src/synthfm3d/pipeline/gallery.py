@@ -1,18 +1,24 @@
-"""Synthetic volumes as folders of NIfTI files, and a picture of them."""
+"""Synthetic volumes as folders of NIfTI files, and pictures of them: one sheet, or a page of presets."""
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from synthfm3d import __version__
 from synthfm3d.files import json_text, write_atomically
-from synthfm3d.generate import LabelledVolume
+from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import windows_of
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.pictures import Layer, contact_sheet, frames_in_time, png_bytes, three_planes
+from synthfm3d.pipeline.pages import filled
+from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 
 CONTACT_SHEET = "contact_sheet.png"
+GALLERY_PAGE = "index.html"
+_GALLERY_TILE_PX = 220
 MOST_PICTURED = 24
 """Volumes on the contact sheet: more would not be looked at, and would fill the memory."""
 
@@ -97,3 +103,31 @@ class ContactSheet:
         path = folder / CONTACT_SHEET
         write_atomically(path, png_bytes(self.picture()))
         return path
+
+
+def write_contact_sheets(
+    folder: Path,
+    presets: Mapping[str, SynthesisSettings],
+    *,
+    seed: int = 0,
+    volumes: int = 8,
+    advance: Callable[[], None] = lambda: None,
+) -> Path:
+    """Write ``PRESET.png`` for each preset and ``index.html`` into ``folder``; returns the page.
+
+    A row is a volume: axial, coronal and sagittal plane through its middle at one scale, then the
+    same with every label in its colour.
+    """
+    for name, settings in presets.items():
+        rows, captions = [], []
+        for index in range(volumes):
+            volume = generate(seed, index, settings, threads=2)
+            rows.append(tiles(volume, _GALLERY_TILE_PX))
+            captions.append([caption(volume), ", ".join(volume.scene.label_names().values())])
+            advance()
+        write_atomically(folder / f"{name}.png", png_bytes(contact_sheet(rows, captions)))
+    page = filled(
+        "contact_sheets.html.jinja", presets=list(presets), seed=seed, volumes=volumes, version=__version__
+    )
+    write_atomically(folder / GALLERY_PAGE, page.encode())
+    return folder / GALLERY_PAGE

@@ -31,7 +31,7 @@ from synthfm3d.loading.clips import volume_scene
 from synthfm3d.pipeline.comparison import write_comparison
 from synthfm3d.pipeline.gallery import ContactSheet
 from synthfm3d.pipeline.reproduction_config import EvaluationChoice, ReproductionConfig
-from synthfm3d.pipeline.stages import Facts, Folders, Placed, Stage, place, run_stages
+from synthfm3d.pipeline.stages import Facts, Folders, Stage, StageState, run_stages, stage_states
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.sam2_config import Sam2TrainingConfig
 
@@ -75,7 +75,7 @@ def reproduce(
     facts = run_stages(folder, stages, say, first=first)
     if not first:
         return None
-    placed = {p.stage.name: p.folder for p in place(folder, stages)}
+    placed = {p.stage.name: p.folder for p in stage_states(folder, stages)}
     page, rows = write_comparison(
         folder,
         means=facts["evaluate"]["means"],
@@ -87,9 +87,9 @@ def reproduce(
     return Reproduced(page=page, facts=facts, rows=rows)
 
 
-def planned(config: ReproductionConfig, folder: Path, *, scale: float = 1.0) -> list[Placed]:
+def planned(config: ReproductionConfig, folder: Path, *, scale: float = 1.0) -> list[StageState]:
     """The stages of a run, where they lie and which of them are done; datasets are looked for."""
-    return place(folder, _stages(config.scaled(scale), "cpu", lambda sentence: None))
+    return stage_states(folder, _stages(config.scaled(scale), "cpu", lambda sentence: None))
 
 
 def _stages(config: ReproductionConfig, device: str, say: Say) -> list[Stage]:

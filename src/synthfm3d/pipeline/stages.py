@@ -44,7 +44,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class StageState:
     """A stage with its key and folder; ``facts`` are those of its marker, None while it is not done."""
 
     stage: Stage
@@ -53,16 +53,16 @@ class Placed:
     facts: Facts | None
 
 
-def place(folder: Path, stages: Sequence[Stage]) -> list[Placed]:
+def stage_states(folder: Path, stages: Sequence[Stage]) -> list[StageState]:
     """Where the stages of a run lie below ``folder``, and which of them are done; nothing is written."""
-    placed: list[Placed] = []
+    states: list[StageState] = []
     key = ""
     for stage in stages:
         content = {"stage": stage.name, "settings": stage.settings, "after": key}
         key = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         where = folder / f"{stage.name}-{key[:8]}"
-        placed.append(Placed(stage=stage, key=key, folder=where, facts=_facts(where / MARKER, key)))
-    return placed
+        states.append(StageState(stage=stage, key=key, folder=where, facts=_facts(where / MARKER, key)))
+    return states
 
 
 def run_stages(
@@ -82,25 +82,25 @@ def run_stages(
         return _help(folder, stages)
     folders: dict[str, Path] = {}
     facts: dict[str, Facts] = {}
-    for placed in place(folder, stages):
-        name = placed.stage.name
-        folders[name] = placed.folder
-        if placed.facts is not None:
-            report(f"{name}: done before, in {placed.folder}")
-            facts[name] = placed.facts
+    for state in stage_states(folder, stages):
+        name = state.stage.name
+        folders[name] = state.folder
+        if state.facts is not None:
+            report(f"{name}: done before, in {state.folder}")
+            facts[name] = state.facts
             continue
-        report(f"{name}: in {placed.folder}")
-        placed.folder.mkdir(parents=True, exist_ok=True)
+        report(f"{name}: in {state.folder}")
+        state.folder.mkdir(parents=True, exist_ok=True)
         begun = time.monotonic()
-        facts[name] = placed.stage.run(dict(folders))
+        facts[name] = state.stage.run(dict(folders))
         marker = {
             "stage": name,
-            "key": placed.key,
-            "settings": placed.stage.settings,
+            "key": state.key,
+            "settings": state.stage.settings,
             "seconds": round(time.monotonic() - begun, 1),
             "facts": facts[name],
         }
-        write_atomically(placed.folder / MARKER, json_text(marker).encode())
+        write_atomically(state.folder / MARKER, json_text(marker).encode())
     return facts
 
 
@@ -108,12 +108,12 @@ def _help(folder: Path, stages: Sequence[Stage]) -> dict[str, Facts]:
     """What a process does that is not the first: its part of the stages that all do together."""
     last = max((n for n, stage in enumerate(stages) if stage.together), default=-1)
     folders: dict[str, Path] = {}
-    for placed in place(folder, stages)[: last + 1]:
-        folders[placed.stage.name] = placed.folder
-        marker = placed.folder / MARKER
-        if placed.stage.together and placed.facts is None:
-            placed.stage.run(dict(folders))
-        while not placed.stage.together and _facts(marker, placed.key) is None:
+    for state in stage_states(folder, stages)[: last + 1]:
+        folders[state.stage.name] = state.folder
+        marker = state.folder / MARKER
+        if state.stage.together and state.facts is None:
+            state.stage.run(dict(folders))
+        while not state.stage.together and _facts(marker, state.key) is None:
             time.sleep(_POLL_SECONDS)
     return {}
 

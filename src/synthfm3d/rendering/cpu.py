@@ -6,11 +6,17 @@ import numpy as np
 
 from synthfm3d.rendering.columns import BIAS, FIELDS, TILED
 from synthfm3d.rendering.compositing import compose_slice, mean_signal, numbers_of
+from synthfm3d.rendering.ct import ct_scanner
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
-from synthfm3d.rendering.scanners import Scanner, scanner_of
+from synthfm3d.rendering.mr import mr_scanner
+from synthfm3d.rendering.scanner import Scanner
 from synthfm3d.rendering.tables import Tables, tables_of
 from synthfm3d.rendering.tiles import tile_places
+from synthfm3d.rendering.ultrasound import ultrasound_scanner
+from synthfm3d.synthesis.ct import CtAcquisition
+from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.scene import Scene
+from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _AT_ONCE = 8
@@ -59,7 +65,7 @@ class Renderer:
         self._parts = tables.parts.reshape(
             len(self._ready), scene.boundary.sub_slices, *tables.parts.shape[1:]
         )
-        self._scanner = scanner_of(scene)
+        self._scanner = _scanner_of(scene)
 
     def render(self, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
         """Image and label map of some slices, by default of all that were made ready; see ``render``."""
@@ -132,3 +138,14 @@ def _middle_last(count: int) -> list[int]:
     """Numbers of the sub-slices, the middle one last: its labels stay."""
     middle = count // 2
     return [n for n in range(count) if n != middle] + [middle]
+
+
+def _scanner_of(scene: Scene) -> Scanner:
+    """The scanner of a scene; what all its slices share is made here, once."""
+    match scene.acquisition:
+        case CtAcquisition() as acquisition:
+            return ct_scanner(scene, acquisition)
+        case MrAcquisition() as acquisition:
+            return mr_scanner(scene, acquisition)
+        case UltrasoundAcquisition() as acquisition:
+            return ultrasound_scanner(scene, acquisition)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthfm3d.kernels import kernel
-from synthfm3d.rendering.hashing import field_key, hashed_normal, mix
+from synthfm3d.rendering.hashing import field_key, hashed_normal, mix, noise_key
+from synthfm3d.rendering.scanner import Bias, Scanner
 from synthfm3d.synthesis.ct import CtAcquisition
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
@@ -163,3 +164,28 @@ def add_metal(signal, streaks, metal_y, metal_x, metal_radius, streak_hu):
                 row[x] = MOST_HU
             elif row[x] > AIR_HU:
                 row[x] += streak_hu * strength / (_f32(1) + radius * STREAK_DECAY)
+
+
+def ct_scanner(scene: Scene, acquisition: CtAcquisition) -> Scanner:
+    """Rings and metal where the scene has them, then quantum noise."""
+    tables = ct_tables(scene, acquisition)
+    key = noise_key(scene)
+    slice_mm, pixel = scene.spacing_mm[0], scene.spacing_mm[1]
+    ring_y, ring_x = (_f32(mm / pixel) for mm in acquisition.ring_centre_mm)
+    metal_z = acquisition.metal_mm[0]
+    metal_y, metal_x = (_f32(mm / pixel) for mm in acquisition.metal_mm[1:])
+
+    def scan(z: int, signal: Array, labels: Array, bias: Bias, image: Array) -> None:
+        if acquisition.ring_hu > 0:
+            add_rings(signal, tables.rings, ring_y, ring_x)
+        if acquisition.streak_hu > 0 and abs(z * slice_mm - metal_z) <= 0.5 * acquisition.metal_length_mm:
+            add_metal(
+                signal, tables.streaks, metal_y, metal_x, _f32(acquisition.metal_radius_mm / pixel),
+                _f32(acquisition.streak_hu),
+            )  # fmt: skip
+        ct_slice(
+            signal, z, key, tables.tile, _f32(acquisition.noise_hu),
+            _f32(acquisition.slice_correlation), image,
+        )  # fmt: skip
+
+    return lambda slices: scan

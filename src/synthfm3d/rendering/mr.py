@@ -6,7 +6,10 @@ import numpy as np
 
 from synthfm3d.kernels import kernel
 from synthfm3d.rendering.fields import field_row
-from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.rendering.hashing import hashed_normal, noise_key
+from synthfm3d.rendering.scanner import Bias, Scanner, grey_table, map_grey
+from synthfm3d.synthesis.mr import MrAcquisition
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
 
 _f32 = np.float32
@@ -131,3 +134,23 @@ def mr_slice(signal, z, key, noise, bias, plane, y_first, y_weights, image):
             imaginary = noise * hashed_normal(counter, other)
             magnitude = math.sqrt(real * real + imaginary * imaginary)
             image[y, x] = np.int16(min(magnitude * _f32(MR_UNIT) + _f32(0.5), _f32(32767)))
+
+
+def mr_scanner(scene: Scene, acquisition: MrAcquisition) -> Scanner:
+    """Artefacts of k-space where the scene has them, then receive field, noise and grey curve."""
+    key = noise_key(scene)
+    grey = grey_table(acquisition.grey, white=round(MR_UNIT))
+
+    def scan(z: int, signal: Array, labels: Array, bias: Bias, image: Array) -> None:
+        if acquisition.motion_share > 0:
+            down, across = acquisition.motion_pixels
+            splice_motion(signal, lowpass_taps(acquisition.motion_share), down, across)
+        if acquisition.ghost_period > 0:
+            add_ghosts(signal, acquisition.ghost_period, _f32(acquisition.ghost))
+        if acquisition.kept < 1:
+            truncate(signal, lowpass_taps(acquisition.kept))
+        mr_slice(signal, z, key, _f32(acquisition.noise), _f32(acquisition.bias), *bias, image)
+        if grey is not None:
+            map_grey(image, grey)
+
+    return lambda slices: scan

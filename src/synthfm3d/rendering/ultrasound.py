@@ -15,7 +15,8 @@ import numpy as np
 from synthfm3d.kernels import inlined, kernel
 from synthfm3d.rendering.fields import SplineAxis, spline_axis
 from synthfm3d.rendering.hashing import GOLDEN, field_key, mix
-from synthfm3d.rendering.probe import REACH, Fan
+from synthfm3d.rendering.probe import REACH, Fan, fan_of
+from synthfm3d.rendering.scanner import Bias, Scan, Scanner, grey_table, map_grey
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
@@ -268,3 +269,24 @@ def _scan_convert(grey, beams, sample_of, down, across, image, labels):
             value = upper * (_f32(1) - u[x]) + lower * u[x]
             out[x] = np.int16(value + _f32(0.5)) if samples[x] >= 0 else np.int16(0)
             label[x] = label[x] if samples[x] >= 0 else np.uint8(0)
+
+
+def ultrasound_scanner(scene: Scene, acquisition: UltrasoundAcquisition) -> Scanner:
+    """Beams through the slice, then the grey curve."""
+    fan = fan_of(scene, acquisition)
+    along_z = scatterer_axis(scene, acquisition)
+    grey = grey_table(acquisition.grey, white=255)
+
+    def over(slices: range) -> Scan:
+        scatterers = scatterers_of(scene, fan, along_z, slices)
+
+        def scan(z: int, signal: Array, labels: Array, bias: Bias, image: Array) -> None:
+            start = along_z.first[z] - along_z.first[slices.start]
+            around = scatterers[start : start + 4]
+            ultrasound_slice(signal, labels, fan, acquisition, around, along_z.weights[z], image)
+            if grey is not None:
+                map_grey(image, grey)
+
+        return scan
+
+    return over

@@ -23,7 +23,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class ShardOrigin:
     """All that the volumes of a shard are a function of, and which release of the package made them.
 
     Parameters
@@ -43,7 +43,7 @@ class Origin:
     generator_version: int
     package_version: str
 
-    def same_volumes(self, other: "Origin") -> bool:
+    def same_volumes(self, other: "ShardOrigin") -> bool:
         """Whether both make the same volumes; a release of the same generator does."""
         return replace(self, package_version=other.package_version) == other
 
@@ -54,7 +54,7 @@ class ShardRecord:
 
     size: int
     sha256: str
-    origin: Origin
+    origin: ShardOrigin
     samples: tuple[Entry, ...]
 
     def to_json(self) -> str:
@@ -93,7 +93,7 @@ def parse_record(text: str, where: object) -> ShardRecord:
         return ShardRecord(
             size=plain["bytes"],
             sha256=plain["sha256"],
-            origin=Origin(**{name: plain[name] for name in Origin.__dataclass_fields__}),
+            origin=ShardOrigin(**{name: plain[name] for name in ShardOrigin.__dataclass_fields__}),
             samples=tuple(
                 Entry(
                     key=entry["key"],

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from synthfm3d.files import appearing_whole, remove_unfinished
 from synthfm3d.generate import LabelledVolume
-from synthfm3d.shards.record import Entry, Origin, ShardRecord, record_path
+from synthfm3d.shards.record import Entry, ShardOrigin, ShardRecord, record_path
 from synthfm3d.shards.sample import encoded, key_of
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -22,7 +22,7 @@ def shard_name(number: int) -> str:
     return f"shard-{number:05d}.tar"
 
 
-def write_shard(path: Path, volumes: Iterable[LabelledVolume], origin: Origin) -> ShardRecord:
+def write_shard(path: Path, volumes: Iterable[LabelledVolume], origin: ShardOrigin) -> ShardRecord:
     """Write a shard and then its record; each appears whole or not at all.
 
     Volumes are taken one by one, so the memory holds one of them, however many there are. Raises InputError

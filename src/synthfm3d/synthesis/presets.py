@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
+from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
 from synthfm3d.synthesis.settings import (
     AnatomySettings,
     BoundarySettings,
     ContrastSettings,
     CrowdSettings,
-    FamilyShares,
     LayoutShares,
     NoiseSettings,
     SynthesisSettings,

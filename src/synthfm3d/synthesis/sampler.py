@@ -9,7 +9,7 @@ view. A fixed axis is the same in all volumes where these are (``modalities``, `
 
 from dataclasses import replace
 
-from synthfm3d.synthesis.anatomy.draw import draw_anatomy, draw_cine, draw_layout
+from synthfm3d.synthesis.anatomy.assembly import draw_anatomy, draw_cine, draw_layout
 from synthfm3d.synthesis.boundary import draw_boundary
 from synthfm3d.synthesis.contrast import draw_contrast
 from synthfm3d.synthesis.draw import Draw, rounded

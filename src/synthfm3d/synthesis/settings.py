@@ -9,6 +9,7 @@ that modality, and here in the groups ``ct``, ``mr`` and ``us``.
 from dataclasses import dataclass
 from typing import Literal
 
+from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
 from synthfm3d.synthesis.grey import GreySettings
 from synthfm3d.synthesis.mr import MrContrastSettings, MrNoiseSettings
@@ -39,20 +40,6 @@ class LayoutShares:
 
     def __post_init__(self) -> None:
         check_ratios(self, "layout")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FamilyShares:
-    """How often an organ is of each family of shapes; only ratios matter."""
-
-    ellipsoid: float = 0.2
-    stack: float = 0.2
-    star: float = 0.2
-    superquadric: float = 0.15
-    sausage: float = 0.25
-
-    def __post_init__(self) -> None:
-        check_ratios(self, "family")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

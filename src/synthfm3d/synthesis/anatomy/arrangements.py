@@ -9,7 +9,7 @@ chambers in their relation, seen along its long or its short axis.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_organ
 from synthfm3d.synthesis.anatomy.shapes import Place, Quaternion, Shape, sausage
 from synthfm3d.synthesis.draw import Draw, rounded
@@ -49,20 +49,20 @@ _PRESENT = 0.85
 """How likely each organ of the abdomen is in a volume."""
 
 
-def draw_abdomen(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
+def draw_abdomen(draw: Draw, view: FieldOfView, settings: AnatomySettings, labels: Labels) -> list[Structure]:
     """The abdomen, its organs sharing the space between them; now and then mirrored or upside down."""
-    return draw_table(draw, frame, settings, _ABDOMEN, labels)
+    return draw_table(draw, view, settings, _ABDOMEN, labels)
 
 
 def draw_table(
-    draw: Draw, frame: Frame, settings: AnatomySettings, rows: Sequence[Organ], labels: Labels
+    draw: Draw, view: FieldOfView, settings: AnatomySettings, rows: Sequence[Organ], labels: Labels
 ) -> list[Structure]:
     """Organs of a table where it says, each present more often than not."""
     flip_z, flip_x = draw.chance(0.3), draw.chance(0.1)
     organs: list[Structure] = []
     for row in rows:
         if draw.chance(_PRESENT):
-            organs.append(_placed(draw, frame, settings, row, flip_z, flip_x, labels))
+            organs.append(_placed(draw, view, settings, row, flip_z, flip_x, labels))
     shared = 1 if draw.chance(settings.neighbourhood_share) else 0
     return [
         replace(
@@ -76,7 +76,7 @@ def draw_table(
 
 def _placed(
     draw: Draw,
-    frame: Frame,
+    view: FieldOfView,
     settings: AnatomySettings,
     row: Organ,
     flip_z: bool,
@@ -86,27 +86,27 @@ def _placed(
     z, y, x = (c + draw.normal(0.05) for c in row.centre)
     z, x = 1 - z if flip_z else z, -x if flip_x else x
     centre = (
-        rounded(z * frame.size_mm[0]),
-        rounded(frame.centre_mm[0] + y * frame.cavity_mm[0]),
-        rounded(frame.centre_mm[1] + x * frame.cavity_mm[1]),
+        rounded(z * view.size_mm[0]),
+        rounded(view.centre_mm[0] + y * view.cavity_mm[0]),
+        rounded(view.centre_mm[1] + x * view.cavity_mm[1]),
     )
     # Depth is measured by the body, not by the stack: a thin stack cuts organs, it does not flatten them.
-    deep = min(max(frame.size_mm[0], 0.5 * frame.scale_mm), 1.2 * frame.scale_mm)
+    deep = min(max(view.size_mm[0], 0.5 * view.scale_mm), 1.2 * view.scale_mm)
     growth = draw.log_uniform(0.75, 1.3)
     axes = (
         rounded(row.semi_axes[0] * deep * growth * draw.log_uniform(0.85, 1.2)),
-        rounded(row.semi_axes[1] * frame.cavity_mm[0] * growth * draw.log_uniform(0.85, 1.2)),
-        rounded(row.semi_axes[2] * frame.cavity_mm[1] * growth * draw.log_uniform(0.85, 1.2)),
+        rounded(row.semi_axes[1] * view.cavity_mm[0] * growth * draw.log_uniform(0.85, 1.2)),
+        rounded(row.semi_axes[2] * view.cavity_mm[1] * growth * draw.log_uniform(0.85, 1.2)),
     )
     place = Place(centre, rounded(sum(axes[1:]) / 2 if row.form == "ellipsoid" else max(axes)))
     if row.form == "sausage":
-        shape = sausage(draw, frame, place)
+        shape = sausage(draw, view, place)
     else:
         shape = _lobes(draw, centre, axes, row.lobes)
     kidney = "kidney" in row.name
     if kidney or row.material == "blood":  # cortex and medulla are drawn below; walls of vessels are thin
         settings = replace(settings, wall_share=0.0)
-    organ = draw_organ(draw, frame, settings, row.name, place, shape, labels)
+    organ = draw_organ(draw, view, settings, row.name, place, shape, labels)
     if row.material == "wall" and len(organ.layers) == 1:
         organ = replace(organ, layers=(replace(organ.layers[0], material="wall"),))
     if row.material in ("blood", "fluid"):  # within its wall or capsule, if it has one
@@ -150,7 +150,7 @@ def _slightly_turned(draw: Draw) -> Quaternion:
     return 1.0, draw.normal(0.12), draw.normal(0.12), draw.normal(0.12)
 
 
-# In the heart's own frame: first axis from base to apex, the right heart at negative x.
+# In the heart's own axes: first axis from base to apex, the right heart at negative x.
 _CHAMBERS: tuple[tuple[str, ZYX, ZYX], ...] = (
     ("right ventricle", (-0.1, 0.0, -0.75), (0.95, 0.6, 0.55)),
     ("left ventricle", (0.0, 0.0, 0.0), (1.15, 0.62, 0.62)),
@@ -161,18 +161,18 @@ _CHAMBERS: tuple[tuple[str, ZYX, ZYX], ...] = (
 
 
 def draw_heart(
-    draw: Draw, frame: Frame, labels: Labels, size: tuple[float, float] = (0.16, 0.3)
+    draw: Draw, view: FieldOfView, labels: Labels, size: tuple[float, float] = (0.16, 0.3)
 ) -> list[Structure]:
     """A heart: chambers of blood, a thick left wall; its long axis along z, or in the slices.
 
     ``size`` is the range of its ventricles' radius over the field of view.
     """
-    scale = frame.scale_mm * draw.log_uniform(*size)
+    scale = view.scale_mm * draw.log_uniform(*size)
     quaternion = _slightly_turned(draw) if draw.chance(0.45) else _in_plane(draw)
     centre = (
-        rounded(frame.size_mm[0] * draw.uniform(0.35, 0.65)),
-        rounded(frame.centre_mm[0] + draw.uniform(-0.15, 0.15) * frame.cavity_mm[0]),
-        rounded(frame.centre_mm[1] + draw.uniform(-0.15, 0.15) * frame.cavity_mm[1]),
+        rounded(view.size_mm[0] * draw.uniform(0.35, 0.65)),
+        rounded(view.centre_mm[0] + draw.uniform(-0.15, 0.15) * view.cavity_mm[0]),
+        rounded(view.centre_mm[1] + draw.uniform(-0.15, 0.15) * view.cavity_mm[1]),
     )
     wall_mm = rounded(scale * draw.uniform(0.14, 0.32))
     chambers: list[Structure] = []

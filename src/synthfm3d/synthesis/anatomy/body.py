@@ -7,7 +7,7 @@ body wall.
 
 from dataclasses import replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.structures import ZYX, Layer, Layout, Material, Stack, Structure
 from synthfm3d.volume import Modality
@@ -34,8 +34,8 @@ def draw_body(
     labels: Labels,
     *,
     crowded: bool = False,
-) -> tuple[Structure, Frame, float]:
-    """The body's structure, the frame for its organs, and the depth of the cavity in mm.
+) -> tuple[Structure, FieldOfView, float]:
+    """The body's structure, the field of view of its organs, and the depth of the cavity in mm.
 
     A crowded body has a wall of three muscles and fat between its organs.
     """
@@ -47,18 +47,32 @@ def draw_body(
     from_within = modality == "us" or layout == "free" or (layout == "heart" and draw.chance(0.6))
     if from_within:
         body = _surroundings(draw, modality, size_mm, centre, crowded)
-        frame = _frame(layout, modality, size_mm, pixel_mm, centre, (0.5 * size_mm[1], 0.5 * size_mm[2]))
-        return body, frame, 0.0
+        view = FieldOfView(
+            layout=layout,
+            modality=modality,
+            size_mm=size_mm,
+            pixel_mm=pixel_mm,
+            centre_mm=centre,
+            cavity_mm=(0.5 * size_mm[1], 0.5 * size_mm[2]),
+        )
+        return body, view, 0.0
     return _outlined(draw, modality, layout, size_mm, pixel_mm, centre, labels, crowded)
 
 
 def draw_surroundings(
     draw: Draw, modality: Modality, size_mm: ZYX, pixel_mm: float
-) -> tuple[Structure, Frame]:
-    """A field of view inside the body: its tissue, and the frame for what lies in it."""
+) -> tuple[Structure, FieldOfView]:
+    """A field of view inside the body: its tissue, and the bounds of what lies in it."""
     centre = (rounded(0.5 * size_mm[1]), rounded(0.5 * size_mm[2]))
     body = _surroundings(draw, modality, size_mm, centre)
-    return body, _frame("heart", modality, size_mm, pixel_mm, centre, centre)
+    return body, FieldOfView(
+        layout="heart",
+        modality=modality,
+        size_mm=size_mm,
+        pixel_mm=pixel_mm,
+        centre_mm=centre,
+        cavity_mm=centre,
+    )
 
 
 def _surroundings(
@@ -92,7 +106,7 @@ def _outlined(
     centre: tuple[float, float],
     labels: Labels,
     crowded: bool,
-) -> tuple[Structure, Frame, float]:
+) -> tuple[Structure, FieldOfView, float]:
     """A body with an outline in air: an ellipse that narrows towards both ends, or a head's vault."""
     scale = min(size_mm[1], size_mm[2])
     half = (rounded(size_mm[1] * draw.uniform(0.32, 0.45)), rounded(size_mm[2] * draw.uniform(0.38, 0.48)))
@@ -110,8 +124,15 @@ def _outlined(
         layers=tuple(layers),
         roughness_mm=(rounded(scale * draw.uniform(0.001, 0.006)), rounded(scale * draw.uniform(0.0, 0.002))),
     )
-    frame = _frame(layout, modality, size_mm, pixel_mm, centre, (half[0] - depth, half[1] - depth))
-    return body, frame, depth
+    view = FieldOfView(
+        layout=layout,
+        modality=modality,
+        size_mm=size_mm,
+        pixel_mm=pixel_mm,
+        centre_mm=centre,
+        cavity_mm=(half[0] - depth, half[1] - depth),
+    )
+    return body, view, depth
 
 
 def _vault(draw: Draw, depth: float, half: float) -> tuple[tuple[float, float], ...]:
@@ -179,21 +200,3 @@ def _head_layers(draw: Draw, scale: float, labels: Labels) -> list[Layer]:
         Layer(name=name, depth_mm=depth, label=value, material=material)
         for name, depth, value, material in zip(names, depths, values, materials, strict=True)
     ]
-
-
-def _frame(
-    layout: Layout,
-    modality: Modality,
-    size_mm: ZYX,
-    pixel_mm: float,
-    centre_mm: tuple[float, float],
-    cavity_mm: tuple[float, float],
-) -> Frame:
-    return Frame(
-        layout=layout,
-        modality=modality,
-        size_mm=size_mm,
-        pixel_mm=pixel_mm,
-        centre_mm=centre_mm,
-        cavity_mm=cavity_mm,
-    )

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.shapes import Quaternion
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Stack, Structure, Tube
@@ -15,29 +15,29 @@ _DISCS_APART = 0.4
 """Share of crowded bodies whose discs are labelled one by one."""
 
 
-def draw_bones(draw: Draw, frame: Frame, labels: Labels, *, crowded: bool = False) -> list[Structure]:
+def draw_bones(draw: Draw, view: FieldOfView, labels: Labels, *, crowded: bool = False) -> list[Structure]:
     """Spine and ribs; in a crowded body, where muscles lie behind it, the spine is in front of them."""
-    return [*draw_spine(draw, frame, labels, crowded), *_ribs(draw, frame)]
+    return [*draw_spine(draw, view, labels, crowded), *_ribs(draw, view)]
 
 
-def draw_spine(draw: Draw, frame: Frame, labels: Labels, crowded: bool) -> list[Structure]:
+def draw_spine(draw: Draw, view: FieldOfView, labels: Labels, crowded: bool) -> list[Structure]:
     """Vertebrae with discs between them, and behind their bodies the canal with its cord.
 
     In a crowded body vertebrae have arches and processes as well, and some discs are targets.
     """
-    half = rounded(frame.scale_mm * draw.uniform(0.045, 0.07))
+    half = rounded(view.scale_mm * draw.uniform(0.045, 0.07))
     height = rounded(half * draw.uniform(1.2, 1.6))
     back = rounded(
-        frame.centre_mm[0]
-        + frame.cavity_mm[0] * (draw.uniform(0.52, 0.62) if crowded else draw.uniform(0.72, 0.88))
+        view.centre_mm[0]
+        + view.cavity_mm[0] * (draw.uniform(0.52, 0.62) if crowded else draw.uniform(0.72, 0.88))
     )
-    middle = rounded(frame.centre_mm[1] + draw.uniform(-0.05, 0.05) * frame.cavity_mm[1])
+    middle = rounded(view.centre_mm[1] + draw.uniform(-0.05, 0.05) * view.cavity_mm[1])
     shell = rounded(half * draw.uniform(0.06, 0.15))
     gap = rounded(height * draw.uniform(0.15, 0.3))
     start = draw.uniform(-1.0, 0.0) * height
     discs = Structure(
         name="discs",
-        parts=(_column(frame, (back, middle), (0.8 * half, half)),),
+        parts=(_column(view, (back, middle), (0.8 * half, half)),),
         layers=(Layer(name="disc", depth_mm=0.0, label=0, material="disc"),),
         confined=False,
     )
@@ -45,7 +45,7 @@ def draw_spine(draw: Draw, frame: Frame, labels: Labels, crowded: bool) -> list[
     whole = None if draw.chance(_CROWDED_APART if crowded else _APART) else labels.new()
     chained = crowded and draw.chance(_DISCS_APART)
     number = 0
-    while start < frame.size_mm[0] and number < _MOST_VERTEBRAE:
+    while start < view.size_mm[0] and number < _MOST_VERTEBRAE:
         number += 1
         label = labels.new() if whole is None else whole
         name = f"vertebra {number}" if whole is None else "spine"
@@ -68,7 +68,7 @@ def draw_spine(draw: Draw, frame: Frame, labels: Labels, crowded: bool) -> list[
         start += height + gap
         if chained:
             bones.append(_disc(number, (back, middle), half, start - gap, gap, labels))
-    return [*bones, _canal(draw, frame, (back, middle), half, labels)]
+    return [*bones, _canal(draw, view, (back, middle), half, labels)]
 
 
 def _disc(
@@ -119,7 +119,7 @@ def _arch(centre: tuple[float, float], half: float, start: float, height: float)
 
 
 def _canal(
-    draw: Draw, frame: Frame, vertebrae: tuple[float, float], half: float, labels: Labels
+    draw: Draw, view: FieldOfView, vertebrae: tuple[float, float], half: float, labels: Labels
 ) -> Structure:
     """The spinal canal with its cord behind vertebrae at (y, x) of this half width."""
     canal = rounded(half * draw.uniform(0.35, 0.5))
@@ -127,7 +127,7 @@ def _canal(
     cord = rounded(0.35 * canal)
     return Structure(
         name="spinal canal",
-        parts=(_column(frame, (behind, vertebrae[1]), (0.8 * canal, canal)),),
+        parts=(_column(view, (behind, vertebrae[1]), (0.8 * canal, canal)),),
         layers=(
             Layer(name="spinal canal", depth_mm=0.0, label=0, material="fluid"),
             Layer(name="spinal cord", depth_mm=cord, label=labels.new(), material="cord"),
@@ -136,8 +136,8 @@ def _canal(
     )
 
 
-def _column(frame: Frame, centre: tuple[float, float], half: tuple[float, float]) -> Stack:
-    depth = frame.size_mm[0]
+def _column(view: FieldOfView, centre: tuple[float, float], half: tuple[float, float]) -> Stack:
+    depth = view.size_mm[0]
     return Stack(
         centre_mm=centre,
         semi_axes_mm=(rounded(half[0]), rounded(half[1])),
@@ -152,19 +152,19 @@ def _waisted(start: float, height: float) -> tuple[tuple[float, float], ...]:
     return tuple((rounded(start + share * height), scale) for share, scale in points)
 
 
-def _ribs(draw: Draw, frame: Frame) -> list[Structure]:
+def _ribs(draw: Draw, view: FieldOfView) -> list[Structure]:
     """Short bright ellipsoids along the wall, as a slice cuts ribs; unlabelled."""
     ribs: list[Structure] = []
     for number in range(1, draw.whole(0, 8) + 1):
         towards = draw.direction(2)
         centre = (
-            draw.uniform(0.0, frame.size_mm[0]),
-            rounded(frame.centre_mm[0] + 1.03 * frame.cavity_mm[0] * towards[0]),
-            rounded(frame.centre_mm[1] + 1.03 * frame.cavity_mm[1] * towards[1]),
+            draw.uniform(0.0, view.size_mm[0]),
+            rounded(view.centre_mm[0] + 1.03 * view.cavity_mm[0] * towards[0]),
+            rounded(view.centre_mm[1] + 1.03 * view.cavity_mm[1] * towards[1]),
         )
         # The long axis of a rib runs along the wall: turn x (k = z axis first) by the wall's angle.
         across = (towards[0], -towards[1])
-        radius = frame.scale_mm * draw.uniform(0.008, 0.02)
+        radius = view.scale_mm * draw.uniform(0.008, 0.02)
         ribs.append(
             Structure(
                 name=f"rib {number}",

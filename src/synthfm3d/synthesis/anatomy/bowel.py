@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_place
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
@@ -18,7 +18,7 @@ _SEGMENTED = 0.4
 """Share of bowels that are a row of segments."""
 
 
-def draw_bowels(draw: Draw, frame: Frame, crowd: CrowdSettings, labels: Labels) -> list[Structure]:
+def draw_bowels(draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labels) -> list[Structure]:
     """Bowels of a volume; those of the same content have the same signals."""
     bowels: list[Structure] = []
     first: dict[str, str] = {}
@@ -26,17 +26,17 @@ def draw_bowels(draw: Draw, frame: Frame, crowd: CrowdSettings, labels: Labels) 
         content = draw.pick(_CONTENT, _CONTENT_SHARES)
         own = labels if draw.chance(crowd.labelled_share) else None
         drawer = _segments if draw.chance(_SEGMENTED) else _loops
-        for structure in drawer(draw, frame, crowd, f"bowel {number}", content, own):
+        for structure in drawer(draw, view, crowd, f"bowel {number}", content, own):
             bowels.append(replace(structure, like=first.get(content)))
             first.setdefault(content, structure.name)
     return bowels
 
 
 def _loops(
-    draw: Draw, frame: Frame, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
+    draw: Draw, view: FieldOfView, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
 ) -> list[Structure]:
     """A tube that winds back and forth, mostly in the plane: its loops touch."""
-    place = draw_place(draw, frame, [], _LOOP_SIZE, 0.0)
+    place = draw_place(draw, view, [], _LOOP_SIZE, 0.0)
     radius = place.radius_mm
     point, side, along = place.centre_mm, draw.direction(3), draw.direction(3)
     along = bent(along, (-along[0], 0.0, 0.0), 0.6)
@@ -56,20 +56,20 @@ def _loops(
             )
             point, radius = ahead, after
         turn = -turn
-    layers = _layers(draw, frame, name, place.radius_mm, content, labels.new() if labels else 0)
+    layers = _layers(draw, view, name, place.radius_mm, content, labels.new() if labels else 0)
     rough = (rounded(0.12 * place.radius_mm), rounded(0.06 * place.radius_mm))
     return [Structure(name=name, parts=tuple(tubes), layers=layers, roughness_mm=rough)]
 
 
 def _segments(
-    draw: Draw, frame: Frame, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
+    draw: Draw, view: FieldOfView, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
 ) -> list[Structure]:
     """Round segments in a row along the body, parted by their walls; one target or a target for each."""
-    place = draw_place(draw, frame, [], _SEGMENT_SIZE, 0.0)
+    place = draw_place(draw, view, [], _SEGMENT_SIZE, 0.0)
     heading: tuple[float, ...] = (1.0 if draw.chance(0.5) else -1.0, 0.0, 0.0)
-    centre: ZYX = (rounded(draw.uniform(0.0, 0.4) * frame.size_mm[0]), *place.centre_mm[1:])
+    centre: ZYX = (rounded(draw.uniform(0.0, 0.4) * view.size_mm[0]), *place.centre_mm[1:])
     if heading[0] < 0:
-        centre = (rounded(frame.size_mm[0] - centre[0]), *centre[1:])
+        centre = (rounded(view.size_mm[0] - centre[0]), *centre[1:])
     apart = draw.chance(0.5)
     label = 0 if apart or not labels else labels.new()
     segments: list[Structure] = []
@@ -77,7 +77,7 @@ def _segments(
         own = f"{name} segment {number}"
         value = labels.new() if apart and labels else label
         layers = _layers(
-            draw, frame, own if value != label or not label else name, place.radius_mm, content, value
+            draw, view, own if value != label or not label else name, place.radius_mm, content, value
         )
         length = place.radius_mm * draw.uniform(0.5, 0.8)
         part = Ellipsoid(
@@ -97,7 +97,7 @@ def _segments(
 
 
 def _layers(
-    draw: Draw, frame: Frame, name: str, radius: float, content: Material, label: int
+    draw: Draw, view: FieldOfView, name: str, radius: float, content: Material, label: int
 ) -> tuple[Layer, ...]:
     """A wall of 1.5 to 4 mm around a content, both one target; a collapsed bowel is all wall."""
     wall = Layer(name=name, depth_mm=0.0, label=label, material="wall")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from synthfm3d.synthesis.anatomy.arrangements import Organ, draw_heart, draw_table
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import AnatomySettings
 from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Structure, Tube
@@ -26,20 +26,20 @@ _RIB_PATH = ((0.966, 0.259), (0.643, 0.766), (0.087, 0.996), (-0.5, 0.866), (-0.
 _MOST_PAIRS = 8
 
 
-def draw_lungs(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
+def draw_lungs(draw: Draw, view: FieldOfView, labels: Labels) -> list[Structure]:
     """A left and a right lung, which leave the middle to heart and vessels."""
     lungs: list[Structure] = []
-    cavity_y, cavity_x = frame.cavity_mm
-    height = rounded(max(0.8 * frame.size_mm[0], 0.5 * frame.scale_mm) * draw.uniform(0.8, 1.6))
-    middle = frame.size_mm[0] * draw.uniform(0.4, 0.8)
+    cavity_y, cavity_x = view.cavity_mm
+    height = rounded(max(0.8 * view.size_mm[0], 0.5 * view.scale_mm) * draw.uniform(0.8, 1.6))
+    middle = view.size_mm[0] * draw.uniform(0.4, 0.8)
     both = labels.new() if draw.chance(0.3) else 0
     for side, sign in (("left", 1), ("right", -1)):
         name = "lungs" if both else f"{side} lung"
         part = Ellipsoid(
             centre_mm=(
                 rounded(middle + draw.normal(0.03) * height),
-                rounded(frame.centre_mm[0] + draw.normal(0.04) * cavity_y),
-                rounded(frame.centre_mm[1] + sign * draw.uniform(0.52, 0.6) * cavity_x),
+                rounded(view.centre_mm[0] + draw.normal(0.04) * cavity_y),
+                rounded(view.centre_mm[1] + sign * draw.uniform(0.52, 0.6) * cavity_x),
             ),
             semi_axes_mm=(
                 height,
@@ -49,41 +49,41 @@ def draw_lungs(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
             quaternion=(1.0, 0.0, 0.0, draw.normal(0.05)),
         )
         layer = Layer(name=name, depth_mm=0.0, label=both or labels.new(), material="lung")
-        rough = (rounded(0.01 * frame.scale_mm), 0.0)
+        rough = (rounded(0.01 * view.scale_mm), 0.0)
         lungs.append(Structure(name=f"{side} lung", parts=(part,), layers=(layer,), roughness_mm=rough))
     return lungs
 
 
-def draw_chest(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
+def draw_chest(draw: Draw, view: FieldOfView, settings: AnatomySettings, labels: Labels) -> list[Structure]:
     """Lungs, mediastinum, heart and airways, in the order of painting."""
     middle = replace(
-        frame,
+        view,
         centre_mm=(
-            rounded(frame.centre_mm[0] - 0.2 * frame.cavity_mm[0]),
-            rounded(frame.centre_mm[1] + 0.12 * frame.cavity_mm[1]),
+            rounded(view.centre_mm[0] - 0.2 * view.cavity_mm[0]),
+            rounded(view.centre_mm[1] + 0.12 * view.cavity_mm[1]),
         ),
-        cavity_mm=(rounded(0.4 * frame.cavity_mm[0]), rounded(0.4 * frame.cavity_mm[1])),
+        cavity_mm=(rounded(0.4 * view.cavity_mm[0]), rounded(0.4 * view.cavity_mm[1])),
     )
-    lungs = draw_lungs(draw.apart("lungs"), frame, labels)
+    lungs = draw_lungs(draw.apart("lungs"), view, labels)
     heart = draw_heart(draw.apart("heart"), middle, labels, _HEART_SIZE) if draw.chance(0.85) else []
-    organs = draw_table(draw, frame, replace(settings, wall_share=0.0), _MEDIASTINUM, labels)
-    return [*lungs, *heart, *organs, _airways(draw.apart("airways"), frame, labels)]
+    organs = draw_table(draw, view, replace(settings, wall_share=0.0), _MEDIASTINUM, labels)
+    return [*lungs, *heart, *organs, _airways(draw.apart("airways"), view, labels)]
 
 
-def _airways(draw: Draw, frame: Frame, labels: Labels) -> Structure:
+def _airways(draw: Draw, view: FieldOfView, labels: Labels) -> Structure:
     """The trachea and its two main bronchi: gas in a thin wall."""
-    radius = rounded(frame.scale_mm * draw.uniform(0.02, 0.03))
-    y = frame.centre_mm[0] + draw.uniform(0.12, 0.24) * frame.cavity_mm[0]
-    x = frame.centre_mm[1]
-    fork = frame.size_mm[0] * draw.uniform(0.45, 0.75)
-    top: ZYX = (rounded(fork + frame.scale_mm), rounded(y), rounded(x))
+    radius = rounded(view.scale_mm * draw.uniform(0.02, 0.03))
+    y = view.centre_mm[0] + draw.uniform(0.12, 0.24) * view.cavity_mm[0]
+    x = view.centre_mm[1]
+    fork = view.size_mm[0] * draw.uniform(0.45, 0.75)
+    top: ZYX = (rounded(fork + view.scale_mm), rounded(y), rounded(x))
     middle: ZYX = (rounded(fork), rounded(y), rounded(x))
     tubes = [Tube(start_mm=top, end_mm=middle, start_radius_mm=radius, end_radius_mm=radius)]
     for sign in (1, -1):
         end: ZYX = (
-            rounded(fork - 0.1 * frame.scale_mm),
-            rounded(y + 0.02 * frame.scale_mm),
-            rounded(x + sign * draw.uniform(0.09, 0.13) * frame.scale_mm),
+            rounded(fork - 0.1 * view.scale_mm),
+            rounded(y + 0.02 * view.scale_mm),
+            rounded(x + sign * draw.uniform(0.09, 0.13) * view.scale_mm),
         )
         after = rounded(0.65 * radius)
         tubes.append(
@@ -94,14 +94,14 @@ def _airways(draw: Draw, frame: Frame, labels: Labels) -> Structure:
     return Structure(name="airways", parts=tuple(tubes), layers=(layer, gas), blend_mm=rounded(0.3 * radius))
 
 
-def draw_rib_cage(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
+def draw_rib_cage(draw: Draw, view: FieldOfView, labels: Labels) -> list[Structure]:
     """Pairs of ribs one under the other, each from the spine around the cavity and down."""
-    pitch = rounded(frame.scale_mm * draw.uniform(0.065, 0.1))
-    fall = frame.scale_mm * draw.uniform(0.05, 0.2)
-    radius = rounded(frame.scale_mm * draw.uniform(0.01, 0.017))
+    pitch = rounded(view.scale_mm * draw.uniform(0.065, 0.1))
+    fall = view.scale_mm * draw.uniform(0.05, 0.2)
+    radius = rounded(view.scale_mm * draw.uniform(0.01, 0.017))
     apart = draw.chance(0.5)
     whole = 0 if apart or draw.chance(0.5) else labels.new()
-    pairs = min(_MOST_PAIRS, int((frame.size_mm[0] + fall) / pitch) + 1)
+    pairs = min(_MOST_PAIRS, int((view.size_mm[0] + fall) / pitch) + 1)
     start = draw.uniform(0.0, 1.0) * pitch
     ribs: list[Structure] = []
     for number in range(1, pairs + 1):
@@ -113,7 +113,7 @@ def draw_rib_cage(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
             ribs.append(
                 Structure(
                     name=name,
-                    parts=_rib(frame, start + (number - 1) * pitch, sign, fall, radius),
+                    parts=_rib(view, start + (number - 1) * pitch, sign, fall, radius),
                     layers=(bone, marrow),
                     confined=False,
                 )
@@ -121,14 +121,14 @@ def draw_rib_cage(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
     return ribs
 
 
-def _rib(frame: Frame, height: float, sign: int, fall: float, radius: float) -> tuple[Tube, ...]:
+def _rib(view: FieldOfView, height: float, sign: int, fall: float, radius: float) -> tuple[Tube, ...]:
     points: list[ZYX] = []
     for n, (y, x) in enumerate(_RIB_PATH):
         points.append(
             (
                 rounded(height - fall * n / (len(_RIB_PATH) - 1)),
-                rounded(frame.centre_mm[0] + 1.02 * y * frame.cavity_mm[0]),
-                rounded(frame.centre_mm[1] + 1.02 * sign * x * frame.cavity_mm[1]),
+                rounded(view.centre_mm[0] + 1.02 * y * view.cavity_mm[0]),
+                rounded(view.centre_mm[1] + 1.02 * sign * x * view.cavity_mm[1]),
             )
         )
     return tuple(

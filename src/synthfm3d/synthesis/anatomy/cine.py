@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.structures import Layer, Material, Stack, Structure
 
@@ -55,17 +55,17 @@ class _Heart:
         )
 
 
-def draw_beating_heart(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
+def draw_beating_heart(draw: Draw, view: FieldOfView, labels: Labels) -> list[Structure]:
     """Still tissue around a heart seen along its long axis, with two or four chambers, or across it."""
-    heart = _heart(draw, frame)
-    still = _still_tissue(draw, frame)
+    heart = _heart(draw, view)
+    still = _still_tissue(draw, view)
     if draw.chance(0.7):
         return [*still, *_long_axis(draw, heart, labels)]
     return [*still, *_short_axis(draw, heart, labels)]
 
 
-def _heart(draw: Draw, frame: Frame) -> _Heart:
-    frames = max(round(frame.size_mm[0]), 1)
+def _heart(draw: Draw, view: FieldOfView) -> _Heart:
+    frames = max(round(view.size_mm[0]), 1)
     beats, start = draw.uniform(0.6, 2.5), draw.uniform(0.0, 1.0)
     # The apex points to the probe, give or take; now and then anywhere.
     if draw.chance(0.85):
@@ -75,12 +75,12 @@ def _heart(draw: Draw, frame: Frame) -> _Heart:
     else:
         y, x = draw.direction(2)
         along = (y, x)
-    height, width = frame.size_mm[1], frame.size_mm[2]
-    sway = 0.004 * frame.scale_mm
+    height, width = view.size_mm[1], view.size_mm[2]
+    sway = 0.004 * view.scale_mm
     return _Heart(
         centre=(rounded(height * draw.uniform(0.36, 0.5)), rounded(width * draw.uniform(0.42, 0.58))),
         along=along,
-        scale_mm=rounded(frame.scale_mm * draw.log_uniform(0.13, 0.21)),
+        scale_mm=rounded(view.scale_mm * draw.log_uniform(0.13, 0.21)),
         frames=frames,
         filling=lambda t: _filling(start + beats * t / frames),
         sway=tuple((draw.normal(sway), draw.normal(sway)) for _ in range(6)),
@@ -256,17 +256,17 @@ def _leaflets(draw: Draw, heart: _Heart, length: float, width: float, base: floa
     return leaflets
 
 
-def _still_tissue(draw: Draw, frame: Frame) -> list[Structure]:
+def _still_tissue(draw: Draw, view: FieldOfView) -> list[Structure]:
     """Unlabelled tissue that does not beat."""
-    always = ((-float(_BEYOND), 1.0), (frame.size_mm[0] + _BEYOND, 1.0))
+    always = ((-float(_BEYOND), 1.0), (view.size_mm[0] + _BEYOND, 1.0))
     lumps: list[Structure] = []
     for number in range(1, draw.whole(1, 6) + 1):
-        radius = frame.scale_mm * draw.log_uniform(0.05, 0.25)
+        radius = view.scale_mm * draw.log_uniform(0.05, 0.25)
         cosine, sine = draw.direction(2)
         part = Stack(
             centre_mm=(
-                draw.uniform(0.0, frame.size_mm[1]),
-                draw.uniform(0.0, frame.size_mm[2]),
+                draw.uniform(0.0, view.size_mm[1]),
+                draw.uniform(0.0, view.size_mm[2]),
             ),
             semi_axes_mm=(rounded(radius * draw.uniform(0.4, 1.0)), rounded(radius)),
             direction=(cosine, sine),

@@ -6,9 +6,9 @@ Whole bodies have them in their places, as tables in shares of the cavity's semi
 
 from dataclasses import dataclass
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
+from synthfm3d.synthesis.anatomy.neighbours import in_plane
 from synthfm3d.synthesis.anatomy.organs import draw_place
-from synthfm3d.synthesis.anatomy.planes import in_plane
 from synthfm3d.synthesis.anatomy.shapes import shifted, turn
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import CrowdSettings
@@ -65,23 +65,23 @@ _OF_LAYOUT: dict[Layout, tuple[_Muscle, ...]] = {
 }
 
 
-def draw_muscles(draw: Draw, frame: Frame, crowd: CrowdSettings, labels: Labels) -> list[Structure]:
+def draw_muscles(draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labels) -> list[Structure]:
     """The muscles of a whole body, left and right, all of the signal of its wall."""
     muscles: list[Structure] = []
     growth = draw.log_uniform(0.8, 1.25)
-    for row in _OF_LAYOUT.get(frame.layout, ()):
+    for row in _OF_LAYOUT.get(view.layout, ()):
         if not draw.chance(_PRESENT):
             continue
         for side, sign in (("left", 1), ("right", -1)):
             name = f"{side} {row.name}"
             own = labels if draw.chance(crowd.labelled_share) else None
-            muscles.append(_muscle(draw, frame, crowd, name, _belly(draw, frame, row, sign, growth), own))
+            muscles.append(_muscle(draw, view, crowd, name, _belly(draw, view, row, sign, growth), own))
     return muscles
 
 
-def _belly(draw: Draw, frame: Frame, row: _Muscle, sign: int, growth: float) -> Stack:
+def _belly(draw: Draw, view: FieldOfView, row: _Muscle, sign: int, growth: float) -> Stack:
     """A muscle along the body: through all slices, or one that begins or ends within them."""
-    depth = frame.size_mm[0]
+    depth = view.size_mm[0]
     low, high = -0.7 * depth, 1.7 * depth
     if draw.chance(0.35):
         end = draw.uniform(0.25, 0.75) * depth
@@ -89,12 +89,12 @@ def _belly(draw: Draw, frame: Frame, row: _Muscle, sign: int, growth: float) -> 
     ends = [draw.uniform(0.35, 1.0), draw.uniform(0.35, 1.0)]
     middle = rounded(low + (high - low) * draw.uniform(0.35, 0.65))
     y, x = (c + draw.normal(0.03) for c in row.centre)
-    wander = 0.012 * frame.scale_mm
-    cavity_y, cavity_x = frame.cavity_mm
+    wander = 0.012 * view.scale_mm
+    cavity_y, cavity_x = view.cavity_mm
     return Stack(
         centre_mm=(
-            rounded(frame.centre_mm[0] + y * cavity_y),
-            rounded(frame.centre_mm[1] + sign * x * cavity_x),
+            rounded(view.centre_mm[0] + y * cavity_y),
+            rounded(view.centre_mm[1] + sign * x * cavity_x),
         ),
         semi_axes_mm=(
             rounded(row.semi_axes[0] * cavity_y * growth * draw.log_uniform(0.8, 1.25)),
@@ -107,10 +107,10 @@ def _belly(draw: Draw, frame: Frame, row: _Muscle, sign: int, growth: float) -> 
 
 
 def draw_bundle(
-    draw: Draw, frame: Frame, crowd: CrowdSettings, labels: Labels, number: int
+    draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labels, number: int
 ) -> list[Structure]:
     """Three to six bellies side by side, all along one direction, as in a limb."""
-    place = draw_place(draw, frame, [], _BELLY_SIZE, 0.0)
+    place = draw_place(draw, view, [], _BELLY_SIZE, 0.0)
     along, across = turn(draw), draw.direction(3)
     bellies: list[Structure] = []
     centre = place.centre_mm
@@ -126,18 +126,18 @@ def draw_bundle(
             quaternion=along,
         )
         own = labels if draw.chance(crowd.labelled_share) else None
-        bellies.append(_muscle(draw, frame, crowd, f"muscle {number}.{n}", part, own))
+        bellies.append(_muscle(draw, view, crowd, f"muscle {number}.{n}", part, own))
         beside = tuple(a + 0.5 * b for a, b in zip(across, draw.direction(3), strict=True))
         centre = shifted(centre, beside, 1.5 * thickness)
     return bellies
 
 
 def _muscle(
-    draw: Draw, frame: Frame, crowd: CrowdSettings, name: str, part: Part, labels: Labels | None
+    draw: Draw, view: FieldOfView, crowd: CrowdSettings, name: str, part: Part, labels: Labels | None
 ) -> Structure:
     layers: tuple[Layer, ...]
     layers = (Layer(name=name, depth_mm=0.0, label=labels.new() if labels else 0, material="muscle"),)
     if draw.chance(_PARTED):
-        layers = in_plane(draw, frame, crowd, layers)
-    rough = 0.006 * frame.scale_mm
+        layers = in_plane(draw, view, crowd, layers)
+    rough = 0.006 * view.scale_mm
     return Structure(name=name, parts=(part,), layers=layers, roughness_mm=(rounded(rough), 0.0), like="body")

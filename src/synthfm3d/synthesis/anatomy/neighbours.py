@@ -1,21 +1,42 @@
 """Neighbours of nearly the same signal: what a mask leaks into.
 
 Attenuation tells few soft tissues apart: a full bladder from bowel, spleen from stomach, an artery from the
-vein or the heart beside it. Either a thin plane parts two such neighbours, or their shapes alone do.
+vein or the heart beside it. A thin plane parts two such neighbours, or their shapes alone do.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
-from synthfm3d.synthesis.anatomy.planes import in_plane
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.shapes import shifted
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import CrowdSettings
-from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Stack, Star, Structure, Superquadric, Tube
+from synthfm3d.synthesis.structures import (
+    ZYX,
+    Ellipsoid,
+    Layer,
+    Material,
+    Stack,
+    Star,
+    Structure,
+    Superquadric,
+    Tube,
+)
 
 _MOST_RADIUS = 0.16
 """Largest neighbour over the field of view."""
+_DARK_SHARE = 0.8
+"""Share of planes that are of fat; the others are fascia."""
+
+
+def in_plane(
+    draw: Draw, view: FieldOfView, crowd: CrowdSettings, layers: tuple[Layer, ...]
+) -> tuple[Layer, ...]:
+    """Layers under a plane of fat or fascia about a pixel wide, which is unlabelled."""
+    width = view.pixel_mm * draw.uniform(*crowd.plane_pixels)
+    material: Material = "fat" if draw.chance(_DARK_SHARE) else "fascia"
+    plane = Layer(name="plane", depth_mm=0.0, label=0, material=material)
+    return plane, *(replace(layer, depth_mm=rounded(layer.depth_mm + width)) for layer in layers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +48,7 @@ class Neighbours:
 
 
 def draw_neighbours(
-    draw: Draw, frame: Frame, crowd: CrowdSettings, organs: Sequence[Structure], labels: Labels
+    draw: Draw, view: FieldOfView, crowd: CrowdSettings, organs: Sequence[Structure], labels: Labels
 ) -> Neighbours:
     """For some labelled organs and vessels an object beside them that is like them."""
     under: list[Structure] = []
@@ -42,9 +63,9 @@ def draw_neighbours(
         inner = _outer_tissues(organ, layer)
         neighbour = Structure(
             name=name,
-            parts=(_beside(draw, frame, organ, parted),),
-            layers=in_plane(draw, frame, crowd, inner) if parted else inner,
-            roughness_mm=(rounded(0.004 * frame.scale_mm), 0.0),
+            parts=(_beside(draw, view, organ, parted),),
+            layers=in_plane(draw, view, crowd, inner) if parted else inner,
+            roughness_mm=(rounded(0.004 * view.scale_mm), 0.0),
             confined=organ.confined,
             like=organ.name,
         )
@@ -61,7 +82,7 @@ def _outer_tissues(organ: Structure, layer: Layer) -> tuple[Layer, ...]:
     )
 
 
-def _beside(draw: Draw, frame: Frame, organ: Structure, parted: bool) -> Ellipsoid | Stack:
+def _beside(draw: Draw, view: FieldOfView, organ: Structure, parted: bool) -> Ellipsoid | Stack:
     """An ellipsoid against one part of an organ; beside a vessel through the slices another such vessel."""
     host = draw.pick(organ.parts)
     if isinstance(host, Stack):
@@ -69,7 +90,7 @@ def _beside(draw: Draw, frame: Frame, organ: Structure, parted: bool) -> Ellipso
     centre, axes = _extent(host)
     reach = min(axes)
     away = draw.direction(3)
-    radius = min(reach * draw.log_uniform(0.5, 1.3), _MOST_RADIUS * frame.scale_mm)
+    radius = min(reach * draw.log_uniform(0.5, 1.3), _MOST_RADIUS * view.scale_mm)
     size = [rounded(radius * draw.log_uniform(0.75, 1.4)) for _ in range(3)]
     # Along its own direction an ellipsoid reaches 1 / |direction / axes|.
     touch = _reach(away, axes) + _reach(away, (size[0], size[1], size[2]))

@@ -10,9 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
-from synthfm3d.synthesis.anatomy.mirror import mirrored
-from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Place, Shape
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
+from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Place, Shape, mirrored
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import MOST_ORGANS, AnatomySettings
 from synthfm3d.synthesis.structures import Layer, Material, Structure
@@ -32,39 +31,39 @@ _FILLING_SHARES = (0.3, 0.3, 0.2, 0.1, 0.03, 0.07)
 
 
 def draw_organs(
-    draw: Draw, frame: Frame, settings: AnatomySettings, count: int, labels: Labels
+    draw: Draw, view: FieldOfView, settings: AnatomySettings, count: int, labels: Labels
 ) -> list[Structure]:
     """``count`` organs, some with a mirrored twin, some unlabelled as distractors.
 
     A stack deeper than it is wide has more of them, so that its slices are as full.
     """
-    count = min(round(count * frame.stretch), MOST_ORGANS)
+    count = min(round(count * view.stretch), MOST_ORGANS)
     organs: list[Structure] = []
     placed: list[Place] = []
     shares_space = draw.chance(settings.neighbourhood_share)
     for number in range(1, count + 1):
         large = number == 1 and draw.chance(settings.large_share)
         size = settings.large_size if large else settings.size
-        place = draw_place(draw, frame, placed, size, settings.touching_share)
+        place = draw_place(draw, view, placed, size, settings.touching_share)
         placed.append(place)
-        shape = draw_shape(draw, frame, settings, place)
+        shape = draw_shape(draw, view, settings, place)
         own = None if draw.chance(settings.distractor_share) else labels
-        organ = draw_organ(draw, frame, settings, f"organ {number}", place, shape, own)
+        organ = draw_organ(draw, view, settings, f"organ {number}", place, shape, own)
         if shares_space:
             gap = draw.uniform(*settings.gap_mm) if draw.chance(settings.gap_share) else 0.0
             organ = replace(organ, neighbourhood=1, gap_mm=gap)
         organs.append(organ)
         if draw.chance(settings.twin_share):
-            organs.append(_twin(draw, frame, organ, own))
+            organs.append(_twin(draw, view, organ, own))
     return organs
 
 
-def draw_fillers(draw: Draw, frame: Frame, settings: AnatomySettings) -> list[Structure]:
+def draw_fillers(draw: Draw, view: FieldOfView, settings: AnatomySettings) -> list[Structure]:
     """Unlabelled lumps of fat, gut and muscle: what lies between the organs."""
     fillers: list[Structure] = []
     for number in range(1, draw.whole(*settings.fillers) + 1):
-        place = draw_place(draw, frame, [], _FILLER_SIZE, 0.0)
-        shape = draw_shape(draw, frame, settings, place)
+        place = draw_place(draw, view, [], _FILLER_SIZE, 0.0)
+        shape = draw_shape(draw, view, settings, place)
         material = draw.pick(_FILLING, _FILLING_SHARES)
         fillers.append(
             Structure(
@@ -79,11 +78,11 @@ def draw_fillers(draw: Draw, frame: Frame, settings: AnatomySettings) -> list[St
 
 
 def draw_place(
-    draw: Draw, frame: Frame, placed: Sequence[Place], size: tuple[float, float], touching_share: float
+    draw: Draw, view: FieldOfView, placed: Sequence[Place], size: tuple[float, float], touching_share: float
 ) -> Place:
     """A place in the cavity: against a placed organ, or anywhere."""
-    radius = rounded(frame.scale_mm * draw.log_uniform(*size))
-    depth = frame.size_mm[0]
+    radius = rounded(view.scale_mm * draw.log_uniform(*size))
+    depth = view.size_mm[0]
     for _ in range(12):
         if placed and draw.chance(touching_share):
             neighbour = draw.pick(placed)
@@ -93,24 +92,24 @@ def draw_place(
         else:
             reach = math.sqrt(draw.uniform(0.0, 1.0)) * 0.9
             towards = draw.direction(2)
-            y = frame.centre_mm[0] + reach * frame.cavity_mm[0] * towards[0]
-            x = frame.centre_mm[1] + reach * frame.cavity_mm[1] * towards[1]
+            y = view.centre_mm[0] + reach * view.cavity_mm[0] * towards[0]
+            x = view.centre_mm[1] + reach * view.cavity_mm[1] * towards[1]
             z = draw.uniform(-0.1, 1.1) * depth
-        if frame.inside_cavity(y, x) and -0.2 * depth < z < 1.2 * depth:
+        if view.inside_cavity(y, x) and -0.2 * depth < z < 1.2 * depth:
             break
     return Place((rounded(z), rounded(y), rounded(x)), radius)
 
 
-def draw_shape(draw: Draw, frame: Frame, settings: AnatomySettings, place: Place) -> Shape:
+def draw_shape(draw: Draw, view: FieldOfView, settings: AnatomySettings, place: Place) -> Shape:
     """A shape of one of the families."""
     names = [field.name for field in fields(settings.families)]
     family = draw.pick(names, [getattr(settings.families, name) for name in names])
-    return FAMILIES[family](draw, frame, place)
+    return FAMILIES[family](draw, view, place)
 
 
 def draw_organ(
     draw: Draw,
-    frame: Frame,
+    view: FieldOfView,
     settings: AnatomySettings,
     name: str,
     place: Place,
@@ -121,7 +120,7 @@ def draw_organ(
     return Structure(
         name=name,
         parts=shape.parts,
-        layers=_layers(draw, frame, settings, name, shape.smallest_mm, labels),
+        layers=_layers(draw, view, settings, name, shape.smallest_mm, labels),
         blend_mm=rounded(0.35 * place.radius_mm),
         roughness_mm=(
             rounded(shape.smallest_mm * draw.log_uniform(*settings.roughness)),
@@ -132,7 +131,7 @@ def draw_organ(
 
 def _layers(
     draw: Draw,
-    frame: Frame,
+    view: FieldOfView,
     settings: AnatomySettings,
     name: str,
     smallest: float,
@@ -141,18 +140,18 @@ def _layers(
     """One tissue, or a wall around a content; both labelled, or one label over two tissues."""
     outer = labels.new() if labels else 0
     # A wall thinner than two pixels would be labelled in shreds.
-    walled = draw.chance(settings.wall_share) and DEEPEST_LAYER * smallest > 2.0 * frame.pixel_mm
+    walled = draw.chance(settings.wall_share) and DEEPEST_LAYER * smallest > 2.0 * view.pixel_mm
     material: Material = "wall" if walled else draw.pick(_SOLID, _SOLID_SHARES)
     layers = [Layer(name=name, depth_mm=0.0, label=outer, material=material)]
-    if frame.modality == "us" and draw.chance(_RIMMED):
-        inside = rounded(min(0.15 * smallest, frame.scale_mm * draw.uniform(0.004, 0.012)))
+    if view.modality == "us" and draw.chance(_RIMMED):
+        inside = rounded(min(0.15 * smallest, view.scale_mm * draw.uniform(0.004, 0.012)))
         layers = [replace(layers[0], material="fascia"), replace(layers[0], depth_mm=inside)]
     if walled:
         inner = outer if draw.chance(0.3) else (labels.new() if labels else 0)
         layers.append(
             Layer(
                 name=name if inner == outer else f"{name} content",
-                depth_mm=rounded(max(smallest * draw.uniform(0.16, DEEPEST_LAYER), 2.0 * frame.pixel_mm)),
+                depth_mm=rounded(max(smallest * draw.uniform(0.16, DEEPEST_LAYER), 2.0 * view.pixel_mm)),
                 label=inner,
                 material=draw.pick(_CONTENT, _CONTENT_SHARES),
             )
@@ -160,9 +159,9 @@ def _layers(
     return tuple(layers)
 
 
-def _twin(draw: Draw, frame: Frame, organ: Structure, labels: Labels | None) -> Structure:
+def _twin(draw: Draw, view: FieldOfView, organ: Structure, labels: Labels | None) -> Structure:
     """The organ mirrored at the body's midline, a little shifted, with labels of its own."""
-    shift = tuple(draw.normal(0.03 * frame.scale_mm) for _ in range(3))
+    shift = tuple(draw.normal(0.03 * view.scale_mm) for _ in range(3))
     renamed = {
         value: labels.new() if labels and value else 0
         for value in dict.fromkeys(layer.label for layer in organ.layers)
@@ -170,7 +169,7 @@ def _twin(draw: Draw, frame: Frame, organ: Structure, labels: Labels | None) -> 
     return replace(
         organ,
         name=f"{organ.name} twin",
-        parts=tuple(mirrored(part, 2 * frame.centre_mm[1], shift) for part in organ.parts),
+        parts=tuple(mirrored(part, 2 * view.centre_mm[1], shift) for part in organ.parts),
         layers=tuple(
             replace(layer, name=f"{layer.name} twin", label=renamed[layer.label]) for layer in organ.layers
         ),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.arrangements import Organ, draw_table
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import AnatomySettings
 from synthfm3d.synthesis.structures import Ellipsoid, Layer, Part, Structure, Superquadric, Tube
@@ -29,23 +29,23 @@ _FEMALE = (
 )
 
 
-def draw_pelvis(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
+def draw_pelvis(draw: Draw, view: FieldOfView, settings: AnatomySettings, labels: Labels) -> list[Structure]:
     """The organs of a male or a female pelvis."""
     rows = _MALE if draw.chance(0.5) else _FEMALE
-    return draw_table(draw, frame, settings, (*_COMMON, *rows), labels)
+    return draw_table(draw, view, settings, (*_COMMON, *rows), labels)
 
 
-def draw_pelvic_bones(draw: Draw, frame: Frame, labels: Labels) -> list[Structure]:
+def draw_pelvic_bones(draw: Draw, view: FieldOfView, labels: Labels) -> list[Structure]:
     """The sacrum, and on each side a hip bone with the head and neck of the femur in its socket."""
-    scale = frame.scale_mm
-    hips = frame.size_mm[0] * draw.uniform(0.1, 0.7)
+    scale = view.scale_mm
+    hips = view.size_mm[0] * draw.uniform(0.1, 0.7)
     head = rounded(scale * draw.uniform(0.05, 0.065))
-    aside = draw.uniform(0.56, 0.66) * frame.cavity_mm[1]
-    y = frame.centre_mm[0] + draw.uniform(-0.02, 0.12) * frame.cavity_mm[0]
+    aside = draw.uniform(0.56, 0.66) * view.cavity_mm[1]
+    y = view.centre_mm[0] + draw.uniform(-0.02, 0.12) * view.cavity_mm[0]
     shell = rounded(head * draw.uniform(0.06, 0.12))
-    bones = [_sacrum(draw, frame, hips, shell, labels)]
+    bones = [_sacrum(draw, view, hips, shell, labels)]
     for side, sign in (("left", 1), ("right", -1)):
-        x = frame.centre_mm[1] + sign * aside
+        x = view.centre_mm[1] + sign * aside
         wing = Superquadric(
             centre_mm=(rounded(hips + 1.6 * head), rounded(y + 0.3 * head), rounded(x + sign * 0.1 * head)),
             semi_axes_mm=(rounded(2.4 * head), rounded(1.7 * head), rounded(0.35 * head)),
@@ -99,13 +99,13 @@ def _femur(
     return replace(bone, layers=(cartilage, *inner))
 
 
-def _sacrum(draw: Draw, frame: Frame, hips: float, shell: float, labels: Labels) -> Structure:
-    scale = frame.scale_mm
+def _sacrum(draw: Draw, view: FieldOfView, hips: float, shell: float, labels: Labels) -> Structure:
+    scale = view.scale_mm
     part = Superquadric(
         centre_mm=(
             rounded(hips + 0.2 * scale),
-            rounded(frame.centre_mm[0] + draw.uniform(0.55, 0.7) * frame.cavity_mm[0]),
-            rounded(frame.centre_mm[1]),
+            rounded(view.centre_mm[0] + draw.uniform(0.55, 0.7) * view.cavity_mm[0]),
+            rounded(view.centre_mm[1]),
         ),
         semi_axes_mm=(
             rounded(0.2 * scale),

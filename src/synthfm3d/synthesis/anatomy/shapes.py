@@ -6,11 +6,12 @@ sphericity of 0.46 to 0.9, which noise alone reaches only where it breaks them u
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from synthfm3d.synthesis.anatomy.frame import Frame
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView
 from synthfm3d.synthesis.draw import Draw, rounded
+from synthfm3d.synthesis.ranges import check_ratios
 from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Part, Stack, Star, Superquadric, Tube
 
 Quaternion = tuple[float, float, float, float]
@@ -43,7 +44,7 @@ def shifted(centre: ZYX, towards: tuple[float, ...], step: float) -> ZYX:
     return z, y, x
 
 
-def ellipsoid(draw: Draw, frame: Frame, place: Place) -> Shape:
+def ellipsoid(draw: Draw, view: FieldOfView, place: Place) -> Shape:
     """One to three overlapping lobes, which melt into one organ."""
     quaternion = turn(draw)
     parts: list[Part] = []
@@ -51,7 +52,7 @@ def ellipsoid(draw: Draw, frame: Frame, place: Place) -> Shape:
     for lobe in range(draw.pick((1, 2, 3), (0.45, 0.35, 0.2))):
         radius = place.radius_mm * (1.0 if lobe == 0 else draw.uniform(0.4, 0.8))
         axes = (
-            rounded(radius * draw.uniform(0.7, 1.7) * frame.stretch),
+            rounded(radius * draw.uniform(0.7, 1.7) * view.stretch),
             rounded(radius * draw.uniform(0.4, 0.95)),
             rounded(radius * draw.uniform(0.8, 1.35)),
         )
@@ -64,13 +65,13 @@ def ellipsoid(draw: Draw, frame: Frame, place: Place) -> Shape:
     return Shape(tuple(parts), smallest)
 
 
-def stack(draw: Draw, frame: Frame, place: Place) -> Shape:
+def stack(draw: Draw, view: FieldOfView, place: Place) -> Shape:
     """The paper's recursive masks: birth, growth, plateau, erosion, with lateral drift.
 
     Two lobes, which drift apart or together, split or merge the organ from slice to slice.
     """
-    depth = frame.size_mm[0]
-    length = min(2 * place.radius_mm * frame.stretch * draw.log_uniform(1.0, 2.5), 1.6 * depth)
+    depth = view.size_mm[0]
+    length = min(2 * place.radius_mm * view.stretch * draw.log_uniform(1.0, 2.5), 1.6 * depth)
     birth = place.centre_mm[0] - length / 2
     grown = birth + length * draw.uniform(0.15, 0.5)
     erosion = max(grown + length * draw.uniform(0.0, 0.4), grown + 0.01 * length)
@@ -129,7 +130,7 @@ def _life(
     return tuple((rounded(z), rounded(s)) for z, s in points)
 
 
-def star(draw: Draw, frame: Frame, place: Place) -> Shape:
+def star(draw: Draw, view: FieldOfView, place: Place) -> Shape:
     """A spherical-harmonic star of degree 4."""
     amplitude = draw.uniform(0.06, 0.2)
     bumps = []
@@ -141,7 +142,7 @@ def star(draw: Draw, frame: Frame, place: Place) -> Shape:
     return Shape((part,), rounded(0.75 * place.radius_mm))
 
 
-def superquadric(draw: Draw, frame: Frame, place: Place) -> Shape:
+def superquadric(draw: Draw, view: FieldOfView, place: Place) -> Shape:
     """A rounded box, tapered and bent; one in three with a lobe beside it."""
     axes = (
         rounded(place.radius_mm * draw.uniform(0.9, 1.8)),
@@ -161,10 +162,10 @@ def superquadric(draw: Draw, frame: Frame, place: Place) -> Shape:
     lobe = Place(
         shifted(place.centre_mm, draw.direction(3), 0.8 * place.radius_mm), rounded(0.6 * place.radius_mm)
     )
-    return Shape((part, *star(draw, frame, lobe).parts), min(axes))
+    return Shape((part, *star(draw, view, lobe).parts), min(axes))
 
 
-def sausage(draw: Draw, frame: Frame, place: Place) -> Shape:
+def sausage(draw: Draw, view: FieldOfView, place: Place) -> Shape:
     """A bent tube, thick for its length: stomach, bowel, pancreas, gallbladder, adrenal."""
     radius = place.radius_mm * draw.uniform(0.25, 0.6)
     heading = draw.direction(3)
@@ -194,11 +195,60 @@ def bent(heading: tuple[float, ...], towards: tuple[float, ...], by: float) -> t
     return tuple(m / length for m in mixed)
 
 
-FAMILIES: dict[str, Callable[[Draw, Frame, Place], Shape]] = {
+def mirrored(part: Part, twice_middle_mm: float, shift_mm: Sequence[float]) -> Part:
+    """The part with x replaced by ``twice_middle_mm`` - x, then shifted by (z, y, x) mm."""
+
+    def moved(z: float, y: float, x: float) -> ZYX:
+        return rounded(z + shift_mm[0]), rounded(y + shift_mm[1]), rounded(twice_middle_mm - x + shift_mm[2])
+
+    match part:
+        case Ellipsoid(centre_mm=centre, quaternion=(w, i, j, k)):
+            # Mirroring x turns a rotation about (z, y, x) by its angle about z and y backwards.
+            return replace(part, centre_mm=moved(*centre), quaternion=(w, -i, -j, k))
+        case Superquadric(centre_mm=centre, quaternion=(w, i, j, k)):
+            # In its own axes the solid is even in w, so the turned axes alone are mirrored.
+            return replace(part, centre_mm=moved(*centre), quaternion=(w, -i, -j, k))
+        case Star(centre_mm=centre, bumps=bumps):
+            return replace(
+                part,
+                centre_mm=moved(*centre),
+                bumps=tuple((z, y, -x, second, third, fourth) for z, y, x, second, third, fourth in bumps),
+            )
+        case Tube(start_mm=start, end_mm=end):
+            return replace(part, start_mm=moved(*start), end_mm=moved(*end))
+        case Stack(centre_mm=(y, x), direction=(cosine, sine), scale=curve, drift_mm=drift):
+            _, y, x = moved(0.0, y, x)
+            return replace(
+                part,
+                centre_mm=(y, x),
+                direction=(cosine, -sine),
+                scale=tuple((rounded(z + shift_mm[0]), s) for z, s in curve),
+                drift_mm=tuple((dy, -dx) for dy, dx in drift),
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyShares:
+    """How often an organ is of each family of shapes; only ratios matter.
+
+    Shares are summed in this order, so a new last family with a share of 0 changes no seed's volume.
+    """
+
+    ellipsoid: float = 0.2
+    stack: float = 0.2
+    star: float = 0.2
+    superquadric: float = 0.15
+    sausage: float = 0.25
+
+    def __post_init__(self) -> None:
+        check_ratios(self, "family")
+
+
+FAMILIES: dict[str, Callable[[Draw, FieldOfView, Place], Shape]] = {
     "ellipsoid": ellipsoid,
     "stack": stack,
     "star": star,
     "superquadric": superquadric,
     "sausage": sausage,
 }
-"""Family by the name that ``FamilyShares`` gives it."""
+"""The function that draws each family, by the name that it has in ``FamilyShares``."""

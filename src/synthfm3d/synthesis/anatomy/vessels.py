@@ -3,7 +3,7 @@
 Bifurcations follow Murray's law, r0^3 = r1^3 + r2^3 (Murray, PNAS 12:207, 1926).
 """
 
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import AnatomySettings
@@ -16,12 +16,12 @@ _STRAND_RADIUS = (0.007, 0.011)
 """Radius of the thickest vessel of a strand, 2 to 4 mm in a body."""
 
 
-def draw_vessels(draw: Draw, frame: Frame, settings: AnatomySettings, labels: Labels) -> list[Structure]:
+def draw_vessels(draw: Draw, view: FieldOfView, settings: AnatomySettings, labels: Labels) -> list[Structure]:
     """Trunks through the slices, and trees."""
     trunks = [
         Structure(
             name=f"vessel {number}",
-            parts=(_trunk(draw, frame),),
+            parts=(_trunk(draw, view),),
             layers=_filling(f"vessel {number}", labels.new()),
         )
         for number in range(1, draw.whole(*settings.trunks) + 1)
@@ -29,9 +29,9 @@ def draw_vessels(draw: Draw, frame: Frame, settings: AnatomySettings, labels: La
     trees = [
         Structure(
             name=f"vessel tree {number}",
-            parts=tuple(_tree(draw, frame)),
+            parts=tuple(_tree(draw, view)),
             layers=_filling(f"vessel tree {number}", labels.new() if draw.chance(0.6) else 0),
-            blend_mm=rounded(0.004 * frame.scale_mm),
+            blend_mm=rounded(0.004 * view.scale_mm),
         )
         for number in range(1, draw.whole(*settings.trees) + 1)
     ]
@@ -42,17 +42,17 @@ def _filling(name: str, label: int) -> tuple[Layer, ...]:
     return (Layer(name=name, depth_mm=0.0, label=label, material="blood"),)
 
 
-def _trunk(draw: Draw, frame: Frame) -> Stack:
-    radius = frame.scale_mm * draw.log_uniform(0.015, 0.05)
-    depth = frame.size_mm[0]
+def _trunk(draw: Draw, view: FieldOfView) -> Stack:
+    radius = view.scale_mm * draw.log_uniform(0.015, 0.05)
+    depth = view.size_mm[0]
     start, end = (-0.5 * depth, 1.5 * depth)
     if draw.chance(0.3):  # one that begins or ends within the volume
         start = draw.uniform(0.1, 0.5) * depth
     centre = (
-        rounded(frame.centre_mm[0] + draw.uniform(-0.5, 0.6) * frame.cavity_mm[0]),
-        rounded(frame.centre_mm[1] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[1]),
+        rounded(view.centre_mm[0] + draw.uniform(-0.5, 0.6) * view.cavity_mm[0]),
+        rounded(view.centre_mm[1] + draw.uniform(-0.5, 0.5) * view.cavity_mm[1]),
     )
-    wander = 0.03 * frame.scale_mm
+    wander = 0.03 * view.scale_mm
     return Stack(
         centre_mm=centre,
         semi_axes_mm=(rounded(radius * draw.uniform(0.6, 1.0)), rounded(radius)),
@@ -67,12 +67,12 @@ def _pair(draw: Draw) -> tuple[float, float]:
     return cosine, sine
 
 
-def draw_strands(draw: Draw, frame: Frame, count: int) -> list[Structure]:
+def draw_strands(draw: Draw, view: FieldOfView, count: int) -> list[Structure]:
     """Trees of thin vessels, unlabelled: what fat between organs is full of."""
     return [
         Structure(
             name=f"strands {number}",
-            parts=tuple(_tree(draw, frame, _STRAND_RADIUS)),
+            parts=tuple(_tree(draw, view, _STRAND_RADIUS)),
             layers=_filling(f"strands {number}", 0),
             like=None if number == 1 else "strands 1",
         )
@@ -80,19 +80,19 @@ def draw_strands(draw: Draw, frame: Frame, count: int) -> list[Structure]:
     ]
 
 
-def _tree(draw: Draw, frame: Frame, radii: tuple[float, float] = (0.012, 0.03)) -> list[Tube]:
+def _tree(draw: Draw, view: FieldOfView, radii: tuple[float, float] = (0.012, 0.03)) -> list[Tube]:
     root = (
-        rounded(frame.size_mm[0] * draw.uniform(0.1, 0.9)),
-        rounded(frame.centre_mm[0] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[0]),
-        rounded(frame.centre_mm[1] + draw.uniform(-0.5, 0.5) * frame.cavity_mm[1]),
+        rounded(view.size_mm[0] * draw.uniform(0.1, 0.9)),
+        rounded(view.centre_mm[0] + draw.uniform(-0.5, 0.5) * view.cavity_mm[0]),
+        rounded(view.centre_mm[1] + draw.uniform(-0.5, 0.5) * view.cavity_mm[1]),
     )
     tubes: list[Tube] = []
-    branches = [(root, draw.direction(3), frame.scale_mm * draw.log_uniform(*radii))]
+    branches = [(root, draw.direction(3), view.scale_mm * draw.log_uniform(*radii))]
     while branches and len(tubes) < _MOST_TUBES:
         point, heading, radius = branches.pop(0)
         for _ in range(draw.whole(1, 4)):
             heading = bent(heading, draw.direction(3), 0.4)
-            ahead: ZYX = shifted(point, heading, frame.scale_mm * draw.uniform(0.03, 0.08))
+            ahead: ZYX = shifted(point, heading, view.scale_mm * draw.uniform(0.03, 0.08))
             after = radius * draw.uniform(0.85, 1.0)
             tubes.append(
                 Tube(
@@ -106,6 +106,6 @@ def _tree(draw: Draw, frame: Frame, radii: tuple[float, float] = (0.012, 0.03)) 
         share = draw.uniform(0.2, 0.5)  # of r0^3 that the smaller branch takes
         for part in (1.0 - share, share):
             branch = radius * part ** (1.0 / 3.0)
-            if branch > _THINNEST * frame.scale_mm:
+            if branch > _THINNEST * view.scale_mm:
                 branches.append((point, bent(heading, draw.direction(3), 0.8), branch))
     return tubes

@@ -1,4 +1,4 @@
-"""The space that anatomy is drawn in: the field of view and the cavity of the body."""
+"""Where anatomy is drawn: the field of view, the cavity of the body in it, and the labels given out there."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from synthfm3d.volume import Modality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class FieldOfView:
     """Where organs may lie.
 
     Parameters

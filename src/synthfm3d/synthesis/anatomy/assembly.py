@@ -9,13 +9,14 @@ from synthfm3d.synthesis.anatomy.chest import draw_chest, draw_rib_cage
 from synthfm3d.synthesis.anatomy.cine import draw_beating_heart
 from synthfm3d.synthesis.anatomy.crowd import draw_crowd, is_crowded
 from synthfm3d.synthesis.anatomy.extras import draw_lesions, draw_sheet
-from synthfm3d.synthesis.anatomy.frame import Frame, Labels
+from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.neighbours import Neighbours, draw_neighbours
 from synthfm3d.synthesis.anatomy.organs import draw_fillers, draw_organs
 from synthfm3d.synthesis.anatomy.pelvis import draw_pelvic_bones, draw_pelvis
+from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.anatomy.vessels import draw_vessels
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.settings import AnatomySettings, CrowdSettings, FamilyShares
+from synthfm3d.synthesis.settings import AnatomySettings, CrowdSettings
 from synthfm3d.synthesis.structures import LAYOUTS, ZYX, Anatomy, Layout, Structure
 from synthfm3d.volume import Modality
 
@@ -59,69 +60,69 @@ def draw_anatomy(
     layout = "free" if settings.mode == "off" else draw_layout(seed, place, modality, settings)
     crowded = is_crowded(seed, place, modality, settings.crowd)
     labels = Labels()
-    body, frame, cavity_depth = draw_body(
+    body, view, cavity_depth = draw_body(
         Draw(seed, place, "body"), modality, layout, size_mm, pixel_mm, labels, crowded=crowded
     )
     structures = [body]
     if layout != "head":
         fillers = replace(settings, fillers=settings.crowd.fillers) if crowded else settings
-        structures += draw_fillers(Draw(seed, place, "fillers"), frame, fillers)
+        structures += draw_fillers(Draw(seed, place, "fillers"), view, fillers)
         if crowded:
-            structures += draw_crowd(seed, place, frame, settings.crowd, labels)
-    main = _main_organs(seed, place, layout, frame, settings, labels)
-    bones = _bones(seed, place, frame, crowded, labels) if cavity_depth > 0 else []
-    vessels = draw_vessels(Draw(seed, place, "vessels"), frame, settings, labels)
-    lesions = draw_lesions(Draw(seed, place, "lesions"), frame, settings, main, labels)
+            structures += draw_crowd(seed, place, view, settings.crowd, labels)
+    main = _main_organs(seed, place, layout, view, settings, labels)
+    bones = _bones(seed, place, view, crowded, labels) if cavity_depth > 0 else []
+    vessels = draw_vessels(Draw(seed, place, "vessels"), view, settings, labels)
+    lesions = draw_lesions(Draw(seed, place, "lesions"), view, settings, main, labels)
     around = Neighbours()
     if crowded:
         hosts = [*main, *vessels]
-        around = draw_neighbours(Draw(seed, place, "neighbours"), frame, settings.crowd, hosts, labels)
+        around = draw_neighbours(Draw(seed, place, "neighbours"), view, settings.crowd, hosts, labels)
     structures += [*around.under, *main, *bones, *vessels, *lesions, *around.over]
     sheet = Draw(seed, place, "sheet")
     if sheet.chance(settings.sheet_share):
-        structures += [draw_sheet(sheet, frame, labels, n) for n in range(1, sheet.whole(1, 3) + 1)]
+        structures += [draw_sheet(sheet, view, labels, n) for n in range(1, sheet.whole(1, 3) + 1)]
     if settings.mode == "off":
         structures = [replace(structure, roughness_mm=(0.0, 0.0)) for structure in structures]
     return Anatomy(
         layout=layout,
         structures=tuple(structures),
         cavity_depth_mm=cavity_depth,
-        shape_noise_mm=_shape_noise(plan, settings, frame),
-        warp_mm=rounded(0.12 * frame.scale_mm),
-        warp_amplitude_mm=rounded(frame.scale_mm * plan.uniform(*settings.warp)),
+        shape_noise_mm=_shape_noise(plan, settings, view),
+        warp_mm=rounded(0.12 * view.scale_mm),
+        warp_amplitude_mm=rounded(view.scale_mm * plan.uniform(*settings.warp)),
     )
 
 
-def _bones(seed: int, place: str | int, frame: Frame, crowded: bool, labels: Labels) -> list[Structure]:
+def _bones(seed: int, place: str | int, view: FieldOfView, crowded: bool, labels: Labels) -> list[Structure]:
     """The skeleton of a whole body."""
     draw = Draw(seed, place, "bones")
-    if frame.layout == "pelvis":
-        return draw_pelvic_bones(draw, frame, labels)
-    if frame.layout == "chest":
-        return [*draw_spine(draw, frame, labels, crowded), *draw_rib_cage(draw, frame, labels)]
-    if frame.layout in ("trunk", "abdomen", "heart"):
-        return draw_bones(draw, frame, labels, crowded=crowded)
+    if view.layout == "pelvis":
+        return draw_pelvic_bones(draw, view, labels)
+    if view.layout == "chest":
+        return [*draw_spine(draw, view, labels, crowded), *draw_rib_cage(draw, view, labels)]
+    if view.layout in ("trunk", "abdomen", "heart"):
+        return draw_bones(draw, view, labels, crowded=crowded)
     return []
 
 
 def _main_organs(
-    seed: int, place: str | int, layout: Layout, frame: Frame, settings: AnatomySettings, labels: Labels
+    seed: int, place: str | int, layout: Layout, view: FieldOfView, settings: AnatomySettings, labels: Labels
 ) -> list[Structure]:
     """The organs that make a layout, each of which may have lesions."""
     if layout == "abdomen":
-        return draw_abdomen(Draw(seed, place, "abdomen"), frame, settings, labels)
+        return draw_abdomen(Draw(seed, place, "abdomen"), view, settings, labels)
     if layout == "heart":
-        return draw_heart(Draw(seed, place, "heart"), frame, labels)
+        return draw_heart(Draw(seed, place, "heart"), view, labels)
     if layout == "chest":
-        return draw_chest(Draw(seed, place, "chest"), frame, settings, labels)
+        return draw_chest(Draw(seed, place, "chest"), view, settings, labels)
     if layout == "pelvis":
-        return draw_pelvis(Draw(seed, place, "pelvis"), frame, settings, labels)
+        return draw_pelvis(Draw(seed, place, "pelvis"), view, settings, labels)
     organs = Draw(seed, place, "organs")
-    return draw_organs(organs, frame, settings, organs.whole(*settings.organs), labels)
+    return draw_organs(organs, view, settings, organs.whole(*settings.organs), labels)
 
 
-def _shape_noise(draw: Draw, settings: AnatomySettings, frame: Frame) -> tuple[float, float]:
-    coarse = frame.scale_mm * draw.log_uniform(*settings.shape_noise)
+def _shape_noise(draw: Draw, settings: AnatomySettings, view: FieldOfView) -> tuple[float, float]:
+    coarse = view.scale_mm * draw.log_uniform(*settings.shape_noise)
     return rounded(coarse), rounded(0.4 * coarse)
 
 
@@ -139,8 +140,8 @@ def draw_cine(
     """
     plan = Draw(seed, place, "anatomy")
     labels = Labels()
-    body, frame = draw_surroundings(Draw(seed, place, "body"), modality, size_mm, pixel_mm)
-    structures = [body, *draw_beating_heart(Draw(seed, place, "heart"), frame, labels)]
+    body, view = draw_surroundings(Draw(seed, place, "body"), modality, size_mm, pixel_mm)
+    structures = [body, *draw_beating_heart(Draw(seed, place, "heart"), view, labels)]
     warp = plan.uniform(*settings.warp)
     if settings.mode == "off":
         structures = [replace(structure, roughness_mm=(0.0, 0.0)) for structure in structures]
@@ -149,9 +150,9 @@ def draw_cine(
         layout="heart",
         structures=tuple(structures),
         cavity_depth_mm=0.0,
-        shape_noise_mm=_shape_noise(plan, settings, frame),
-        warp_mm=rounded(0.12 * frame.scale_mm),
-        warp_amplitude_mm=rounded(frame.scale_mm * warp),
+        shape_noise_mm=_shape_noise(plan, settings, view),
+        warp_mm=rounded(0.12 * view.scale_mm),
+        warp_amplitude_mm=rounded(view.scale_mm * warp),
     )
 
 
