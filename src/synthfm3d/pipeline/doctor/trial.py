@@ -16,7 +16,7 @@ except Exception:  # it says only that it could not; the module itself says why
     import transformers.models.sam2_video.modeling_sam2_video
     raise
 """
-EXPECTED = (5, "08fbee62f465c2890d136a050e4283784b8c710392d66c0b36e264c1b302ef2d")
+EXPECTED = (6, "08fbee62f465c2890d136a050e4283784b8c710392d66c0b36e264c1b302ef2d")
 """Generator version, and SHA-256 of its volume of seed 0, index 0, shape (8, 32, 32)."""
 
 
