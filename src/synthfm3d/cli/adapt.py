@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command(
         epilog=examples(
-            "synthfm3d adapt --image scan.nii.gz --labels labels.nii.gz --structure liver -o my-model",
+            "synthfm3d adapt --image a.nii.gz --labels a_labels.nii.gz --structure 1 -o my-model",
             "synthfm3d adapt --scans labelled/ -o my-model --minutes 40",
             "synthfm3d adapt --scans labelled/ -o my-model --resume",
             "synthfm3d segment other.nii.gz --point 61,44,80 --model my-model -o mask.nii.gz",
@@ -53,8 +53,8 @@ def adapt(
     outlined: Annotated[
         Literal["auto", "all", "some"],
         typer.Option(
-            help="Slices without an outline are background (all), are not labelled (some), or what the "
-            "outlines look like (auto)."
+            help="What a slice without an outline means. all: the structure is not there. some: nobody "
+            "labelled it. auto: decided from the outlines."
         ),
     ] = "auto",
     model: Annotated[str, typer.Option(help="What it begins with: default, or one of yours.")] = "default",
@@ -67,7 +67,10 @@ def adapt(
         ),
     ] = 0.25,
     modality: Annotated[
-        Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan, if not given.")
+        Literal["ct", "mr", "us"] | None,
+        typer.Option(
+            help="Detected from the scan by default: the DICOM tag, else CT if a value is -500 or less."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     seed: Seed = 0,

@@ -82,7 +82,10 @@ ModelOption = Annotated[
     ),
 ]
 ModalityOption = Annotated[
-    Literal["ct", "mr", "us"] | None, typer.Option(help="Told by the scan, if not given.")
+    Literal["ct", "mr", "us"] | None,
+    typer.Option(
+        help="Detected from the scan by default: the DICOM tag, else CT if a value is -500 or less."
+    ),
 ]
 FrameOption = Annotated[int | None, typer.Option(min=0, help="Which volume of a 4-D scan, from 0.")]
 SeriesOption = Annotated[

@@ -5,7 +5,7 @@ const LONGEST_STROKE = 2000;
 const FEWEST_OF_LASSO = 3; // places
 const SAME_FOR_BOTH = {
   box: "Drag a box around the object on this slice.",
-  lasso: "Draw a line around the object on this slice. It need not be exact.",
+  lasso: "Draw a line around the object on this slice, close to its border.",
   navigate: "Drag to move the crosshair. Nothing is segmented.",
 };
 const HINTS = {
