@@ -37,8 +37,8 @@ test-all: test ## Run the fast tests, then the slow ones
 test-viewers: $(VENV)/.installed-dev build/napari/.installed ## Run the tests of viewers, with napari and the oldest client, too
 	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --upgrade \
 	    --target build/oldest-client nninteractive-client==$(OLDEST_CLIENT)
-	OMP_NUM_THREADS=1 SYNTHFM3D_NAPARI=build/napari/bin/python $(BIN)/python -m pytest tests/app/viewers $(PYTEST_ARGS)
-	OMP_NUM_THREADS=1 PYTHONPATH=build/oldest-client $(BIN)/python -m pytest tests/app/viewers/test_client.py $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 SYNTHFM3D_NAPARI=$(CURDIR)/build/napari/bin/python $(BIN)/python -m pytest tests/app/viewers $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/build/oldest-client $(BIN)/python -m pytest tests/app/viewers/test_client.py $(PYTEST_ARGS)
 
 test-wheel: $(VENV)/.installed-dev ## Run all tests against the wheel, with the sources out of the way
 	OMP_NUM_THREADS=1 $(BIN)/python tools/suite_on_wheel.py \
