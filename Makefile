@@ -75,8 +75,8 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
 # 1.3 GB, and torch. It wants another environment than ours. Our own plugin is the package itself.
 build/napari/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m venv build/napari
-	build/napari/bin/python -m pip install --disable-pip-version-check -q $(PIP_ARGS) \
-	    'napari[pyqt6]' napari-nninteractive -e '.[model]'
+	build/napari/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_ARGS) -e '.[model]'
+	build/napari/bin/python -m pip install --disable-pip-version-check -q 'napari[pyqt6]' napari-nninteractive
 	@touch $@
 
 $(BIN)/python:
