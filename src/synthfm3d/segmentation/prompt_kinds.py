@@ -230,16 +230,6 @@ class PlacedBox(PlacedPrompt):
         return [float(self.voxels[:, 0].mean())]
 
     @property
-    def clicks(self) -> Array:
-        """Places (n, 3) that are in the object, or not in it; none where the prompt tells the size."""
-        return np.zeros((0, 3))
-
-    @property
-    def marks(self) -> Array:
-        """Places (n, 3) that a view of the object should show."""
-        return self.middle[np.newaxis]
-
-    @property
     def depth(self) -> tuple[int, int] | None:
         """A box that is thick along all axes bounds the object; one on a slice does not."""
         low, high = self.voxels
