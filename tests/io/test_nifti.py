@@ -91,6 +91,18 @@ def test_what_is_written_lies_on_the_grid_that_was_read(tmp_path, seed, suffix):
     assert read_nifti(written).grid.same_as(volume.grid)
 
 
+def test_a_sheared_grid_is_told_by_the_sform_alone(tmp_path):
+    """A quaternion holds a rotation; the axes of a tilted gantry are not at right angles."""
+    sheared = AFFINE.copy()
+    sheared[:3, 2] += 0.2 * sheared[:3, 1]
+    volume = read_nifti(save(tmp_path / "scan.nii", affine=sheared, qform_code=0))
+    write_nifti(tmp_path / "mask.nii", volume.with_voxels(volume.voxels > 50))
+    written = nib.load(tmp_path / "mask.nii")
+    assert int(written.header["qform_code"]) == 0
+    assert int(written.header["sform_code"]) > 0
+    np.testing.assert_allclose(written.affine, sheared, atol=1e-4)
+
+
 def test_a_singular_sform_gives_way_to_the_qform(tmp_path):
     path = save(tmp_path / "scan.nii", srow_y=[0, 0, 0, 0])
     with pytest.warns(UserWarning, match="sform is singular"):
