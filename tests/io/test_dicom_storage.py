@@ -17,8 +17,8 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
 )
 
+from synthfm3d.io.checks import reading_at_most
 from synthfm3d.io.read import read
-from synthfm3d.io.values import reading_at_most
 
 FIVE = planes(5)
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.checks import reading_at_most
 from synthfm3d.io.nifti import load_nifti, read_label_names, read_labels, read_nifti, write_nifti
-from synthfm3d.io.values import reading_at_most
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume
 

@@ -113,7 +113,7 @@ def evaluate(
     Writes report.html (tables, plots, pictures), report.json, scores.csv, means.csv and table.tex, keeps the
     result of each case in cases/, and prints the table.
     """
-    from synthfm3d.evaluation.running.processes import RunSettings
+    from synthfm3d.evaluation.run import RunSettings
 
     protocol = _protocol(
         _words(prompt), prompt_seeds, prompt_slice=prompt_slice, direction=direction, rounds=rounds, seed=seed

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.evaluation.protocol import Protocol
     from synthfm3d.evaluation.report import Report
-    from synthfm3d.evaluation.running.processes import RunSettings
+    from synthfm3d.evaluation.run import RunSettings
     from synthfm3d.evaluation.statistics.summary import Mean
 
 _MOST_ROWS = 60
@@ -31,8 +31,7 @@ def check_output(folder: Path) -> None:
 
 def run_with_progress(run: "RunSettings", *, quiet: bool) -> "Report":
     """The report of a run; raises InputError if its input is wrong or nothing was scored."""
-    from synthfm3d.evaluation.running.processes import run_in_processes
-    from synthfm3d.evaluation.running.run import run_evaluation
+    from synthfm3d.evaluation.run import run_evaluation, run_in_processes
 
     # Made here once, so that what is wrong with them is told before a process starts.
     cases, methods = run.cases(), run.methods()
@@ -86,7 +85,7 @@ def check_names(methods: "Sequence[Method]", protocol: "Protocol", against: str 
 
 def export(folder: Path, cases: "Cases", protocol: "Protocol", *, quiet: bool, as_json: bool) -> None:
     """Write prompts for another tool, and say what to do with them."""
-    from synthfm3d.evaluation.running.prompt_export import MANIFEST_NAME, export_prompts
+    from synthfm3d.evaluation.prompt_export import MANIFEST_NAME, export_prompts
 
     manifest = export_prompts(folder, cases(), protocol)
     for entry in manifest["unusable"]:

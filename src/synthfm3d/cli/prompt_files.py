@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from synthfm3d.errors import InputError
 from synthfm3d.files import read_text
+from synthfm3d.io.checks import warned
 from synthfm3d.io.pairs import read_mask
-from synthfm3d.io.values import warned
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.prompts.prompt_file import MOST_LABEL, FileObject, PromptFile, Unit
 from synthfm3d.segmentation.placement import checked_prompts

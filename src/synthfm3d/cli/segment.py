@@ -1,6 +1,6 @@
 """``synthfm3d segment``: a scan and a click, a box or a mask become the object's mask."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,11 +43,14 @@ from synthfm3d.cli.segment_options import (
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
+    from synthfm3d.cli.prompt_files import PromptedObject
     from synthfm3d.cli.prompt_options import PromptOptions
     from synthfm3d.cli.segment_case import Extras, ScanJob
     from synthfm3d.cli.segment_folder import FolderJob
+    from synthfm3d.evaluation.methods.models import ModelMethod
     from synthfm3d.io.read import ReadOptions
-    from synthfm3d.volume import Modality
+    from synthfm3d.segmentation.automatic import StructureGuide
+    from synthfm3d.volume import Modality, Volume
 
 
 _NO_SCAN = "name a scan and its mask: synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz"
@@ -222,19 +225,50 @@ def _check_for_one_scan(suffix: str | None, jobs: int | None, *, resume: bool) -
 def _segment_structures(
     job: "ScanJob", structures: list[str], model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
-    """Structures that the model was adapted to, each prompted by the box that it finds."""
-    from synthfm3d.cli.segment_automatic import chosen_guides, found_objects
+    """Segment structures that the model was adapted to, each from a box that the model finds."""
     from synthfm3d.cli.segment_case import read_scan, run_job
     from synthfm3d.evaluation.methods.models import model_method
 
     job.check_outputs()
-    guides = chosen_guides(model, structures)
+    guides = _chosen_guides(model, structures)
     volume = read_scan(job)
     say(f"Looking for {', '.join(guides)} in {job.scan} with the model {model}.", quiet=quiet)
     method = model_method(model, device)
-    objects, doubts = found_objects(method, volume, guides)
+    objects, doubts = _found_objects(method, volume, guides)
     report = run_job(job, volume, objects, method, model, doubts=doubts)
     _tell(report, quiet=quiet, as_json=as_json)
+
+
+def _chosen_guides(model: str, structures: "Sequence[str]") -> "dict[str, StructureGuide]":
+    """Guides of the named structures; InputError where the model was not adapted to one of them."""
+    from synthfm3d.model.checkpoint import weights_path
+    from synthfm3d.segmentation.automatic import GUIDES_FILE, read_guides
+
+    path = weights_path(model)
+    guides = read_guides((Path(model) if path is None else path.parent) / GUIDES_FILE)
+    for name in structures:
+        if name not in guides:
+            raise InputError(f"{model}: was not adapted to {name!r}; it knows {', '.join(guides)}.")
+    return {name: guides[name] for name in dict.fromkeys(structures)}
+
+
+def _found_objects(
+    method: "ModelMethod", scan: "Volume", guides: "dict[str, StructureGuide]"
+) -> "tuple[list[PromptedObject], list[str]]":
+    """An object for each structure, with the box that was found as its prompt; and doubts about the boxes."""
+    from synthfm3d.cli.prompt_files import PromptedObject
+    from synthfm3d.segmentation.automatic import UNLIKE, find_structure
+
+    objects, doubts = [], []
+    for label, (name, guide) in enumerate(guides.items(), 1):
+        box, unlike = find_structure(method.segmenter, scan, guide)
+        objects.append(PromptedObject(label=label, name=name, prompts=(box,)))
+        if unlike >= UNLIKE:
+            doubts.append(
+                f"{name}: nothing in this scan looks like the labelled ones ({guide.scans} scans); check the "
+                "mask, or give a prompt."
+            )
+    return objects, doubts
 
 
 def _segment_scan(

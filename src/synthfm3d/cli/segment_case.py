@@ -17,10 +17,10 @@ from synthfm3d.cli.prompt_files import PromptedObject
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
+from synthfm3d.io.checks import warned
 from synthfm3d.io.label_tables import Label, itk_snap_table, labels_of, slicer_table
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, load
-from synthfm3d.io.values import warned
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.result import Segmentation, label_map

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from synthfm3d.io.checks import Doubts, check_size, with_doubts
 from synthfm3d.io.dicom_geometry import OrderedSlices, order_slices
 from synthfm3d.io.dicom_pixels import PixelSource
 from synthfm3d.io.dicom_series import Stack, choose_stack, find_stacks
 from synthfm3d.io.dicom_values import is_hounsfield, values_of
-from synthfm3d.io.values import Doubts, check_size, with_doubts
 from synthfm3d.volume import Array, Modality, Volume
 
 _MODALITIES: dict[str, Modality] = {"CT": "ct", "MR": "mr", "US": "us", "IVUS": "us"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.affines import LPS_TO_RAS
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_headers import kind_of
 from synthfm3d.io.dicom_numbers import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES, finite
@@ -20,7 +20,6 @@ from synthfm3d.io.dicom_pixels import PixelSource
 from synthfm3d.io.dicom_places import one_film, one_of_each
 from synthfm3d.io.dicom_series import Stack
 from synthfm3d.io.dicom_steps import FILMS
-from synthfm3d.io.values import Doubts
 from synthfm3d.volume import Array, ThirdAxis
 
 

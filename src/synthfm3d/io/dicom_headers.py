@@ -17,7 +17,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.values import check_size
+from synthfm3d.io.checks import check_size
 
 DAMAGED = "a DICOM file is damaged in its header: export the series again."
 SEGMENTATIONS = (

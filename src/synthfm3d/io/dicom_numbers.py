@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from synthfm3d.io.values import SMALLEST_MM
+from synthfm3d.io.checks import SMALLEST_MM
 from synthfm3d.volume import Array
 
 SAME_PLACE = 0.02

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
+from synthfm3d.io.checks import Doubts
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_moments import Moments, moments_of, sorted_films, sorted_moments
 from synthfm3d.io.dicom_pixels import PixelSource
-from synthfm3d.io.values import Doubts
 from synthfm3d.volume import Array
 
 _ORDERS = (

@@ -12,12 +12,11 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import pixel_array
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.affines import LPS_TO_RAS
+from synthfm3d.io.checks import LPS_TO_RAS, check_size, smallest_integers
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_segmentation, kind_of, silent_libraries, whole_file
 from synthfm3d.io.dicom_numbers import ON_GRID
 from synthfm3d.io.dicom_series import files_at
-from synthfm3d.io.values import check_size, smallest_integers
 from synthfm3d.volume import Array, Grid, Volume
 
 _LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"

@@ -14,10 +14,10 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from synthfm3d.errors import ChoiceNeeded, InputError
+from synthfm3d.io.checks import Doubts
 from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
 from synthfm3d.io.dicom_numbers import FAR_EDGE
-from synthfm3d.io.values import Doubts
 
 MOST_FILES = 100_000
 """A folder with more files is no series of slices: the walk stops instead of going on for hours."""

@@ -8,10 +8,10 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.checks import SLOPES, Doubts, check_size, colour_doubt, luminance
 from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_pixels import PixelSource, is_colour
 from synthfm3d.io.dicom_series import Stack
-from synthfm3d.io.values import SLOPES, Doubts, check_size, colour_doubt, luminance
 from synthfm3d.volume import Array
 
 _QUANTITIES = ("CT", "PT", "NM")

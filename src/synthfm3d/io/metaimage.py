@@ -7,7 +7,7 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
-from synthfm3d.io.affines import LPS_TO_RAS, off_right_angles
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts, off_right_angles, stored_voxels
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
     UNKNOWN_ORIENTATION,
@@ -22,7 +22,6 @@ from synthfm3d.io.research_formats import (
     unit_mm,
     words,
 )
-from synthfm3d.io.values import Doubts, stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _META_TYPES = {

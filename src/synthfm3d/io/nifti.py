@@ -17,9 +17,7 @@ import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.files import read_text, write_atomically
-from synthfm3d.io.label_tables import Label, caret_extension
-from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file, header_doubts
-from synthfm3d.io.values import (
+from synthfm3d.io.checks import (
     SLOPES,
     Doubts,
     as_labels,
@@ -30,6 +28,8 @@ from synthfm3d.io.values import (
     stored_voxels,
     warned,
 )
+from synthfm3d.io.label_tables import Label, caret_extension
+from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file, header_doubts
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
 
 _GZIP_LEVEL = 4  # of noise, level 9 takes three times as long for 1 % fewer bytes

@@ -15,9 +15,8 @@ from nibabel.quaternions import quat2mat
 from nibabel.spatialimages import HeaderDataError
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.affines import is_regular, off_right_angles
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO, told_of_damage
-from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, Doubts, check_size
+from synthfm3d.io.checks import LARGEST_BYTES, SMALLEST_MM, Doubts, check_size, is_regular, off_right_angles
 from synthfm3d.volume import Array, Grid
 
 _CHUNK = 1 << 24

@@ -9,8 +9,8 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
-from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.bounded import Packing
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts, stored_voxels
 from synthfm3d.io.label_tables import Label, slicer_segments
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
@@ -27,7 +27,6 @@ from synthfm3d.io.research_formats import (
     unit_mm,
     words,
 )
-from synthfm3d.io.values import Doubts, stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _SPACES: dict[str, Array] = {

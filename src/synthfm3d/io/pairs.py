@@ -8,8 +8,8 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality
+from synthfm3d.io.checks import Doubts, with_doubts
 from synthfm3d.io.read import load_labels
-from synthfm3d.io.values import Doubts, with_doubts
 from synthfm3d.volume import Volume, on_grid_of
 
 _HOLDS_GAS = ("lung", "trachea", "colon", "bowel", "duodenum", "stomach", "esophagus", "oesophagus", "airway")

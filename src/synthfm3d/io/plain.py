@@ -11,7 +11,7 @@ from PIL import Image
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO
-from synthfm3d.io.values import SMALLEST_MM, Doubts, check_size, colour_doubt, luminance, with_doubts
+from synthfm3d.io.checks import SMALLEST_MM, Doubts, check_size, colour_doubt, luminance, with_doubts
 from synthfm3d.volume import Array, Grid, Modality, Volume
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")

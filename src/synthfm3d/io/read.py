@@ -8,12 +8,12 @@ from typing import Literal
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import told_of_damage
+from synthfm3d.io.checks import as_labels, repaired, warned
 from synthfm3d.io.metaimage import load_metaimage
 from synthfm3d.io.nifti import load_nifti
 from synthfm3d.io.nifti_checks import what_it_is
 from synthfm3d.io.nrrd import load_nrrd
 from synthfm3d.io.plain import PICTURE_SUFFIXES, load_array, load_pictures, picture_files
-from synthfm3d.io.values import as_labels, repaired, warned
 from synthfm3d.volume import Grid, Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]

@@ -13,9 +13,8 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
-from synthfm3d.io.affines import LPS_TO_RAS, is_regular
 from synthfm3d.io.bounded import Packing, beside, read_promised
-from synthfm3d.io.values import Doubts, check_size, colour_doubt, luminance
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts, check_size, colour_doubt, is_regular, luminance
 from synthfm3d.volume import Array, Modality, Volume
 
 HEADER_BYTES = 1 << 16

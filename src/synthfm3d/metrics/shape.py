@@ -1,17 +1,19 @@
-"""The size and shape of a target: what makes it easy or hard to follow from slice to slice."""
+"""The size and shape of a target, which decide how easily it is followed from slice to slice."""
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from scipy import ndimage
 
 from synthfm3d.metrics.overlap import dice, volume_ml
-from synthfm3d.metrics.surface_area import surface_area_mm2
 from synthfm3d.volume import Array, Volume
 
 _WITHIN_SLICE = np.array([np.zeros((3, 3)), np.ones((3, 3)), np.zeros((3, 3))], bool)
 _IN_SPACE = np.ones((3, 3, 3), bool)
+_SPHERE_POINTS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +114,50 @@ def _parts_per_slice(mask: Array) -> Array:
     """Number of connected components of each slice: (z,)."""
     numbers, _ = ndimage.label(mask, _WITHIN_SLICE)
     return np.array([len(np.unique(section[section > 0])) for section in numbers])
+
+
+def surface_area_mm2(mask: Array, spacing_mm: tuple[float, float, float]) -> float:
+    """Area of the surface around the non-zero voxels of a mask (z, y, x), in mm²; 0 where there are none.
+
+    The mask ends at the edge of the array: an object that is cut there counts its cut face. Balls and
+    ellipsoids come out within 2 %, within 5 % where they are only three slices thick, flat faces along
+    the axes up to 8 % too small. Thinner objects lose more: a line that enters and leaves between two
+    voxels is not seen.
+    """
+    steps, shares = _directions(spacing_mm)
+    margin = np.abs(steps).max(axis=0)
+    inside = np.pad(mask != 0, [(int(n), int(n)) for n in margin])
+    voxel = math.prod(spacing_mm)
+    area = 0.0
+    for step, share in zip(steps, shares, strict=True):
+        here = tuple(slice(max(0, -s), n - max(0, s)) for s, n in zip(step, inside.shape, strict=True))
+        there = tuple(slice(max(0, s), n + min(0, s)) for s, n in zip(step, inside.shape, strict=True))
+        crossings = int(np.count_nonzero(inside[here] != inside[there]))
+        area += 2 * share * crossings * voxel / float(np.linalg.norm(step * np.array(spacing_mm)))
+    return area
+
+
+@lru_cache(maxsize=64)
+def _directions(spacing_mm: tuple[float, float, float]) -> tuple[Array, Array]:
+    """Thirteen steps (13, 3) in voxels, and the share of the sphere that each stands for.
+
+    They are those of a cube's 26 neighbours, on as coarse a lattice as the slices (or the widest edge of
+    a voxel) ask for: from one thick slice to the next they go sideways by several pixels.
+    """
+    widest = max(spacing_mm)
+    cube = np.array([max(1, round(widest / edge)) for edge in spacing_mm])
+    half = [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0)]
+    steps = np.array([step // np.gcd.reduce(step) for step in np.array(half) * cube])
+    towards = steps * np.array(spacing_mm, np.float64)
+    towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+    nearest = np.abs(_points_on_a_sphere() @ towards.T).argmax(axis=1)
+    return steps, np.bincount(nearest, minlength=len(steps)) / _SPHERE_POINTS
+
+
+def _points_on_a_sphere() -> Array:
+    """Evenly spread unit vectors (n, 3), along a golden spiral."""
+    n = np.arange(_SPHERE_POINTS) + 0.5
+    z = 1 - 2 * n / _SPHERE_POINTS
+    angle = math.pi * (1 + math.sqrt(5)) * n
+    radius = np.sqrt(1 - z**2)
+    return np.stack([z, radius * np.cos(angle), radius * np.sin(angle)], axis=1)

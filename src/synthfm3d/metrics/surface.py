@@ -16,9 +16,14 @@ Empty masks: two empty masks agree (NSD 1, distances 0); one empty mask shares n
 as far away as the scan allows (distances: diagonal of the scan, or of its frame). Nothing is ever nan.
 """
 
+import json
 import math
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -137,3 +142,36 @@ def _distances_mm(surface: Array, other: Array, spacing_mm: tuple[float, ...]) -
     for axis, step in enumerate(spacing_mm):
         squared += np.square((nearest[axis][at] - at[axis]) * np.float32(step))
     return np.sqrt(squared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """A distance in mm that observers may differ by, and who says so."""
+
+    mm: float
+    source: str
+
+
+def tolerance_of(structure: str) -> Tolerance:
+    """Tolerance of a structure by name, ``tolerances.json``; the default where it is not listed.
+
+    The order of the words of a name, capitals and separators do not matter: ``kidney_right`` is
+    ``Right kidney``.
+    """
+    table = _table()
+    for source in table["sources"].values():
+        for name, mm in source["mm"].items():
+            if _words(name) == _words(structure):
+                return Tolerance(mm=mm, source=source["says"])
+    return Tolerance(**table["default"])
+
+
+def _words(name: str) -> list[str]:
+    return sorted(re.findall(r"[a-z0-9]+", name.lower()))
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
+    text = files("synthfm3d.metrics").joinpath("tolerances.json").read_text("utf-8")
+    table: dict[str, Any] = json.loads(text)
+    return table

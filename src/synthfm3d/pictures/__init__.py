@@ -4,7 +4,6 @@ A picture is a uint8 array (row, column, 3) in sRGB, made with NumPy and Pillow 
 from the font inside Pillow, so a picture is the same on every machine.
 """
 
-from synthfm3d.pictures.frames import frames_in_time
 from synthfm3d.pictures.histogram import histogram_svg
 from synthfm3d.pictures.overlay import (
     MARK_COLOUR,
@@ -15,7 +14,7 @@ from synthfm3d.pictures.overlay import (
     with_cross,
     with_frame,
 )
-from synthfm3d.pictures.planes import Cross, Frame, Layer, Mark, three_planes
+from synthfm3d.pictures.planes import Cross, Frame, Layer, Mark, frames_in_time, three_planes
 from synthfm3d.pictures.sheet import contact_sheet, data_uri, png_bytes
 
 __all__ = [

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from synthfm3d.pictures.frames import frames_in_time
-from synthfm3d.pictures.planes import Layer, three_planes
+from synthfm3d.pictures.planes import Layer, frames_in_time, three_planes
 from synthfm3d.pictures.sheet import png_bytes
 from synthfm3d.volume import Array, Position, Volume
 

@@ -17,13 +17,12 @@ from typing import Any
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import PendingCase
-from synthfm3d.evaluation.datasets.choice import chosen_cases
-from synthfm3d.evaluation.datasets.registry import dataset_named
+from synthfm3d.evaluation.datasets.registry import chosen_cases, dataset_named
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.methods.method import Method
 from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
-from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.files import appearing_whole
 from synthfm3d.generate import realise

@@ -11,8 +11,8 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import Case, PendingCase
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox
 from synthfm3d.evaluation.methods.predictions import FolderOfMasks
+from synthfm3d.evaluation.prompt_export import export_prompts
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Protocol
-from synthfm3d.evaluation.running.prompt_export import export_prompts
 from synthfm3d.evaluation.scoring.evaluate import evaluate_case, tasks
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.io.read import read

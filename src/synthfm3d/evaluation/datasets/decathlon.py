@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from synthfm3d.evaluation.datasets.dataset import Dataset, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
-from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json
+from synthfm3d.evaluation.datasets.files import folder_with, named_scans, read_json, scans, stem
 from synthfm3d.evaluation.datasets.pairs import paired, pending_pairs
 from synthfm3d.volume import Modality
 

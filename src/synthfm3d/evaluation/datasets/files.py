@@ -1,11 +1,16 @@
-"""Finding the files of a dataset: folders that may lie one level deeper, names without their endings."""
+"""Find and read the files of a dataset: folders, scans by name, text files, and label names in JSON."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import read_text
 from synthfm3d.io.plain import natural_order
 
+BACKGROUND = ("background", "bg", "unlabelled", "unlabeled")
+"""Names of labels that are no structure."""
 SCAN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 
 
@@ -66,3 +71,53 @@ def whole_number(fields: dict[str, str], name: str) -> int | None:
     """A field as a number, None where it is missing or is none."""
     text = fields.get(name, "")
     return int(text) if text.isdecimal() else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object of a JSON file; InputError where it is none."""
+    try:
+        content = json.loads(read_text(path))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot be read as JSON ({type(error).__name__})", "correct it.", path=path
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError("is no JSON object", "write it as {...}.", path=path)
+    return content
+
+
+def named_scans(content: Mapping[str, Any], *parts: str) -> list[str]:
+    """Names of the scans that parts of a ``dataset.json`` list: ``{"image": path, …}`` or a path each."""
+    lists = [content.get(part) for part in parts]
+    entries = [entry for part in lists if isinstance(part, list) for entry in part]
+    paths = [entry.get("image") if isinstance(entry, dict) else entry for entry in entries]
+    return [stem(Path(path)) for path in paths if isinstance(path, str) and path]
+
+
+def structures_of(labels: Mapping[str, Any], where: Path) -> dict[str, tuple[int, ...]]:
+    """Label values of each structure, by name.
+
+    Parameters
+    ----------
+    labels
+        ``{"1": "liver"}``, ``{"liver": 1}``, or with unions ``{"whole heart": [1, 2]}``.
+
+    Raises
+    ------
+    InputError
+        It is none of these, or names nothing but background.
+    """
+    structures: dict[str, tuple[int, ...]] = {}
+    try:
+        for key, value in labels.items():
+            name, stored = (value, [key]) if isinstance(value, str) else (key, value)
+            values = tuple(int(v) for v in (stored if isinstance(stored, list) else [stored]))
+            if name.lower() not in BACKGROUND and values != (0,):
+                structures[name] = (*structures.get(name, ()), *values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            'its label names cannot be read", f"write {"1": "liver"} or {"liver": 1}.', path=where
+        ) from error
+    if not structures:
+        raise InputError("names no structure", "add its label names.", path=where)
+    return structures

@@ -10,9 +10,9 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Split, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels
+from synthfm3d.io.checks import with_doubts
 from synthfm3d.io.pairs import labels_on
 from synthfm3d.io.read import ReadOptions, load, load_labels
-from synthfm3d.io.values import with_doubts
 from synthfm3d.volume import Modality, Volume
 
 

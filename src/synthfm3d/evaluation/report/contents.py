@@ -24,6 +24,8 @@ STATISTICS = (
     "Effect: matched-pairs rank-biserial correlation, 1 if every patient gains and -1 if every patient "
     "loses.",
 )
+SIGNIFICANT = 0.05
+"""A Holm-adjusted p below this is marked in tables."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,12 @@ import jinja2
 
 from synthfm3d.evaluation.datasets.cases import LabelSource, labels_of
 from synthfm3d.evaluation.protocol import PromptName
-from synthfm3d.evaluation.report.contents import STATISTICS, Report, versions
+from synthfm3d.evaluation.report.contents import SIGNIFICANT, STATISTICS, Report, versions
 from synthfm3d.evaluation.report.plots import FEW, box_plot, curves, reliability_diagram
-from synthfm3d.evaluation.report.tables import SIGNIFICANT
 from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.evaluation.statistics.summary import Mean, by_patient
 from synthfm3d.metrics.failure import RETENTION_PLACES
-from synthfm3d.metrics.tolerances import tolerance_of
+from synthfm3d.metrics.surface import tolerance_of
 from synthfm3d.pictures import data_uri
 
 

@@ -18,8 +18,7 @@ from synthfm3d.evaluation.scoring.prompting import PromptSlice, prompt_slice, si
 from synthfm3d.evaluation.scoring.results import Round, Score
 from synthfm3d.metrics.failure import failure_modes
 from synthfm3d.metrics.overlap import dice, volume_dice, volume_error, volume_ml
-from synthfm3d.metrics.surface import surface_agreement
-from synthfm3d.metrics.tolerances import tolerance_of
+from synthfm3d.metrics.surface import surface_agreement, tolerance_of
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.randomness import stream
 from synthfm3d.segmentation.slices import working_form

@@ -1,6 +1,11 @@
-"""AMOS22: fifteen abdominal organs in CT and MR, told apart by the number of the scan.
+"""Organs of the abdomen in NIfTI files: AMOS22, BTCV and FLARE22.
 
-Ji et al., NeurIPS Datasets and Benchmarks (2022), arXiv 2206.08023.
+- AMOS22: fifteen organs in CT and MR. The number of a scan tells its modality.
+  Ji et al., NeurIPS Datasets and Benchmarks (2022), arXiv 2206.08023.
+- BTCV, "Beyond the Cranial Vault": thirteen organs in portal venous CT.
+  Landman et al., MICCAI Multi-Atlas Labeling workshop and challenge (2015), Synapse syn3193805.
+- FLARE22: thirteen organs in the fifty labelled CT scans.
+  Ma et al., Lancet Digital Health 6:e815 (2024), arXiv 2308.05862.
 """
 
 import re
@@ -12,9 +17,8 @@ from pathlib import Path
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
-from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json
-from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending, read_pair
+from synthfm3d.evaluation.datasets.files import folder_with, named_scans, read_json, scans, stem
+from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending, pending_pairs, read_pair
 from synthfm3d.intensity import assumed_modality
 from synthfm3d.volume import Modality
 
@@ -128,4 +132,85 @@ AMOS_CT = Dataset(
 )
 AMOS_MR = replace(
     AMOS_CT, name="amos-mr", title="AMOS22, MR", modality="mr", cases={"training": 40, "validation": 20}
+)
+
+
+def list_btcv(dataset: Dataset, path: Path) -> Listing:
+    """Scans of ``Training``, the part that has labels."""
+    root = folder_with(path, "img", "Training", "RawData/Training", "Abdomen/RawData/Training")
+    images = {stem(p).removeprefix("img"): p for p in scans(root / "img", "img*")}
+    labels = {stem(p).removeprefix("label"): p for p in scans(root / "label", "label*")}
+    pairs, alone = paired(images, labels, "training")
+    return listed(pending_pairs(dataset, pairs), alone)
+
+
+BTCV = Dataset(
+    name="btcv",
+    title="BTCV, abdomen",
+    page="https://www.synapse.org/#!Synapse:syn3193805",
+    licence="Synapse's terms of use; not to be passed on",
+    registration="an account of Synapse, and joining the challenge",
+    modality="ct",
+    labels=Labels(
+        structures={
+            "spleen": (1,),
+            "kidney_right": (2,),
+            "kidney_left": (3,),
+            "gallbladder": (4,),
+            "esophagus": (5,),
+            "liver": (6,),
+            "stomach": (7,),
+            "aorta": (8,),
+            "inferior_vena_cava": (9,),
+            "portal_vein_and_splenic_vein": (10,),
+            "pancreas": (11,),
+            "adrenal_gland_right": (12,),
+            "adrenal_gland_left": (13,),
+        },
+        source="expert",
+    ),
+    tree=("RawData/", "Training/img/img0001.nii.gz", "Training/label/label0001.nii.gz"),
+    list_cases=list_btcv,
+    cases={"training": 30},
+    handled=("label values differ from AMOS22 from 10 on: names, not numbers, are compared",),
+)
+
+
+def list_flare22(dataset: Dataset, path: Path) -> Listing:
+    """The labelled scans."""
+    root = folder_with(path, "images", "FLARE22Train", "FLARE22_LabeledCase50")
+    images = {stem(p).removesuffix("_0000"): p for p in scans(root / "images")}
+    pairs, alone = paired(images, {stem(p): p for p in scans(root / "labels")}, "training")
+    return listed(pending_pairs(dataset, pairs), alone)
+
+
+FLARE22 = Dataset(
+    name="flare22",
+    title="FLARE22, labelled scans",
+    page="https://flare22.grand-challenge.org",
+    licence="research only (mirrors say CC BY-NC-SA 4.0): see the page",
+    registration="an account of grand-challenge.org",
+    modality="ct",
+    labels=Labels(
+        structures={
+            "liver": (1,),
+            "kidney_right": (2,),
+            "spleen": (3,),
+            "pancreas": (4,),
+            "aorta": (5,),
+            "inferior_vena_cava": (6,),
+            "adrenal_gland_right": (7,),
+            "adrenal_gland_left": (8,),
+            "gallbladder": (9,),
+            "esophagus": (10,),
+            "stomach": (11,),
+            "duodenum": (12,),
+            "kidney_left": (13,),
+        },
+        source="expert",
+    ),
+    tree=("FLARE22Train/", "images/FLARE22_Tr_0001_0000.nii.gz", "labels/FLARE22_Tr_0001.nii.gz"),
+    list_cases=list_flare22,
+    cases={"training": 50},
+    handled=("its labelled scans are said to come from the Decathlon's pancreas: not independent of it",),
 )

@@ -1,4 +1,4 @@
-"""``synthfm3d reproduce``: the paper's whole experiment from one file."""
+"""``reproduce`` and ``demo``: commands that run a whole pipeline."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, examples, print_json, say
+from synthfm3d.cli.boundary import require
+from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, say
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     app.command(
         "reproduce",
         epilog=examples(
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
             "accelerate launch -m synthfm3d reproduce recipes/reproduce.yaml -o runs/paper",
         ),
     )(reproduce)
+    app.command("demo", epilog=examples("synthfm3d demo -o demo/"))(demo)
 
 
 def reproduce(
@@ -77,7 +79,7 @@ def reproduce(
 
 def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...]") -> "ReproductionConfig":
     """The configuration with the paths of datasets; the split of a dataset that it does not name is open."""
-    from synthfm3d.cli.dataset_options import name_and_path
+    from synthfm3d.cli.evaluate_inputs import name_and_path
     from synthfm3d.pipeline.reproduction_config import DatasetChoice
 
     datasets = dict(config.evaluation.datasets)
@@ -106,3 +108,34 @@ def _size(settings: "object") -> dict[str, object]:
     if "cases" in settings:
         told["cases"] = len(settings["cases"])
     return told
+
+
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write; made if missing.")] = Path(
+        "demo"
+    ),
+    model: Annotated[str, typer.Option("--model", help="Which model segments the scan.")] = "default",
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a gallery of synthetic volumes, segment a real scan from one click, write index.html."""
+    require("torch")  # before the volumes are drawn, not after
+
+    from synthfm3d.pipeline.demo import run_demo
+
+    result = run_demo(
+        output, seed=seed, model=model, device=device, report=lambda sentence: say(sentence, quiet=quiet)
+    )
+    if as_json:
+        print_json(
+            {
+                "page": str(result.page),
+                "volume_ml": round(result.volume_ml, 3),
+                "seconds_per_volume": round(result.seconds_per_volume, 3),
+                "seconds_to_segment": round(result.seconds_to_segment, 3),
+            }
+        )
+    else:
+        typer.echo(f"Open {result.page.resolve().as_uri()} in a browser.")

@@ -1,4 +1,4 @@
-"""What is wrong or doubtful about voxel values, whatever file they came from."""
+"""What is wrong or doubtful about voxel values and affines, whatever file they came from."""
 
 import warnings
 from collections.abc import Iterator
@@ -32,6 +32,11 @@ _COLOURED = 40
 """Difference between a pixel's channels, of 255, from which it is no grey value with compression noise."""
 _SAMPLES = 500_000
 """Voxels that are looked at for an odd offset; all of a large scan would take seconds."""
+LPS_TO_RAS: Array = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""DICOM, NRRD and MetaImage count millimetres towards Left and Posterior, NIfTI and we towards Right and
+Anterior."""
+_FLAT = 1e-4
+"""Volume of the box between three unit axes; smaller: two of them are as good as one."""
 
 
 @contextmanager
@@ -213,3 +218,17 @@ def luminance(colours: Array) -> tuple[Array, float]:
 def colour_doubt(share: float) -> str:
     """The doubt about an image whose luminance is used, and of which a share (0 ... 1) is coloured."""
     return f"is a colour image; its luminance is used ({share:.1%} of it is coloured)."
+
+
+def is_regular(affine: Array) -> bool:
+    """Whether an affine (4, 4), or its upper rows (3, 4), is finite and does not flatten space."""
+    if not np.isfinite(affine).all():
+        return False
+    lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return bool(lengths.min() >= SMALLEST_MM and abs(np.linalg.det(affine[:3, :3] / lengths)) >= _FLAT)
+
+
+def off_right_angles(affine: Array) -> float:
+    """Largest cosine between two voxel axes of an affine: 0 where they are at right angles."""
+    directions = affine[:3, :3] / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return float(np.abs(directions.T @ directions - np.eye(3)).max())

@@ -1,19 +1,25 @@
-"""Scores and means as CSV, and the table of a paper as LaTeX."""
+"""The files of a report: CSV tables, a LaTeX table, JSON, and the page.
+
+The CSV files hold no timings, so two runs of the same evaluation write the same bytes. Seconds are in the
+JSON and on the page. The page is one file: it contains its pictures and loads nothing.
+"""
 
 import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from synthfm3d.evaluation.datasets.cases import labels_of
-from synthfm3d.evaluation.report.contents import Report
+from synthfm3d.evaluation.report.contents import SIGNIFICANT, Report, report_data
+from synthfm3d.evaluation.report.page import report_page
 from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.evaluation.statistics.comparison import Comparison
 from synthfm3d.evaluation.statistics.summary import Key, Mean
+from synthfm3d.files import check_writable, json_text, write_atomically
 
-SIGNIFICANT = 0.05
 _COSTS = {"seconds", "peak_mb"}
 _NESTED = {"retention", "frame_dice", "rounds", "click_curve", "dice_interval", "calibration"}
 _SCORE_COLUMNS = tuple(c.name for c in fields(Score) if c.name not in _COSTS | _NESTED)
@@ -127,3 +133,32 @@ def _latex(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+SCORES_NAME, MEANS_NAME, LATEX_NAME = "scores.csv", "means.csv", "table.tex"
+JSON_NAME, PAGE_NAME = "report.json", "report.html"
+
+
+def check_report_folder(folder: Path) -> None:
+    """Raise InputError now if ``folder`` could not be made or written to; nothing is left behind."""
+    path = folder / PAGE_NAME
+    while not path.parent.exists():
+        path = path.parent
+    check_writable(path)
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write the page, its data as JSON, two CSV files and a LaTeX table, each whole or not at all.
+
+    All are composed before the first is written. Raises InputError if the folder cannot be written to.
+    """
+    contents = {
+        SCORES_NAME: scores_csv(report.scores),
+        MEANS_NAME: means_csv(report),
+        LATEX_NAME: latex_tables(report),
+        JSON_NAME: json_text(report_data(report)),
+        PAGE_NAME: report_page(report),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in contents.items():
+        write_atomically(folder / name, text.encode("utf-8"))

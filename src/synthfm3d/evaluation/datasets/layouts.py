@@ -1,4 +1,7 @@
-"""The layouts of nnU-Net and of the Medical Segmentation Decathlon: names stand in ``dataset.json``.
+"""Two layouts in which users may store any dataset: that of nnU-Net and the Decathlon, and plain folders.
+
+A JSON file in the dataset names its structures: ``dataset.json``, or ``labels.json`` beside a folder of
+images and a folder of label maps.
 
 Antonelli et al., Nature Communications 13:4128 (2022); Isensee et al., Nature Methods 18:203 (2021).
 """
@@ -11,8 +14,15 @@ from typing import Any
 
 from synthfm3d.evaluation.datasets.cases import Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
-from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json, structures_of
+from synthfm3d.evaluation.datasets.files import (
+    folder_with,
+    folders,
+    named_scans,
+    read_json,
+    scans,
+    stem,
+    structures_of,
+)
 from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending_pairs
 from synthfm3d.volume import Modality
 
@@ -106,4 +116,29 @@ NNUNET = Dataset(
         "regions of nnU-Net (lists of labels): unions",
         "scans that dataset.json names and the disk does not hold: named",
     ),
+)
+
+
+def list_folder(dataset: Dataset, path: Path) -> Listing:
+    """One case for each image; an image may be a folder of DICOM slices, too."""
+    root = folder_with(path, "images")
+    folder_with(root, "labels")
+    names = folder_with(root, "labels.json") / "labels.json"
+    own = replace(dataset, labels=replace(dataset.labels, structures=structures_of(read_json(names), names)))
+    images = {stem(p): p for p in [*scans(root / "images"), *folders(root / "images")]}
+    pairs, alone = paired(images, {stem(p): p for p in scans(root / "labels")})
+    return listed(pending_pairs(own, pairs), alone)
+
+
+FOLDER = Dataset(
+    name="folder",
+    title="a folder of images, labels and label names",
+    page="docs/reference/datasets.md",
+    licence="your own",
+    registration="none",
+    modality=None,
+    labels=Labels(structures={}, source="unknown"),
+    tree=("any folder", "images/a.nii.gz", "labels/a.nii.gz", 'labels.json: {"1": "liver", "2": "spleen"}'),
+    list_cases=list_folder,
+    handled=("NIfTI, NRRD, MetaImage and DICOM folders; label values without a name: excluded",),
 )
