@@ -117,20 +117,11 @@ def segment(
     if prompts_schema:
         _print_schema()
         return
-    if scan is not None and scan_option is not None:
-        raise InputError(f"two scans are named, {scan} and {scan_option}: give one of them.")
-    scan = scan or scan_option
-    if scan is None or output is None:
-        raise InputError(_NO_SCAN)
+    scan, output = _scan_and_output(scan, scan_option, output)
     options = _read_options(frame, series, modality, spacing, allow_gaps=allow_gaps, cine=cine)
     drawn = (mask_prompt, scribble, negative_scribble)
     asked = PromptOptions.given(point, negative, box, lasso, drawn, mm, prompts, correct, label)
-    extras = Extras(
-        probabilities=probabilities,
-        alternatives=alternatives,
-        label_tables=label_tables,
-        keep_identity=keep_identity,
-    )
+    extras = Extras(probabilities, alternatives, label_tables, keep_identity)
     if _is_many(scan, output):
         folder = _folder_job(scan, output, asked, options, extras, suffix)
         folder = replace(folder, model=model, device=device, jobs=jobs or 1, resume=resume)
@@ -139,6 +130,16 @@ def segment(
         _check_for_one_scan(suffix, jobs, resume=resume)
         job = _scan_job(scan, output, asked, options, extras)
         _segment_scan(job, asked, structure, model, device, quiet=quiet, as_json=as_json)
+
+
+def _scan_and_output(scan: Path | None, other: Path | None, output: Path | None) -> tuple[Path, Path]:
+    """The scan, named by the argument or by ``--input``, and the output; InputError if one is missing."""
+    if scan is not None and other is not None:
+        raise InputError(f"two scans are named, {scan} and {other}: give one of them.")
+    scan = scan or other
+    if scan is None or output is None:
+        raise InputError(_NO_SCAN)
+    return scan, output
 
 
 def _print_schema() -> None:

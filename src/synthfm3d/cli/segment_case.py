@@ -27,7 +27,7 @@ from synthfm3d.segmentation.result import Segmentation, label_map
 from synthfm3d.volume import Volume
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Extras:
     """What is written beside the mask.
 

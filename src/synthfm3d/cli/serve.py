@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from synthfm3d.cli.boundary import require
 from synthfm3d.cli.common import Device, Quiet, examples, say
 from synthfm3d.errors import InputError
 
@@ -26,6 +27,59 @@ RANDOM = "random"
 """The word that stands for a token to be made."""
 
 
+ScansArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[SCAN]...", help="Scans to offer: files, or folders of one scan.", show_default=False
+    ),
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Folder of which visitors may open every scan.")
+]
+HostOption = Annotated[str, typer.Option("--host", help="Address to listen at.")]
+PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="As of synthfm3d segment. Give it again for further models that the page then offers, too.",
+        show_default="default",
+    ),
+]
+FrameOption = Annotated[
+    int | None, typer.Option("--frame", min=0, help="Frame of the named 4-D scans, from 0.")
+]
+SeriesOption = Annotated[
+    str | None, typer.Option("--series", help="Series of the named DICOM folders: its number or UID.")
+]
+ModalityOption = Annotated[
+    Literal["ct", "mr", "us"] | None, typer.Option("--modality", help="What the named scans are.")
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="SYNTHFM3D_TOKEN",
+        help="What visitors must know; needed if others can reach the address. random: make one.",
+    ),
+]
+PublicHostOption = Annotated[
+    list[str] | None,
+    typer.Option("--public-host", metavar="NAME", help="Name by which a browser calls the server."),
+]
+UploadOption = Annotated[
+    int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
+]
+ItksnapOption = Annotated[
+    int | None,
+    typer.Option(
+        "--itksnap-port", min=0, max=65535, help="For ITK-SNAP, on this machine alone; 0: any free one."
+    ),
+]
+IdleOption = Annotated[
+    float, typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans unused for so long.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command(
@@ -42,57 +96,19 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    scans: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[SCAN]...", help="Scans to offer: files, or folders of one scan.", show_default=False
-        ),
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="Folder of which visitors may open every scan.")
-    ] = None,
-    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8765,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="As of synthfm3d segment. Give it again for further models that the page then offers, too.",
-            show_default="default",
-        ),
-    ] = None,
-    frame: Annotated[
-        int | None, typer.Option("--frame", min=0, help="Frame of the named 4-D scans, from 0.")
-    ] = None,
-    series: Annotated[
-        str | None, typer.Option("--series", help="Series of the named DICOM folders: its number or UID.")
-    ] = None,
-    modality: Annotated[
-        Literal["ct", "mr", "us"] | None, typer.Option("--modality", help="What the named scans are.")
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            envvar="SYNTHFM3D_TOKEN",
-            help="What visitors must know; needed if others can reach the address. random: make one.",
-        ),
-    ] = None,
-    public_host: Annotated[
-        list[str] | None,
-        typer.Option("--public-host", metavar="NAME", help="Name by which a browser calls the server."),
-    ] = None,
-    upload_mib: Annotated[
-        int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
-    ] = 1024,
-    itksnap_port: Annotated[
-        int | None,
-        typer.Option(
-            "--itksnap-port", min=0, max=65535, help="For ITK-SNAP, on this machine alone; 0: any free one."
-        ),
-    ] = None,
-    idle_minutes: Annotated[
-        float, typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans unused for so long.")
-    ] = 60.0,
+    scans: ScansArgument = None,
+    root: RootOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8765,
+    model: ModelOption = None,
+    frame: FrameOption = None,
+    series: SeriesOption = None,
+    modality: ModalityOption = None,
+    token: TokenOption = None,
+    public_host: PublicHostOption = None,
+    upload_mib: UploadOption = 1024,
+    itksnap_port: ItksnapOption = None,
+    idle_minutes: IdleOption = 60.0,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -102,37 +118,42 @@ def serve(
     every file it needs come with the package; nothing is fetched from elsewhere. Programs use the same server
     by REST: its description is at /openapi.json. Stop it with Ctrl+C.
     """
-    import uvicorn
+    require("uvicorn")  # before the scans are read, not after
 
     from synthfm3d.app.settings import Limits
     from synthfm3d.io.read import ReadOptions
 
-    chosen = _chosen_token(token)
     limits = Limits(upload_bytes=upload_mib * _MEBI, idle_seconds=60 * idle_minutes)
-    models = model or ["default"]
+    first, *others = model or ["default"]
     settings = replace(
-        _settings(tuple(scans or ()), root, host, chosen, tuple(public_host or ()), models[0], limits),
-        other_models=(*models[1:], *_ALWAYS_OFFERED),
+        _settings(tuple(scans or ()), root, host, _token(token), tuple(public_host or ()), first, limits),
+        other_models=(*others, *_ALWAYS_OFFERED),
         device=device,
         warm_up=True,
         reading=ReadOptions(frame=frame, series=series, modality=modality),
     )
-    _check_scans(settings)  # what can be wrong is found before the model is loaded
+    _check_scans(settings)  # find wrong input before the model is loaded
     if not _is_loopback(host):
         say(
             f"Warning: {host} can be reached by others, unencrypted: put a proxy with TLS in front.",
             quiet=quiet,
         )
     say(f"Loading the model {settings.model}.", quiet=quiet)
+    _run(settings, host, port, itksnap_port, quiet=quiet)
+
+
+def _run(settings: "ServeSettings", host: str, port: int, itksnap_port: int | None, *, quiet: bool) -> None:
+    """Load the model and serve until the process is stopped."""
+    import uvicorn
 
     from synthfm3d.app.server import create_app
     from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
 
-    app = create_app(model_method(settings.model, device).segmenter, settings)
+    app = create_app(model_method(settings.model, settings.device).segmenter, settings)
     _write_log(quiet)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
-    listener = _listener(server, host, chosen)
+    listener = _listener(server, host, settings.token)
     if itksnap_port is None:
         server.run(sockets=[listener])
     else:
@@ -177,7 +198,7 @@ def _listener(server: "uvicorn.Server", host: str, token: str | None) -> "socket
     return listener
 
 
-def _chosen_token(token: str | None) -> str | None:
+def _token(token: str | None) -> str | None:
     from secrets import token_urlsafe
 
     return token_urlsafe(24) if token == RANDOM else token or None

@@ -72,27 +72,12 @@ def boundary_contrast(
     if not found:
         raise ValueError(f"no voxel has the label {label}.")
     wide = _widened(found[0], labels.shape)
-    values = image[wide].astype(np.float64)
-    near = labels[wide]
-    usable = np.ones(near.shape, bool) if valid is None else np.broadcast_to(valid, labels.shape)[wide]
-    inside = near == label
-    # Steps to the boundary, 1 next to it: the edge of the volume and what is not usable are no boundary.
-    depth = _steps(inside | ~usable) * (inside & usable)
-    distance = _steps(~inside | ~usable) * (~inside & usable)
-    if not depth.any() or not distance.any():
+    usable = None if valid is None else np.broadcast_to(valid, labels.shape)[wide]
+    bands = _voxels_of_bands(image[wide], labels[wide], label, usable)
+    if bands is None:
         return None
-    patch = _patches(inside)
-    # Voxels of the bands, tissue by tissue: the target is tissue 0, each other label one more.
-    band = (depth > 0) | (distance > 0)
-    _, tissue = np.unique(np.where(inside, -1, near.astype(np.int64))[band], return_inverse=True)
-    voxels = _Voxels(
-        value=values[band],
-        patch=patch[band],
-        tissue=tissue,
-        sharp=np.maximum(depth, distance)[band] > _BLURRED_PIXELS,
-    )
+    voxels, lengths = bands
     ratios, certain = voxels.ratios(1.0), voxels.ratios(_CERTAIN)
-    lengths = np.bincount(patch[depth == 1], minlength=_SLABS * _SECTORS).astype(float)
     measured = np.isfinite(ratios) & (lengths > 0)
     if not measured.any():
         alone = _Voxels(voxels.value, np.zeros_like(voxels.patch), voxels.tissue, voxels.sharp)
@@ -142,6 +127,33 @@ class _Voxels:
             by_chance = errors * errors * variance * (1 / inner + 1 / outer)
             ratio = np.sqrt(np.maximum(0, difference**2 - by_chance) / variance)
         return np.where((inner >= _LEAST_VOXELS) & (outer >= _LEAST_VOXELS), ratio, np.nan)
+
+
+def _voxels_of_bands(
+    image: Array, labels: Array, label: int, valid: Array | None
+) -> tuple[_Voxels, Array] | None:
+    """Voxels of the bands on both sides of a boundary, and the length of each patch in boundary voxels.
+
+    None if the label has no boundary in the part that is given, (z, y, x).
+    """
+    usable = np.ones(labels.shape, bool) if valid is None else valid
+    inside = labels == label
+    # Steps to the boundary, 1 next to it. The edge of the volume and unusable voxels are no boundary.
+    depth = _steps(inside | ~usable) * (inside & usable)
+    distance = _steps(~inside | ~usable) * (~inside & usable)
+    if not depth.any() or not distance.any():
+        return None
+    patch = _patches(inside)
+    band = (depth > 0) | (distance > 0)
+    # The target is tissue 0, and each other label is one more tissue.
+    _, tissue = np.unique(np.where(inside, -1, labels.astype(np.int64))[band], return_inverse=True)
+    voxels = _Voxels(
+        value=image.astype(np.float64)[band],
+        patch=patch[band],
+        tissue=tissue,
+        sharp=np.maximum(depth, distance)[band] > _BLURRED_PIXELS,
+    )
+    return voxels, np.bincount(patch[depth == 1], minlength=_SLABS * _SECTORS).astype(float)
 
 
 def _widened(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
