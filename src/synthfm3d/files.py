@@ -15,7 +15,7 @@ from synthfm3d.errors import InputError
 
 
 @contextmanager
-def appearing_whole(path: str | Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: str | Path) -> Iterator[BinaryIO]:
     """A file to write, which takes the name ``path`` when the block ends without an error.
 
     Until then it is a hidden temporary beside it, and ``path`` holds what it held before. The bytes are on
@@ -49,9 +49,9 @@ def appearing_whole(path: str | Path) -> Iterator[BinaryIO]:
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write a file so that, whatever fails, ``path`` holds either all of ``content`` or what it held before.
 
-    Raises InputError as ``appearing_whole`` does.
+    Raises InputError as ``atomic_writer`` does.
     """
-    with appearing_whole(path) as file:
+    with atomic_writer(path) as file:
         file.write(content)
 
 

@@ -22,16 +22,16 @@ from synthfm3d.errors import InputError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-Tell = Callable[[Any], None]
+Send = Callable[[Any], None]
 """Sends a value to the caller before a task is finished."""
-Work: TypeAlias = Callable[[Task, Tell], Result]
+Work: TypeAlias = Callable[[Task, Send], Result]
 """Does a task in a worker. Its arguments and its result travel between processes."""
 MOST_DEATHS_AT_THE_START = 3
 """So many workers may die before they ask for a task."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[Task]):
+class Message(Generic[Task]):
     """A value that a worker sent before its task was finished."""
 
     task: Task
@@ -63,7 +63,7 @@ class Died(Generic[Task]):
     given_up: bool
 
 
-Event: TypeAlias = Told[Task] | Finished[Task, Result] | Died[Task]
+Event: TypeAlias = Message[Task] | Finished[Task, Result] | Died[Task]
 
 
 def in_processes(
@@ -173,7 +173,7 @@ class _Pool(Generic[Task, Result]):
                         self._give_task(worker)
                         continue
                 except (EOFError, ConnectionResetError, BrokenPipeError):
-                    yield from self._bury(worker)
+                    yield from self._replace_dead(worker)
                 else:
                     yield self._event(worker, message)
 
@@ -210,11 +210,11 @@ class _Pool(Generic[Task, Result]):
         assert worker.task is not None
         task = self._tasks[worker.task]
         if not message.last:
-            return Told(task, message.value)
+            return Message(task, message.value)
         worker.task = None
         return Finished(task, message.value)
 
-    def _bury(self, worker: _Worker) -> Iterator[Died[Task]]:
+    def _replace_dead(self, worker: _Worker) -> Iterator[Died[Task]]:
         """Replace a dead worker where there is something left to do."""
         worker.process.join()
         worker.connection.close()

@@ -46,7 +46,7 @@ from synthfm3d.cli.evaluate_run import (
     export,
     print_tables,
     run_with_progress,
-    tell_plan,
+    tell_dry_run,
     tell_what_went_wrong,
 )
 from synthfm3d.errors import InputError
@@ -130,7 +130,7 @@ def evaluate(
     run = RunSettings(cases=cases, methods=methods, protocol=protocol, folder=output / CASES_NAME)
     run = replace(run, resume=resume, with_pictures=pictures, jobs=jobs, against=against)
     if dry_run:
-        tell_plan(run, output)
+        tell_dry_run(run, output)
     else:
         _finish(run_with_progress(run, quiet=quiet), output, quiet=quiet, as_json=as_json)
 

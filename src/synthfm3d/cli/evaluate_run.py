@@ -51,7 +51,7 @@ def run_with_progress(run: "RunSettings", *, quiet: bool) -> "Report":
         )
 
 
-def tell_plan(run: "RunSettings", output: Path) -> None:
+def tell_dry_run(run: "RunSettings", output: Path) -> None:
     """Say what a run would do."""
     from synthfm3d.evaluation.report import PAGE_NAME
 

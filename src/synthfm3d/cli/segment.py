@@ -45,8 +45,8 @@ from synthfm3d.errors import InputError
 if TYPE_CHECKING:
     from synthfm3d.cli.prompt_files import PromptedObject
     from synthfm3d.cli.prompt_options import PromptOptions
-    from synthfm3d.cli.segment_case import Extras, ScanJob
     from synthfm3d.cli.segment_folder import FolderJob
+    from synthfm3d.cli.segment_scan import Extras, ScanJob
     from synthfm3d.evaluation.methods.models import ModelMethod
     from synthfm3d.io.read import ReadOptions
     from synthfm3d.segmentation.automatic import StructureGuide
@@ -112,7 +112,7 @@ def segment(
     it tells how it was made. Of a folder, a bad scan is reported and the rest goes on; exit code 1 says so.
     """
     from synthfm3d.cli.prompt_options import PromptOptions
-    from synthfm3d.cli.segment_case import Extras
+    from synthfm3d.cli.segment_scan import Extras
 
     if prompts_schema:
         _print_schema()
@@ -202,7 +202,7 @@ def _folder_job(
 def _scan_job(
     scan: Path, output: Path, asked: "PromptOptions", options: "ReadOptions", extras: "Extras"
 ) -> "ScanJob":
-    from synthfm3d.cli.segment_case import ScanJob
+    from synthfm3d.cli.segment_scan import ScanJob
 
     return ScanJob(
         scan=scan,
@@ -227,7 +227,7 @@ def _segment_structures(
     job: "ScanJob", structures: list[str], model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
     """Segment structures that the model was adapted to, each from a box that the model finds."""
-    from synthfm3d.cli.segment_case import read_scan, run_job
+    from synthfm3d.cli.segment_scan import read_scan, run_job
     from synthfm3d.evaluation.methods.models import model_method
 
     job.check_outputs()
@@ -288,7 +288,7 @@ def _segment_scan(
         job = replace(job, prompts={"structure": structures})
         _segment_structures(job, structures, model, device, quiet=quiet, as_json=as_json)
         return
-    from synthfm3d.cli.segment_case import earlier_mask, read_scan, run_job
+    from synthfm3d.cli.segment_scan import earlier_mask, read_scan, run_job
     from synthfm3d.io.read import format_of
 
     # All that can be wrong with the input is found before the model is loaded.
@@ -307,7 +307,7 @@ def _segment_scan(
 
 
 def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
-    from synthfm3d.cli.segment_case import summary
+    from synthfm3d.cli.segment_scan import summary
 
     for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)
@@ -318,28 +318,28 @@ def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
 
 
 def _segment_folder(job: "FolderJob", quiet: bool, as_json: bool) -> None:
-    from synthfm3d.cli.segment_case import summary
-    from synthfm3d.cli.segment_folder import number_of_cases, run_folder
+    from synthfm3d.cli.segment_folder import number_of_scans, run_folder
+    from synthfm3d.cli.segment_scan import summary
     from synthfm3d.io.write import check_suffix
 
     check_suffix(job.output / f"mask{job.suffix}")
-    outcomes = []
-    with progress("Segmenting", total=number_of_cases(job), quiet=quiet) as advance:
-        for outcome in run_folder(job):
-            outcomes.append(outcome)
-            advance(note=outcome.name)
-            if outcome.error is not None:
-                say(f"Failed: {outcome.name}: {outcome.error}")
-            elif outcome.report is not None and not outcome.resumed:
-                for doubt in outcome.report["warnings"]:
-                    say(f"Warning: {outcome.name}: {doubt}", quiet=quiet)
-            if outcome.report is not None and not as_json:
-                typer.echo(summary(outcome.report))
-    failed = {o.name: o.error for o in outcomes if o.error is not None}
-    resumed = sum(o.resumed for o in outcomes)
-    done = len(outcomes) - len(failed) - resumed
+    results = []
+    with progress("Segmenting", total=number_of_scans(job), quiet=quiet) as advance:
+        for result in run_folder(job):
+            results.append(result)
+            advance(note=result.name)
+            if result.error is not None:
+                say(f"Failed: {result.name}: {result.error}")
+            elif result.report is not None and not result.resumed:
+                for doubt in result.report["warnings"]:
+                    say(f"Warning: {result.name}: {doubt}", quiet=quiet)
+            if result.report is not None and not as_json:
+                typer.echo(summary(result.report))
+    failed = {o.name: o.error for o in results if o.error is not None}
+    resumed = sum(o.resumed for o in results)
+    done = len(results) - len(failed) - resumed
     if as_json:
-        reports = {o.name: o.report for o in sorted(outcomes, key=lambda o: o.name) if o.report is not None}
+        reports = {o.name: o.report for o in sorted(results, key=lambda o: o.name) if o.report is not None}
         print_json({"masks": reports, "failed": failed})
     say(f"{done} scans segmented, {resumed} were there already, {len(failed)} failed.", quiet=quiet)
     if failed:

@@ -11,7 +11,7 @@ from typing import Any
 
 from synthfm3d.cli.boundary import user_message
 from synthfm3d.cli.prompt_files import plain, prompted_objects, read_prompt_file, relocated
-from synthfm3d.cli.segment_case import Extras, ScanJob, read_scan, run_job
+from synthfm3d.cli.segment_scan import Extras, ScanJob, read_scan, run_job
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.methods.models import ModelMethod, model_method
 from synthfm3d.io.read import ReadOptions
@@ -38,7 +38,7 @@ class FolderJob:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanOutcome:
+class ScanResult:
     """What became of a case: a report, or the reason why there is none."""
 
     name: str
@@ -47,7 +47,7 @@ class ScanOutcome:
     resumed: bool = False
 
 
-def case_names(job: FolderJob, prompts: PromptFile) -> dict[str, Path | None]:
+def scans_to_segment(job: FolderJob, prompts: PromptFile) -> dict[str, Path | None]:
     """The scans to segment by name: those that the prompts name, else all; None where there is no scan."""
     there: dict[str, Path] = {}
     for path in sorted(job.folder.iterdir()):
@@ -70,30 +70,30 @@ def _named(there: dict[str, Path], name: str) -> Path | None:
     return next((path for path in there.values() if path.name == name), None)
 
 
-def number_of_cases(job: FolderJob) -> int:
-    """How many outcomes ``run_folder`` will give."""
-    return len(case_names(job, read_prompt_file(job.prompts)))
+def number_of_scans(job: FolderJob) -> int:
+    """How many results ``run_folder`` will give."""
+    return len(scans_to_segment(job, read_prompt_file(job.prompts)))
 
 
-def run_folder(job: FolderJob) -> Iterator[ScanOutcome]:
+def run_folder(job: FolderJob) -> Iterator[ScanResult]:
     """Every case once, as it is done; the order depends on the jobs, the results do not."""
     prompts = read_prompt_file(job.prompts)
     waiting: list[tuple[str, Path, tuple[FileObject, ...]]] = []
-    names = case_names(job, prompts)
+    names = scans_to_segment(job, prompts)
     job.output.mkdir(parents=True, exist_ok=True)
     for name, path in names.items():
         objects = prompts.objects if prompts.cases is None else prompts.cases[name].objects
         if path is None:
-            yield ScanOutcome(name=name, error=f"{job.folder}: holds no scan of the name {name}.")
+            yield ScanResult(name=name, error=f"{job.folder}: holds no scan of the name {name}.")
         elif job.resume and (done := _finished(job, name, objects, prompts.unit)):
-            yield ScanOutcome(name=name, report=done, resumed=True)
+            yield ScanResult(name=name, report=done, resumed=True)
         else:
             waiting.append((name, path, objects))
     if job.jobs == 1:
         method = model_method(job.model, job.device) if waiting else None
         for entry in waiting:
             assert method is not None
-            yield _outcome(job, prompts, entry, method)
+            yield _result(job, prompts, entry, method)
     else:
         yield from _in_parallel(job, prompts, waiting)
 
@@ -101,27 +101,27 @@ def run_folder(job: FolderJob) -> Iterator[ScanOutcome]:
 _Entry = tuple[str, Path, tuple[FileObject, ...]]
 
 
-def _in_parallel(job: FolderJob, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[ScanOutcome]:
+def _in_parallel(job: FolderJob, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[ScanResult]:
     """The cases in ``job.jobs`` processes; one whose process dies is tried once more at the end, alone."""
     start = partial(_start_worker, job, prompts)
     with closing(in_processes_then_alone(waiting, start, workers=job.jobs)) as events:
         for event in events:
             match event:
-                case Finished(result=outcome):
-                    yield outcome
+                case Finished(result=result):
+                    yield result
                 case Died(task=entry, given_up=True):
                     reason = "its process died twice, out of memory perhaps: segment it alone."
-                    yield ScanOutcome(name=entry[0], error=reason)
+                    yield ScanResult(name=entry[0], error=reason)
 
 
-def _start_worker(job: FolderJob, prompts: PromptFile) -> Work[_Entry, ScanOutcome]:
+def _start_worker(job: FolderJob, prompts: PromptFile) -> Work[_Entry, ScanResult]:
     """The model of a process, which is loaded once, as a function of a case."""
     method = model_method(job.model, job.device)
     share_cores(job.jobs)
-    return lambda entry, _: _outcome(job, prompts, entry, method)
+    return lambda entry, _: _result(job, prompts, entry, method)
 
 
-def _outcome(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> ScanOutcome:
+def _result(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> ScanResult:
     """A case from file to file; whatever is wrong with it becomes its reason."""
     name, path, objects = entry
     scan_job = _scan_job(job, name, path, objects, prompts.unit)
@@ -129,12 +129,12 @@ def _outcome(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMe
         scan_job.check_outputs()
         scan = read_scan(scan_job)
         prompted = prompted_objects(prompts, objects, scan, job.prompts)
-        return ScanOutcome(name=name, report=run_job(scan_job, scan, prompted, method, job.model))
+        return ScanResult(name=name, report=run_job(scan_job, scan, prompted, method, job.model))
     except (InputError, OSError, MemoryError) as error:
         reason = user_message(error) if isinstance(error, InputError | OSError) else "not enough memory."
-        return ScanOutcome(name=name, error=reason)
+        return ScanResult(name=name, error=reason)
     except Exception as error:  # one case must not stop the others; the type leads to the bug
-        return ScanOutcome(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
+        return ScanResult(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
 
 
 def _scan_job(job: FolderJob, name: str, path: Path, objects: Sequence[FileObject], unit: str) -> ScanJob:

@@ -13,7 +13,7 @@ from synthfm3d.evaluation.datasets.cases import PendingCase
 from synthfm3d.evaluation.methods.method import Question
 from synthfm3d.evaluation.methods.predictions import mask_name
 from synthfm3d.evaluation.protocol import PromptName, Protocol
-from synthfm3d.evaluation.scoring.evaluate import Task, tasks
+from synthfm3d.evaluation.scoring.evaluate import PromptedTarget, prompted_targets
 from synthfm3d.files import json_text, safe_name, write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
@@ -46,9 +46,9 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
         scan = Path("scans") / f"{safe_name(case.name)}.nii.gz"
         (folder / scan).parent.mkdir(parents=True, exist_ok=True)
         write_nifti(folder / scan, case.image)
-        for task in tasks(case, protocol):
+        for prompted in prompted_targets(case, protocol):
             questions += [
-                {**_question(folder, task, prompt, draw, protocol.seed), "scan": scan.as_posix()}
+                {**_question(folder, prompted, prompt, draw, protocol.seed), "scan": scan.as_posix()}
                 for prompt in protocol.prompts
                 for draw in protocol.seeds(prompt)
             ]
@@ -66,13 +66,17 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
     return manifest
 
 
-def _question(folder: Path, task: Task, prompt: PromptName, draw: int, seed: int) -> dict[str, Any]:
+def _question(
+    folder: Path, prompted: PromptedTarget, prompt: PromptName, draw: int, seed: int
+) -> dict[str, Any]:
     """Write the prompts of a question; what the manifest says of it."""
-    question = Question(case=task.case.name, structure=task.target.structure, prompt=prompt, draw=draw)
+    question = Question(
+        case=prompted.case.name, structure=prompted.target.structure, prompt=prompt, draw=draw
+    )
     place = Path("prompts") / f"{mask_name(question)}.json"
     (folder / place).parent.mkdir(parents=True, exist_ok=True)
-    prompts = task.prompts(prompt, draw, seed)
-    entry = {"name": task.target.structure, **_entry(folder / place, prompts)}
+    prompts = prompted.prompts(prompt, draw, seed)
+    entry = {"name": prompted.target.structure, **_entry(folder / place, prompts)}
     asked = {"unit": "mm", "objects": [entry]}
     write_atomically(folder / place, json_text(asked).encode())
     return {

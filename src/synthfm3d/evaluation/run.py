@@ -12,7 +12,7 @@ from synthfm3d.evaluation.datasets.cases import Case, PendingCase
 from synthfm3d.evaluation.methods.method import Method
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report.contents import Report
-from synthfm3d.evaluation.report.pictures import chosen_pictures, outcome_picture
+from synthfm3d.evaluation.report.pictures import chosen_pictures, scored_mask_picture
 from synthfm3d.evaluation.scoring.evaluate import ONE_PROTOCOL, evaluate_case
 from synthfm3d.evaluation.scoring.results import CaseResult, ResultStore, Score, fingerprint
 from synthfm3d.intensity import windows_of
@@ -96,12 +96,12 @@ def evaluated(
     except InputError as error:
         return CaseResult(case=pending.name, unusable=str(error))
     window = windows_of(case.image).bounds[0]
-    for outcome in evaluate_case(case, methods, protocol):
-        scores.append(outcome.score)
+    for scored in evaluate_case(case, methods, protocol):
+        scores.append(scored.score)
         # Draws of one prompt look alike: the first is shown.
-        shown = with_pictures and outcome.score.draw == 0
-        pictures.append(png_bytes(outcome_picture(outcome, window), bits=_PICTURE_BITS) if shown else None)
-        on_score(outcome.score)
+        shown = with_pictures and scored.score.draw == 0
+        pictures.append(png_bytes(scored_mask_picture(scored, window), bits=_PICTURE_BITS) if shown else None)
+        on_score(scored.score)
     result = CaseResult(
         case=pending.name,
         scores=tuple(scores),

@@ -7,7 +7,7 @@ from functools import partial
 from synthfm3d.files import remove_unfinished
 from synthfm3d.generation.plan import ShardTask
 from synthfm3d.generation.work import MOST_DEATHS, Progress, Report, make_shard
-from synthfm3d.processes import Died, Finished, Told, in_processes
+from synthfm3d.processes import Died, Finished, Message, in_processes
 from synthfm3d.shards.record import record_path
 
 Work = Callable[[ShardTask, Report], None]
@@ -36,7 +36,7 @@ class LocalPool:
             with closing(in_processes(tasks, start, workers=self._count, most_deaths=MOST_DEATHS)) as events:
                 for event in events:
                     match event:
-                        case Told(task=task, value=progress):
+                        case Message(task=task, value=progress):
                             begun[task.shard] = task
                             report(progress)
                         case Finished(task=task):

@@ -7,7 +7,7 @@ import numpy as np
 from synthfm3d.io.checks import Doubts, check_size, with_doubts
 from synthfm3d.io.dicom_geometry import OrderedSlices, order_slices
 from synthfm3d.io.dicom_pixels import PixelSource
-from synthfm3d.io.dicom_series import Stack, choose_stack, find_stacks
+from synthfm3d.io.dicom_series import ImageStack, choose_stack, find_stacks
 from synthfm3d.io.dicom_values import is_hounsfield, values_of
 from synthfm3d.volume import Array, Modality, Volume
 
@@ -56,7 +56,7 @@ def load_dicom(
     pixels = PixelSource()
     ordered = order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=pixels)
     known = modality or _modality(stack)
-    voxels, value_doubts = values_of(path, ordered.frames, stack, pixels)
+    voxels, value_doubts = values_of(path, ordered.planes, stack, pixels)
     if ordered.at is not None:
         check_size(path, (len(ordered.at), stack.rows, stack.columns), 4)
         voxels = _between_slices(voxels, ordered.at)
@@ -67,14 +67,14 @@ def load_dicom(
     return with_doubts(volume, *stack.doubts, *ordered.doubts, *odd, *header_doubts, *value_doubts)
 
 
-def ordered_frames(
+def ordered_planes(
     path: Path,
     series: str | None,
     frame: int | None,
     *,
     allow_gaps: bool = False,
     one_series: bool = False,
-) -> tuple[OrderedSlices, Stack]:
+) -> tuple[OrderedSlices, ImageStack]:
     """The frames of a series in the order of the volume that ``load_dicom`` makes of them."""
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     return order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=PixelSource()), stack
@@ -82,23 +82,23 @@ def ordered_frames(
 
 def slice_files(path: Path, *, one_series: bool = False) -> tuple[Path, ...]:
     """The file of each slice of the only series in a folder, in the order of ``load_dicom``."""
-    ordered, _ = ordered_frames(path, None, None, one_series=one_series)
-    return tuple(frame.path for frame in ordered.frames)
+    ordered, _ = ordered_planes(path, None, None, one_series=one_series)
+    return tuple(plane.path for plane in ordered.planes)
 
 
-def _modality(stack: Stack) -> Modality | None:
+def _modality(stack: ImageStack) -> Modality | None:
     """What a scan is by its header; a CT in other units than Hounsfield's is not taken for one."""
     known = _MODALITIES.get(stack.modality)
     return None if known == "ct" and not is_hounsfield(stack) else known
 
 
-def _doubts_about_header(stack: Stack, modality: Modality | None) -> Doubts:
+def _doubts_about_header(stack: ImageStack, modality: Modality | None) -> Doubts:
     doubts = []
-    if modality == "ct" and any(f.slope is None or f.intercept is None for f in stack.frames):
+    if modality == "ct" and any(f.slope is None or f.intercept is None for f in stack.planes):
         doubts.append(
             "is a CT without rescale slope and intercept; its stored values are taken for Hounsfield units."
         )
-    if str(stack.frames[0].header.get("BurnedInAnnotation", "NO")).upper() == "YES":
+    if str(stack.planes[0].header.get("BurnedInAnnotation", "NO")).upper() == "YES":
         doubts.append("has writing burnt into its pixels; no pixel of it goes into a result.")
     return tuple(doubts)
 

@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_frames import DAMAGED, Frame
 from synthfm3d.io.dicom_headers import CLASSIC_MOMENTS
+from synthfm3d.io.dicom_planes import DAMAGED, ImagePlane
 
 _KINDS = (
     "ImageType",
@@ -94,7 +94,7 @@ class Moments:
     """
 
     keywords: tuple[str, ...]
-    groups: tuple[tuple[Frame, ...], ...]
+    groups: tuple[tuple[ImagePlane, ...], ...]
     values: tuple[tuple[str, ...] | None, ...]
 
     def described(self) -> str:
@@ -109,31 +109,31 @@ class Moments:
         return f"{named} ({'; '.join(entries)}{more})" if entries else named
 
 
-def moments_of(path: Path, frames: Sequence[Frame]) -> list[dict[str, str]]:
+def moments_of(path: Path, planes: Sequence[ImagePlane]) -> list[dict[str, str]]:
     """All that headers say of frames but their places and their pixels, by keyword.
 
     Raises InputError, in the name of ``path``, where they are damaged.
     """
     try:
-        return _values_of_each(frames)
+        return _values_of_each(planes)
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
         raise InputError(DAMAGED, path=path) from error
 
 
-def _values_of_each(frames: Sequence[Frame]) -> list[dict[str, str]]:
+def _values_of_each(planes: Sequence[ImagePlane]) -> list[dict[str, str]]:
     by_file: dict[int, dict[str, str]] = {}
     found = []
-    for frame in frames:
-        values = {name: str(value) for name, value in frame.vectors.items()}
-        for keyword, value in () if frame.group is None else (*_leaves(frame.group), *_dimensions(frame)):
+    for plane in planes:
+        values = {name: str(value) for name, value in plane.vectors.items()}
+        for keyword, value in () if plane.group is None else (*_leaves(plane.group), *_dimensions(plane)):
             values.setdefault(_SAME.get(keyword, keyword), value)
-        if id(frame.header) not in by_file:
-            by_file[id(frame.header)] = _values_of_all(frame.header)
-        found.append({**by_file[id(frame.header)], **values})
+        if id(plane.header) not in by_file:
+            by_file[id(plane.header)] = _values_of_all(plane.header)
+        found.append({**by_file[id(plane.header)], **values})
     return found
 
 
-def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | None:
+def sorted_moments(path: Path, places: Sequence[Sequence[ImagePlane]]) -> Moments | None:
     """What numbers the images of every place; None where nothing does."""
     moments = [moments_of(path, place) for place in places]
     keywords = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
@@ -154,9 +154,9 @@ def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | N
     return None
 
 
-def sorted_films(path: Path, frames: Sequence[Frame]) -> Moments | None:
+def sorted_films(path: Path, planes: Sequence[ImagePlane]) -> Moments | None:
     """Several films of one place, such as magnitude and phase; None where the frames are one film."""
-    moments = moments_of(path, frames)
+    moments = moments_of(path, planes)
     chosen = []
     for name in (*_NEVER_MOMENTS, *_SELDOM_MOMENTS):
         counts = Counter(moment.get(name, "") for moment in moments)
@@ -164,7 +164,7 @@ def sorted_films(path: Path, frames: Sequence[Frame]) -> Moments | None:
         if len(counts) > 1 and long_enough and len(set(counts.values())) == 1:
             chosen.append(name)
     tuples = [tuple(moment.get(name, "") for name in chosen) for moment in moments]
-    return _by_value([frames], [tuples], tuple(chosen)) if chosen else None
+    return _by_value([planes], [tuples], tuple(chosen)) if chosen else None
 
 
 def _values_of_all(header: Dataset) -> dict[str, str]:
@@ -199,16 +199,16 @@ def _telling(moments: Sequence[Sequence[dict[str, str]]], names: Sequence[str]) 
 
 
 def _by_value(
-    places: Sequence[Sequence[Frame]], tuples: list[list[tuple[str, ...]]], chosen: tuple[str, ...]
+    places: Sequence[Sequence[ImagePlane]], tuples: list[list[tuple[str, ...]]], chosen: tuple[str, ...]
 ) -> Moments | None:
     """One group for each combination of values; None if there are more of them than images of a place."""
     values = sorted({value for place in tuples for value in place}, key=_sortable)
     if len(values) > max(len(place) for place in places):
         return None
-    groups = {value: list[Frame]() for value in values}
+    groups = {value: list[ImagePlane]() for value in values}
     for place, keys in zip(places, tuples, strict=True):
-        for frame, value in zip(place, keys, strict=True):
-            groups[value].append(frame)
+        for plane, value in zip(place, keys, strict=True):
+            groups[value].append(plane)
     return Moments(
         keywords=chosen,
         groups=tuple(tuple(group) for group in groups.values()),
@@ -217,7 +217,7 @@ def _by_value(
 
 
 def _by_order(
-    places: Sequence[Sequence[Frame]],
+    places: Sequence[Sequence[ImagePlane]],
     moments: Sequence[Sequence[dict[str, str]]],
     chosen: tuple[str, ...],
     time: str,
@@ -259,10 +259,10 @@ def _leaves(item: Dataset) -> Iterator[tuple[str, str]]:
             yield element.keyword, _text(element.value)
 
 
-def _dimensions(frame: Frame) -> Iterator[tuple[str, str]]:
+def _dimensions(plane: ImagePlane) -> Iterator[tuple[str, str]]:
     """The indices of a frame along the dimensions that its object declares, but those of place."""
-    declared = frame.header.get("DimensionIndexSequence") or []
-    contents = frame.group.get("FrameContentSequence") if frame.group is not None else None
+    declared = plane.header.get("DimensionIndexSequence") or []
+    contents = plane.group.get("FrameContentSequence") if plane.group is not None else None
     indices = contents[0].get("DimensionIndexValues") if contents else None
     if indices is None:
         return

@@ -10,8 +10,8 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_headers import silent_libraries, whole_file
+from synthfm3d.io.dicom_planes import ImagePlane
 from synthfm3d.volume import Array
 
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)
@@ -36,12 +36,12 @@ class PixelSource:
         """Whether cells held something, but none of the bits that the headers call the stored ones."""
         return self._held and not self._kept
 
-    def digest(self, path: Path, frame: Frame) -> bytes:
+    def digest(self, path: Path, plane: ImagePlane) -> bytes:
         """A hash of a frame's stored values: equal for exact copies."""
-        values = self.values(path, frame)
+        values = self.values(path, plane)
         return hashlib.sha256(repr((values.shape, values.dtype.str)).encode() + values.tobytes()).digest()
 
-    def values(self, path: Path, frame: Frame) -> Array:
+    def values(self, path: Path, plane: ImagePlane) -> Array:
         """Numbers (y, x) before rescaling, or colours uint8 (y, x, 3), of a frame.
 
         Raises
@@ -50,19 +50,19 @@ class PixelSource:
             The pixels are truncated, damaged, of a kind that is not known here, or compressed in a way
             for which no decoder is installed.
         """
-        check_interpretation(path, frame.header)
+        check_interpretation(path, plane.header)
         try:
-            dataset = self._file(frame.path)
+            dataset = self._file(plane.path)
             if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
                 raise ValueError("there are no pixels")
             with silent_libraries():
-                values = self._stored(frame)
+                values = self._stored(plane)
         except InputError as error:  # in the name of the scan: that of a file may be the patient's
             raise error.about(path) from error
         except Exception as error:  # decoders raise whatever they like
             raise _refusal(path, error, self._dataset) from error
-        row, column = frame.corner
-        return values[row : row + frame.rows, column : column + frame.columns]
+        row, column = plane.corner
+        return values[row : row + plane.rows, column : column + plane.columns]
 
     def _file(self, path: Path) -> Dataset:
         if path != self._path:
@@ -70,22 +70,22 @@ class PixelSource:
             self._path = path
         return self._dataset
 
-    def _stored(self, frame: Frame) -> Array:
+    def _stored(self, plane: ImagePlane) -> Array:
         dataset = self._dataset
         if dataset.file_meta.TransferSyntaxUID in _BY_GDCM:
             if self._decoded is None:
-                self._decoded = _by_gdcm(frame)
-            return _without_foreign_bits(self._decoded[frame.number], frame.header, 0)
-        unused = _unused_low_bits(frame.header, dataset)
+                self._decoded = _by_gdcm(plane)
+            return _without_foreign_bits(self._decoded[plane.number], plane.header, 0)
+        unused = _unused_low_bits(plane.header, dataset)
         if unused:
             # pydicom takes the stored bits for the lowest ones; told that all are stored, it leaves them be.
             dataset.BitsStored, dataset.HighBit = dataset.BitsAllocated, dataset.BitsAllocated - 1
-        values = pixel_array(dataset, index=frame.number)
-        if str(frame.header.get("PhotometricInterpretation")) == "PALETTE COLOR":
+        values = pixel_array(dataset, index=plane.number)
+        if str(plane.header.get("PhotometricInterpretation")) == "PALETTE COLOR":
             return _eight_bits(apply_color_lut(values, dataset)[..., :3], 0)
         if values.ndim == 3:
-            return _eight_bits(values, int(frame.header.get("BitsStored") or 8))
-        kept = _without_foreign_bits(values, frame.header, unused)
+            return _eight_bits(values, int(plane.header.get("BitsStored") or 8))
+        kept = _without_foreign_bits(values, plane.header, unused)
         self._held |= bool(values.any())
         self._kept |= bool(kept.any())
         return kept
@@ -128,21 +128,21 @@ def _refusal(path: Path, error: Exception, dataset: Dataset) -> InputError:
     )
 
 
-def _by_gdcm(frame: Frame) -> Array:
+def _by_gdcm(plane: ImagePlane) -> Array:
     """All frames of a lossless JPEG file, which SimpleITK's GDCM decodes.
 
     GDCM rescales, so the rescaling is taken off again.
     """
     import SimpleITK
 
-    header = frame.header
+    header = plane.header
     if str(header.get("PhotometricInterpretation")) != "MONOCHROME2":
         raise InputError(
             "a lossless JPEG image that is not MONOCHROME2 cannot be decoded", "export it again."
         )
-    array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(frame.path)))
+    array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(plane.path)))
     scaled = array.astype(np.float64)
-    slope, intercept = frame.slope or 1.0, frame.intercept or 0.0
+    slope, intercept = plane.slope or 1.0, plane.intercept or 0.0
     return np.asarray(np.rint((scaled - intercept) / slope), np.int64)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.io.checks import Doubts
-from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_moments import Moments, moments_of, sorted_films, sorted_moments
 from synthfm3d.io.dicom_pixels import PixelSource
+from synthfm3d.io.dicom_planes import ImagePlane
 from synthfm3d.volume import Array
 
 _ORDERS = (
@@ -26,8 +26,13 @@ _ORDERS = (
 
 
 def one_of_each(
-    path: Path, frames: Sequence[Frame], along: Array, same_mm: float, frame: int | None, pixels: PixelSource
-) -> tuple[list[Frame], Doubts]:
+    path: Path,
+    planes: Sequence[ImagePlane],
+    along: Array,
+    same_mm: float,
+    frame: int | None,
+    pixels: PixelSource,
+) -> tuple[list[ImagePlane], Doubts]:
     """One frame for each place, lowest first; with a doubt where exact copies are left out.
 
     Parameters
@@ -44,8 +49,8 @@ def one_of_each(
     InputError
         There are several images and none was chosen, or nothing tells them apart.
     """
-    starts = [0, *(np.flatnonzero(np.diff(along) > same_mm) + 1), len(frames)]
-    places = [list(frames[a:b]) for a, b in pairwise(starts)]
+    starts = [0, *(np.flatnonzero(np.diff(along) > same_mm) + 1), len(planes)]
+    places = [list(planes[a:b]) for a, b in pairwise(starts)]
     places, dropped = _without_copies(path, places, pixels, alike_only=True)
     if _are_single(places):
         return _singles(path, places, frame), _copies_doubt(dropped)
@@ -68,27 +73,27 @@ def one_of_each(
     return _chosen(path, moments, frame, what), _copies_doubt(dropped)
 
 
-def one_film(path: Path, frames: Sequence[Frame], frame: int | None) -> list[Frame]:
+def one_film(path: Path, planes: Sequence[ImagePlane], frame: int | None) -> list[ImagePlane]:
     """The frames of one film in the order of time; of several films the one that was asked for."""
-    films = sorted_films(path, frames)
+    films = sorted_films(path, planes)
     if films is not None:
-        frames = _chosen(path, films, frame, "films of the same place")
+        planes = _chosen(path, films, frame, "films of the same place")
     elif frame not in (None, 0):
         raise InputError(
             f"there is no frame {frame}: its images are one sequence in time, which is read whole.", path=path
         )
-    moments = moments_of(path, frames)
+    moments = moments_of(path, planes)
     for keyword in _ORDERS:
         times = [_number(moment.get(keyword)) for moment in moments]
         if None not in times and len(set(times)) == len(times):
-            order = sorted(range(len(frames)), key=lambda n: times[n] or 0.0)
-            return [frames[n] for n in order]
+            order = sorted(range(len(planes)), key=lambda n: times[n] or 0.0)
+            return [planes[n] for n in order]
     instances = [_number(moment.get("InstanceNumber")) or 0.0 for moment in moments]
-    order = sorted(range(len(frames)), key=lambda n: (instances[n], frames[n].number))
-    return [frames[n] for n in order]
+    order = sorted(range(len(planes)), key=lambda n: (instances[n], planes[n].number))
+    return [planes[n] for n in order]
 
 
-def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[Frame]:
+def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[ImagePlane]:
     count = len(moments.groups)
     if frame is None or not 0 <= frame < count:
         raise ChoiceNeeded(
@@ -100,7 +105,7 @@ def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[
     return list(moments.groups[frame])
 
 
-def _singles(path: Path, places: Sequence[list[Frame]], frame: int | None) -> list[Frame]:
+def _singles(path: Path, places: Sequence[list[ImagePlane]], frame: int | None) -> list[ImagePlane]:
     if frame not in (None, 0):
         raise InputError(f"there is no frame {frame}: the series has one image of each place.", path=path)
     return [place[0] for place in places]
@@ -110,13 +115,13 @@ def _copies_doubt(dropped: int) -> Doubts:
     return (f"{dropped} slices are there twice; the copies are left out.",) if dropped else ()
 
 
-def _are_single(places: Sequence[list[Frame]]) -> bool:
+def _are_single(places: Sequence[list[ImagePlane]]) -> bool:
     return all(len(place) == 1 for place in places)
 
 
 def _without_copies(
-    path: Path, places: Sequence[list[Frame]], pixels: PixelSource, *, alike_only: bool
-) -> tuple[list[list[Frame]], int]:
+    path: Path, places: Sequence[list[ImagePlane]], pixels: PixelSource, *, alike_only: bool
+) -> tuple[list[list[ImagePlane]], int]:
     """Places without exact copies, and how many there were.
 
     With ``alike_only`` only frames whose headers say the same are compared, so that pixels are read where
@@ -128,10 +133,10 @@ def _without_copies(
             kept.append(place)
             continue
         headers = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, place)]
-        seen: dict[tuple[object, ...], Frame] = {}
-        for frame, key in zip(place, headers, strict=True):
+        seen: dict[tuple[object, ...], ImagePlane] = {}
+        for plane, key in zip(place, headers, strict=True):
             alone = headers.count(key) == 1
-            seen.setdefault((key,) if alone else (key, pixels.digest(path, frame)), frame)
+            seen.setdefault((key,) if alone else (key, pixels.digest(path, plane)), plane)
         kept.append(list(seen.values()))
         dropped += len(place) - len(seen)
     return kept, dropped

@@ -12,12 +12,12 @@ from pydicom.sr.codedict import codes
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
-from synthfm3d.io.dicom import ordered_frames
+from synthfm3d.io.dicom import ordered_planes
 from synthfm3d.io.dicom_geometry import OrderedSlices
 from synthfm3d.io.dicom_headers import silent_libraries
 from synthfm3d.io.dicom_numbers import ON_GRID
 from synthfm3d.io.dicom_seg_sources import EMPTIED, source_headers
-from synthfm3d.io.dicom_series import Stack
+from synthfm3d.io.dicom_series import ImageStack
 from synthfm3d.io.structure_codes import coded
 from synthfm3d.volume import Grid, Volume
 
@@ -104,10 +104,10 @@ def _made(
 
 def _source_slices(
     path: Path, grid: Grid, source: Path, series: str | None, frame: int | None
-) -> tuple[OrderedSlices, Stack]:
+) -> tuple[OrderedSlices, ImageStack]:
     """The slices of the source, on which the grid must lie."""
-    ordered, stack = ordered_frames(source, series, frame, allow_gaps=True)
-    shape = (len(ordered.frames), stack.rows, stack.columns)
+    ordered, stack = ordered_planes(source, series, frame, allow_gaps=True)
+    shape = (len(ordered.planes), stack.rows, stack.columns)
     if ordered.at is not None:
         raise InputError(
             "slices of the scan are missing or uneven and were interpolated, and a DICOM "
@@ -115,7 +115,7 @@ def _source_slices(
             "write .nii.gz or .nrrd instead.",
             path=path,
         )
-    if ordered.frames[0].is_tile:
+    if ordered.planes[0].is_tile:
         raise InputError(
             "a DICOM segmentation cannot refer to the tiles of a mosaic",
             "write .nii.gz or .nrrd instead.",
@@ -132,10 +132,10 @@ def _source_slices(
 
 
 def _segmentation(
-    ordered: OrderedSlices, stack: Stack, labels: Volume, values: list[int], names: Mapping[int, str]
+    ordered: OrderedSlices, stack: ImageStack, labels: Volume, values: list[int], names: Mapping[int, str]
 ) -> hd.seg.Segmentation:
     """The segmentation object; segments are numbered from 1 in the order of the label ``values``."""
-    sources = source_headers(ordered.frames, labels.spacing_mm[0])
+    sources = source_headers(ordered.planes, labels.spacing_mm[0])
     numbers = np.zeros(max(values) + 1, np.uint8 if len(values) < 256 else np.uint16)
     numbers[values] = range(1, len(values) + 1)
     segmentation = hd.seg.Segmentation(

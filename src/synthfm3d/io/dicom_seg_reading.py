@@ -13,9 +13,9 @@ from pydicom.pixels.utils import pixel_array
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.checks import LPS_TO_RAS, check_size, smallest_integers
-from synthfm3d.io.dicom_frames import Frame, frames_of
 from synthfm3d.io.dicom_headers import header_of, is_segmentation, kind_of, silent_libraries, whole_file
 from synthfm3d.io.dicom_numbers import ON_GRID
+from synthfm3d.io.dicom_planes import ImagePlane, planes_of
 from synthfm3d.io.dicom_series import files_at
 from synthfm3d.volume import Array, Grid, Volume
 
@@ -76,26 +76,26 @@ def load_segmentation(path: Path, file: Path, scan: Grid | None = None) -> Volum
     assert header is not None
     with silent_libraries():
         try:
-            frames = frames_of(file, header)
+            planes = planes_of(file, header)
             segmentation = whole_file(file)
-            segments = _segments(segmentation, len(frames))
-            check_size(path, (len(frames), frames[0].rows, frames[0].columns), 2)
-            stored = np.asarray(pixel_array(segmentation)).reshape(-1, frames[0].rows, frames[0].columns)
+            segments = _segments(segmentation, len(planes))
+            check_size(path, (len(planes), planes[0].rows, planes[0].columns), 2)
+            stored = np.asarray(pixel_array(segmentation)).reshape(-1, planes[0].rows, planes[0].columns)
             stored = _whole_values(path, segmentation, stored)
         except InputError as error:
             raise error.about(path) from error
         except Exception as error:  # a damaged file can raise nearly anything
             raise InputError("is a damaged DICOM segmentation", "export it again.", path=path) from error
-    if len(stored) != len(frames):
+    if len(stored) != len(planes):
         raise InputError(
             "is a damaged DICOM segmentation (frames are missing)", "export it again.", path=path
         )
-    _check_places(path, frames)
-    grid = scan or _own_grid(path, frames)
+    _check_places(path, planes)
+    grid = scan or _own_grid(path, planes)
     check_size(path, grid.shape, 2)
     labels = np.zeros(grid.shape, np.uint16)
-    for frame, number, values in zip(frames, segments, stored, strict=True):
-        _draw(path, labels, grid, frame, values if number is None else values * np.uint16(number))
+    for plane, number, values in zip(planes, segments, stored, strict=True):
+        _draw(path, labels, grid, plane, values if number is None else values * np.uint16(number))
     return Volume(voxels=smallest_integers(labels), affine=grid.affine)
 
 
@@ -135,8 +135,8 @@ def _whole_values(path: Path, segmentation: Dataset, stored: Array) -> Array:
     return np.asarray(stored == full, np.uint16)
 
 
-def _check_places(path: Path, frames: Sequence[Frame]) -> None:
-    if any(f.problem or f.position is None or f.orientation is None or not f.spacing_mm for f in frames):
+def _check_places(path: Path, planes: Sequence[ImagePlane]) -> None:
+    if any(f.problem or f.position is None or f.orientation is None or not f.spacing_mm for f in planes):
         raise InputError(
             "is a DICOM segmentation that does not say where its frames lie (of a slide, perhaps)",
             "export it as NIfTI.",
@@ -144,45 +144,45 @@ def _check_places(path: Path, frames: Sequence[Frame]) -> None:
         )
 
 
-def _affine(frame: Frame, step: Array) -> Array:
+def _affine(plane: ImagePlane, step: Array) -> Array:
     """(4, 4) from (slice, row, column) of a frame to RAS mm."""
-    assert frame.position is not None
-    assert frame.orientation is not None
-    assert frame.spacing_mm is not None
-    across, down = frame.orientation
-    rows, columns = frame.spacing_mm
+    assert plane.position is not None
+    assert plane.orientation is not None
+    assert plane.spacing_mm is not None
+    across, down = plane.orientation
+    rows, columns = plane.spacing_mm
     affine = np.eye(4)
-    affine[:3] = np.column_stack([step, down * rows, across * columns, frame.position])
+    affine[:3] = np.column_stack([step, down * rows, across * columns, plane.position])
     return np.asarray(LPS_TO_RAS @ affine)
 
 
-def _own_grid(path: Path, frames: Sequence[Frame]) -> Grid:
+def _own_grid(path: Path, planes: Sequence[ImagePlane]) -> Grid:
     """The smallest grid along the frames' own normal that holds them all."""
-    first = frames[0]
+    first = planes[0]
     assert first.orientation is not None
     normal = np.cross(*first.orientation)
-    along = np.array([f.position @ normal for f in frames if f.position is not None])
+    along = np.array([f.position @ normal for f in planes if f.position is not None])
     gaps = np.diff(np.unique(along))
     step = first.thickness_mm or 1.0
     apart = gaps[gaps > ON_GRID * step]
     if apart.size and apart.min() < step * (1 - ON_GRID):
         step = float(apart.min())
-    lowest = frames[int(along.argmin())]
+    lowest = planes[int(along.argmin())]
     count = round(float(np.ptp(along)) / step) + 1
-    if count > 10 * len(frames) + 10_000:
+    if count > 10 * len(planes) + 10_000:
         raise InputError(
             "is a DICOM segmentation whose frames lie too far apart", "export it again.", path=path
         )
     return Grid((count, first.rows, first.columns), _affine(lowest, normal * step))
 
 
-def _draw(path: Path, labels: Array, grid: Grid, frame: Frame, values: Array) -> None:
+def _draw(path: Path, labels: Array, grid: Grid, plane: ImagePlane, values: Array) -> None:
     """Write a frame's labels into those of the grid, voxel upon voxel."""
     rows, columns = np.nonzero(values)
     if not len(rows):
         return
-    assert frame.orientation is not None
-    affine = _affine(frame, np.cross(*frame.orientation))
+    assert plane.orientation is not None
+    affine = _affine(plane, np.cross(*plane.orientation))
     index = grid.to_index(np.stack([0 * rows, rows, columns], axis=-1) @ affine[:3, :3].T + affine[:3, 3])
     nearest = np.rint(index).astype(np.int64)
     inside = np.all((nearest >= 0) & (nearest < grid.shape), axis=1).all()

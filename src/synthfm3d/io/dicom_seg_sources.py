@@ -15,7 +15,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
-from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.dicom_planes import ImagePlane
 
 EMPTIED = (
     "PatientName",
@@ -44,12 +44,12 @@ class Sources:
     """
 
     headers: list[Dataset]
-    frames: tuple[Frame, ...]
+    planes: tuple[ImagePlane, ...]
     files: dict[Path, Dataset]
 
     def refer_truly(self, segmentation: Dataset) -> None:
         """Set references to slices of the one header for all to their true files and frames."""
-        if not self.frames:
+        if not self.planes:
             return
         seen: dict[int, Dataset] = {}  # segments share the references to the slice that both lie on
         for group in segmentation.PerFrameFunctionalGroupsSequence:
@@ -58,37 +58,37 @@ class Sources:
                 if id(reference) in seen:
                     continue
                 seen[id(reference)] = reference
-                frame = self.frames[int(reference.ReferencedFrameNumber) - 1]
-                _point_to(reference, self.files[frame.path])
-                reference.ReferencedFrameNumber = frame.number + 1
+                plane = self.planes[int(reference.ReferencedFrameNumber) - 1]
+                _point_to(reference, self.files[plane.path])
+                reference.ReferencedFrameNumber = plane.number + 1
         for series in segmentation.ReferencedSeriesSequence:
             series.ReferencedInstanceSequence = Items(
                 [_point_to(Dataset(), header) for header in self.files.values()]
             )
 
 
-def source_headers(frames: Sequence[Frame], step_mm: float) -> Sources:
+def source_headers(planes: Sequence[ImagePlane], step_mm: float) -> Sources:
     """Headers of the slices of a volume, which are ``step_mm`` apart."""
     files = {
         path: _complete(pydicom.dcmread(path, stop_before_pixels=True, force=True), step_mm)
-        for path in dict.fromkeys(frame.path for frame in frames)
+        for path in dict.fromkeys(plane.path for plane in planes)
     }
     multi_frame = any(int(header.get("NumberOfFrames") or 1) > 1 for header in files.values())
-    if not multi_frame and len(files) == len(frames):
+    if not multi_frame and len(files) == len(planes):
         headers = list(files.values())
         for header in headers:  # rounded directions differ in their last digits
             header.ImageOrientationPatient = headers[0].ImageOrientationPatient
             header.PixelSpacing = headers[0].PixelSpacing
-        return Sources(headers=headers, frames=(), files=files)
-    return Sources(headers=[_one_for_all(frames, files, step_mm)], frames=tuple(frames), files=files)
+        return Sources(headers=headers, planes=(), files=files)
+    return Sources(headers=[_one_for_all(planes, files, step_mm)], planes=tuple(planes), files=files)
 
 
-def _one_for_all(frames: Sequence[Frame], files: dict[Path, Dataset], step_mm: float) -> Dataset:
+def _one_for_all(planes: Sequence[ImagePlane], files: dict[Path, Dataset], step_mm: float) -> Dataset:
     """The first file's header with a functional group for each slice, and no other."""
-    header = pydicom.dataset.Dataset(files[frames[0].path])
-    header.file_meta = getattr(files[frames[0].path], "file_meta", None)
+    header = pydicom.dataset.Dataset(files[planes[0].path])
+    header.file_meta = getattr(files[planes[0].path], "file_meta", None)
     shared, measures, turned = Dataset(), Dataset(), Dataset()
-    first = frames[0]
+    first = planes[0]
     assert first.orientation is not None
     assert first.spacing_mm is not None
     measures.PixelSpacing = [_decimal(mm) for mm in first.spacing_mm]
@@ -96,15 +96,15 @@ def _one_for_all(frames: Sequence[Frame], files: dict[Path, Dataset], step_mm: f
     turned.ImageOrientationPatient = [_decimal(v) for v in first.orientation.ravel()]
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = Items([measures]), Items([turned])
     groups = []
-    for frame in frames:
-        assert frame.position is not None
+    for plane in planes:
+        assert plane.position is not None
         group, place = Dataset(), Dataset()
-        place.ImagePositionPatient = [_decimal(mm) for mm in frame.position]
+        place.ImagePositionPatient = [_decimal(mm) for mm in plane.position]
         group.PlanePositionSequence = Items([place])
         groups.append(group)
     header.SharedFunctionalGroupsSequence = Items([shared])
     header.PerFrameFunctionalGroupsSequence = Items(groups)
-    header.NumberOfFrames = len(frames)
+    header.NumberOfFrames = len(planes)
     return header
 
 

@@ -24,7 +24,7 @@ _OPTIONS_IN_WORDS = {
     "allow_gaps": ("leave to fill gaps", "--allow-gaps"),
     "one_series": ("the word that it is one series", "one_series"),
 }
-_HEEDED: dict[Format, tuple[str, ...]] = {
+_USED_OPTIONS: dict[Format, tuple[str, ...]] = {
     "nifti": ("frame",),
     "nrrd": ("frame",),
     "metaimage": ("frame",),
@@ -192,7 +192,7 @@ def _format_of_start(path: Path, start: bytes) -> Format | None:
 
 def _load(path: Path, options: ReadOptions) -> Volume:
     kind = format_of(path)
-    _check_heeded(path, kind, options)
+    _check_options(path, kind, options)
     volume = _load_format(path, kind, options)
     return replace(volume, third_axis="time") if options.cine else volume
 
@@ -225,12 +225,12 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
         raise InputError("cannot be read (permission denied)", "check its permissions.", path=path) from error
 
 
-def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
+def _check_options(path: Path, kind: Format, options: ReadOptions) -> None:
     """Raise InputError that names all options which have no effect on the format."""
     unused = [
         named
         for name, named in _OPTIONS_IN_WORDS.items()
-        if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]
+        if getattr(options, name) not in (None, False) and name not in _USED_OPTIONS[kind]
     ]
     if unused:
         what, named = " and ".join(what for what, _ in unused), ", ".join(option for _, option in unused)

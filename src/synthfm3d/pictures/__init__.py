@@ -12,18 +12,18 @@ from synthfm3d.pictures.overlay import (
     label_colour,
     overlay,
     with_cross,
-    with_frame,
+    with_rectangle,
 )
-from synthfm3d.pictures.planes import Cross, Frame, Layer, Mark, frames_in_time, three_planes
+from synthfm3d.pictures.planes import Cross, Layer, Mark, Rectangle, frames_in_time, three_planes
 from synthfm3d.pictures.sheet import contact_sheet, data_uri, png_bytes
 
 __all__ = [
     "MARK_COLOUR",
     "PALETTE",
     "Cross",
-    "Frame",
     "Layer",
     "Mark",
+    "Rectangle",
     "contact_sheet",
     "data_uri",
     "frames_in_time",
@@ -34,5 +34,5 @@ __all__ = [
     "png_bytes",
     "three_planes",
     "with_cross",
-    "with_frame",
+    "with_rectangle",
 ]

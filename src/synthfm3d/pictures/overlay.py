@@ -102,7 +102,7 @@ def with_cross(
     return np.asarray(image)
 
 
-def with_frame(
+def with_rectangle(
     picture: Array, corner: tuple[float, float], opposite: tuple[float, float], colour: Colour = MARK_COLOUR
 ) -> Array:
     """A copy of the picture with a rectangle, haloed in black, around two corners (x, y) in pixels."""

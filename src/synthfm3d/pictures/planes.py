@@ -21,7 +21,7 @@ from synthfm3d.pictures.overlay import (
     in_colour,
     overlay,
     with_cross,
-    with_frame,
+    with_rectangle,
 )
 from synthfm3d.pictures.sheet import BACKGROUND, INK, font
 from synthfm3d.volume import Array, Grid, Volume
@@ -70,7 +70,7 @@ class Cross:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Rectangle:
     """A box, drawn as a rectangle around its corner voxels on the planes that cut it; corners in RAS mm."""
 
     corner_mm: tuple[float, float, float]
@@ -78,7 +78,7 @@ class Frame:
     colour: Colour = MARK_COLOUR
 
 
-Mark = Cross | Frame
+Mark = Cross | Rectangle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +219,7 @@ def _with_mark(pane: Array, mark: Mark, scan: Grid, view: _View, at: int) -> Arr
     lower, upper = corners.min(axis=0), corners.max(axis=0)
     if not lower[across] <= at <= upper[across]:
         return pane
-    return with_frame(pane, view.position(lower), view.position(upper + 1), mark.colour)
+    return with_rectangle(pane, view.position(lower), view.position(upper + 1), mark.colour)
 
 
 def _with_letters(pane: Array, letters: tuple[str, str, str, str]) -> Array:

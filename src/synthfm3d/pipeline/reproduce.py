@@ -24,7 +24,7 @@ from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
 from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.scoring.results import Score
-from synthfm3d.files import appearing_whole
+from synthfm3d.files import atomic_writer
 from synthfm3d.generate import realise
 from synthfm3d.loading.clips import volume_scene
 from synthfm3d.pipeline.comparison import write_comparison
@@ -161,7 +161,7 @@ def _draw_volumes(config: ReproductionConfig, folder: Path) -> Facts:
     )
     sheet = ContactSheet()
     with (
-        appearing_whole(folder / SCENES_FILE) as file,
+        atomic_writer(folder / SCENES_FILE) as file,
         gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=4, mtime=0) as stream,
     ):
         for scene in scenes:

@@ -1,12 +1,21 @@
-"""Pictures of outcomes (prediction filled, truth outlined, prompt marked), and which of them are shown."""
+"""Pictures of scored masks: prediction filled, truth outlined, prompt marked; and the choice of pictures."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from synthfm3d.evaluation.scoring.evaluate import Outcome
+from synthfm3d.evaluation.scoring.evaluate import ScoredMask
 from synthfm3d.evaluation.scoring.results import Score
-from synthfm3d.pictures import MARK_COLOUR, PALETTE, Cross, Frame, Layer, Mark, frames_in_time, three_planes
+from synthfm3d.pictures import (
+    MARK_COLOUR,
+    PALETTE,
+    Cross,
+    Layer,
+    Mark,
+    Rectangle,
+    frames_in_time,
+    three_planes,
+)
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.volume import Array, Volume, foreground_corners
 
@@ -20,10 +29,10 @@ _SMALLEST_FIELD_MM = 60.0
 """Less would show a small structure without what it lies in."""
 _FRAMES = 3
 MOST_PICTURES_OF_ALL = 60
-"""More outcomes than this are shown by the best and worst of each source, prompt and method."""
+"""More scored masks than this are shown by the best and worst of each source, prompt and method."""
 
 
-def outcome_picture(outcome: Outcome, window: tuple[float, float], *, height_px: int = 200) -> Array:
+def scored_mask_picture(scored: ScoredMask, window: tuple[float, float], *, height_px: int = 200) -> Array:
     """Three planes through the innermost point of the prompt slice, zoomed to the true structure.
 
     Every method and prompt of one structure is shown on the same planes at the same scale. Of a sequence
@@ -31,21 +40,21 @@ def outcome_picture(outcome: Outcome, window: tuple[float, float], *, height_px:
     """
     layers = (
         []
-        if outcome.prediction is None
-        else [Layer(labels=outcome.prediction, colour=PREDICTION_COLOUR, outline_px=1)]
+        if scored.prediction is None
+        else [Layer(labels=scored.prediction, colour=PREDICTION_COLOUR, outline_px=1)]
     )
-    layers.append(Layer(labels=outcome.reference, colour=REFERENCE_COLOUR, fill=0, outline_px=2))
-    layers += [outline_layer(prompt) for prompt in outcome.prompts if isinstance(prompt, Mask)]
-    if outcome.image.third_axis == "time":
-        count = min(_FRAMES, len(outcome.image.voxels))
-        return frames_in_time(outcome.image, window, layers=layers, count=count, height_px=height_px)
+    layers.append(Layer(labels=scored.reference, colour=REFERENCE_COLOUR, fill=0, outline_px=2))
+    layers += [outline_layer(prompt) for prompt in scored.prompts if isinstance(prompt, Mask)]
+    if scored.image.third_axis == "time":
+        count = min(_FRAMES, len(scored.image.voxels))
+        return frames_in_time(scored.image, window, layers=layers, count=count, height_px=height_px)
     return three_planes(
-        outcome.image,
-        outcome.centre_mm,
+        scored.image,
+        scored.centre_mm,
         window,
         layers=layers,
-        marks=prompt_marks(outcome.prompts),
-        field_of_view_mm=max(_SMALLEST_FIELD_MM, _FIELD_OVER_EXTENT * _largest_extent_mm(outcome.reference)),
+        marks=prompt_marks(scored.prompts),
+        field_of_view_mm=max(_SMALLEST_FIELD_MM, _FIELD_OVER_EXTENT * _largest_extent_mm(scored.reference)),
         height_px=height_px,
     )
 
@@ -59,7 +68,7 @@ def prompt_marks(prompts: Sequence[Prompt]) -> list[Mark]:
             marks.append(Cross(position_mm=prompt.position_mm, colour=colour))
         elif isinstance(prompt, Box):
             marks.append(
-                Frame(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm, colour=PROMPT_COLOUR)
+                Rectangle(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm, colour=PROMPT_COLOUR)
             )
     return marks
 

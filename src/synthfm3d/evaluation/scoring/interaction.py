@@ -19,7 +19,7 @@ _MaskAndLogits = tuple[Volume, Volume | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
+class Prediction:
     """A mask (uint8, 0 or 1) on the grid of the scan, or the error if there is none.
 
     ``calibration`` is that of a first answer with probabilities; else None.
@@ -31,9 +31,9 @@ class Answer:
     calibration: Calibration | None = None
 
 
-def answers(
+def predictions(
     method: Method, scan: Volume, prompts: tuple[Prompt, ...], truth: Volume, rounds: int
-) -> Iterator[Answer]:
+) -> Iterator[Prediction]:
     """The answer to the prompts, then one to each of ``rounds`` clicks into its largest error.
 
     A method that takes no clicks gives its first answer alone. Once nothing is wrong the last answer
@@ -51,14 +51,14 @@ def answers(
         dialogue.correct(click)
         return dialogue.mask, None
 
-    answer = _answer(first, scan, truth)
+    answer = _prediction(first, scan, truth)
     yield answer
     if "point" not in method.accepts:
         return
     for _ in range(rounds):
         click = None if answer.mask is None else click_into_error(answer.mask, truth)
         if click is not None:
-            answer = _answer(partial(corrected, click), scan, truth)
+            answer = _prediction(partial(corrected, click), scan, truth)
         yield answer
 
 
@@ -78,7 +78,7 @@ def click_into_error(mask: Volume, truth: Volume) -> Point | None:
     return Point(position_mm=(r, a, s), positive=found[1])
 
 
-def _answer(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> Answer:
+def _prediction(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> Prediction:
     """What a call gives, on the grid of the scan; another grid is an error of the method."""
 
     def on_scan() -> _MaskAndLogits:
@@ -90,10 +90,10 @@ def _answer(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> 
     answered = measured_call(on_scan)
     mask, logits = answered.result or (None, None)
     if logits is None:
-        return Answer(mask=mask, error=answered.error, cost=answered.cost)
+        return Prediction(mask=mask, error=answered.error, cost=answered.cost)
     # Measured here, so that no log-odds are kept; not a part of the cost, and an error is the method's.
     calibrated = measured_call(lambda: _calibration(logits, truth))
-    return Answer(
+    return Prediction(
         mask=None if calibrated.error else mask,
         error=calibrated.error,
         cost=answered.cost,

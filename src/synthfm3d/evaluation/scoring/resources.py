@@ -31,7 +31,7 @@ class Call(Generic[Result]):
 
 def measured_call(call: Callable[[], Result]) -> Call[Result]:
     """Call, and measure; an exception becomes a sentence, since one failing case must not cost a night."""
-    _forget_peak()
+    _reset_peak()
     start = perf_counter()
     try:
         result, error = call(), None
@@ -40,7 +40,7 @@ def measured_call(call: Callable[[], Result]) -> Call[Result]:
     return Call(result, error, Cost(perf_counter() - start, _peak_mb()))
 
 
-def _forget_peak() -> None:
+def _reset_peak() -> None:
     """The peak counts from here on; where the system cannot do that, from the start of the process."""
     torch = _torch_on_gpu()
     if torch is not None:

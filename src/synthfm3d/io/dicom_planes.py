@@ -30,7 +30,7 @@ MOST_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Frame:
+class ImagePlane:
     """One image plane of a file: where its pixels are, and where it lies.
 
     Parameters
@@ -45,7 +45,7 @@ class Frame:
         Row and column of its first pixel in the stored frame: not (0, 0) for a tile of a mosaic.
     group
         What an enhanced object says of this frame alone.
-    stack
+    stack_id
         Which stack of an enhanced object it belongs to; empty: unknown.
     position
         (3,) of its first pixel's centre, LPS mm; None: unknown.
@@ -79,7 +79,7 @@ class Frame:
     unit: str = ""
     corner: tuple[int, int] = (0, 0)
     group: Dataset | None = None
-    stack: str = ""
+    stack_id: str = ""
     vectors: dict[str, int] = field(default_factory=dict)
     doubt: str = ""
     problem: str = ""
@@ -89,7 +89,7 @@ class Frame:
         return (self.rows, self.columns) != (int(self.header.Rows), int(self.header.Columns))
 
 
-def frames_of(file: Path, header: Dataset) -> list[Frame]:
+def planes_of(file: Path, header: Dataset) -> list[ImagePlane]:
     """One frame of a single image, all of a multi-frame object, the tiles of a mosaic.
 
     An object whose frames cannot be placed gives one frame that says why. Raises InputError for a damaged
@@ -110,16 +110,16 @@ def frames_of(file: Path, header: Dataset) -> list[Frame]:
         if is_mosaic(header):
             return _tiles(file, header, mosaic_of(file, header))
         if header.get("PerFrameFunctionalGroupsSequence") or header.get("SharedFunctionalGroupsSequence"):
-            return _enhanced_frames(file, header, count)
-        return _plain_frames(file, header, count)
+            return _enhanced_planes(file, header, count)
+        return _plain_planes(file, header, count)
     except InputError as error:  # of an object that others in its folder need not suffer from
         return [_unread(file, header, str(error))]
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
         raise InputError(DAMAGED) from error
 
 
-def _unread(file: Path, header: Dataset, problem: str) -> Frame:
-    return Frame(
+def _unread(file: Path, header: Dataset, problem: str) -> ImagePlane:
+    return ImagePlane(
         path=file,
         header=header,
         number=0,
@@ -135,7 +135,7 @@ def _unread(file: Path, header: Dataset, problem: str) -> Frame:
     )
 
 
-def _enhanced_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
+def _enhanced_planes(file: Path, header: Dataset, count: int) -> list[ImagePlane]:
     shared = _first(header, "SharedFunctionalGroupsSequence")
     groups: Sequence[Dataset | None] = header.get("PerFrameFunctionalGroupsSequence") or [None] * count
     if len(groups) != count:
@@ -144,12 +144,12 @@ def _enhanced_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
         raise InputError(
             f"a DICOM {kind_of(header)} does not say where its {count} frames lie", "export the series again."
         )
-    return [_enhanced_frame(file, header, n, group, shared) for n, group in enumerate(groups)]
+    return [_enhanced_plane(file, header, n, group, shared) for n, group in enumerate(groups)]
 
 
-def _enhanced_frame(
+def _enhanced_plane(
     file: Path, header: Dataset, number: int, group: Dataset | None, shared: Dataset | None
-) -> Frame:
+) -> ImagePlane:
     def part(sequence: str) -> Dataset | None:
         """The functional group of this frame, or that of all frames."""
         for place in (group, shared):
@@ -175,14 +175,14 @@ def _enhanced_frame(
     measures = part("PixelMeasuresSequence") or header
     values = part("PixelValueTransformationSequence") or header
     spacing = measures.get("PixelSpacing") or header.get("PixelSpacing") or region_spacing(header)
-    return Frame(
+    return ImagePlane(
         path=file,
         header=header,
         number=number,
         rows=int(header.Rows),
         columns=int(header.Columns),
         group=group,
-        stack=_stack_of(group),
+        stack_id=_stack_id_of(group),
         position=finite(position, 3) if position else None,
         orientation=directions_of(turned) if turned else None,
         spacing_mm=two_positive(spacing) if spacing else None,
@@ -194,12 +194,12 @@ def _enhanced_frame(
     )
 
 
-def _plain_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
+def _plain_planes(file: Path, header: Dataset, count: int) -> list[ImagePlane]:
     steps = nuclear_steps(header, count) if is_nuclear(header) else plain_steps(header, count)
     spacing = header.get("PixelSpacing") or region_spacing(header)
     vectors = {name: _vector(header, keyword, count) for keyword, name in VECTORS.items()}
     return [
-        Frame(
+        ImagePlane(
             path=file,
             header=header,
             number=n,
@@ -219,9 +219,9 @@ def _plain_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
     ]
 
 
-def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[Frame]:
+def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[ImagePlane]:
     return [
-        Frame(
+        ImagePlane(
             path=file,
             header=header,
             number=0,
@@ -240,7 +240,7 @@ def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[Frame]:
     ]
 
 
-def _stack_of(group: Dataset | None) -> str:
+def _stack_id_of(group: Dataset | None) -> str:
     content = None if group is None else _first(group, "FrameContentSequence")
     return "" if content is None else str(content.get("StackID", ""))
 
