@@ -112,7 +112,7 @@ def test_echo_is_scored_from_ed_to_es_on_named_and_on_all_frames(tmp_path):
         (["--dataset", "btcv={btcv}", "--split", "test"], "has no usable case in the test split"),
         (["--dataset", "btcv={btcv}", "--structure", "uvula"], "has no structure uvula"),
         (["--dataset", "btcv={btcv}", "--modality", "mr"], "leave out --modality"),
-        (["--dataset", "btcv={btcv}", "--image", "x.nii"], "--dataset brings its scans"),
+        (["--dataset", "btcv={btcv}", "--image", "x.nii"], "--dataset has its own scans"),
         (
             ["--image", "x.nii", "--labels", "y.nii", "--split", "test"],
             "--split and --cases are for --dataset",

@@ -25,19 +25,21 @@ PresetOption = Annotated[
     str, typer.Option("--preset", help="default, ct, mr, us, cine-us (a beating heart), free, or paper.")
 ]
 SettingsOption = Annotated[
-    Path | None, typer.Option("--settings", help="YAML file of settings, laid over the preset.")
+    Path | None, typer.Option("--settings", help="YAML file of settings that change the preset.")
 ]
 PrintSettingsOption = Annotated[
     bool, typer.Option("--print-settings", help="Print all settings as YAML and stop.")
 ]
 SchemaOption = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of settings and stop.")]
-ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="NIfTI: slices rendered at a time.")]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=1, help="NIfTI: slices rendered at the same time.")
+]
 FormatOption = Annotated[
     Literal["nifti", "shards"] | None,
-    typer.Option("--format", help="One folder a volume, or tar shards; shards if over 100 volumes."),
+    typer.Option("--format", help="Output format; shards by default above 100 volumes."),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Shards: processes; all cores if not given.")
+    int | None, typer.Option("--workers", min=1, help="Shards: number of processes; all cores by default.")
 ]
 EngineOption = Annotated[
     Literal["local", "ray"],
@@ -45,26 +47,26 @@ EngineOption = Annotated[
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--address", help="Ray: address of a cluster; one on this machine if not given."),
+    typer.Option("--address", help="Ray: address of a cluster; one on this machine by default."),
 ]
 PartOption = Annotated[
     str | None,
-    typer.Option("--part", metavar="I/N", help="Shards: make part I of N only, counted from 0."),
+    typer.Option("--part", metavar="I/N", help="Shards: make only part I of N, counted from 0."),
 ]
 PerShardOption = Annotated[
-    int | None, typer.Option("--per-shard", min=1, help="Shards: volumes in each; 128 if not given.")
+    int | None, typer.Option("--per-shard", min=1, help="Shards: volumes in each; 128 by default.")
 ]
 UploadOption = Annotated[
     str | None,
     typer.Option(
-        "--upload", metavar="URL", help="Shards: move each to s3://, gs://, hf://, ... when it is whole."
+        "--upload", metavar="URL", help="Shards: move each to s3://, gs://, hf://, ... when it is finished."
     ),
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume/--no-resume", help="Shards: keep those that are there and whole.")
+    bool, typer.Option("--resume/--no-resume", help="Shards: keep those that are finished already.")
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="NIfTI: remove the volumes that are in the folder already.")
+    bool, typer.Option("--overwrite", help="NIfTI: remove volumes that are in the folder already.")
 ]
 
 
@@ -113,10 +115,10 @@ def generate(
 ) -> None:
     """Make labelled synthetic volumes: image and label map as NIfTI or in shards, the scene as JSON.
 
-    Volume n is a function of the seed and n alone: the same on every machine, with any number of
-    threads or workers, in any order. Beside NIfTI files one picture, contact_sheet.png, shows the
-    first 24; a folder that holds volumes already is refused. Shards are for many: if the command is
-    stopped or killed, run it again, and it goes on.
+    Volume n depends only on the settings, the seed and n. It is the same on every machine, with any number
+    of threads or workers, in any order. With NIfTI files, the picture contact_sheet.png shows the first 24
+    volumes; a folder that has volumes already is refused. Shards are for many volumes: if the command is
+    stopped or killed, run it again to continue.
     """
     if schema:
         _print_schema()
@@ -131,7 +133,7 @@ def generate(
     indices = range(first, first + count)
     if (format_ or ("shards" if count > MOST_AS_NIFTI else "nifti")) == "shards":
         if overwrite:
-            raise InputError("--overwrite: is for NIfTI; --no-resume makes shards anew.")
+            raise InputError("--overwrite: is for NIfTI; use --no-resume to make shards again.")
         run_shards(output, settings, indices, seed, shards, dry_run=dry_run, as_json=as_json, quiet=quiet)
         return
     shards.check_unused()

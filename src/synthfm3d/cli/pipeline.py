@@ -34,10 +34,10 @@ def reproduce(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; made if missing.")],
     dataset: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="Where a copy of a dataset lies; repeatable."),
+        typer.Option(metavar="NAME=PATH", help="Path of your copy of a dataset; repeatable."),
     ] = None,
     scale: Annotated[
-        float, typer.Option(help="Share of steps, volumes and cases; below 1 it is a rehearsal.")
+        float, typer.Option(help="Share of steps, volumes and cases; below 1 for a rehearsal.")
     ] = 1.0,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting.")
@@ -47,10 +47,10 @@ def reproduce(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw volumes, fine-tune SAM 2 on them, score it before and after, and put the paper beside it.
+    """Make volumes, fine-tune SAM 2 on them, score it before and after, and compare with the paper.
 
-    Each stage is done once: if the command is stopped or killed, run it again, and it goes on. Writes
-    reproduction.html and .json beside the stages.
+    Each stage is done once. If the command is stopped or killed, run it again to continue. Writes
+    reproduction.html and reproduction.json beside the folders of the stages.
     """
     from synthfm3d.cli.settings import read_settings
     from synthfm3d.pipeline.reproduce import planned
@@ -78,7 +78,7 @@ def reproduce(
 
 
 def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...]") -> "ReproductionConfig":
-    """The configuration with the paths of datasets; the split of a dataset that it does not name is open."""
+    """The configuration with the paths of datasets. A dataset that it does not name is used whole."""
     from synthfm3d.cli.evaluate_inputs import name_and_path
     from synthfm3d.pipeline.reproduction_config import DatasetChoice
 
@@ -99,7 +99,7 @@ def _told(placed: "StageState") -> dict[str, object]:
 
 
 def _size(settings: "object") -> dict[str, object]:
-    """The numbers of a stage that tell how long it takes."""
+    """The numbers of a stage that determine how long it takes."""
     assert isinstance(settings, dict)
     data = settings.get("data", {})
     told: dict[str, object] = {name: settings[name] for name in ("start", "steps") if name in settings}
@@ -114,14 +114,14 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write; made if missing.")] = Path(
         "demo"
     ),
-    model: Annotated[str, typer.Option("--model", help="Which model segments the scan.")] = "default",
+    model: Annotated[str, typer.Option("--model", help="Model that segments the scan.")] = "default",
     seed: Seed = 0,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a gallery of synthetic volumes, segment a real scan from one click, write index.html."""
-    require("torch")  # before the volumes are drawn, not after
+    require("torch")  # before volumes are made
 
     from synthfm3d.pipeline.demo import run_demo
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PresetNames = Annotated[
     list[str] | None,
-    typer.Option("--preset", metavar="NAME", help="Give it several times for several; all if not given."),
+    typer.Option("--preset", metavar="NAME", help="Preset; may be repeated; all by default."),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -24,7 +24,7 @@ Shape = Annotated[str | None, typer.Option("--shape", metavar="Z,Y,X", help="Vox
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Folder to write; made if missing.")]
 
 _BYTES_PER_VOXEL = 12
-"""Of a volume while it is made, written and pictured: image, labels, and copies of them."""
+"""Memory of a volume while it is made, written and pictured: image, labels, and copies of them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -110,10 +110,10 @@ def statistics(
 def chosen_preset(
     name: str, settings_file: Path | None, overrides: Sequence[str] | None, shape: str | None
 ) -> "SynthesisSettings":
-    """Settings of one preset, with a file of settings and single settings laid over it.
+    """Settings of one preset, changed by a file of settings and by single settings.
 
-    Raises InputError for a name or a setting that does not exist, and for a shape that this machine's
-    memory cannot hold.
+    Raises InputError for a name or a setting that does not exist, and for a shape that needs more memory than
+    this machine has.
     """
     from synthfm3d.cli.settings import read_settings
     from synthfm3d.errors import InputError
@@ -121,21 +121,21 @@ def chosen_preset(
     from synthfm3d.synthesis.settings import SynthesisSettings
 
     if name not in PRESETS:
-        raise InputError(f"--preset {name}: there is no such preset; choose {', '.join(PRESETS)}.")
+        raise InputError(f"--preset {name}: is not a preset; choose {', '.join(PRESETS)}.")
     words = [*(overrides or []), *([f"shape=[{shape}]"] if shape else [])]
     settings = read_settings(SynthesisSettings, settings_file, words, base=PRESETS[name])
     depth, height, width = settings.shape
-    needed, there = depth * height * width * _BYTES_PER_VOXEL, _memory_bytes()
-    if needed > there:
+    needed, available = depth * height * width * _BYTES_PER_VOXEL, _memory_bytes()
+    if needed > available:
         raise InputError(
             f"shape: a volume of {depth} x {height} x {width} voxels needs {needed / 2**30:.0f} GiB of "
-            f"memory, this machine has {there / 2**30:.0f} GiB: choose a smaller shape."
+            f"memory, this machine has {available / 2**30:.0f} GiB: choose a smaller shape."
         )
     return settings
 
 
 def _memory_bytes() -> int:
-    """Memory of this machine, or a great number where it cannot be asked."""
+    """Memory of this machine; a very large number where the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not a POSIX system
@@ -145,7 +145,7 @@ def _memory_bytes() -> int:
 def chosen_presets(
     names: Sequence[str] | None, overrides: Sequence[str] | None, shape: str | None
 ) -> "dict[str, SynthesisSettings]":
-    """Settings of the named presets, or of all, with single settings changed in each.
+    """Settings of the named presets, or of all presets, with the same changes in each.
 
     Raises InputError for a name or a setting that does not exist.
     """

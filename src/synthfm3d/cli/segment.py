@@ -1,4 +1,4 @@
-"""``synthfm3d segment``: a scan and a click, a box or a mask become the object's mask."""
+"""``synthfm3d segment``: segment objects of a scan from clicks, boxes or masks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -107,9 +107,10 @@ def segment(
 ) -> None:
     """Segment objects of a scan, or of every scan of a folder, from clicks, boxes or masks.
 
-    Coordinates count the voxels of the stored array from 0, or are RAS millimetres with --mm. The mask
-    lies on the scan's own voxels; several objects become one label map. A .json of the same name beside
-    it tells how it was made. Of a folder, a bad scan is reported and the rest goes on; exit code 1 says so.
+    Coordinates are voxel indices of the stored array, counted from 0, or RAS millimetres with --mm. The mask
+    has the voxels of the scan; several objects become one label map. A .json file of the same name beside it
+    records how it was made. In a folder of scans, a scan that fails is reported, the other scans are
+    segmented, and the exit code is 1.
     """
     from synthfm3d.cli.prompt_options import PromptOptions
     from synthfm3d.cli.segment_scan import Extras
@@ -178,7 +179,7 @@ def _folder_job(
     extras: "Extras",
     suffix: str | None,
 ) -> "FolderJob":
-    """A folder of scans with the default model; InputError without a file of prompts."""
+    """A job for a folder of scans, with the default model; InputError without a file of prompts."""
     from synthfm3d.cli.segment_folder import FolderJob
 
     if asked.file is None or asked.by_option or asked.correct:
@@ -217,7 +218,7 @@ def _scan_job(
 
 
 def _check_for_one_scan(suffix: str | None, jobs: int | None, *, resume: bool) -> None:
-    """Raise InputError for options that have an effect on folders of scans alone."""
+    """Raise InputError for options that have an effect only on folders of scans."""
     of_many = {"--format": suffix is not None, "--jobs": jobs is not None, "--resume": resume}
     if given := [name for name, is_given in of_many.items() if is_given]:
         raise InputError(f"{' and '.join(given)} are for folders of scans", "leave them out for one scan.")
@@ -291,7 +292,7 @@ def _segment_scan(
     from synthfm3d.cli.segment_scan import earlier_mask, read_scan, run_job
     from synthfm3d.io.read import format_of
 
-    # All that can be wrong with the input is found before the model is loaded.
+    # Find wrong input before the model is loaded.
     job.check_outputs()
     if job.extras.keep_identity and format_of(job.scan) != "dicom":
         raise InputError("--keep-identity has no effect on a scan that is not DICOM", "leave it out.")
@@ -335,19 +336,20 @@ def _segment_folder(job: "FolderJob", quiet: bool, as_json: bool) -> None:
                     say(f"Warning: {result.name}: {doubt}", quiet=quiet)
             if result.report is not None and not as_json:
                 typer.echo(summary(result.report))
-    failed = {o.name: o.error for o in results if o.error is not None}
-    resumed = sum(o.resumed for o in results)
+    failed = {result.name: result.error for result in results if result.error is not None}
+    resumed = sum(result.resumed for result in results)
     done = len(results) - len(failed) - resumed
     if as_json:
-        reports = {o.name: o.report for o in sorted(results, key=lambda o: o.name) if o.report is not None}
+        in_order = sorted(results, key=lambda result: result.name)
+        reports = {result.name: result.report for result in in_order if result.report is not None}
         print_json({"masks": reports, "failed": failed})
-    say(f"{done} scans segmented, {resumed} were there already, {len(failed)} failed.", quiet=quiet)
+    say(f"{done} scans segmented, {resumed} were segmented before, {len(failed)} failed.", quiet=quiet)
     if failed:
         raise typer.Exit(1)
 
 
 def _is_many(scan: Path, output: Path) -> bool:
-    """A folder of scans: the output is a folder, or has no ending, so that it can become one."""
+    """Whether the scan is a folder of scans: then the output is a folder, or has no file extension."""
     if not scan.is_dir() or (output.exists() and not output.is_dir()):
         return False
     return output.is_dir() or not output.suffix

@@ -1,4 +1,4 @@
-"""``synthfm3d segment FOLDER``: many scans, each by itself; a bad one is reported and the rest goes on."""
+"""Segment a folder of scans; a scan that fails is reported, and the others are segmented."""
 
 import hashlib
 import json
@@ -18,12 +18,12 @@ from synthfm3d.io.read import ReadOptions
 from synthfm3d.processes import Died, Finished, Work, in_processes_then_alone, share_cores
 from synthfm3d.prompts.prompt_file import FileObject, PromptFile
 
-SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
+SCAN_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderJob:
-    """Scans of a folder, with what they share."""
+    """A folder of scans, and the settings that all of them share."""
 
     folder: Path
     output: Path
@@ -39,7 +39,7 @@ class FolderJob:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanResult:
-    """What became of a case: a report, or the reason why there is none."""
+    """The report of a scan that was segmented, or the error that prevented it."""
 
     name: str
     report: dict[str, Any] | None = None
@@ -48,26 +48,28 @@ class ScanResult:
 
 
 def scans_to_segment(job: FolderJob, prompts: PromptFile) -> dict[str, Path | None]:
-    """The scans to segment by name: those that the prompts name, else all; None where there is no scan."""
-    there: dict[str, Path] = {}
+    """The path of each scan by its name: the scans that the prompts name, else all; None if it is missing."""
+    found: dict[str, Path] = {}
     for path in sorted(job.folder.iterdir()):
         suffix = next(
-            (s for s in sorted(SCANS, key=len, reverse=True) if path.name.lower().endswith(s)), None
+            (s for s in sorted(SCAN_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), None
         )
         if path.name.startswith(".") or path.resolve() == job.output.resolve():
             continue
         if path.is_dir() or suffix:
-            there[path.name[: -len(suffix)] if suffix and path.is_file() else path.name] = path
+            found[path.name[: -len(suffix)] if suffix and path.is_file() else path.name] = path
     if prompts.cases is None:
-        if not there:
-            raise InputError(f"{job.folder}: holds no scan ({', '.join(SCANS)}, or folders of slices).")
-        return dict(there)
-    return {name: there.get(name) or _named(there, name) for name in prompts.cases}
+        if not found:
+            raise InputError(
+                f"{job.folder}: holds no scan ({', '.join(SCAN_SUFFIXES)}, or folders of slices)."
+            )
+        return dict(found)
+    return {name: found.get(name) or _named(found, name) for name in prompts.cases}
 
 
-def _named(there: dict[str, Path], name: str) -> Path | None:
-    """A case may also be named with its ending."""
-    return next((path for path in there.values() if path.name == name), None)
+def _named(found: dict[str, Path], name: str) -> Path | None:
+    """The scan whose file name, with its extension, is ``name``."""
+    return next((path for path in found.values() if path.name == name), None)
 
 
 def number_of_scans(job: FolderJob) -> int:
@@ -76,7 +78,7 @@ def number_of_scans(job: FolderJob) -> int:
 
 
 def run_folder(job: FolderJob) -> Iterator[ScanResult]:
-    """Every case once, as it is done; the order depends on the jobs, the results do not."""
+    """Yield each result when it is finished; the order depends on the number of jobs, the results do not."""
     prompts = read_prompt_file(job.prompts)
     waiting: list[tuple[str, Path, tuple[FileObject, ...]]] = []
     names = scans_to_segment(job, prompts)
@@ -102,7 +104,7 @@ _Entry = tuple[str, Path, tuple[FileObject, ...]]
 
 
 def _in_parallel(job: FolderJob, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[ScanResult]:
-    """The cases in ``job.jobs`` processes; one whose process dies is tried once more at the end, alone."""
+    """Segment in ``job.jobs`` processes; a scan whose process dies is tried again at the end, alone."""
     start = partial(_start_worker, job, prompts)
     with closing(in_processes_then_alone(waiting, start, workers=job.jobs)) as events:
         for event in events:
@@ -110,19 +112,19 @@ def _in_parallel(job: FolderJob, prompts: PromptFile, waiting: Sequence[_Entry])
                 case Finished(result=result):
                     yield result
                 case Died(task=entry, given_up=True):
-                    reason = "its process died twice, out of memory perhaps: segment it alone."
+                    reason = "its process died twice, perhaps for lack of memory: segment it alone."
                     yield ScanResult(name=entry[0], error=reason)
 
 
 def _start_worker(job: FolderJob, prompts: PromptFile) -> Work[_Entry, ScanResult]:
-    """The model of a process, which is loaded once, as a function of a case."""
+    """Load the model once in a process; returns the function that segments a scan with it."""
     method = model_method(job.model, job.device)
     share_cores(job.jobs)
     return lambda entry, _: _result(job, prompts, entry, method)
 
 
 def _result(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> ScanResult:
-    """A case from file to file; whatever is wrong with it becomes its reason."""
+    """Segment a scan from file to file; any error becomes the error of the result."""
     name, path, objects = entry
     scan_job = _scan_job(job, name, path, objects, prompts.unit)
     try:
@@ -133,7 +135,7 @@ def _result(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMet
     except (InputError, OSError, MemoryError) as error:
         reason = user_message(error) if isinstance(error, InputError | OSError) else "not enough memory."
         return ScanResult(name=name, error=reason)
-    except Exception as error:  # one case must not stop the others; the type leads to the bug
+    except Exception as error:  # one scan must not stop the others; the type helps to find the bug
         return ScanResult(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
 
 
@@ -154,7 +156,7 @@ def _mask(job: FolderJob, name: str) -> Path:
 
 
 def _settings(job: FolderJob) -> str:
-    """What else a result depends on, hashed: a finished case of other settings is not resumed."""
+    """A hash of the model and the options, so that a mask made with others is not kept on resuming."""
     content = repr(
         (
             _weights(job.model),
@@ -170,7 +172,7 @@ def _settings(job: FolderJob) -> str:
 
 @lru_cache
 def _weights(model: str) -> str:
-    """The hash of a model's weights, or its name where it has none."""
+    """The hash of a model's weights, or the model's name if it has no weights."""
     from synthfm3d.model.checkpoint import weights_hash, weights_path
 
     path = weights_path(model)
@@ -178,7 +180,7 @@ def _weights(model: str) -> str:
 
 
 def _finished(job: FolderJob, name: str, objects: Sequence[FileObject], unit: str) -> dict[str, Any] | None:
-    """The report of a mask that is there already, made from the same prompts and settings."""
+    """The report of a mask that was made before with the same prompts and settings; None if there is none."""
     scan_job = _scan_job(job, name, job.folder, objects, unit)
     if not scan_job.output.is_file():
         return None

@@ -1,4 +1,4 @@
-"""``synthfm3d serve``: click on scans in the browser, or by REST."""
+"""``synthfm3d serve``: segment scans with clicks in the browser, or by REST."""
 
 import ipaddress
 import os
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _MEBI = 2**20
 _ALWAYS_OFFERED = ("default", "random-walker", "grow-cut")
-"""Models that the page offers beside those that are named: they come with the package."""
+"""Models that come with the package. The page offers them in addition to the named ones."""
 RANDOM = "random"
-"""The word that stands for a token to be made."""
+"""The value of ``--token`` that asks for a random token."""
 
 
 ScansArgument = Annotated[
@@ -34,32 +34,34 @@ ScansArgument = Annotated[
     ),
 ]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="Folder of which visitors may open every scan.")
+    Path | None, typer.Option("--root", help="Folder in which visitors may open every scan.")
 ]
 HostOption = Annotated[str, typer.Option("--host", help="Address to listen at.")]
-PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")]
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0: any free port.")
+]
 ModelOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="As of synthfm3d segment. Give it again for further models that the page then offers, too.",
+        help="Model, as for synthfm3d segment. Repeat it to offer more models on the page.",
         show_default="default",
     ),
 ]
 FrameOption = Annotated[
-    int | None, typer.Option("--frame", min=0, help="Frame of the named 4-D scans, from 0.")
+    int | None, typer.Option("--frame", min=0, help="Frame of the named 4-D scans, counted from 0.")
 ]
 SeriesOption = Annotated[
-    str | None, typer.Option("--series", help="Series of the named DICOM folders: its number or UID.")
+    str | None, typer.Option("--series", help="Series of the named DICOM folders, by number or UID.")
 ]
 ModalityOption = Annotated[
-    Literal["ct", "mr", "us"] | None, typer.Option("--modality", help="What the named scans are.")
+    Literal["ct", "mr", "us"] | None, typer.Option("--modality", help="Modality of the named scans.")
 ]
 TokenOption = Annotated[
     str | None,
     typer.Option(
         "--token",
         envvar="SYNTHFM3D_TOKEN",
-        help="What visitors must know; needed if others can reach the address. random: make one.",
+        help="Secret that visitors must know; required if others can reach the address. random: make one.",
     ),
 ]
 PublicHostOption = Annotated[
@@ -72,11 +74,12 @@ UploadOption = Annotated[
 ItksnapOption = Annotated[
     int | None,
     typer.Option(
-        "--itksnap-port", min=0, max=65535, help="For ITK-SNAP, on this machine alone; 0: any free one."
+        "--itksnap-port", min=0, max=65535, help="Port for ITK-SNAP, on this machine only; 0: any free port."
     ),
 ]
 IdleOption = Annotated[
-    float, typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans unused for so long.")
+    float,
+    typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans that are unused for this long."),
 ]
 
 
@@ -112,13 +115,13 @@ def serve(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Serve a page on which clicks on a scan become masks, and a playground of synthetic volumes.
+    """Serve a page on which you segment scans with clicks, and a playground of synthetic volumes.
 
-    3D Slicer and napari click on the same server, at its address with /nninteractive behind it. The page and
-    every file it needs come with the package; nothing is fetched from elsewhere. Programs use the same server
-    by REST: its description is at /openapi.json. Stop it with Ctrl+C.
+    3D Slicer and napari use the same server, at its address followed by /nninteractive. The page and every
+    file it needs come with the package; nothing is loaded from the internet. Programs use the same server by
+    REST, which is described at /openapi.json. Stop the server with Ctrl+C.
     """
-    require("uvicorn")  # before the scans are read, not after
+    require("uvicorn")  # before the scans are read
 
     from synthfm3d.app.settings import Limits
     from synthfm3d.io.read import ReadOptions
@@ -161,7 +164,7 @@ def _run(settings: "ServeSettings", host: str, port: int, itksnap_port: int | No
 
 
 def _check_scans(settings: "ServeSettings") -> None:
-    """Raise InputError for a scan that is not there or is no scan, and for options that do not fit it."""
+    """Raise InputError for a scan that is missing or not a scan, and for options that do not fit it."""
     from synthfm3d.app.files import Files
     from synthfm3d.io.read import ReadOptions, format_of, load
 
@@ -169,11 +172,11 @@ def _check_scans(settings: "ServeSettings") -> None:
         if settings.reading == ReadOptions():
             format_of(path)
             continue
-        load(path, settings.reading)  # its doubts are shown when the scan is opened
+        load(path, settings.reading)  # its doubts are shown when a user opens the scan
 
 
 def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: "FastAPI", port: int) -> None:
-    """Serve ITK-SNAP at a port of this machine's own address, too, until the process is stopped."""
+    """Also serve ITK-SNAP, at a port of this machine's own address, until the process is stopped."""
     import uvicorn
 
     from synthfm3d.app.listening import run_both
@@ -187,13 +190,13 @@ def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: 
 
 
 def _listener(server: "uvicorn.Server", host: str, token: str | None) -> "socket.socket":
-    """Bind the server's address, and tell it."""
+    """Bind the server's address, and print it."""
     listener = server.config.bind_socket()
-    # From now on a call waits until the server answers it, and is not refused.
+    # From now on, a request waits for the server instead of being refused.
     listener.listen(server.config.backlog)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
-    # Behind the number sign: this part stays in the browser, and out of every log.
+    # The part after the number sign stays in the browser and is in no log.
     typer.echo(f"Open {address}#token={token}" if token else f"Open {address}")
     return listener
 
@@ -216,9 +219,11 @@ def _settings(
     from synthfm3d.app.settings import LOOPBACK, SHORTEST_TOKEN, ServeSettings
 
     if token is None and not _is_loopback(host):
-        raise InputError(f"--host {host}: others can reach it: add --token random, or a token of your own.")
+        raise InputError(
+            f"--host {host}: others can reach this address: add --token random, or a token of your own."
+        )
     if token is not None and len(token) < SHORTEST_TOKEN:
-        raise InputError(f"--token: is too short: take {SHORTEST_TOKEN} characters or more, or: random.")
+        raise InputError(f"--token: is too short: use {SHORTEST_TOKEN} characters or more, or random.")
     return ServeSettings(
         scans=scans,
         root=root,
@@ -240,7 +245,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _write_log(quiet: bool) -> None:
-    """Log to stderr without paths, names or identifiers; libraries that quote headers say nothing."""
+    """Log to stderr without paths, names or identifiers; libraries that quote headers are silenced."""
     import logging
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)

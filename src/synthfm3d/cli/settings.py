@@ -25,7 +25,7 @@ Settings = TypeVar("Settings")
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which on, off, yes and no are words, as in YAML 1.2: ``noise.mode: off`` is a mode."""
+    """Safe YAML in which on, off, yes and no are text, as in YAML 1.2, so that ``noise.mode: off`` works."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -43,23 +43,23 @@ def read_settings(
     overrides: Sequence[str] = (),
     base: Settings | None = None,
 ) -> Settings:
-    """Settings of a dataclass from a YAML file, changed by words such as ``optimiser.lr=1e-5``.
+    """Settings of a dataclass from a YAML file, changed by overrides such as ``optimiser.lr=1e-5``.
 
     Parameters
     ----------
     kind
         A frozen dataclass; its fields may be dataclasses, tuples, ``Literal`` and plain values.
     recipe
-        YAML file; what it leaves out keeps its default. None: defaults only.
+        YAML file. A setting that it does not name keeps its default. None: all defaults.
     overrides
-        ``path.to.setting=value``, the value in YAML. Later ones win.
+        ``path.to.setting=value``, with the value in YAML. A later override replaces an earlier one.
     base
-        What the recipe leaves out keeps the value it has here; None: the defaults.
+        Values of the settings that the recipe does not name. None: the defaults.
 
     Raises
     ------
     InputError
-        A setting is unknown or its value impossible; the message names it and where it stands.
+        A setting is unknown or its value is invalid. The message names the setting and its source.
     """
     values: dict[str, Any] = {} if base is None else asdict(cast("Any", base))
     _merge(values, {} if recipe is None else _read_mapping(recipe))
@@ -76,7 +76,7 @@ def read_settings(
 
 
 def named_setting(name: str, recipe: Path | None, overrides: Sequence[str] = ()) -> Any:
-    """One setting at the top of a recipe, or of the words that change it; None where it is not named."""
+    """The value of one top-level setting in a recipe and its overrides; None if it is not named."""
     values: dict[str, Any] = {} if recipe is None else _read_mapping(recipe)
     for override in overrides:
         if override.partition("=")[0].strip() == name:
@@ -85,7 +85,7 @@ def named_setting(name: str, recipe: Path | None, overrides: Sequence[str] = ())
 
 
 def settings_schema(kind: type) -> dict[str, Any]:
-    """JSON Schema of a recipe, for editors that complete and check YAML."""
+    """JSON Schema of a recipe; editors use it to complete and check YAML."""
     schema = TypeAdapter(kind).json_schema()
     for part in (schema, *schema.get("$defs", {}).values()):
         if "properties" in part:
@@ -94,13 +94,13 @@ def settings_schema(kind: type) -> dict[str, Any]:
 
 
 def settings_yaml(settings: object) -> str:
-    """Settings as the YAML that ``read_settings`` reads back to the same."""
+    """Settings as YAML; ``read_settings`` reads the same settings from it."""
     plain = TypeAdapter(type(settings)).dump_python(settings, mode="json")
     return yaml.safe_dump(plain, sort_keys=False)
 
 
 def _merge(values: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Lay nested changes over nested values, in place."""
+    """Change nested values in place."""
     for name, change in changes.items():
         if isinstance(change, dict) and isinstance(values.get(name), dict):
             _merge(values[name], change)
@@ -112,7 +112,7 @@ def _read_mapping(recipe: Path) -> dict[str, Any]:
     try:
         values = yaml.load(read_text(recipe), _Loader)
     except UnicodeDecodeError:
-        raise InputError(f"{recipe}: not a text file: a recipe is YAML.") from None
+        raise InputError(f"{recipe}: is not a text file: a recipe is YAML.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -121,12 +121,12 @@ def _read_mapping(recipe: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"{recipe}: a recipe is a list of 'setting: value' lines, this is something else.")
+        raise InputError(f"{recipe}: is not a recipe: write lines of the form 'setting: value'.")
     return values
 
 
 def _override(values: dict[str, Any], override: str) -> str:
-    """Put one ``a.b=1`` into nested values; returns its name ``a.b``."""
+    """Apply one override ``a.b=1`` to nested values; returns its name ``a.b``."""
     name, equals, text = override.partition("=")
     path = name.strip().split(".")
     if not equals or not all(path):
@@ -156,28 +156,28 @@ def _complaint(kind: type, detail: Mapping[str, Any], changed: Collection[str]) 
             if whole == place and (told := _moved(place, group)):
                 return told
             if close := _alike(whole, place, beside, _all_names(kind)):
-                return f"{whole} is no setting. Did you mean {' or '.join(close)}?"
-            return f"{whole} is no setting: known here are {', '.join(beside)}."
+                return f"{whole} is not a setting. Did you mean {' or '.join(close)}?"
+            return f"{whole} is not a setting: the settings here are {', '.join(beside)}."
         case "missing":
             return f"{place} is missing: give it a value."
         case "value_error":
             return f"{place}: {detail['ctx']['error']}" if place else str(detail["ctx"]["error"])
         case "dataclass_type":
-            return f"{place} holds settings of its own: write them below it, as name: value."
+            return f"{place} is a group of settings: write them below it, as name: value."
         case _:
             wanted = detail["msg"].removeprefix("Input ")
             return f"{place} {wanted}, it is {detail['input']!r}."
 
 
 def _alike(whole: str, place: str, beside: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Known settings that may be meant: one with a name like it, or those of this name elsewhere.
+    """Known settings that the user may have meant: similar names, or the same name in another group.
 
     Parameters
     ----------
     whole, place
-        What was written, and the part of it of which the end is unknown.
+        What was written, and the part of it that ends with the unknown name.
     beside
-        Names that could stand instead of this end.
+        Known names in the same group.
     """
     outer, dot, end = place.rpartition(".")
     same_name = [name for name in known if name.rpartition(".")[2] == whole.rpartition(".")[2]]
@@ -199,9 +199,9 @@ def _all_names(kind: type, prefix: str = "") -> list[str]:
 
 
 def _moved(place: str, group: type) -> str | None:
-    """What to write instead of a setting that has moved into a group inside; None where none has its name.
+    """A message for a setting that is now inside a group; None if no such group has a setting of this name.
 
-    ``mr_ghost_share`` is now ``mr.ghost_share``: settings of one modality lie in a group of their own.
+    For example, ``mr_ghost_share`` is now ``mr.ghost_share``: each modality has a group of settings.
     """
     path, _, name = place.rpartition(".")
     before = f"{path}." if path else ""
@@ -216,14 +216,14 @@ def _moved(place: str, group: type) -> str | None:
             return f"{place} is now {before}{part}.{setting}."
     elsewhere = " or ".join(f"{before}{part}.{setting}" for part, setting in inner if setting == name)
     if elsewhere:
-        return f"{place} is no setting: write {elsewhere}."
+        return f"{place} is not a setting: write {elsewhere}."
     return None
 
 
 def _group_of(kind: Any, location: Sequence[int | str]) -> type:
-    """The dataclass in which the last part of a location was looked for."""
+    """The dataclass that should contain the last part of a location."""
     for part in location[:-1]:
-        if isinstance(part, str):  # a number is a place in a tuple
+        if isinstance(part, str):  # a number is an index into a tuple
             kind = _dataclasses_in(get_type_hints(kind)[part])[0]
     group: type = kind
     return group
@@ -237,7 +237,7 @@ def _dataclasses_in(annotation: Any) -> list[type]:
 
 
 def read_scene(path: Path) -> Scene:
-    """The scene of a JSON file that ``generate`` wrote, alone or in a shard."""
+    """The scene in a JSON file that ``generate`` wrote."""
     try:
         plain = json.loads(read_text(path))
     except ValueError as error:
@@ -246,9 +246,9 @@ def read_scene(path: Path) -> Scene:
 
 
 def scene_of(plain: Any, where: object) -> Scene:
-    """A scene from its JSON; what is in it for readers only is derived again.
+    """A scene from its JSON. Parts that can be computed from the others are not read.
 
-    Raises InputError, which names ``where`` it came from, if it is none.
+    Raises InputError, which names ``where`` the JSON came from, if it is not a scene.
     """
     try:
         told = {name: value for name, value in plain.items() if name not in ("label_names", "stored")}

@@ -42,7 +42,7 @@ class ShardOptions:
 
     def __post_init__(self) -> None:
         if self.upload is not None and not self.resume:
-            raise InputError("--no-resume: what was moved elsewhere is not removed: choose another URL.")
+            raise InputError("--no-resume: shards at the URL are not removed: choose another URL.")
 
     def check_unused(self) -> None:
         """Raise InputError that names the options which were given, although no shards are made."""
@@ -57,7 +57,7 @@ class ShardOptions:
         }
         if any(given.values()):
             names = ", ".join(name for name, value in given.items() if value)
-            raise InputError(f"{names}: is for shards: add --format shards.")
+            raise InputError(f"{names}: has an effect only on shards: add --format shards.")
 
 
 def run_shards(
@@ -169,7 +169,7 @@ def _make_shards(
             }
         )
     else:
-        kept = f" ({tally.kept} were there)" if tally.kept else ""
+        kept = f" ({tally.kept} were made before)" if tally.kept else ""
         print(
             f"{total} volumes{kept} in {len(tasks)} shards in {folder}, {size_in_words(tally.size)}, "
             f"{tally.seconds:.0f} s"

@@ -49,10 +49,10 @@ def show(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render a scene again: the voxels are those of the volume that it was stored with.
+    """Render a stored scene again, to the same voxels as before.
 
-    Numbers in the file may be changed by hand to see what they do. Writes image.nii.gz,
-    labels.nii.gz, scene.json and contact_sheet.png.
+    You may change numbers in the file by hand to see their effect. Writes image.nii.gz, labels.nii.gz,
+    scene.json and contact_sheet.png.
     """
     from synthfm3d.cli.settings import read_scene
     from synthfm3d.files import check_writable
@@ -63,7 +63,7 @@ def show(
     scene = read_scene(scene_file)
     if scene.generator_version != GENERATOR_VERSION:
         say(
-            f"Warning: {scene_file} is of generator version {scene.generator_version}, this is "
+            f"Warning: {scene_file} was made by generator version {scene.generator_version}, this is "
             f"{GENERATOR_VERSION}: the volume may differ.",
             quiet=quiet,
         )
@@ -85,15 +85,17 @@ def verify(
     folder: ShardsArgument,
     regenerate: Annotated[
         int,
-        typer.Option("--regenerate", min=0, help="Volumes to make again and compare, chosen by the seed."),
+        typer.Option(
+            "--regenerate", min=0, help="How many volumes to make again and compare; the seed chooses them."
+        ),
     ] = 8,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check every shard against its hash and the plan, and some volumes against themselves made again.
+    """Check every shard against its hash and the plan, and make some volumes again to compare them.
 
-    Exit code 0 if the dataset is whole, 1 if anything is missing or differs.
+    The exit code is 0 if the dataset is complete, and 1 if anything is missing or differs.
     """
     from dataclasses import asdict
 
@@ -108,28 +110,29 @@ def verify(
         print_json({"folder": str(folder), "whole": not found.problems, **asdict(found)})
     else:
         typer.echo(
-            f"{found.volumes} of {plan.count} volumes in {found.shards} of {plan.shards} shards are whole, "
+            f"{found.volumes} of {plan.count} volumes in {found.shards} of {plan.shards} shards are complete, "
             f"{size_in_words(found.bytes)}; {found.regenerated} were made again and compared."
         )
     if found.problems:
         for problem in found.problems if not as_json else ():
             say(problem)
-        say(f"To mend it, run the command that made {folder} again.", quiet=quiet)
+        say(f"To repair it, run the command that made {folder} again.", quiet=quiet)
         raise typer.Exit(1)
 
 
 def inspect(
     folder: ShardsArgument,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder to write; the shards' own if not given.")
+        Path | None,
+        typer.Option("-o", "--output", help="Folder to write; by default the folder of the shards."),
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many volumes to measure.")] = 60,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look into a dataset: statistics.html, contact_sheet.png, and README.md, its card for a model hub.
+    """Describe a dataset: statistics.html, contact_sheet.png and README.md, its card for a model hub.
 
-    Volumes are read, evenly spread over the shards; nothing is made again.
+    The volumes that are measured are spread evenly over the shards. No volume is made again.
     """
     from dataclasses import asdict
 
@@ -157,7 +160,7 @@ def inspect(
         )
     else:
         typer.echo(
-            f"{found.volumes} volumes, {found.measured} looked at: open "
+            f"{found.volumes} volumes, {found.measured} measured: open "
             f"{found.statistics.resolve().as_uri()} in a browser; the card is {found.card}."
         )
 
@@ -171,12 +174,12 @@ def export(
     output: OutputOption,
     first: Annotated[int, typer.Option("--first", min=0, help="Skip this many volumes.")] = 0,
     count: Annotated[
-        int | None, typer.Option("-n", "--count", min=1, help="How many volumes; all if not given.")
+        int | None, typer.Option("-n", "--count", min=1, help="How many volumes; all by default.")
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write stored volumes in a format that another program reads."""
+    """Write stored volumes in a format of another program."""
     from synthfm3d.errors import InputError
     from synthfm3d.pipeline.export import check_one_meaning
     from synthfm3d.pipeline.export import export as write
