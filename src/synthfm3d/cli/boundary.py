@@ -1,8 +1,8 @@
 """Turn every failure of a command into a message and an exit code.
 
 An error that the user can correct prints one line on stderr and gives exit code 2. The line says what is
-wrong, where, and how to solve it. Any other error prints its traceback and gives exit code 1. With the environment
-variable ``SYNTHFM3D_TRACEBACK=1``, errors of the first kind print their traceback as well.
+wrong, where, and how to solve it. Any other error prints its traceback and gives exit code 1. With the
+environment variable ``SYNTHFM3D_TRACEBACK=1``, errors of the first kind print their traceback as well.
 """
 
 import errno

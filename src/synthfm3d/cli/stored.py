@@ -110,8 +110,8 @@ def verify(
         print_json({"folder": str(folder), "whole": not found.problems, **asdict(found)})
     else:
         typer.echo(
-            f"{found.volumes} of {plan.count} volumes in {found.shards} of {plan.shards} shards are complete, "
-            f"{size_in_words(found.bytes)}; {found.regenerated} were made again and compared."
+            f"{found.volumes} of {plan.count} volumes in {found.shards} of {plan.shards} shards are "
+            f"complete, {size_in_words(found.bytes)}; {found.regenerated} were made again and compared."
         )
     if found.problems:
         for problem in found.problems if not as_json else ():

@@ -1,7 +1,7 @@
-"""The prompts of an evaluation as files, for a tool that lives elsewhere.
+"""Write the prompts of an evaluation as files, for another tool.
 
-A manifest lists what is asked; scans and prompts lie beside it. The tool writes its masks under the names
-that the manifest gives, and ``FolderOfMasks`` scores them.
+A manifest lists the questions. The scans and prompts are in folders beside it. The tool writes its masks with
+the names in the manifest, and ``FolderOfMasks`` scores them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,14 @@ MANIFEST_NAME = "manifest.json"
 def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protocol) -> dict[str, Any]:
     """Write scans, prompts and a manifest into a folder; returns the manifest.
 
-    Prompts are files of ``synthfm3d segment --prompts``, in RAS millimetres. Cases that cannot be read are
-    listed in the manifest. Truth is in the files as far as it is in the prompts.
+    Prompts are files for ``synthfm3d segment --prompts``, in RAS millimetres. The manifest lists cases that
+    cannot be read. The files contain the truth only as far as prompts do.
 
     Raises
     ------
     InputError
-        The folder cannot be written to, nothing can be read, or the protocol is forward only, which gives
-        every structure a scan of its own.
+        The folder cannot be written to, no case can be read, or the direction of the protocol is forward, in
+        which each structure has a different scan.
     """
     if protocol.direction != "both":
         raise InputError("prompts are exported for whole scans only", "leave out --direction forward.")
@@ -69,7 +69,7 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
 def _question(
     folder: Path, prompted: PromptedTarget, prompt: PromptName, draw: int, seed: int
 ) -> dict[str, Any]:
-    """Write the prompts of a question; what the manifest says of it."""
+    """Write the prompts of a question; returns its entry in the manifest."""
     question = Question(
         case=prompted.case.name, structure=prompted.target.structure, prompt=prompt, draw=draw
     )
@@ -90,7 +90,7 @@ def _question(
 
 
 def _entry(path: Path, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    """Points, boxes and masks of an object in the format of prompts files."""
+    """Points, boxes and masks of an object, in the format of prompts files."""
     entry: dict[str, list[Any]] = {}
     for prompt in prompts:
         match prompt:

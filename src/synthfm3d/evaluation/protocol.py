@@ -1,4 +1,4 @@
-"""The protocol: every choice of an evaluation in one place, and the words in which reports print them."""
+"""The protocol of an evaluation: all its choices, and the sentences that reports print about them."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,39 +18,39 @@ KIND_OF: dict[PromptName, PromptKind] = {
     "jittered-box": "box",
     "mask": "mask",
 }
-"""What a method must take to be given a prompt."""
+"""The kind of prompt that a method must accept to be scored with each named prompt."""
 DRAWN: frozenset[PromptName] = frozenset({"3-points", "5-points", "jittered-box"})
-"""Prompts that hold chance: they are drawn anew for each prompt seed."""
+"""Prompts with random parts; they are drawn again for each prompt seed."""
 
 SLICE_RULES: tuple[SliceRule, ...] = get_args(SliceRule)
 Direction = Literal["both", "forward"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 BOX_JITTER = 0.1
-"""Farthest that a side of a jittered box moves, over the box's size along the same axis."""
+"""Largest shift of a side of a jittered box, as a share of the box's size along the same axis."""
 NEGATIVE_CLICKS = 2
 NEGATIVE_MARGIN = 0.25
-"""How far beyond the tight box negative clicks lie at most, over its size along the same axis."""
+"""Largest distance of negative clicks from the tight box, as a share of its size along the same axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """What is asked of methods, and how.
+    """Which prompts methods are given, and how they are simulated.
 
     Parameters
     ----------
     prompts
-        In the order of the report.
+        Names of the prompts, in the order of the report.
     prompt_slice
-        Which slice is prompted. A sequence in time is prompted on the frame called ED, if there is one.
+        The slice that is prompted. A sequence in time is prompted on the frame ED, if it has one.
     direction
-        ``"both"``: the whole scan is given; ``"forward"``: the prompted slice and those behind it.
+        ``"both"``: methods get the whole scan. ``"forward"``: the prompted slice and the slices after it.
     prompt_seeds
-        How often prompts that hold chance are drawn.
+        How often prompts with random parts are drawn.
     rounds
-        Clicks after each first prompt, each into the largest error that the answer before left.
+        Clicks after each first prompt, each into the largest error of the previous mask.
     seed
-        Of the drawn prompts.
+        Seed of the random parts of prompts.
     """
 
     prompts: tuple[PromptName, ...] = PROMPT_NAMES_BY_DEFAULT
@@ -69,16 +69,16 @@ class Protocol:
             (self.direction, DIRECTIONS),
         ):
             if value not in known:
-                raise ValueError(f"{value!r} is none of {', '.join(known)}.")
+                raise ValueError(f"{value!r} is not one of {', '.join(known)}.")
         if self.prompt_seeds < 1 or self.rounds < 0:
             raise ValueError(f"prompt_seeds must be 1 or more, rounds 0 or more, got {self}.")
 
     def seeds(self, prompt: PromptName) -> range:
-        """Numbers of the draws of a prompt: one alone, if it holds no chance."""
+        """Numbers of the draws of a prompt; one draw for a prompt without random parts."""
         return range(self.prompt_seeds if prompt in DRAWN else 1)
 
     def words(self) -> tuple[str, ...]:
-        """Every choice, in the sentences that reports print."""
+        """All choices, as the sentences that reports print."""
         drawn = [prompt for prompt in self.prompts if prompt in DRAWN]
         return (
             "Slices lie across the axis of clearly largest spacing, else they are axial. Frames of a "

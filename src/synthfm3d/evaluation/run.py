@@ -43,11 +43,11 @@ def run_evaluation(
     Parameters
     ----------
     folder
-        Where the result of each case is kept; nowhere, if not given.
+        Folder for the result of each case; None: they are not kept.
     resume
-        Take results from ``folder`` that were made with the same protocol and methods.
+        Use the results in ``folder`` that were made with the same protocol and methods.
     against
-        Method that the others are compared with; the first, if not given.
+        Method that the others are compared with; None: the first.
     on_score
         Called after each score, for progress.
 
@@ -71,7 +71,7 @@ def run_evaluation(
 
 @contextmanager
 def opened_store(folder: Path | None, protocol: Protocol, methods: Sequence[Method]) -> Iterator[ResultStore]:
-    """The results of a run: in a folder, or in a temporary one that is gone afterwards."""
+    """A store for the results of a run, in ``folder`` or in a temporary folder that is removed later."""
     made_with = fingerprint(protocol, [(method.name, method.facts()) for method in methods])
     if folder is not None:
         yield ResultStore(folder, made_with)
@@ -88,7 +88,7 @@ def evaluated(
     with_pictures: bool = True,
     on_score: OnScore = lambda score: None,
 ) -> CaseResult:
-    """Read a case, score it and keep the result; a case that cannot be used becomes its reason."""
+    """Read a case, score it and store the result; the result of an unusable case has the reason."""
     scores: list[Score] = []
     pictures: list[bytes | None] = []
     try:
@@ -98,7 +98,7 @@ def evaluated(
     window = windows_of(case.image).bounds[0]
     for scored in evaluate_case(case, methods, protocol):
         scores.append(scored.score)
-        # Draws of one prompt look alike: the first is shown.
+        # The draws of a prompt look alike, so only the first is shown.
         shown = with_pictures and scored.score.draw == 0
         pictures.append(png_bytes(scored_mask_picture(scored, window), bits=_PICTURE_BITS) if shown else None)
         on_score(scored.score)
@@ -108,19 +108,19 @@ def evaluated(
         absent=case.absent,
         notes=(*case.notes, *notes_of_contamination(case, methods)),
     )
-    if scores:  # an empty result costs nothing to find again
+    if scores:  # an empty result is quick to make again
         store.save(pending, result, pictures)
     return result
 
 
 def notes_of_contamination(case: Case, methods: Sequence[Method]) -> list[str]:
-    """A sentence for each model that was adapted to the scan of a case: its score there is not a test."""
+    """A note for each model that was adapted to the scan of the case, so that its scores are no test."""
     adapted = [method for method in methods if method.seen]
     if not adapted:
         return []
     sha256 = content_hash(case.image)
     return [
-        f"{method.name} was adapted to this very scan: its scores here show what it remembers."
+        f"{method.name} was adapted to this scan, so its scores on it are no test."
         for method in adapted
         if sha256 in method.seen
     ]
@@ -165,15 +165,15 @@ def _nothing_scored(results: Sequence[CaseResult]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What every process needs to know.
+    """The settings of a run, which every process gets.
 
     Parameters
     ----------
     cases, methods
-        Called once in each process, which makes its own: models and open files do not travel between
-        processes, so these must be functions of a module, or ``functools.partial`` of such.
+        Called once in each process, because models and open files cannot be sent between processes. They
+        must be functions of a module, or ``functools.partial`` of such functions.
     folder
-        Where results are kept; without one, they go with the run.
+        Folder for the result of each case; None: they are not kept.
     """
 
     cases: Callable[[], Sequence[PendingCase]]
@@ -187,9 +187,9 @@ class RunSettings:
 
 
 def run_in_processes(run: RunSettings, on_case: Callable[[CaseResult], None] = lambda result: None) -> Report:
-    """As ``run_evaluation``, in ``run.jobs`` processes; the report is the same but for the timings.
+    """As ``run_evaluation``, in ``run.jobs`` processes; only the timings in the report differ.
 
-    A case whose process dies is evaluated once more at the end, with no other beside it.
+    A case whose process dies is evaluated again at the end, alone.
     """
     cases, methods = run.cases(), run.methods()
     with opened_store(run.folder, run.protocol, methods) as store:
@@ -208,14 +208,14 @@ def run_in_processes(run: RunSettings, on_case: Callable[[CaseResult], None] = l
                         found[number] = result
                         on_case(result)
                     case Died(task=number, given_up=True):
-                        reason = "its process died twice, out of memory perhaps: evaluate it alone."
+                        reason = "its process died twice, perhaps for lack of memory: evaluate it alone."
                         found[number] = CaseResult(case=cases[number].name, unusable=reason)
         results = [found[number] for number in range(len(cases))]
         return assembled(results, methods, run.protocol, store, run.against)
 
 
 def _start_worker(run: RunSettings, store: ResultStore) -> Work[int, CaseResult]:
-    """The cases and models of a process, which are loaded once, as a function of a case's number."""
+    """Load cases and models once in a process; returns the function that evaluates a case by its number."""
     cases, methods = run.cases(), run.methods()
     share_cores(run.jobs)
 

@@ -23,22 +23,22 @@ class Shape:
     Parameters
     ----------
     voxels, volume_ml
-        How large it is; no volume where the third axis is time.
+        Size of the mask; no volume if the third axis is time.
     extent_mm
-        Edges (z, y, x) of the box around it; z in slices where the third axis is time.
+        Edges (z, y, x) of the box around it; z is in slices if the third axis is time.
     slices, empty_slice_share
-        Slices that show it, and the share of all slices that do not.
+        Number of slices with mask voxels, and the share of all slices without any.
     largest_slice_percent
-        Share of a slice that it covers where it covers most, in percent.
+        Largest share of a slice that the mask covers, in percent.
     sphericity
-        Area of a ball of the same volume over its own area; None where the third axis is time.
+        Area of a ball of the same volume, divided by the area of the mask; None if the third axis is time.
     slice_dice_mean, slice_dice_p5
-        Dice of neighbouring slices from the first to the last that shows it, mean and 5th percentile;
-        None if one slice shows it.
+        Dice of neighbouring slices from the first to the last slice with the mask, mean and 5th
+        percentile; None for a mask on one slice.
     parts, parts_per_slice_mean, parts_per_slice_max
-        Connected components (26 neighbours in space, 8 in a slice).
+        Numbers of connected components (26 neighbours in space, 8 in a slice).
     cut
-        Whether it reaches the edge of the volume.
+        Whether the mask touches the edge of the volume.
     """
 
     voxels: int
@@ -89,9 +89,9 @@ def shape_of(mask: Volume) -> Shape:
 
 
 def sphericity(mask: Array, spacing_mm: tuple[float, float, float]) -> float:
-    r"""Area of a ball of the same volume over the mask's area, :math:`\pi^{1/3} (6V)^{2/3} / A`.
+    r"""Area of a ball of the same volume divided by the mask's area, :math:`\pi^{1/3} (6V)^{2/3} / A`.
 
-    Wadell, J. Geol. 43:250 (1935), doi:10.1086/624298. 1 for a ball, less for all else.
+    Wadell, J. Geol. 43:250 (1935), doi:10.1086/624298. 1 for a ball, less for any other shape.
     Raises ValueError for an empty mask.
     """
     volume = int(np.count_nonzero(mask)) * math.prod(spacing_mm)
@@ -101,7 +101,7 @@ def sphericity(mask: Array, spacing_mm: tuple[float, float, float]) -> float:
 
 
 def slice_overlaps(mask: Array) -> list[float]:
-    """Dice of each slice of a mask (z, y, x) with the next, from the first to the last that shows it.
+    """Dice of each slice of a mask (z, y, x) with the next one, from its first to its last slice.
 
     Pairs of empty slices, in a gap, are left out.
     """
@@ -119,10 +119,16 @@ def _parts_per_slice(mask: Array) -> Array:
 def surface_area_mm2(mask: Array, spacing_mm: tuple[float, float, float]) -> float:
     """Area of the surface around the non-zero voxels of a mask (z, y, x), in mm²; 0 where there are none.
 
-    The mask ends at the edge of the array: an object that is cut there counts its cut face. Balls and
-    ellipsoids come out within 2 %, within 5 % where they are only three slices thick, flat faces along
-    the axes up to 8 % too small. Thinner objects lose more: a line that enters and leaves between two
-    voxels is not seen.
+    The area is that of Crofton's formula: twice the mean, over all directions, of the area that the crossings
+    of the surface with parallel lines represent. The lines run through voxel centres in 13 directions. A line
+    of direction d represents an area of (voxel volume / |d|), and a direction the part of the sphere that is
+    nearer to it than to the others. So the steps of oblique surfaces do not increase the area.
+
+    At the edge of the array, the cut face of an object counts. The error is at most 2 % for balls and
+    ellipsoids, 5 % if they are only three slices thick, and flat faces along the axes are up to 8 % too
+    small. Thinner objects lose more, because a line that enters and leaves between two voxels is missed.
+
+    Legland, Kiêu & Devaux, Image Anal. Stereol. 26:83 (2007), doi:10.5566/ias.v26.p83-92.
     """
     steps, shares = _directions(spacing_mm)
     margin = np.abs(steps).max(axis=0)
@@ -139,10 +145,10 @@ def surface_area_mm2(mask: Array, spacing_mm: tuple[float, float, float]) -> flo
 
 @lru_cache(maxsize=64)
 def _directions(spacing_mm: tuple[float, float, float]) -> tuple[Array, Array]:
-    """Thirteen steps (13, 3) in voxels, and the share of the sphere that each stands for.
+    """Thirteen steps (13, 3) in voxels, and the share of the sphere that each represents.
 
-    They are those of a cube's 26 neighbours, on as coarse a lattice as the slices (or the widest edge of
-    a voxel) ask for: from one thick slice to the next they go sideways by several pixels.
+    The steps are those to the 26 neighbours of a cube, on a lattice with the spacing of the widest voxel
+    edge. So from one thick slice to the next, they move several pixels sideways.
     """
     widest = max(spacing_mm)
     cube = np.array([max(1, round(widest / edge)) for edge in spacing_mm])

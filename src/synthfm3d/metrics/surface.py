@@ -1,7 +1,7 @@
-r"""How far apart two surfaces are: surface Dice (NSD), 95 % Hausdorff distance, average distance.
+r"""Distances between two surfaces: surface Dice (NSD), 95 % Hausdorff distance, average distance.
 
-Definitions of surface-distance (Nikolov et al., arXiv:1809.04430). With :math:`S_A, S_B` the surfels
-of two masks (``metrics.surfels``), :math:`|s|` the area of one and :math:`d(s, S)` the distance in mm
+The definitions are those of surface-distance (Nikolov et al., arXiv:1809.04430). With :math:`S_A, S_B` the
+surfels of two masks (``metrics.surfels``), :math:`|s|` the area of one and :math:`d(s, S)` the distance in mm
 from it to the nearest surfel of the other mask:
 
 - normalised surface Dice (NSD, surface Dice) at a tolerance :math:`\tau`:
@@ -9,11 +9,10 @@ from it to the nearest surfel of the other mask:
 - HD95: the larger of the two directed 95th percentiles of d, each weighted by area;
 - average surface distance: the mean of d over the area of both surfaces together.
 
-Along time there is no third dimension: each frame is measured by itself, along its contours, and the
-mean over the frames is given.
+For a sequence in time, each frame is measured along its contours, and the result is the mean over the frames.
 
-Empty masks: two empty masks agree (NSD 1, distances 0); one empty mask shares nothing (NSD 0) and is
-as far away as the scan allows (distances: diagonal of the scan, or of its frame). Nothing is ever nan.
+Two empty masks agree (NSD 1, distances 0). If one mask is empty, the NSD is 0 and the distances are the
+diagonal of the scan, or of a frame. No result is NaN.
 """
 
 import json
@@ -33,12 +32,12 @@ from synthfm3d.volume import Array, Volume
 
 PERCENTILE = 95.0
 _TOLERANCE_SLACK_MM = 1e-5
-"""Distances are float32: one of 3.0000002 mm is within a tolerance of 3 mm."""
+"""Distances are float32, so 3.0000002 mm must count as within a tolerance of 3 mm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceAgreement:
-    """How well two surfaces agree.
+    """The agreement of two surfaces.
 
     Parameters
     ----------
@@ -90,7 +89,7 @@ def _agreement(a: Array, b: Array, spacing_mm: tuple[float, ...], tolerance_mm: 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surfels:
-    """Surfels of one mask: distance to the other mask's surface (n,) in mm, and area or length (n,)."""
+    """Surfels of one mask: distance to the surface of the other mask (n,) in mm, and area or length (n,)."""
 
     distance_mm: Array
     area: Array
@@ -100,7 +99,7 @@ class Surfels:
         return float(self.area[self.distance_mm <= tolerance_mm + _TOLERANCE_SLACK_MM].sum())
 
     def percentile(self, percent: float) -> float:
-        """The least distance that ``percent`` of the area does not exceed."""
+        """The smallest distance that ``percent`` of the area does not exceed."""
         order = self.distance_mm.argsort()
         share = np.cumsum(self.area[order]) / self.area.sum()
         place = min(int(np.searchsorted(share, percent / 100)), len(order) - 1)
@@ -108,7 +107,7 @@ class Surfels:
 
 
 def surfel_distances(a: Array, b: Array, spacing_mm: tuple[float, ...]) -> tuple[Surfels, Surfels]:
-    """Surfels of two masks (2-D or 3-D, boolean, neither empty), each with its way to the other's."""
+    """Surfels of two masks (2-D or 3-D, boolean, neither empty), each with its distance to the others."""
     part = _foreground_part(a | b)
     codes = [neighbourhood_codes(mask[part]) for mask in (a, b)]
     most = np.uint8(2**2**a.ndim - 1)
@@ -125,7 +124,7 @@ def surfel_distances(a: Array, b: Array, spacing_mm: tuple[float, ...]) -> tuple
 
 
 def _foreground_part(mask: Array) -> tuple[slice, ...]:
-    """The part of an array that its true elements span: surfels lie around it, and it is mostly small."""
+    """The part of an array that its true elements span, which is small in most scans."""
     axes = range(mask.ndim)
     shown = [np.flatnonzero(mask.any(axis=tuple(n for n in axes if n != axis))) for axis in axes]
     return tuple(slice(int(places[0]), int(places[-1]) + 1) for places in shown)
@@ -133,7 +132,7 @@ def _foreground_part(mask: Array) -> tuple[slice, ...]:
 
 def _distances_mm(surface: Array, other: Array, spacing_mm: tuple[float, ...]) -> Array:
     """Distance (n,) float32 from each surfel of a surface to the nearest of another."""
-    # Only the nearest surfels are asked for: distances of all voxels, in float64, would cost twice as much.
+    # Only the nearest surfels are computed: distances of all voxels, in float64, would take twice as long.
     nearest = ndimage.distance_transform_edt(
         ~other, sampling=spacing_mm, return_distances=False, return_indices=True
     )
@@ -146,16 +145,16 @@ def _distances_mm(surface: Array, other: Array, spacing_mm: tuple[float, ...]) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """A distance in mm that observers may differ by, and who says so."""
+    """The distance in mm by which observers may differ, and its source."""
 
     mm: float
     source: str
 
 
 def tolerance_of(structure: str) -> Tolerance:
-    """Tolerance of a structure by name, ``tolerances.json``; the default where it is not listed.
+    """The tolerance of a structure in ``tolerances.json``; the default if it is not listed.
 
-    The order of the words of a name, capitals and separators do not matter: ``kidney_right`` is
+    The order of the words of a name, capitals and separators do not matter: ``kidney_right`` equals
     ``Right kidney``.
     """
     table = _table()

@@ -1,7 +1,7 @@
 """Pictures of volumes: grey slices, masks and marks over them, three planes, frames, contact sheets.
 
-A picture is a uint8 array (row, column, 3) in sRGB, made with NumPy and Pillow alone. Letters come
-from the font inside Pillow, so a picture is the same on every machine.
+A picture is a uint8 array (row, column, 3) in sRGB, made only with NumPy and Pillow. Text uses the font
+inside Pillow, so a picture is the same on every machine.
 """
 
 from synthfm3d.pictures.histogram import histogram_svg

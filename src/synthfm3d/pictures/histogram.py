@@ -1,4 +1,4 @@
-"""A histogram as a piece of SVG inside an HTML page; the page's style sheet colours it."""
+"""A histogram as SVG for an HTML page; the style sheet of the page sets its colours."""
 
 import math
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ def histogram_svg(
     band: tuple[float, float] | None = None,
     marks: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """Bars of how often values fall between ``axis[0]`` and ``axis[1]``; what lies beyond joins the end bars.
+    """Bars of the number of values between ``axis[0]`` and ``axis[1]``; values outside count in the end bars.
 
-    Classes for the style sheet: ``bar``, ``band`` (a range behind the bars), ``mark`` (single values
-    below the axis, each with its name as a tool tip), ``axis`` (line and numbers).
+    Classes for the style sheet: ``bar``, ``band`` (a range behind the bars), ``mark`` (single values below
+    the axis, each with its name as a tool tip), ``axis`` (line and numbers).
     """
 
     def place(value: float) -> float:
@@ -73,7 +73,7 @@ def _bars(counts: Array, edges: Array, total: int) -> list[str]:
 
 
 def _ticks(axis: tuple[float, float], log: bool) -> list[float]:
-    """Round numbers within an axis: powers of ten, or four to eight even steps."""
+    """Round numbers along an axis: powers of ten, or four to eight equal steps."""
     low, high = axis
     if log:
         decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)

@@ -1,9 +1,8 @@
-"""Three orthogonal planes of a volume in radiological convention, as a hospital's viewer shows them.
+"""Three orthogonal planes of a volume, in the convention of radiology; and frames of a sequence in time.
 
-The patient's right is on the left of the picture, anterior or superior at the top, and sagittal
-planes look to the left. Voxels keep their physical proportions, however anisotropic they are. Grey
-values are interpolated for display; masks never, so an outline runs along the very voxels that
-were scored.
+The patient's right is on the left of the picture, anterior or superior is at the top, and sagittal planes
+look to the left. Voxels keep their physical proportions. Grey values are interpolated for display. Masks are
+not, so outlines follow the voxels that were scored.
 """
 
 from collections.abc import Sequence
@@ -39,7 +38,7 @@ class Layer:
     labels
         Label map (0 = nothing) on the grid of the image it lies over.
     colour
-        One colour for all labels; None gives every label its own (``label_colour``).
+        One colour for all labels; None: a colour for each label (``label_colour``).
     fill
         Opacity of the inside, 0 (outline only) to 1.
     outline_px
@@ -57,7 +56,7 @@ class Layer:
             raise ValueError("a layer must lie on the grid of the image that it is drawn over.")
 
     def over(self, picture: Array, part: Array) -> Array:
-        """A picture with a part of the labels, (row, column) as the picture, drawn as the layer asks."""
+        """Draw a part of the labels, (row, column) like the picture, with the colours of the layer."""
         return overlay(picture, part, colour=self.colour, fill=self.fill, outline_px=self.outline_px)
 
 
@@ -83,7 +82,7 @@ Mark = Cross | Rectangle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plane:
-    """How one plane of an axial volume (z to Superior, y to Posterior, x to Left) is shown."""
+    """The orientation of one plane of an axial volume (z to Superior, y to Posterior, x to Left)."""
 
     axis: int
     """Array axis across the plane."""
@@ -111,22 +110,22 @@ def three_planes(
     field_of_view_mm: float | None = None,
     height_px: int = 240,
 ) -> Array:
-    """Axial, coronal and sagittal plane through a point, side by side at one physical scale.
+    """Axial, coronal and sagittal planes through a point, side by side at the same physical scale.
 
     Parameters
     ----------
     image
         Scan in any storage order; its third axis must be space.
     centre_mm
-        Point in RAS mm that all planes pass through; the nearest voxel's, inside the scan.
+        Point in RAS mm. The planes pass through the nearest voxel of the scan.
     window
         Values (low, high) shown as black and white.
     layers
         Label maps on the grid of the image, drawn in this order.
     marks
-        Crosses and frames, drawn above the layers.
+        Crosses and rectangles, drawn over the layers.
     field_of_view_mm
-        Side of the part that is shown, around the point; None shows the whole scan.
+        Side of the shown part around the point; None: the whole scan.
     height_px
         Height of the picture.
 
@@ -174,7 +173,7 @@ def _window_of_view(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """From a plane's voxels to the pixels of its picture."""
+    """The mapping from a plane's voxels to the pixels of its picture."""
 
     plane: _Plane
     low: Array
@@ -244,7 +243,7 @@ def _padded(pane: Array, height: int) -> Array:
 
 
 def side_by_side(panes: Sequence[Array]) -> Array:
-    """Pictures uint8 (row, column, 3) of one height in a row, with gaps between them."""
+    """Pictures, uint8 (row, column, 3) of the same height, in a row with gaps between them."""
     gap = np.full((panes[0].shape[0], _GAP, 3), BACKGROUND, np.uint8)
     parts = [part for pane in panes for part in (gap, pane)]
     return np.concatenate(parts[1:], axis=1)
@@ -258,10 +257,10 @@ def frames_in_time(
     count: int = 3,
     height_px: int = 240,
 ) -> Array:
-    """The middle frames of ``count`` equal parts of a sequence, and the line that the middle column draws.
+    """The middle frames of ``count`` equal parts of a sequence, and the middle column over time.
 
-    The last pane is what an M-mode shows: the middle column of every frame, time to the right, a
-    frame as wide as a pixel is high. Pixels keep their proportions in the others.
+    The last pane is like an M-mode: it shows the middle column of every frame, with time to the right. A
+    frame is as wide as a pixel is high. In the other panes, pixels keep their proportions.
 
     Returns
     -------
@@ -288,7 +287,7 @@ def _pane(
     layers: Sequence[Layer],
     transposed: bool,
 ) -> Array:
-    """One cut through a sequence at picture resolution: smooth grey values, labels as they are."""
+    """One cut through a sequence at the resolution of the picture; only grey values are interpolated."""
 
     def cut(voxels: Array, method: Image.Resampling) -> Array:
         plane = voxels[piece].T if transposed else voxels[piece]

@@ -24,7 +24,7 @@ from synthfm3d.volume import Modality
 
 _FOLDERS: dict[Split, str] = {"training": "Tr", "validation": "Va", "test": "Ts"}
 _LAST_CT, _FIRST_MR = 410, 501
-"""Sources agree on numbers up to the one and from the other on; between them the values decide."""
+"""Published descriptions agree on numbers outside this range; inside it, the values of the scan decide."""
 
 
 def list_amos(dataset: Dataset, path: Path) -> Listing:
@@ -53,16 +53,16 @@ def _pending(pair: Pair, dataset: Dataset) -> PendingCase:
 
 
 def _read_doubtful(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
-    """A scan whose number leaves its modality open, if its values say that it is of this one."""
+    """A scan whose number does not tell its modality; InputError if its values are those of another one."""
     looked = read_pair(pair, labels, None)
     found = assumed_modality(looked.image) or "mr"
     if found != modality:
         raise InputError(
-            f"{pair.name}: its number leaves open whether it is CT or MR, and its values say {found}: it "
-            f"belongs to amos-{found}."
+            f"{pair.name}: its number does not tell whether it is CT or MR, and its values are those of "
+            f"{found}: it belongs to amos-{found}."
         )
     image = replace(looked.image, modality=modality)
-    note = f"its number leaves open whether it is CT or MR; its values say {found}."
+    note = f"its number does not tell whether it is CT or MR; its values are those of {found}."
     return replace(looked, image=image, notes=(*looked.notes, note))
 
 
@@ -78,10 +78,10 @@ def _named_in_json(root: Path, dataset: Dataset) -> tuple[list[str], list[Exclud
     """Names of the labelled scans in ``dataset.json``."""
     path = root / "dataset.json"
     names: list[str] = []
-    with suppress(InputError):  # what cannot be read is as good as missing
+    with suppress(InputError):  # an unreadable file counts as missing
         names = named_scans(read_json(path), "training", "validation")
     if not names:
-        reason = "is missing or lists nothing: what lies in the folders is taken for complete."
+        reason = "is missing or lists nothing: the folders are assumed to be complete."
         return [], [Excluded(name=path.name, reason=reason)]
     return [name for name in names if _may_be(dataset.modality, name)], []
 

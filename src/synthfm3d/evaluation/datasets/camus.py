@@ -81,7 +81,7 @@ def _listing(dataset: Dataset, path: Path, parts: tuple[str, ...]) -> Listing:
 
 
 def _splits(root: Path) -> tuple[dict[str, Split], list[Excluded]]:
-    """Split of each patient that the files beside the database name, and the files that are missing."""
+    """The split of each patient in the files beside the database, and the missing files."""
     folder = next(
         (f for f in (root / "database_split", root.parent / "database_split") if f.is_dir()),
         root.parent / "database_split",
@@ -99,7 +99,7 @@ def _splits(root: Path) -> tuple[dict[str, Split], list[Excluded]]:
 
 
 def _read_sequence(pair: Pair, view: str, labels: Labels, modality: Modality | None) -> Case:
-    """The half sequence, with the frames of end diastole and end systole found."""
+    """Read a half sequence and find the frames of end diastole and end systole."""
     case = read_pair(pair, labels, modality, cine=True)
     frames = len(case.image.voxels)
     info = pair.image.parent / f"Info_{view}.cfg"
@@ -110,21 +110,21 @@ def _read_sequence(pair: Pair, view: str, labels: Labels, modality: Modality | N
         key_frames = {phase: number - 1 for phase, number in told.items() if number is not None}
     else:
         notes.append(
-            f"the frames of ED and ES are not told by {info.name}; the first and the last are taken."
+            f"{info.name} does not give the frames of ED and ES; the first and the last frame are used."
         )
     for phase in PHASES:
         at = _frame_of_still(pair, view, phase, case)
         if at is not None and at != key_frames[phase]:
             notes.append(
-                f"{phase} is said to be frame {key_frames[phase] + 1}, its image is frame {at + 1}; the "
-                "image is believed."
+                f"{phase} is given as frame {key_frames[phase] + 1}, but its image equals frame {at + 1}; "
+                f"frame {at + 1} is used."
             )
             key_frames[phase] = at
     return replace(case, key_frames=key_frames, notes=tuple(notes))
 
 
 def _frame_of_still(pair: Pair, view: str, phase: str, case: Case) -> int | None:
-    """The frame of the sequence that equals the image of a phase; None without one or several such."""
+    """The frame of the sequence that equals the image of a phase; None unless there is exactly one."""
     patient = pair.image.parent.name
     path = scan_named(pair.image.parent, f"{patient}_{view}_{phase}")
     if path is None:
@@ -143,7 +143,7 @@ CAMUS = Dataset(
     licence="CC BY-NC-SA 4.0",
     registration="none, or an account of humanheart-project.creatis.insa-lyon.fr",
     modality="us",
-    # Cardiologists drew ED and ES; who made the frames between is not said where we could read it.
+    # Cardiologists labelled ED and ES. It is not published who labelled the frames between.
     labels=Labels(structures=_STRUCTURES, source="unknown"),
     tree=(
         "CAMUS_public/",

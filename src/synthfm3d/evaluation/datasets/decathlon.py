@@ -1,4 +1,4 @@
-"""The ten tasks of the Medical Segmentation Decathlon, each a dataset of its own; only training is labelled.
+"""The ten tasks of the Medical Segmentation Decathlon; each is a dataset, and only training is labelled.
 
 Antonelli et al., Nature Communications 13:4128 (2022), doi:10.1038/s41467-022-30695-9.
 """
@@ -17,7 +17,7 @@ _FILES = "._ files of macOS in the archives: passed over"
 
 
 def list_decathlon(dataset: Dataset, path: Path, *, task: str, channel: str | None) -> Listing:
-    """The labelled scans of a task; of a 4-D image its first channel."""
+    """The labelled scans of a task; of a 4-D image, the first channel."""
     root = folder_with(path, "imagesTr", task)
     found, alone = paired(
         {stem(p): p for p in scans(root / "imagesTr")},

@@ -15,9 +15,9 @@ SCAN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 
 
 def folder_with(path: Path, wanted: str, *below: str) -> Path:
-    """The folder that holds ``wanted`` (a name or pattern): the one named, or one of its folders ``below``.
+    """The folder that contains ``wanted`` (a name or pattern): ``path``, or one of its folders ``below``.
 
-    Raises InputError if none of them holds it.
+    Raises InputError if none of them contains it.
     """
     for folder in (path, *(path / name for name in below)):
         if next(folder.glob(wanted), None) is not None:
@@ -27,7 +27,7 @@ def folder_with(path: Path, wanted: str, *below: str) -> Path:
 
 
 def visible(folder: Path, pattern: str = "*") -> Iterator[Path]:
-    """Entries of a folder in natural order, without what macOS and archives leave (``._x``, ``__MACOSX``)."""
+    """Entries of a folder in natural order, without hidden files and the ``__MACOSX`` of archives."""
     entries = [p for p in folder.glob(pattern) if not p.name.startswith((".", "__MACOSX"))]
     return iter(sorted(entries, key=natural_order))
 
@@ -43,7 +43,7 @@ def scans(folder: Path, pattern: str = "*") -> list[Path]:
 
 
 def stem(path: Path) -> str:
-    """Name of a scan without its ending: ``amos_0001`` of ``amos_0001.nii.gz``."""
+    """Name of a scan without its extension: ``amos_0001`` of ``amos_0001.nii.gz``."""
     for suffix in SCAN_SUFFIXES:
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
@@ -51,7 +51,7 @@ def stem(path: Path) -> str:
 
 
 def scan_named(folder: Path, name: str) -> Path | None:
-    """The scan of a name, whatever its ending; None where there is none."""
+    """The scan with this name and any extension; None if there is none."""
     return next((folder / f"{name}{s}" for s in SCAN_SUFFIXES if (folder / f"{name}{s}").is_file()), None)
 
 
@@ -68,13 +68,13 @@ def read_colon_file(path: Path) -> dict[str, str]:
 
 
 def whole_number(fields: dict[str, str], name: str) -> int | None:
-    """A field as a number, None where it is missing or is none."""
+    """A field as an integer; None if it is missing or not a number."""
     text = fields.get(name, "")
     return int(text) if text.isdecimal() else None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object of a JSON file; InputError where it is none."""
+    """The object in a JSON file; InputError if it contains anything else."""
     try:
         content = json.loads(read_text(path))
     except (OSError, ValueError) as error:
@@ -82,12 +82,12 @@ def read_json(path: Path) -> dict[str, Any]:
             f"cannot be read as JSON ({type(error).__name__})", "correct it.", path=path
         ) from error
     if not isinstance(content, dict):
-        raise InputError("is no JSON object", "write it as {...}.", path=path)
+        raise InputError("is not a JSON object", "write it as {...}.", path=path)
     return content
 
 
 def named_scans(content: Mapping[str, Any], *parts: str) -> list[str]:
-    """Names of the scans that parts of a ``dataset.json`` list: ``{"image": path, …}`` or a path each."""
+    """Names of the scans in parts of a ``dataset.json``; an entry is ``{"image": path, …}`` or a path."""
     lists = [content.get(part) for part in parts]
     entries = [entry for part in lists if isinstance(part, list) for entry in part]
     paths = [entry.get("image") if isinstance(entry, dict) else entry for entry in entries]
@@ -105,7 +105,7 @@ def structures_of(labels: Mapping[str, Any], where: Path) -> dict[str, tuple[int
     Raises
     ------
     InputError
-        It is none of these, or names nothing but background.
+        The labels have another form, or name only the background.
     """
     structures: dict[str, tuple[int, ...]] = {}
     try:

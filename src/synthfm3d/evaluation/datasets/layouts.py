@@ -80,7 +80,7 @@ def list_nnunet(dataset: Dataset, path: Path) -> Listing:
 
 
 def _case_of(name: str, labelled: Container[str]) -> str:
-    """The case of an image; the Decathlon's names may end in four digits, too, which are no channel."""
+    """The case of an image; the Decathlon's names may also end in four digits that are not a channel."""
     return name if name in labelled else _CHANNEL.sub("", name)
 
 
@@ -90,7 +90,7 @@ def _channels(content: dict[str, Any]) -> list[str]:
 
 
 def _first_of(content: dict[str, Any], channels: list[str]) -> int | None:
-    """The frame of a 4-D image (the Decathlon's form of channels); nnU-Net has a file for each."""
+    """The frame to read: 0 for 4-D images with channels (Decathlon); None for nnU-Net's file per channel."""
     return 0 if "modality" in content and len(channels) > 1 else None
 
 
@@ -120,7 +120,7 @@ NNUNET = Dataset(
 
 
 def list_folder(dataset: Dataset, path: Path) -> Listing:
-    """One case for each image; an image may be a folder of DICOM slices, too."""
+    """One case for each image; an image may also be a folder of DICOM slices."""
     root = folder_with(path, "images")
     folder_with(root, "labels")
     names = folder_with(root, "labels.json") / "labels.json"

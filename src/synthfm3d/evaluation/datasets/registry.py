@@ -44,7 +44,7 @@ DATASETS: dict[str, Dataset] = {
 
 
 def dataset_named(name: str) -> Dataset:
-    """The dataset of a name; InputError lists the names that there are."""
+    """The dataset with a name; InputError for an unknown name lists the known ones."""
     if name not in DATASETS:
         raise InputError(f"{name}: there is no such dataset; known are {', '.join(DATASETS)}.")
     return DATASETS[name]
@@ -58,21 +58,21 @@ def chosen_cases(
     limit: int | None = None,
     structures: Sequence[str] = (),
 ) -> tuple[PendingCase, ...]:
-    """Cases of a copy of a dataset; behind them what is excluded, each with its reason when it is read.
+    """The chosen cases of a copy of a dataset, then the excluded ones, which raise their reason on reading.
 
     Parameters
     ----------
     split
-        One part of the dataset only; cases of unknown split are then excluded by name.
+        Use only this split; cases of unknown split are excluded.
     limit
-        The first so many cases only.
+        Use only this many cases, the first ones.
     structures
         Names of structures to score; empty: all of them.
 
     Raises
     ------
     InputError
-        ``path`` holds no such dataset, no case is left, or the dataset has none of the structures.
+        ``path`` does not contain the dataset, no case remains, or the dataset has none of the structures.
     """
     listing = dataset.listing(path).of_split(split)
     if not listing.cases:
@@ -93,7 +93,7 @@ def chosen_cases(
 def described_by_user(
     dataset: Dataset, modality: Modality | None, label_source: LabelSource | None
 ) -> Dataset:
-    """A dataset with what it leaves open filled in; InputError where it says so itself."""
+    """A dataset with the modality and label source of the user; InputError if the dataset has its own."""
     if modality is None and label_source is None:
         return dataset
     if dataset.modality is not None:

@@ -1,4 +1,4 @@
-"""An evaluation written down: one page to look at, JSON, CSV and LaTeX to go on with."""
+"""The report of an evaluation: a page, and the same results as JSON, CSV and LaTeX."""
 
 from synthfm3d.evaluation.report.contents import Report, report_data
 from synthfm3d.evaluation.report.files import (

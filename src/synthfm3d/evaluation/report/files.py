@@ -29,9 +29,9 @@ _COMPARISON_COLUMNS = ("difference", "difference_low", "difference_high", "p", "
 
 
 def scores_csv(scores: Sequence[Score]) -> str:
-    """One row for each case, structure, prompt, draw and method; decimals with six digits, no timings.
+    """One row for each case, structure, prompt, draw and method; numbers with six decimals, no timings.
 
-    Curves (retention, clicks, frames, reliability) stand in the JSON; of clicks the area is given.
+    Curves (retention, clicks, frames, reliability) are in the JSON; for clicks, the area is given.
     """
     rows = ([*(getattr(score, name) for name in _SCORE_COLUMNS), score.click_area] for score in scores)
     return _csv([*_SCORE_COLUMNS, "click_area"], rows)
@@ -52,8 +52,8 @@ def means_csv(report: Report) -> str:
 def latex_tables(report: Report) -> str:
     r"""For each label source and prompt a ``tabular`` of structures and methods (package booktabs).
 
-    Mean Dice in percent with its interval; bold: the best of a row; an asterisk: differs from the method
-    that others are compared with (Holm-adjusted p < ``SIGNIFICANT``).
+    Mean Dice in percent with its interval. The best of a row is bold. An asterisk marks a difference from the
+    method that others are compared with (Holm-adjusted p < ``SIGNIFICANT``).
     """
     means = {_key(mean): mean for mean in report.means}
     compared = {_key(comparison): comparison for comparison in report.comparisons}
@@ -127,7 +127,7 @@ _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textas
 
 
 def _latex(text: str) -> str:
-    """Text with what LaTeX would take for commands made harmless."""
+    """Text with the special characters of LaTeX escaped."""
     return re.sub(r"[\\~^&%$#_{}]", lambda found: _SPECIAL[found.group()], _one_line(text))
 
 
@@ -140,7 +140,7 @@ JSON_NAME, PAGE_NAME = "report.json", "report.html"
 
 
 def check_report_folder(folder: Path) -> None:
-    """Raise InputError now if ``folder`` could not be made or written to; nothing is left behind."""
+    """Raise InputError if ``folder`` could not be made or written to; nothing is left behind."""
     path = folder / PAGE_NAME
     while not path.parent.exists():
         path = path.parent
@@ -148,9 +148,9 @@ def check_report_folder(folder: Path) -> None:
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write the page, its data as JSON, two CSV files and a LaTeX table, each whole or not at all.
+    """Write the page, its data as JSON, two CSV files and a LaTeX table, each atomically.
 
-    All are composed before the first is written. Raises InputError if the folder cannot be written to.
+    All files are composed before the first is written. Raises InputError if the folder cannot be written to.
     """
     contents = {
         SCORES_NAME: scores_csv(report.scores),

@@ -24,9 +24,9 @@ PREDICTION_COLOUR = PALETTE[4]
 PROMPT_COLOUR = MARK_COLOUR
 NEGATIVE_COLOUR = (255, 64, 64)
 _FIELD_OVER_EXTENT = 2.0
-"""Side of what is shown over the extent of the structure: it and as much around it."""
+"""Side of the shown field as a multiple of the structure's extent."""
 _SMALLEST_FIELD_MM = 60.0
-"""Less would show a small structure without what it lies in."""
+"""A smaller field would not show the surroundings of a small structure."""
 _FRAMES = 3
 MOST_PICTURES_OF_ALL = 60
 """More scored masks than this are shown by the best and worst of each source, prompt and method."""
@@ -35,8 +35,8 @@ MOST_PICTURES_OF_ALL = 60
 def scored_mask_picture(scored: ScoredMask, window: tuple[float, float], *, height_px: int = 200) -> Array:
     """Three planes through the innermost point of the prompt slice, zoomed to the true structure.
 
-    Every method and prompt of one structure is shown on the same planes at the same scale. Of a sequence
-    some frames are shown, and how the middle column moves; clicks and boxes, which lie on one frame, are not.
+    Every method and prompt of a structure is shown on the same planes at the same scale. Of a sequence, some
+    frames and the motion of the middle column are shown, without clicks and boxes, which are on one frame.
     """
     layers = (
         []
@@ -60,7 +60,7 @@ def scored_mask_picture(scored: ScoredMask, window: tuple[float, float], *, heig
 
 
 def prompt_marks(prompts: Sequence[Prompt]) -> list[Mark]:
-    """Clicks as crosses and boxes as frames; mask prompts are drawn with ``outline_layer``."""
+    """Clicks as crosses and boxes as rectangles; mask prompts are drawn with ``outline_layer``."""
     marks: list[Mark] = []
     for prompt in prompts:
         if isinstance(prompt, Point):
@@ -87,7 +87,7 @@ def _largest_extent_mm(mask: Volume) -> float:
 def chosen_pictures(
     scores: Sequence[Score], pictures_of: Callable[[str], Sequence[bytes | None]]
 ) -> dict[int, bytes]:
-    """PNG files by their score's number; ``pictures_of`` a case has one or None for each score."""
+    """PNG files by the index of the score; ``pictures_of`` gives one or None for each score of a case."""
     wanted = set(_chosen(scores))
     numbers: dict[str, list[int]] = {}
     for n, score in enumerate(scores):

@@ -12,9 +12,9 @@ import numpy as np
 from synthfm3d.metrics.calibration import BINS, Calibration, Reliability
 
 COLOURS = 8
-"""Series beyond begin again with the first colour; boxes and lines are named as well."""
+"""With more series, colours repeat; boxes and lines also have names."""
 FEW = 20
-"""Voxels or slices of a bin below which chance may move its dot by 0.1 and more."""
+"""With fewer voxels or slices in a bin, chance may move its dot by 0.1 or more."""
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LETTER = 6.3
 """Mean width of a letter of the plots' font in pixels."""
@@ -108,10 +108,10 @@ def curves(
 
 
 def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
-    """Frequency of the object against the probability that was given: a dot for each bin that holds some.
+    """Frequency of the object against the predicted probability, with a dot for each bin that is not empty.
 
-    Voxels are a full line, slices a broken one; how many there are in each bin stands below it. Lines
-    join neighbouring bins. Bins of fewer than ``FEW`` are pale and not joined: chance alone moves them far.
+    Voxels have a full line, slices a broken line. The number in each bin is printed below it. Lines join
+    neighbouring bins. Bins with fewer than ``FEW`` are pale and not joined, because chance moves them far.
     """
     left, top, side = 60, 44, 320
     base = top + side
@@ -154,7 +154,7 @@ def _reliability_line(what: str, sums: Reliability, left: float, base: float, si
 
 
 def _short(count: int) -> str:
-    """A number in four letters at most: 0, 999, 1.2k, 34k, 5.6M."""
+    """A number in at most four characters: 0, 999, 1.2k, 34k, 5.6M."""
     if count < 1000:
         return str(count)
     power = 3 if count >= 999_500_000 else 2 if count >= 999_500 else 1

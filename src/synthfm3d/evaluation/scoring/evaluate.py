@@ -1,7 +1,7 @@
-"""Methods segment from prompts, and every voxel is scored.
+"""Let methods segment from prompts, and score every voxel.
 
-A method learns of the truth from its prompts only: ``Method.start`` gets the scan and the prompts, which hold
-the truth on one slice. Each correcting click adds one voxel of it.
+Methods know the truth only through their prompts. ``Method.start`` gets the scan and the prompts, which are
+made from the truth on one slice. Each correcting click adds one voxel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _PROMPTED_FRAME = "ED"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoredMask:
-    """A score with what it was made of, for pictures. It holds whole volumes, so do not keep many of them."""
+    """A score with its image, masks and prompts, for pictures. It has whole volumes: do not keep many."""
 
     score: Score
     image: Volume
@@ -38,12 +38,12 @@ class ScoredMask:
     prediction: Volume | None
     prompts: tuple[Prompt, ...]
     centre_mm: Position
-    """The innermost point of the prompted slice, in RAS mm, whatever the prompt."""
+    """The innermost point of the prompted slice, in RAS mm, for every kind of prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PromptedTarget:
-    """A structure of a case as methods meet it: the scan, the truth that is scored, the prompted slice.
+    """A structure of a case with its prompted slice, the scan that methods get, and the true mask.
 
     ``whole`` is the scan before it was cut for propagation in one direction.
     """
@@ -56,13 +56,13 @@ class PromptedTarget:
     prompt_slice: PromptSlice
 
     def prompts(self, name: PromptName, draw: int, seed: int) -> tuple[Prompt, ...]:
-        """Prompts of a name; made anew with each call, so that no method can leave marks for the next."""
+        """The prompts of a name. Each call makes new ones, so that no method can change them for the next."""
         place = (self.case.name, self.target.structure, name, draw)
         return simulated_prompts(name, self.prompt_slice, stream(seed, "evaluation prompt", *place))
 
 
 def prompted_targets(case: Case, protocol: Protocol) -> Iterator[PromptedTarget]:
-    """The structures of a case, each with its prompted slice."""
+    """Yield the structures of a case, each with its prompted slice."""
     key_frame = case.key_frames.get(_PROMPTED_FRAME)
     for target in case.targets:
         image, reference = case.image, case.reference(target)
@@ -80,9 +80,9 @@ def prompted_targets(case: Case, protocol: Protocol) -> Iterator[PromptedTarget]
 def evaluate_case(
     case: Case, methods: Sequence[Method], protocol: Protocol = ONE_PROTOCOL
 ) -> Iterator[ScoredMask]:
-    """Score every structure of a case with every prompt, draw and method that takes it.
+    """Score every structure of a case with every prompt and draw, by every method that accepts the prompt.
 
-    The order is that of the arguments: structure, prompt, draw, method. Raises InputError if two methods
+    The order is: structure, prompt, draw, method. Raises InputError if two methods
     share a name.
     """
     names = [method.name for method in methods]
@@ -106,7 +106,7 @@ def _scored_mask(
     asked = method.answering(question, prompted.whole)
     found = list(predictions(asked, _read_only(prompted.image), prompts, prompted.reference, protocol.rounds))
     if not asked.is_timed:
-        found = [replace(answer, cost=None) for answer in found]
+        found = [replace(prediction, cost=None) for prediction in found]
     return ScoredMask(
         score=_score(prompted, prompt, draw, method.name, found),
         image=prompted.image,
@@ -176,11 +176,11 @@ def _rounds(found: Sequence[Prediction], reference: Volume, tolerance_mm: float)
     return tuple(
         Round(
             clicks=clicks,
-            dice=0.0 if answer.mask is None else volume_dice(answer.mask, reference),
-            nsd=0.0 if answer.mask is None else surface_agreement(answer.mask, reference, tolerance_mm).nsd,
-            seconds=0.0 if answer.cost is None else answer.cost.seconds,
+            dice=0.0 if one.mask is None else volume_dice(one.mask, reference),
+            nsd=0.0 if one.mask is None else surface_agreement(one.mask, reference, tolerance_mm).nsd,
+            seconds=0.0 if one.cost is None else one.cost.seconds,
         )
-        for clicks, answer in enumerate(found)
+        for clicks, one in enumerate(found)
     )
 
 

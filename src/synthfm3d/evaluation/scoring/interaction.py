@@ -15,14 +15,14 @@ from synthfm3d.segmentation.slices import working_form
 from synthfm3d.volume import Volume, on_grid_of
 
 _MaskAndLogits = tuple[Volume, Volume | None]
-"""A mask, and the log-odds of a first answer where the method has them."""
+"""A mask, and the log-odds of the first mask if the method has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prediction:
-    """A mask (uint8, 0 or 1) on the grid of the scan, or the error if there is none.
+    """A mask (uint8, 0 or 1) on the grid of the scan, or the error of a method that made none.
 
-    ``calibration`` is that of a first answer with probabilities; else None.
+    ``calibration`` is set for a first mask with probabilities; else None.
     """
 
     mask: Volume | None
@@ -34,10 +34,10 @@ class Prediction:
 def predictions(
     method: Method, scan: Volume, prompts: tuple[Prompt, ...], truth: Volume, rounds: int
 ) -> Iterator[Prediction]:
-    """The answer to the prompts, then one to each of ``rounds`` clicks into its largest error.
+    """Yield the prediction for the prompts, then one after each of ``rounds`` clicks into its largest error.
 
-    A method that takes no clicks gives its first answer alone. Once nothing is wrong the last answer
-    stands; after a failure there is nothing more to correct, and the failure stands.
+    A method that accepts no clicks gives only its first prediction. If nothing is wrong, or the method
+    failed, the last prediction is repeated.
     """
     dialogue: Dialogue | None = None
 
@@ -47,19 +47,19 @@ def predictions(
         return dialogue.mask, dialogue.logits
 
     def corrected(click: Point) -> _MaskAndLogits:
-        assert dialogue is not None  # an answer without a mask is not clicked into
+        assert dialogue is not None  # a prediction without a mask gets no clicks
         dialogue.correct(click)
         return dialogue.mask, None
 
-    answer = _prediction(first, scan, truth)
-    yield answer
+    prediction = _prediction(first, scan, truth)
+    yield prediction
     if "point" not in method.accepts:
         return
     for _ in range(rounds):
-        click = None if answer.mask is None else click_into_error(answer.mask, truth)
+        click = None if prediction.mask is None else click_into_error(prediction.mask, truth)
         if click is not None:
-            answer = _prediction(partial(corrected, click), scan, truth)
-        yield answer
+            prediction = _prediction(partial(corrected, click), scan, truth)
+        yield prediction
 
 
 def click_into_error(mask: Volume, truth: Volume) -> Point | None:
@@ -79,7 +79,7 @@ def click_into_error(mask: Volume, truth: Volume) -> Point | None:
 
 
 def _prediction(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> Prediction:
-    """What a call gives, on the grid of the scan; another grid is an error of the method."""
+    """The result of a call, on the grid of the scan; another grid is an error of the method."""
 
     def on_scan() -> _MaskAndLogits:
         mask, logits = call()
@@ -87,20 +87,20 @@ def _prediction(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume)
         logits = None if logits is None else on_grid_of(logits, scan.grid)
         return scan.with_voxels((mask.voxels != 0).astype(np.uint8)), logits
 
-    answered = measured_call(on_scan)
-    mask, logits = answered.result or (None, None)
+    called = measured_call(on_scan)
+    mask, logits = called.result or (None, None)
     if logits is None:
-        return Prediction(mask=mask, error=answered.error, cost=answered.cost)
-    # Measured here, so that no log-odds are kept; not a part of the cost, and an error is the method's.
+        return Prediction(mask=mask, error=called.error, cost=called.cost)
+    # Measured here, so that log-odds are not kept. Its time is no cost of the method, an error is.
     calibrated = measured_call(lambda: _calibration(logits, truth))
     return Prediction(
         mask=None if calibrated.error else mask,
         error=calibrated.error,
-        cost=answered.cost,
+        cost=called.cost,
         calibration=calibrated.result,
     )
 
 
 def _calibration(logits: Volume, truth: Volume) -> Calibration:
-    """Of log-odds on the grid of the truth, in whatever order they are stored."""
+    """Calibration of log-odds on the grid of the truth, in any storage order."""
     return Calibration.of(working_form(logits).voxels, working_form(truth).voxels > 0)
