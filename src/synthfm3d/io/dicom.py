@@ -1,4 +1,4 @@
-"""DICOM: a folder of slices or a multi-frame file becomes a ``Volume``; ``load_dicom`` tells the story."""
+"""Read DICOM: a folder of slices or a multi-frame file becomes a ``Volume``, in ``load_dicom``."""
 
 from pathlib import Path
 
@@ -24,33 +24,33 @@ def load_dicom(
     allow_gaps: bool = False,
     one_series: bool = False,
 ) -> Volume:
-    """A series of slices, an enhanced multi-frame image, or a cine loop.
+    """Read a series of slices, an enhanced multi-frame image, or a cine loop.
 
     Parameters
     ----------
     path
-        A folder, searched with all folders below it, or one file.
+        A file, or a folder that is searched with all folders below it.
     series
-        Number in the list that the error shows, or series instance UID, where there are several.
+        Number in the list of the error message, or series instance UID, if there are several.
     frame
-        Which of several images of the same places (phases, echoes), from 0.
+        Index of one of several images at the same positions (phases, echoes), from 0.
     modality
-        What the scan is; None: as its header says.
+        Modality of the scan; None: that of its header.
     allow_gaps
         Interpolate over missing and uneven slices instead of refusing them.
     one_series
-        All images are one series, whatever they say.
+        Treat all images as one series.
 
     Returns
     -------
-    Volume with voxels (z, y, x) sorted along the slice normal, and what was repaired or assumed as its
-    doubts. CT is in Hounsfield units: rescaled slice by slice, never inverted. Other modalities are inverted
-    where MONOCHROME1 asks for it.
+    Volume with voxels (z, y, x) sorted along the slice normal. Its doubts report what was repaired or
+    assumed. CT is in Hounsfield units, rescaled slice by slice, and never inverted. Other modalities are
+    inverted if they are MONOCHROME1.
 
     Raises
     ------
     InputError
-        There is no series, or more than one and none was named; slices are missing, uneven or damaged.
+        There is no series, or there are several and none was chosen; slices are missing, uneven or damaged.
     """
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     pixels = PixelSource()
@@ -75,7 +75,7 @@ def ordered_planes(
     allow_gaps: bool = False,
     one_series: bool = False,
 ) -> tuple[OrderedSlices, ImageStack]:
-    """The frames of a series in the order of the volume that ``load_dicom`` makes of them."""
+    """The image planes of a series in the order of the volume that ``load_dicom`` makes."""
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     return order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=PixelSource()), stack
 
@@ -87,7 +87,7 @@ def slice_files(path: Path, *, one_series: bool = False) -> tuple[Path, ...]:
 
 
 def _modality(stack: ImageStack) -> Modality | None:
-    """What a scan is by its header; a CT in other units than Hounsfield's is not taken for one."""
+    """The modality of a scan from its header; None for a CT that is not in Hounsfield units."""
     known = _MODALITIES.get(stack.modality)
     return None if known == "ct" and not is_hounsfield(stack) else known
 
@@ -104,7 +104,7 @@ def _doubts_about_header(stack: ImageStack, modality: Modality | None) -> Doubts
 
 
 def _between_slices(voxels: Array, at: Array) -> Array:
-    """Float32 slices at fractional indices, linear between neighbours."""
+    """Float32 slices at fractional indices, interpolated linearly."""
     even = np.empty((len(at), *voxels.shape[1:]), np.float32)
     for n, z in enumerate(at):
         below = min(int(z), len(voxels) - 2)

@@ -1,8 +1,8 @@
-"""Where the slices of a stack really lie: sorted along their normal, every irregularity found.
+"""Sort the slices of a stack along their normal, and find every irregularity.
 
-The usual readers average over what is missing, doubled, tilted or uneven and say nothing; here each
-is repaired, which the doubts say, or refused. Places and directions are fitted to all slices, since headers
-round them.
+Other readers silently average over missing, duplicate, tilted or uneven slices. Here each irregularity is
+repaired, with a doubt, or refused. Positions and directions are fitted to all slices, because headers round
+them.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ from synthfm3d.volume import Array, ThirdAxis
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrderedSlices:
-    """Frames in the order of the volume's first axis, with their grid.
+    """Image planes in the order of the volume's first axis, with their grid.
 
     Parameters
     ----------
     affine
-        (4, 4) from (z, y, x) to RAS mm; of the even grid where ``at`` is given.
+        Affine (4, 4) from (z, y, x) to RAS mm; that of the even grid if ``at`` is given.
     at
-        Where the even slices lie among the frames, as fractional frame numbers; None: they are the frames.
+        Positions of evenly spaced slices among the planes, as fractional indices; None: the planes are even.
     doubts
         What was repaired or assumed.
     """
@@ -47,21 +47,21 @@ class OrderedSlices:
 def order_slices(
     path: Path, stack: ImageStack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource
 ) -> OrderedSlices:
-    """The stack as a volume.
+    """Sort the planes of a stack into a volume.
 
     Parameters
     ----------
     frame
-        Which of several images of the same places, from 0.
+        Index of one of several images at the same positions, from 0.
     allow_gaps
         Interpolate missing and uneven slices instead of refusing them.
     pixels
-        Where stored values come from, for telling exact copies from other images.
+        Source of the stored values, which are compared to find exact copies.
 
     Raises
     ------
     InputError
-        The slices make no volume; the message says what is wrong with which of them.
+        The slices do not form a volume; the message says what is wrong with which slices.
     """
     planes = list(stack.planes)
     first = planes[0]
@@ -81,7 +81,7 @@ def _ordered(
     allow_gaps: bool,
     pixels: PixelSource,
 ) -> OrderedSlices:
-    """As ``order_slices``, of frames that can be read."""
+    """As ``order_slices``, for planes that can be read."""
     first = planes[0]
     if any(f.position is None or f.orientation is None for f in planes):
         if len({f.path for f in planes}) == 1 and stack.modality in FILMS:
@@ -107,9 +107,9 @@ def _ordered(
 
 
 def _doubts_about_parts(path: Path, planes: Sequence[ImagePlane]) -> Doubts:
-    """Whether an object was spread over several files of which one alone is read.
+    """Doubts about an object that is spread over several files of which only one is read.
 
-    Raises InputError where some of its files are missing in a folder.
+    Raises InputError if some of its files are missing in a folder.
     """
     doubts = []
     files = {plane.path: plane.header for plane in planes if plane.header.get("ConcatenationUID")}
@@ -141,7 +141,7 @@ def _repeated_place(
 
 
 def _film(planes: Sequence[ImagePlane]) -> OrderedSlices:
-    """Frames over time; where their pixel spacing is not known it is one millimetre, with a doubt."""
+    """Planes over time. An unknown pixel spacing is assumed to be 1 mm, with a doubt."""
     first = planes[0]
     doubts = ("has no pixel spacing; 1 mm is assumed.",) if first.spacing_mm is None else ()
     rows, columns = first.spacing_mm or _aspect(first)
@@ -153,7 +153,7 @@ def _film(planes: Sequence[ImagePlane]) -> OrderedSlices:
 
 
 def _aspect(plane: ImagePlane) -> tuple[float, float]:
-    """Height and width of a pixel of unknown size, the width being one."""
+    """Height and width of a pixel of unknown size; the width is 1."""
     ratio = plane.header.get("PixelAspectRatio")
     if not ratio:
         return 1.0, 1.0
@@ -165,7 +165,7 @@ def _aspect(plane: ImagePlane) -> tuple[float, float]:
 
 
 def _mean_orientation(planes: Sequence[ImagePlane]) -> Array:
-    """(2, 3) unit vectors at right angles, fitted to those of all frames."""
+    """Unit vectors (2, 3) at right angles, fitted to those of all planes."""
     mean = np.mean([_orientation(f) for f in planes], axis=0)
     if np.allclose(mean, _orientation(planes[0]), rtol=0, atol=1e-12):
         return _orientation(planes[0])
@@ -191,7 +191,7 @@ def _stacked(path: Path, planes: list[ImagePlane], orientation: Array, allow_gap
         doubts = (*doubts, *tilted)
     across, down = orientation
     spacings = np.array([f.spacing_mm or (1.0, 1.0) for f in planes])
-    rows, columns = spacings[0] + (spacings - spacings[0]).mean(axis=0)  # exact where all are the same
+    rows, columns = spacings[0] + (spacings - spacings[0]).mean(axis=0)  # exact if all are the same
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, origin])
     return OrderedSlices(
@@ -200,10 +200,10 @@ def _stacked(path: Path, planes: list[ImagePlane], orientation: Array, allow_gap
 
 
 def _even_index(along: Array) -> Array | None:
-    """The place of each slice on an even grid, 0 for the first; None if they lie on none."""
+    """The index of each slice on an evenly spaced grid, 0 for the first; None if they fit no such grid."""
     step = float(np.median(np.diff(along)))
     index = np.concatenate([[0.0], np.cumsum(np.rint(np.diff(along) / step))])
-    for _ in range(2):  # rounded steps add up over a gap: the fit to all slices does not
+    for _ in range(2):  # rounding errors of steps add up over a gap, those of a fit to all slices do not
         start, step = _fit(index, along)
         if step <= 0:
             return None
@@ -215,16 +215,16 @@ def _even_index(along: Array) -> Array | None:
 
 
 def _fit(index: Array, values: Array) -> tuple[float, float]:
-    """Start and slope of the line of least squares."""
+    """Start and slope of the least-squares line."""
     centred = index - index.mean()
     slope = float(centred @ values / max(float(centred @ centred), 1e-300))
     return float(values.mean() - slope * index.mean()), slope
 
 
 def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool) -> tuple[Array, Array, str]:
-    """The place of each slice on an even grid, where the slices of that grid lie among them, and a doubt.
+    """The index of each slice on an even grid, the positions of the even slices among them, and a doubt.
 
-    A gap and uneven slices are refused, unless they may be interpolated.
+    Gaps and uneven slices are refused, unless ``allow_gaps`` permits interpolation.
     """
     steps = np.diff(along)
     usual = float(np.median(steps))
@@ -251,7 +251,7 @@ def _line(
 ) -> tuple[Array, Array, Doubts]:
     """Origin and step (3,), LPS mm, of the straight line through all slices; and doubts.
 
-    With a tilted gantry it does not run along the normal.
+    With a tilted gantry, the line is not along the normal.
     """
     pixel_mm = min(plane.spacing_mm or (1.0, 1.0))
     fitted = [_fit(index, positions[:, n]) for n in range(3)]

@@ -1,4 +1,4 @@
-"""One image for each place: copies are dropped, and of several images the one that was asked for is taken."""
+"""Choose one image for each position: drop copies, and select one of several different images."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -22,7 +22,7 @@ _ORDERS = (
     "FrameReferenceTime",
     "InstanceNumber",
 )
-"""What may number the moments of a film, first ones first."""
+"""Keywords that may order the images of a film, in order of preference."""
 
 
 def one_of_each(
@@ -33,21 +33,21 @@ def one_of_each(
     frame: int | None,
     pixels: PixelSource,
 ) -> tuple[list[ImagePlane], Doubts]:
-    """One frame for each place, lowest first; with a doubt where exact copies are left out.
+    """One image plane for each position, lowest first; and a doubt if exact copies are left out.
 
     Parameters
     ----------
     along
-        Where the frames lie along the normal, in mm, ascending.
+        Positions of the planes along the normal, in mm, ascending.
     same_mm
-        Frames that are closer to their neighbour show the same place.
+        Planes that are closer than this to their neighbour are at the same position.
     frame
-        Which of several images of every place, from 0.
+        Index of one of several images at every position, from 0.
 
     Raises
     ------
     InputError
-        There are several images and none was chosen, or nothing tells them apart.
+        There are several images and none was chosen, or no keyword distinguishes them.
     """
     starts = [0, *(np.flatnonzero(np.diff(along) > same_mm) + 1), len(planes)]
     places = [list(planes[a:b]) for a, b in pairwise(starts)]
@@ -56,7 +56,7 @@ def one_of_each(
         return _singles(path, places, frame), _copies_doubt(dropped)
     moments = sorted_moments(path, places)
     if moments is None:
-        # Copies that were stored at another time differ in nothing that matters.
+        # Copies that were stored at another time differ only in irrelevant keywords.
         places, more = _without_copies(path, places, pixels, alike_only=False)
         if _are_single(places):
             return _singles(path, places, frame), _copies_doubt(dropped + more)
@@ -74,7 +74,7 @@ def one_of_each(
 
 
 def one_film(path: Path, planes: Sequence[ImagePlane], frame: int | None) -> list[ImagePlane]:
-    """The frames of one film in the order of time; of several films the one that was asked for."""
+    """The planes of one film in the order of time; of several films, the chosen one."""
     films = sorted_films(path, planes)
     if films is not None:
         planes = _chosen(path, films, frame, "films of the same place")
@@ -122,10 +122,9 @@ def _are_single(places: Sequence[list[ImagePlane]]) -> bool:
 def _without_copies(
     path: Path, places: Sequence[list[ImagePlane]], pixels: PixelSource, *, alike_only: bool
 ) -> tuple[list[list[ImagePlane]], int]:
-    """Places without exact copies, and how many there were.
+    """The positions without exact copies, and the number of copies.
 
-    With ``alike_only`` only frames whose headers say the same are compared, so that pixels are read where
-    they have to be.
+    With ``alike_only`` only planes with equal headers are compared, so that few pixels must be read.
     """
     kept, dropped = [], 0
     for place in places:

@@ -1,7 +1,6 @@
-"""A DICOM segmentation as a label map, on its own slices or on the grid of a scan.
+"""Read a DICOM segmentation as a label map, on its own slices or on the grid of a scan.
 
-Most segmentations store only the slices that hold a segment. Each stored frame is put where its own header
-says it lies.
+Most segmentations store only slices with a segment. Each stored frame is put at the position in its header.
 """
 
 from collections.abc import Sequence
@@ -23,12 +22,12 @@ _LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 
 
 def find_segmentation(path: Path) -> Path | None:
-    """The DICOM segmentation that a file is or that a folder holds, None where there is none.
+    """The path of the DICOM segmentation in a file or a folder; None if there is none.
 
     Raises
     ------
     InputError
-        A folder holds several, or only contours (RT structure set).
+        A folder contains several, or only contours (RT structure set).
     """
     found, contours, others = [], 0, 0
     for file in files_at(path):
@@ -53,14 +52,14 @@ def find_segmentation(path: Path) -> Path | None:
 
 
 def load_segmentation(path: Path, file: Path, scan: Grid | None = None) -> Volume:
-    """A label map of a DICOM segmentation; the numbers of its segments are the labels.
+    """Read a DICOM segmentation as a label map; the numbers of its segments are the labels.
 
     Parameters
     ----------
     path
-        What the user named, for messages.
+        The path that the user gave, for messages.
     scan
-        Grid of the scan that it belongs to; None: the smallest grid that holds its frames.
+        Grid of its scan; None: the smallest grid that contains its frames.
 
     Returns
     -------
@@ -69,8 +68,7 @@ def load_segmentation(path: Path, file: Path, scan: Grid | None = None) -> Volum
     Raises
     ------
     InputError
-        It is damaged or empty, does not lie on the voxels of the scan, holds fractions, or its segments
-        overlap.
+        It is damaged or empty, does not fit the grid of the scan, has fractions, or its segments overlap.
     """
     header = _header(path, file)
     assert header is not None
@@ -102,12 +100,12 @@ def load_segmentation(path: Path, file: Path, scan: Grid | None = None) -> Volum
 def _header(path: Path, file: Path) -> Dataset | None:
     try:
         return header_of(file)
-    except InputError as error:  # in the name of the folder: that of a file may be the patient's
+    except InputError as error:  # with the name of the folder, because that of a file may be the patient's
         raise error.about(path) from error
 
 
 def _segments(segmentation: Dataset, count: int) -> list[int | None]:
-    """The segment of each frame; None where the values of a frame are the segments."""
+    """The segment of each frame; None if the values of a frame are the segments."""
     if str(segmentation.SOPClassUID) == _LABEL_MAP:
         return [None] * count
     shared = segmentation.get("SharedFunctionalGroupsSequence") or [Dataset()]
@@ -122,7 +120,7 @@ def _segments(segmentation: Dataset, count: int) -> list[int | None]:
 
 
 def _whole_values(path: Path, segmentation: Dataset, stored: Array) -> Array:
-    """Label or 0 and 1 of each pixel, uint16; fractions are refused."""
+    """The label, or 0 and 1, of each pixel, uint16; fractions raise InputError."""
     if str(segmentation.get("SegmentationType", "BINARY")) != "FRACTIONAL":
         return stored.astype(np.uint16)
     full = int(segmentation.get("MaximumFractionalValue") or 255)
@@ -145,7 +143,7 @@ def _check_places(path: Path, planes: Sequence[ImagePlane]) -> None:
 
 
 def _affine(plane: ImagePlane, step: Array) -> Array:
-    """(4, 4) from (slice, row, column) of a frame to RAS mm."""
+    """The affine (4, 4) from (slice, row, column) of a plane to RAS mm."""
     assert plane.position is not None
     assert plane.orientation is not None
     assert plane.spacing_mm is not None
@@ -157,7 +155,7 @@ def _affine(plane: ImagePlane, step: Array) -> Array:
 
 
 def _own_grid(path: Path, planes: Sequence[ImagePlane]) -> Grid:
-    """The smallest grid along the frames' own normal that holds them all."""
+    """The smallest grid along the planes' normal that contains all planes."""
     first = planes[0]
     assert first.orientation is not None
     normal = np.cross(*first.orientation)
@@ -177,7 +175,7 @@ def _own_grid(path: Path, planes: Sequence[ImagePlane]) -> Grid:
 
 
 def _draw(path: Path, labels: Array, grid: Grid, plane: ImagePlane, values: Array) -> None:
-    """Write a frame's labels into those of the grid, voxel upon voxel."""
+    """Write the labels of a plane into ``labels``; InputError unless its pixels are voxels of the grid."""
     rows, columns = np.nonzero(values)
     if not len(rows):
         return

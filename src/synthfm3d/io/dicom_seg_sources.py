@@ -1,9 +1,10 @@
-"""Headers of a series in the form in which highdicom can refer to its slices.
+"""Headers of a series with which highdicom can refer to its slices.
 
-highdicom wants single images of exactly one orientation, or one multi-frame object whose frames all belong
-to the mask. A series may be neither: rounded directions, some frames of an enhanced object, frames spread
-over several files, nuclear medicine without functional groups. So it gets one header with a functional
-group for each slice, and the references that it makes are then set to the true file and frame.
+highdicom needs single images of exactly one orientation, or one multi-frame object whose frames all belong to
+the mask. Some series are neither: directions are rounded, only some frames of an enhanced object are used,
+frames are spread over several files, or nuclear medicine has no functional groups. For them, highdicom gets
+one header with a functional group for each slice. The references that it writes are then changed to the true
+file and frame.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ EMPTIED = (
     "StudyDate",
     "StudyTime",
 )
-"""The standard wants these to be there, but they may be empty."""
+"""Elements that the standard requires, but that may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,9 +39,9 @@ class Sources:
     Parameters
     ----------
     frames
-        The slices; empty where each header is that of a file of its own.
+        The slices; empty if each header is that of a separate file.
     files
-        The headers of the files as they are.
+        The unchanged headers of the files.
     """
 
     headers: list[Dataset]
@@ -48,10 +49,10 @@ class Sources:
     files: dict[Path, Dataset]
 
     def refer_truly(self, segmentation: Dataset) -> None:
-        """Set references to slices of the one header for all to their true files and frames."""
+        """Change references to slices of the common header to their true files and frames."""
         if not self.planes:
             return
-        seen: dict[int, Dataset] = {}  # segments share the references to the slice that both lie on
+        seen: dict[int, Dataset] = {}  # segments on the same slice share a reference
         for group in segmentation.PerFrameFunctionalGroupsSequence:
             derived = chain(*(item.SourceImageSequence for item in group.get("DerivationImageSequence", [])))
             for reference in derived:
@@ -84,7 +85,7 @@ def source_headers(planes: Sequence[ImagePlane], step_mm: float) -> Sources:
 
 
 def _one_for_all(planes: Sequence[ImagePlane], files: dict[Path, Dataset], step_mm: float) -> Dataset:
-    """The first file's header with a functional group for each slice, and no other."""
+    """The header of the first file with a functional group for each slice, and no others."""
     header = pydicom.dataset.Dataset(files[planes[0].path])
     header.file_meta = getattr(files[planes[0].path], "file_meta", None)
     shared, measures, turned = Dataset(), Dataset(), Dataset()
@@ -109,7 +110,7 @@ def _one_for_all(planes: Sequence[ImagePlane], files: dict[Path, Dataset], step_
 
 
 def _complete(header: Dataset, step_mm: float) -> Dataset:
-    """Give a source what the standard wants it to have and scanners leave out; an empty value says so."""
+    """Add elements that the standard requires and scanners leave out, with empty values."""
     for keyword in (*EMPTIED, "Manufacturer", "PositionReferenceIndicator"):
         if keyword not in header:
             setattr(header, keyword, "")
@@ -125,5 +126,5 @@ def _point_to(reference: Dataset, header: Dataset) -> Dataset:
 
 
 def _decimal(value: float) -> str:
-    """A number in the sixteen characters that a decimal string may have."""
+    """A number in at most sixteen characters, the length of a DICOM decimal string."""
     return next(text for digits in range(14, 3, -1) if len(text := f"{value:.{digits}g}") <= 16)

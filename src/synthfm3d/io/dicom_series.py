@@ -1,7 +1,7 @@
-"""Which DICOM images belong together: a folder or a file becomes stacks to choose from.
+"""Group the DICOM images of a folder or a file into stacks.
 
-Nothing here puts a patient's words into a message: a stack is named by its number, modality, matrix
-and count, never by a description, a name, an id or the name of a file inside the folder.
+Messages never contain text about the patient. They name a stack by its number, modality, matrix and count,
+and never by a description, a name, an id or the name of a file inside the folder.
 """
 
 import os
@@ -20,18 +20,18 @@ from synthfm3d.io.dicom_numbers import FAR_EDGE
 from synthfm3d.io.dicom_planes import ImagePlane, planes_of
 
 MOST_FILES = 100_000
-"""A folder with more files is no series of slices: the walk stops instead of going on for hours."""
+"""A folder with more files is not a series of slices; the search stops instead of running for hours."""
 _LISTED = 30
-"""Stacks that a message lists."""
+"""Largest number of stacks that a message lists."""
 _FEW = 4
-"""Single images that lie otherwise are dropped beside a stack of at least this many."""
+"""Single images with another orientation are dropped if a stack has at least this many images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageStack:
-    """Frames of one series that share matrix, orientation and pixel spacing.
+    """Image planes of one series with the same matrix, orientation and pixel spacing.
 
-    ``doubts`` say what was left out beside it.
+    ``doubts`` report the images that were left out.
     """
 
     series_uid: str
@@ -50,15 +50,15 @@ class ImageStack:
 def find_stacks(path: Path, *, one_series: bool = False) -> list[ImageStack]:
     """All stacks of images under a folder or in a file, in a fixed order.
 
-    Localisers and single images that lie otherwise are left out, which the doubts of each stack say.
+    Localisers and single images with another orientation are left out, which the doubts of each stack report.
 
-    With ``one_series`` all images belong to one series, whatever they say: some programs that take names
-    away give each slice a series of its own.
+    With ``one_series`` all images belong to one series. Some programs for anonymisation give each slice a
+    different series.
 
     Raises
     ------
     InputError
-        There is no DICOM image, or a header is damaged; the message names the folder and no file in it.
+        There is no DICOM image, or a header is damaged. The message names the folder, but no file in it.
     """
     groups: dict[tuple[object, ...], list[ImagePlane]] = defaultdict(list)
     localisers = 0
@@ -80,7 +80,7 @@ def find_stacks(path: Path, *, one_series: bool = False) -> list[ImageStack]:
 
 
 def choose_stack(path: Path, stacks: Sequence[ImageStack], series: str | None) -> ImageStack:
-    """The only stack, or the one of a number in the list or of a series instance UID."""
+    """The only stack, or the stack with a number in the list or a series instance UID."""
     if series is None:
         if len(stacks) == 1:
             return stacks[0]
@@ -108,7 +108,7 @@ def choose_stack(path: Path, stacks: Sequence[ImageStack], series: str | None) -
 def files_at(path: Path) -> Iterator[Path]:
     """The file itself, or the regular files below a folder, sorted.
 
-    Links are not followed, hidden files are left out. Raises InputError where there are too many.
+    Links are not followed, and hidden files are left out. Raises InputError if there are too many.
     """
     if path.is_file():
         yield path
@@ -129,7 +129,7 @@ def files_at(path: Path) -> Iterator[Path]:
 
 
 def _read_headers(path: Path) -> Iterator[tuple[Dataset, list[ImagePlane]]]:
-    """The headers of all DICOM files, each with the frames that count for a scan."""
+    """The headers of all DICOM files, each with its image planes if it is an image of a scan."""
     for file in files_at(path):
         try:
             header = header_of(file)
@@ -137,7 +137,9 @@ def _read_headers(path: Path) -> Iterator[tuple[Dataset, list[ImagePlane]]]:
                 continue
             left_out = not is_image(header) or (_is_localiser(header) and path.is_dir())
             planes = [] if left_out else planes_of(file, header)
-        except InputError as error:  # in the name of the folder: that of a file may be the patient's
+        except (
+            InputError
+        ) as error:  # with the name of the folder, because that of a file may be the patient's
             raise error.about(path) from error
         yield header, planes
 
@@ -171,7 +173,7 @@ def _listed(stacks: Sequence[ImageStack]) -> str:
 
 
 def _are_turned(stacks: Sequence[ImageStack]) -> bool:
-    """Whether every image of one series of one matrix has an orientation of its own."""
+    """Whether every image of one series with one matrix has a different orientation."""
     alike = len({(stack.series_uid, stack.rows, stack.columns) for stack in stacks}) == 1
     return len(stacks) >= _FEW and alike and all(len(stack.planes) == 1 for stack in stacks)
 
@@ -181,9 +183,9 @@ def _order(stack: ImageStack) -> tuple[int, str, int]:
 
 
 def _kind(plane: ImagePlane, one_series: bool) -> tuple[object, ...]:
-    """What the frames of one stack have exactly in common."""
+    """The values that all planes of one stack share exactly."""
     header = plane.header
-    # Frames without a place are those of one film; slices of a series may be spread over several files.
+    # Planes without a position are those of one film. Slices of a series may be in several files.
     film = plane.path if plane.position is None and int(header.get("NumberOfFrames") or 1) > 1 else None
     series = "" if one_series else str(header.get("SeriesInstanceUID", ""))
     pixels = str(header.get("PhotometricInterpretation")), int(header.get("SamplesPerPixel") or 1)
@@ -191,7 +193,7 @@ def _kind(plane: ImagePlane, one_series: bool) -> tuple[object, ...]:
 
 
 def _alike(planes: Sequence[ImagePlane]) -> list[list[ImagePlane]]:
-    """Frames of the same orientation and spacing, within tolerance, apart where stacks are numbered."""
+    """Groups of planes with equal orientation and spacing, within tolerance, divided by numbered stacks."""
     groups: list[list[ImagePlane]] = []
     for plane in planes:
         group = next((group for group in groups if _same_plane(group[0], plane)), None)
@@ -203,7 +205,7 @@ def _alike(planes: Sequence[ImagePlane]) -> list[list[ImagePlane]]:
 
 
 def _same_plane(one: ImagePlane, other: ImagePlane) -> bool:
-    """Whether two images of one size would lie on each other, if their first pixels did."""
+    """Whether two images of the same size would coincide if their first pixels did."""
     pixels = max(one.rows, one.columns)
     if (one.orientation is None) != (other.orientation is None):
         return False
@@ -221,7 +223,7 @@ def _same_plane(one: ImagePlane, other: ImagePlane) -> bool:
 
 
 def _numbered_stacks(planes: list[ImagePlane]) -> list[list[ImagePlane]]:
-    """The stacks of an enhanced object that numbers them, if each has several slices."""
+    """The numbered stacks of an enhanced object, if each has several slices."""
     numbers = [plane.stack_id for plane in planes]
     counts = Counter(numbers)
     if len(counts) == 1 or min(counts.values()) == 1:
@@ -246,13 +248,13 @@ def _stack(planes: Sequence[ImagePlane]) -> ImageStack:
 
 
 def _code(modality: object) -> str:
-    """A modality as the standard writes it; anything else is not repeated."""
+    """A modality, if it is written as in the standard; anything else is not shown."""
     text = str(modality or "")
     return text if text.isupper() and text.isalnum() and len(text) <= 6 else "unknown modality"
 
 
 def _without_strays(stacks: Sequence[ImageStack]) -> tuple[list[ImageStack], Doubts]:
-    """Drop single images of a series that lie otherwise than its many others (a scout, a report page)."""
+    """Drop single images of a series with another orientation than its many others (scouts, report pages)."""
     kept, doubts = [], []
     for stack in stacks:
         largest = max(len(other.planes) for other in stacks if other.series_uid == stack.series_uid)

@@ -1,4 +1,4 @@
-"""What stored DICOM numbers mean: rescaled, looked up, inverted, and padding told from tissue."""
+"""Convert stored DICOM values: rescale, apply tables, invert, and find padding."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,19 +15,19 @@ from synthfm3d.io.dicom_series import ImageStack
 from synthfm3d.volume import Array
 
 _QUANTITIES = ("CT", "PT", "NM")
-"""Modalities whose values are measurements: how they are to be shown does not change them."""
+"""Modalities whose values are measurements, which are not inverted for display."""
 _HOUNSFIELD = ("HU", "US", "HU_MOD", "")
-"""Rescale types of CT in Hounsfield units; US is unspecified, which CT scanners write, too."""
+"""Rescale types of CT in Hounsfield units. US means unspecified, which CT scanners also write."""
 
 
 def values_of(
     path: Path, planes: Sequence[ImagePlane], stack: ImageStack, pixels: PixelSource
 ) -> tuple[Array, Doubts]:
-    """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32; and doubts.
+    """Voxels (z, y, x) of a stack: int16 or int32 if they are whole numbers that fit, else float32; and
+    doubts.
 
-    Of colours, the luminance, uint8. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it
-    they are inverted, but never those of CT, PET and nuclear medicine. Padding takes the smallest value of
-    the rest.
+    Colours become luminance, uint8. Grey values are rescaled slice by slice. MONOCHROME1 values are inverted,
+    except for CT, PET and nuclear medicine. Padding gets the smallest of the other values.
     """
     shape = (len(planes), stack.rows, stack.columns)
     colour = is_colour(planes[0].header)
@@ -57,7 +57,7 @@ def values_of(
 
 
 def is_hounsfield(stack: ImageStack) -> bool:
-    """Whether the values of a CT are Hounsfield units, as far as its header says."""
+    """Whether the values of a CT are Hounsfield units according to its header."""
     return {plane.unit for plane in stack.planes} <= set(_HOUNSFIELD)
 
 
@@ -69,7 +69,7 @@ def _is_inverted(stack: ImageStack) -> bool:
 def _rescaled(
     path: Path, planes: Sequence[ImagePlane], shape: tuple[int, int, int], pixels: PixelSource
 ) -> tuple[Array, Array | None]:
-    """Voxels and, if there is any, where the padding is; one copy of the voxels is made."""
+    """Voxels, and the mask of the padding if there is any; only one copy of the voxels is made."""
     whole = all((f.slope or 1.0) == 1.0 and float(f.intercept or 0.0).is_integer() for f in planes)
     voxels = np.empty(shape, np.int16 if whole else np.float32)
     padding: Array | None = None
@@ -91,7 +91,7 @@ def _rescaled(
 
 
 def _meaning(path: Path, stored: Array, plane: ImagePlane) -> Array:
-    """Stored values of a slice in the unit of the scan, float64."""
+    """The values of a slice in the unit of the scan, float64."""
     table = plane.header.get("ModalityLUTSequence")
     if table and plane.slope is None:
         try:
@@ -112,7 +112,7 @@ def _meaning(path: Path, stored: Array, plane: ImagePlane) -> Array:
 
 
 def _padding(stored: Array, header: Dataset) -> Array | None:
-    """Where stored values are the padding that the header names, or within its range."""
+    """The mask of stored values that are padding according to the header; None without padding."""
     first, last = (_as_stored(header.get(k), header) for k in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
     if first is None:
         return None
@@ -121,7 +121,7 @@ def _padding(stored: Array, header: Dataset) -> Array | None:
 
 
 def _as_stored(value: object, header: Dataset) -> int | None:
-    """A padding value with the sign of the pixels, whatever sign its own type has."""
+    """A padding value with the sign of the pixels, which may differ from the sign of its own type."""
     if value is None or value == "":
         return None
     if not isinstance(value, int):
@@ -134,7 +134,7 @@ def _as_stored(value: object, header: Dataset) -> int | None:
 
 
 def _invert(voxels: Array, padding: Array | None) -> None:
-    """Bright and dark exchanged in place, in a type wide enough; the range of the rest stays the same."""
+    """Invert voxels in place; the range of the voxels that are not padding stays the same."""
     rest = voxels if padding is None or padding.all() else voxels[~padding]
     both = float(rest.max()) + float(rest.min())
     for z, plane in enumerate(voxels):
