@@ -108,9 +108,8 @@ def segment(
     """Segment objects of a scan, or of every scan of a folder, from clicks, boxes or masks.
 
     Coordinates are voxel indices of the stored array, counted from 0, or RAS millimetres with --mm. The mask
-    has the voxels of the scan; several objects become one label map. A .json file of the same name beside it
-    records how it was made. In a folder of scans, a scan that fails is reported, the other scans are
-    segmented, and the exit code is 1.
+    has the voxels of the scan; several objects become one label map. A .json file beside it records how it
+    was made. If a scan of a folder fails, the other scans are still segmented, and the exit code is 1.
     """
     from synthfm3d.cli.prompt_options import PromptOptions
     from synthfm3d.cli.segment_scan import Extras

@@ -75,13 +75,11 @@ def train(
         told = plan(config)
         print_json(told) if as_json else typer.echo(_plan_text(told))
         return
-    from synthfm3d.training.loop import train as run
-    from synthfm3d.training.state import CHECKPOINT_FILE
-
     assert output is not None
     resume = resume or extend
-    if not resume and (output / CHECKPOINT_FILE).exists():
-        raise InputError(f"{output}: holds a run already; add --resume to continue, or name a new folder.")
+    _check_output(output, resume)
+
+    from synthfm3d.training.loop import train as run  # torch: seconds
 
     first = os.environ.get("RANK", "0") == "0"  # only one of several processes prints
     with progress("Training", total=config.steps, quiet=quiet or not first) as advance:
@@ -91,6 +89,15 @@ def train(
     if first:
         say(f"trained {config.steps} steps", quiet=quiet)
         print_json({"weights": str(weights), "steps": config.steps}) if as_json else typer.echo(weights)
+
+
+def _check_output(output: Path, resume: bool) -> None:
+    """Raise InputError if the folder has a run that is not resumed."""
+    from synthfm3d.errors import InputError
+    from synthfm3d.training.state import CHECKPOINT_FILE
+
+    if not resume and (output / CHECKPOINT_FILE).exists():
+        raise InputError(f"{output}: holds a run already; add --resume to continue, or name a new folder.")
 
 
 class _Progress:

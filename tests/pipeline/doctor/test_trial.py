@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 import synthfm3d
-from synthfm3d.pipeline.doctor import examination, trial
-from synthfm3d.pipeline.doctor.finding import ok
+from synthfm3d.pipeline.doctor import examination, ok, trial
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 
 

@@ -1,9 +1,8 @@
-"""All checks, in the order in which they are told."""
+"""All checks, in the order in which they are reported."""
 
 from collections.abc import Callable, Iterator
 
-from synthfm3d.pipeline.doctor import installation, machine, places, trial
-from synthfm3d.pipeline.doctor.finding import Finding, fail
+from synthfm3d.pipeline.doctor import Finding, fail, installation, machine, places, trial
 
 Check = Callable[[], Finding | list[Finding]]
 
@@ -26,18 +25,18 @@ QUICK: tuple[Check, ...] = (
     places.samples,
     places.browser,
 )
-"""What can be told without importing torch."""
+"""Checks that do not import torch."""
 
 TRIALS: tuple[Check, ...] = (trial.volume, trial.torch_device, trial.sam2, trial.mask)
-"""What is found only by trying it."""
+"""Checks that try something, such as segmenting a scan."""
 
 
 def examine(*, full: bool = False) -> Iterator[Finding]:
-    """What each check finds; with ``full`` also what is found by trying. A check that breaks has failed."""
+    """The findings of all checks; with ``full`` also of the trials. A check that raises has failed."""
     for check in (*QUICK, *TRIALS) if full else QUICK:
         try:
             found = check()
-        except Exception as error:  # what one check stumbles over, the others shall still be told
+        except Exception as error:  # the other checks must still run
             yield fail(check.__name__.replace("_", " "), f"{type(error).__name__}: {error}", "report this")
         else:
             yield from found if isinstance(found, list) else [found]

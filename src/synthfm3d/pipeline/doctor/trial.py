@@ -6,7 +6,7 @@ import sys
 import time
 from importlib.util import find_spec
 
-from synthfm3d.pipeline.doctor.finding import Finding, fail, ok, warn
+from synthfm3d.pipeline.doctor import Finding, fail, ok, warn
 from synthfm3d.pipeline.doctor.machine import has_nvidia_gpu
 
 _IMPORT = """

@@ -7,9 +7,8 @@ from typing import Protocol
 
 from synthfm3d.errors import InputError
 from synthfm3d.generation.plan import DATASET_FILE
-from synthfm3d.pipeline.export.frames import MedSam2Writer, Sam2VideoWriter
+from synthfm3d.pipeline.export.arrays import MedSam2Writer, Sam2VideoWriter, ZarrWriter
 from synthfm3d.pipeline.export.nifti import DecathlonWriter, NiftiWriter, NnUnetWriter
-from synthfm3d.pipeline.export.zarr import ZarrWriter
 from synthfm3d.shards.sample import StoredVolume
 
 

@@ -1,7 +1,7 @@
-"""Eight-bit slices: MedSAM2's NPZ files, and the folders of frames that SAM 2 is trained on.
+"""Export to arrays and eight-bit slices: MedSAM2's NPZ, SAM 2's folders of frames, and Zarr 3.
 
-Grey values go through the first of the windows that our own models see: level 40, width 400 for CT, as
-MedSAM2 prepares it, and percentiles for the others.
+Grey values of eight bits go through the first of the windows that the models of this package see: level 40,
+width 400 for CT, as MedSAM2 prepares it, and percentiles for other modalities.
 
 MedSAM2, ``NPZRawDataset`` of ``training/dataset/vos_raw_dataset.py``; SAM 2, ``PNGRawDataset`` there.
 """
@@ -18,6 +18,7 @@ from synthfm3d.shards.sample import StoredVolume
 from synthfm3d.volume import Array
 
 _JPEG_QUALITY = 95
+_CHUNK = (16, 128, 128)
 
 
 def eight_bits(volume: StoredVolume) -> Array:
@@ -75,3 +76,41 @@ def _encoded(picture: Image.Image, format_: str, **options: int) -> bytes:
     content = io.BytesIO()
     picture.save(content, format_, **options)
     return content.getvalue()
+
+
+class ZarrWriter:
+    """A group for each volume, with ``image`` int16 and ``labels`` uint8, (z, y, x), each one file.
+
+    Use it to read patches out of large volumes.
+
+    Attributes of ``KEY``: ``spacing_mm`` (z, y, x), ``affine`` from (z, y, x) to RAS millimetres,
+    ``modality``, ``unit``, ``third_axis`` and ``label_names``.
+    """
+
+    def __init__(self, output: Path) -> None:
+        import zarr  # of the extra [zarr]
+
+        self._root = zarr.open_group(output, mode="a", zarr_format=3)
+
+    def add(self, volume: StoredVolume) -> None:
+        scene = volume.scene
+        group = self._root.create_group(volume.key, overwrite=True)
+        group.attrs.update(
+            {
+                "spacing_mm": list(volume.image.spacing_mm),
+                "affine": volume.image.affine.tolist(),
+                "modality": scene["modality"],
+                "third_axis": scene["third_axis"],
+                "unit": scene["stored"]["unit"],
+                "label_names": scene["label_names"],
+            }
+        )
+        shape = volume.image.voxels.shape
+        chunks = tuple(min(chunk, size) for chunk, size in zip(_CHUNK, shape, strict=True))
+        # One file an array: a shard is a whole number of chunks, at least as long as the array.
+        shard = tuple(-(-size // chunk) * chunk for size, chunk in zip(shape, chunks, strict=True))
+        for name, voxels in (("image", volume.image.voxels), ("labels", volume.labels.voxels)):
+            group.create_array(name, data=voxels, chunks=chunks, shards=shard)
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
