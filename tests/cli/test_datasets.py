@@ -45,7 +45,7 @@ def test_an_incomplete_copy_is_exit_code_1_with_all_that_was_found(tmp_path, cap
     ]
     assert told["missing"] == 300 - 4
     assert main(["datasets", "check", "acdc", str(path), "--cases", "1"]) == 1
-    assert "2 more cases were not looked into" in capsys.readouterr().out
+    assert "2 more cases were not checked" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

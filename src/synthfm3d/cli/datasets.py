@@ -125,10 +125,10 @@ def _findings_text(dataset: "Dataset", findings: "Findings") -> str:
     total = sum(findings.usable.values())
     lines = [f"{dataset.title}: {total} usable cases of {findings.patients} patients{_by(findings.usable)}"]
     if findings.published:
-        told = f"published are {sum(findings.published.values())}{_by(findings.published)}"
-        lines.append(f"{told}; {findings.missing} are not here" if findings.missing else told)
+        published = f"published: {sum(findings.published.values())}{_by(findings.published)}"
+        lines.append(f"{published}; {findings.missing} are missing here" if findings.missing else published)
     if findings.unread:
-        lines.append(f"{findings.unread} more cases were not looked into")
+        lines.append(f"{findings.unread} more cases were not checked")
     lines += [f"  {name}: in {count} cases" for name, count in findings.structures.items()]
     lines += [f"excluded: {e.name}: {e.reason}" for e in findings.excluded]
     lines += [f"noted in {count} cases: {note}" for note, count in findings.notes.items()]
@@ -137,5 +137,5 @@ def _findings_text(dataset: "Dataset", findings: "Findings") -> str:
 
 
 def _by(counts: Any) -> str:
-    told = ", ".join(f"{split} {count}" for split, count in counts.items() if split)
-    return f" ({told})" if told else ""
+    by_split = ", ".join(f"{split} {count}" for split, count in counts.items() if split)
+    return f" ({by_split})" if by_split else ""

@@ -61,7 +61,7 @@ def reproduce(
     if not 0 < scale <= 1:
         raise InputError(f"--scale {scale:g}: give a share above 0 and up to 1.")
     if dry_run:
-        stages = [_told(placed) for placed in planned(config, output, scale=scale)]
+        stages = [_summary(placed) for placed in planned(config, output, scale=scale)]
         if as_json:
             print_json(stages)
         else:
@@ -89,7 +89,7 @@ def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...
     return replace(config, evaluation=replace(config.evaluation, datasets=datasets))
 
 
-def _told(placed: "StageState") -> dict[str, object]:
+def _summary(placed: "StageState") -> dict[str, object]:
     return {
         "stage": placed.stage.name,
         "folder": str(placed.folder),
@@ -102,12 +102,12 @@ def _size(settings: "object") -> dict[str, object]:
     """The numbers of a stage that determine how long it takes."""
     assert isinstance(settings, dict)
     data = settings.get("data", {})
-    told: dict[str, object] = {name: settings[name] for name in ("start", "steps") if name in settings}
+    size: dict[str, object] = {name: settings[name] for name in ("start", "steps") if name in settings}
     if "volumes" in data:
-        told["volumes"] = data["volumes"]
+        size["volumes"] = data["volumes"]
     if "cases" in settings:
-        told["cases"] = len(settings["cases"])
-    return told
+        size["cases"] = len(settings["cases"])
+    return size
 
 
 def demo(

@@ -63,9 +63,9 @@ def read_prompt_file(path: Path) -> PromptFile:
     except ValidationError as failure:
         first = failure.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ").rstrip(".")
+        problem = first["msg"].removeprefix("Value error, ").rstrip(".")
         where = f" ({place})" if place else ""
-        raise InputError(f"{path}{where}: {said}: see --prompts-schema for the format.") from None
+        raise InputError(f"{path}{where}: {problem}: see --prompts-schema for the format.") from None
 
 
 def _prompts_of_report(path: Path, text: str) -> str:

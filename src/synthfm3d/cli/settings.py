@@ -70,9 +70,9 @@ def read_settings(
         # Not strict: YAML 1.1 reads 1e-5 as text, and has lists but no tuples.
         return TypeAdapter(kind).validate_python(values, extra="forbid")
     except ValidationError as failure:
-        told = "; ".join(_complaint(kind, detail, changed) for detail in failure.errors())
+        complaints = "; ".join(_complaint(kind, detail, changed) for detail in failure.errors())
         sources = [*([str(recipe)] if recipe else []), *(f"--set {name}" for name in sorted(changed))]
-        raise InputError(f"{', '.join(sources) or kind.__name__}: {told}") from None
+        raise InputError(f"{', '.join(sources) or kind.__name__}: {complaints}") from None
 
 
 def named_setting(name: str, recipe: Path | None, overrides: Sequence[str] = ()) -> Any:
@@ -153,8 +153,8 @@ def _complaint(kind: type, detail: Mapping[str, Any], changed: Collection[str]) 
             whole = next((name for name in changed if name.startswith(f"{place}.")), place)
             group = _group_of(kind, detail["loc"])
             beside = [field.name for field in fields(group)]
-            if whole == place and (told := _moved(place, group)):
-                return told
+            if whole == place and (moved := _moved(place, group)):
+                return moved
             if close := _alike(whole, place, beside, _all_names(kind)):
                 return f"{whole} is not a setting. Did you mean {' or '.join(close)}?"
             return f"{whole} is not a setting: the settings here are {', '.join(beside)}."
@@ -251,8 +251,8 @@ def scene_of(plain: Any, where: object) -> Scene:
     Raises InputError, which names ``where`` the JSON came from, if it is not a scene.
     """
     try:
-        told = {name: value for name, value in plain.items() if name not in ("label_names", "stored")}
-        return TypeAdapter(Scene).validate_python(_without_kinds(told), extra="forbid")
+        stored = {name: value for name, value in plain.items() if name not in ("label_names", "stored")}
+        return TypeAdapter(Scene).validate_python(_without_kinds(stored), extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -72,8 +72,8 @@ def train(
     if dry_run:
         from synthfm3d.training.plan import plan
 
-        told = plan(config)
-        print_json(told) if as_json else typer.echo(_plan_text(told))
+        planned = plan(config)
+        print_json(planned) if as_json else typer.echo(_plan_text(planned))
         return
     assert output is not None
     resume = resume or extend
@@ -111,14 +111,14 @@ class _Progress:
 
     def __call__(self, entry: dict[str, Any]) -> None:
         shown = ("loss", "soft_dice", "validation_dice")
-        told = [f"{name} {entry[name]:.3f}" for name in shown if name in entry]
+        values = [f"{name} {entry[name]:.3f}" for name in shown if name in entry]
         step, (first_step, first_time) = entry["step"], self.begun
         if self.seen:
             speed = (step - first_step) * self.samples_per_step / max(1e-9, monotonic() - first_time)
-            told.append(f"{speed:.2f} samples/s")
+            values.append(f"{speed:.2f} samples/s")
         else:
             self.begun = (step, monotonic())
-        self.advance(step - self.seen, "  ".join(told))
+        self.advance(step - self.seen, "  ".join(values))
         self.seen = step
 
 

@@ -191,10 +191,10 @@ def _draw(path: Path, labels: Array, grid: Grid, plane: ImagePlane, values: Arra
             path=path,
         )
     z, y, x = nearest.T
-    there, new = labels[z, y, x], values[rows, columns]
-    taken = (there != 0) & (there != new)
+    old, new = labels[z, y, x], values[rows, columns]
+    taken = (old != 0) & (old != new)
     if taken.any():
-        one, other = sorted((int(there[taken][0]), int(new[taken][0])))
+        one, other = sorted((int(old[taken][0]), int(new[taken][0])))
         raise InputError(
             f"its segments {one} and {other} overlap, which a label map cannot hold",
             "export them apart.",

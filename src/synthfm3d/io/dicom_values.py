@@ -23,8 +23,7 @@ _HOUNSFIELD = ("HU", "US", "HU_MOD", "")
 def values_of(
     path: Path, planes: Sequence[ImagePlane], stack: ImageStack, pixels: PixelSource
 ) -> tuple[Array, Doubts]:
-    """Voxels (z, y, x) of a stack: int16 or int32 if they are whole numbers that fit, else float32; and
-    doubts.
+    """Voxels (z, y, x) of a stack and doubts; int16 or int32 if whole numbers fit, else float32.
 
     Colours become luminance, uint8. Grey values are rescaled slice by slice. MONOCHROME1 values are inverted,
     except for CT, PET and nuclear medicine. Padding gets the smallest of the other values.

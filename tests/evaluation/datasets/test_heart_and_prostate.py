@@ -28,7 +28,7 @@ def test_without_info_cfg_the_labelled_frames_keep_their_numbers(copy, look):
     path = copy("acdc")
     next(path.rglob("patient001/Info.cfg")).unlink()
     case = look("acdc", path, "patient001_frame12")
-    assert case.notes == ("Info.cfg does not tell which frames are ED and ES.",)
+    assert case.notes == ("Info.cfg does not give the frames of ED and ES.",)
 
 
 def test_a_missing_frame_of_acdc_is_named(copy):

@@ -124,9 +124,9 @@ AMOS_CT = Dataset(
     list_cases=list_amos,
     cases={"training": 200, "validation": 100},
     handled=(
-        "CT or MR by the number of the scan; from 411 to 500, where sources differ, by its values",
-        "scans that dataset.json names and the disk does not hold: named",
-        "__MACOSX and ._ files are passed over",
+        "CT or MR by the number of the scan; from 411 to 500, on which sources differ, by its values",
+        "scans in dataset.json whose files are missing: excluded",
+        "__MACOSX and ._ files are skipped",
         "bladder and prostate or uterus are missing in many scans: counted as absent",
     ),
 )

@@ -71,11 +71,11 @@ def _listing(dataset: Dataset, path: Path, parts: tuple[str, ...]) -> Listing:
                     read_case = partial(_read_sequence, pair, view, dataset.labels, dataset.modality)
                     case = replace(case, read=read_case)
                 cases.append(case)
-    there = {folder.name for folder in patients}
+    present = {folder.name for folder in patients}
     excluded += [
         Excluded(name=patient, reason="is named by a split file, and its folder is missing.", split=split)
         for patient, split in splits.items()
-        if patient not in there
+        if patient not in present
     ]
     return listed(cases, excluded)
 
@@ -105,9 +105,9 @@ def _read_sequence(pair: Pair, view: str, labels: Labels, modality: Modality | N
     info = pair.image.parent / f"Info_{view}.cfg"
     fields = read_colon_file(info) if info.is_file() else {}
     notes, key_frames = list(case.notes), dict(zip(PHASES, (0, frames - 1), strict=True))
-    told = {phase: whole_number(fields, phase) for phase in PHASES}
-    if all(number is not None and 1 <= number <= frames for number in told.values()):
-        key_frames = {phase: number - 1 for phase, number in told.items() if number is not None}
+    stored = {phase: whole_number(fields, phase) for phase in PHASES}
+    if all(number is not None and 1 <= number <= frames for number in stored.values()):
+        key_frames = {phase: number - 1 for phase, number in stored.items() if number is not None}
     else:
         notes.append(
             f"{info.name} does not give the frames of ED and ES; the first and the last frame are used."
@@ -155,10 +155,10 @@ CAMUS = Dataset(
     list_cases=list_sequences,
     cases={"training": 800, "validation": 100, "test": 100},
     handled=(
-        "the third axis is time: no distance and no millilitres are taken along it",
-        "ED and ES by Info_*.cfg, and checked against the ED and ES images",
-        "a missing split file: named; its patients belong to no split",
-        "patients named by a split file and not on the disk: named",
+        "the third axis is time: there is no distance and no volume along it",
+        "ED and ES are read from Info_*.cfg and checked against the ED and ES images",
+        "a missing split file: reported; its patients belong to no split",
+        "patients in a split file whose folders are missing: excluded",
     ),
 )
 CAMUS_STILLS = replace(
@@ -174,5 +174,5 @@ CAMUS_STILLS = replace(
     ),
     list_cases=list_stills,
     cases={"training": 1600, "validation": 200, "test": 200},
-    handled=("2-D files are sequences of one frame", *CAMUS.handled[2:], "the old .mhd layout is read, too"),
+    handled=("2-D files are sequences of one frame", *CAMUS.handled[2:], "the old .mhd layout is also read"),
 )

@@ -114,8 +114,8 @@ def _label_values(name: str, grey: Array, modality: Modality | None) -> Array:
         values[(grey >= low) & (grey <= high)] = value
     unknown = np.unique(grey[(values == 0) & (grey != 0)])
     if len(unknown):
-        told = ", ".join(str(value) for value in unknown[:5])
-        raise InputError(f"{name}: its label pictures have grey values outside all ranges: {told}.")
+        greys = ", ".join(str(value) for value in unknown[:5])
+        raise InputError(f"{name}: its label pictures have grey values outside all ranges: {greys}.")
     return values
 
 
@@ -149,10 +149,10 @@ CHAOS_CT = Dataset(
     list_cases=list_ct,
     cases={"training": 20},
     handled=(
-        "slices by their position, pictures by their number, never by the order of a folder",
-        "slices that name a series each: one folder is taken for one series",
-        "pictures that run backwards: turned round if the liver is then clearly the brighter; else excluded",
-        "as many pictures as slices, or excluded",
+        "slices are sorted by position and pictures by number, not by the order in a folder",
+        "slices that each name another series: a folder is read as one series",
+        "label pictures in reverse order: reversed if the liver is then clearly brighter; else excluded",
+        "a different number of pictures and slices: excluded",
     ),
 )
 CHAOS_MR = replace(
@@ -174,7 +174,7 @@ CHAOS_MR = replace(
     cases={"training": 60},
     handled=(
         *CHAOS_CT.handled[:2],
-        "structures by ranges of grey values; a value outside of all ranges: excluded",
+        "structures are ranges of grey values; a value outside all ranges: excluded",
         "one label map serves T1 in and out of phase; the three images of a patient are one patient",
         CHAOS_CT.handled[3],
     ),

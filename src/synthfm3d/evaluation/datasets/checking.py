@@ -40,8 +40,8 @@ class Findings:
     @property
     def missing(self) -> int:
         """Number of published cases that the copy lacks; cases beyond a limit do not count as missing."""
-        there = sum(self.usable.values()) + self.unread + len(self.excluded)
-        return max(0, sum(self.published.values()) - there)
+        present = sum(self.usable.values()) + self.unread + len(self.excluded)
+        return max(0, sum(self.published.values()) - present)
 
     @property
     def complete(self) -> bool:

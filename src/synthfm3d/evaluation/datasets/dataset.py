@@ -159,11 +159,11 @@ def listed(
     cases: Sequence[PendingCase], excluded: Sequence[Excluded] = (), *, known: Sequence[str] = ()
 ) -> Listing:
     """A listing. Cases in ``known``, a list of the owners, whose files are missing are excluded."""
-    there = {case.name for case in cases} | {e.name for e in excluded}
+    present = {case.name for case in cases} | {e.name for e in excluded}
     missing = [
         Excluded(name=name, reason="is named by the dataset's own list, and its files are missing.")
         for name in known
-        if name not in there
+        if name not in present
     ]
     return Listing(cases=tuple(cases), excluded=(*excluded, *missing))
 

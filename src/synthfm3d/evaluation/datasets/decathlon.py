@@ -13,7 +13,7 @@ from synthfm3d.evaluation.datasets.files import folder_with, named_scans, read_j
 from synthfm3d.evaluation.datasets.pairs import paired, pending_pairs
 from synthfm3d.volume import Modality
 
-_FILES = "._ files of macOS in the archives: passed over"
+_FILES = "._ files of macOS in the archives: skipped"
 
 
 def list_decathlon(dataset: Dataset, path: Path, *, task: str, channel: str | None) -> Listing:
@@ -58,7 +58,7 @@ def _task(
     )
 
 
-_CHANNEL = "4-D images: the first channel, told in the notes"
+_CHANNEL = "4-D images: the first channel is used, with a note"
 
 DECATHLON = (
     _task(

@@ -47,7 +47,7 @@ def _pairs_of(folder: Path, split: Split) -> tuple[list[Pair], list[Excluded]]:
     if None in numbers.values():
         labelled = [stem(p).removesuffix("_gt") for p in scans(folder, "*_gt.nii*")]
         frames = {name.removeprefix(f"{folder.name}_"): name for name in labelled}
-        notes: tuple[str, ...] = ("Info.cfg does not tell which frames are ED and ES.",)
+        notes: tuple[str, ...] = ("Info.cfg does not give the frames of ED and ES.",)
     else:
         frames = {phase: f"{folder.name}_frame{number:02}" for phase, number in numbers.items()}
         notes = ()
@@ -92,8 +92,8 @@ ACDC = Dataset(
     list_cases=list_acdc,
     cases={"training": 200, "test": 100},
     handled=(
-        "an sform of 1 mm beside the true spacing: the spacing and the qform are believed",
-        "ED and ES by Info.cfg; without it the frames keep their numbers",
+        "an sform of 1 mm and another spacing: the spacing and the qform are used",
+        "ED and ES are read from Info.cfg; without it the frames keep their numbers",
         "labels are RV, myocardium, LV here (M&Ms has the reverse order)",
     ),
 )
@@ -166,7 +166,9 @@ MMWHS_CT = Dataset(
     tree=("any folder", "ct_train/ct_train_1001_image.nii.gz", "ct_train/ct_train_1001_label.nii.gz"),
     list_cases=list_mmwhs,
     cases={"training": 20},
-    handled=("421 stands for 420 (left atrium): read as it and told; any other value: excluded",),
+    handled=(
+        "the value 421 is a mistake for 420 (left atrium): read as 420, with a note; other values: excluded",
+    ),
 )
 MMWHS_MR = replace(
     MMWHS_CT,

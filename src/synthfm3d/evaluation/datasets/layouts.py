@@ -111,10 +111,10 @@ NNUNET = Dataset(
     tree=("Task09_Spleen/", "imagesTr/spleen_2.nii.gz", "labelsTr/spleen_2.nii.gz", "dataset.json"),
     list_cases=list_nnunet,
     handled=(
-        "._ files of macOS in the archives: passed over",
-        "4-D images and several channels: the first channel, told in the notes",
-        "regions of nnU-Net (lists of labels): unions",
-        "scans that dataset.json names and the disk does not hold: named",
+        "._ files of macOS in the archives: skipped",
+        "4-D images and several channels: the first channel is used, with a note",
+        "regions of nnU-Net (lists of labels): read as unions",
+        "scans in dataset.json whose files are missing: excluded",
     ),
 )
 

@@ -66,7 +66,7 @@ MICRO_ULTRASOUND = Dataset(
     cases={"training": 55, "test": 20},
     handled=(
         "images and labels are paired by the number at the end of their names",
-        "expert and non-expert labels: cases of their own, of one patient",
-        "slices are a fan, not parallel: distances and volumes across slices are those of the header",
+        "expert and non-expert labels: separate cases of one patient",
+        "slices are a fan, not parallel: distances and volumes across slices are nominal",
     ),
 )

@@ -94,10 +94,10 @@ def defined(where: str, label_map: Volume, labels: Labels) -> Volume:
     values, counts = np.unique(voxels, return_counts=True)
     unknown = [(int(v), int(n)) for v, n in zip(values, counts, strict=True) if int(v) not in labels.values]
     if unknown:
-        told = ", ".join(f"{value} ({count} voxels)" for value, count in unknown[:5])
+        listed = ", ".join(f"{value} ({count} voxels)" for value, count in unknown[:5])
         known = ", ".join(str(value) for value in sorted(labels.values))
         raise InputError(
-            f"holds label values that the dataset does not define: {told}; defined are {known}: "
+            f"holds label values that the dataset does not define: {listed}; defined are {known}: "
             "is it another version of the dataset?",
             path=where,
         )

@@ -76,8 +76,8 @@ def chosen_cases(
     """
     listing = dataset.listing(path).of_split(split)
     if not listing.cases:
-        told = "".join(f" {e.name}: {e.reason}" for e in listing.excluded[:1])
-        raise InputError(f"{dataset.title} has no usable case in the {split} split.{told}", path=path)
+        reason = "".join(f" {e.name}: {e.reason}" for e in listing.excluded[:1])
+        raise InputError(f"{dataset.title} has no usable case in the {split} split.{reason}", path=path)
     kept = replace(listing, cases=listing.cases[:limit])
     cases = kept.pending()
     if not structures:

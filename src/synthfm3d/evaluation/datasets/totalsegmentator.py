@@ -149,10 +149,10 @@ TOTALSEGMENTATOR_CT = Dataset(
         "one file for each structure, so the ids of v1 and v2, which differ, do not matter",
         "overlapping masks: no mask erases another",
         "empty masks: counted as absent",
-        "scan and mask up to a tenth of a voxel apart: taken for one grid; more: excluded",
+        "scan and mask up to a tenth of a voxel apart: read as one grid; more: excluded",
         "damaged compression (s0864 of v1): excluded; a sheared affine: read",
-        "masks in the void of rotated scans: told as a doubt",
-        "a missing meta.csv: named; its subjects belong to no split",
+        "masks outside the image of rotated scans: a doubt",
+        "a missing meta.csv: reported; its subjects belong to no split",
     ),
 )
 TOTALSEGMENTATOR_MR = replace(

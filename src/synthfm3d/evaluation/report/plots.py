@@ -93,13 +93,13 @@ def curves(
     parts.append(_upright(11, top + height / 2, y_name))
     for n, (name, points) in enumerate(lines.items()):
         at = [(left + width * (x - low) / span, top + height * (1 - y)) for x, y in points]
-        told = escape(f"{name}: " + ", ".join(f"{y:.2f}" for _, y in points))
+        title = escape(f"{name}: " + ", ".join(f"{y:.2f}" for _, y in points))
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
         dots = "".join(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.4"/>' for x, y in at)
         at_row = top + 12 + 18 * n
         at_column = left + width + 14
         parts.append(
-            f'<g class="series c{colours[name] % COLOURS}"><title>{told}</title>'
+            f'<g class="series c{colours[name] % COLOURS}"><title>{title}</title>'
             f'<path class="line" d="M{path}"/>'
             f'{dots}<path class="line" d="M{at_column} {at_row - 4}h18"/></g>'
         )
@@ -140,7 +140,7 @@ def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
 
 
 def _reliability_line(what: str, sums: Reliability, left: float, base: float, side: float) -> list[str]:
-    told = "; ".join(f"given {given:.3f}, true {true:.3f}" for given, true in sums.points)
+    values = "; ".join(f"given {given:.3f}, true {true:.3f}" for given, true in sums.points)
     path, dots, joined = "", [], False
     for count, given, true in zip(sums.count, sums.given, sums.true, strict=True):
         if count:
@@ -150,7 +150,7 @@ def _reliability_line(what: str, sums: Reliability, left: float, base: float, si
             if not pale:
                 path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
         joined = count >= FEW
-    return [f'<g><title>{what}: {told}</title><path class="line {what}" d="{path}"/>', *dots, "</g>"]
+    return [f'<g><title>{what}: {values}</title><path class="line {what}" d="{path}"/>', *dots, "</g>"]
 
 
 def _short(count: int) -> str:

@@ -114,8 +114,8 @@ def mean_over_cases(scores: Iterable[Score], measure: Measure) -> float | None:
 
 def calibration_of(scores: Iterable[Score]) -> Calibration | None:
     """Sum of the calibrations of the scores; None if no score has one."""
-    there = [score.calibration for score in scores if score.calibration is not None]
-    return reduce(add, there) if there else None
+    found = [score.calibration for score in scores if score.calibration is not None]
+    return reduce(add, found) if found else None
 
 
 def _mean(key: Key, rows: Sequence[Score]) -> Mean:
@@ -158,8 +158,8 @@ def _mean(key: Key, rows: Sequence[Score]) -> Mean:
 
 def _curve(curves: Sequence[tuple[float, ...]]) -> tuple[float, ...] | None:
     """Mean of the curves that are not empty; all have the same length."""
-    there = [curve for curve in curves if curve]
-    return tuple(float(value) for value in np.mean(there, axis=0)) if there else None
+    present = [curve for curve in curves if curve]
+    return tuple(float(value) for value in np.mean(present, axis=0)) if present else None
 
 
 def _frame_means(rows: Sequence[Score]) -> dict[str, float]:
