@@ -7,7 +7,7 @@ import typer
 from synthfm3d.cli.common import AsJson, examples, print_json
 
 if TYPE_CHECKING:
-    from synthfm3d.pipeline.doctor.finding import Finding
+    from synthfm3d.pipeline.doctor import Finding
 
 _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
 

@@ -35,7 +35,7 @@ def chosen_part(plan: "DatasetPlan", part: str | None) -> range:
 def chosen_engine(name: str, address: str | None, workers: int | None) -> "Engine":
     """What makes the shards: processes of this machine, or a Ray cluster."""
     from synthfm3d.errors import InputError
-    from synthfm3d.generation.pool import LocalPool
+    from synthfm3d.generation.work import LocalPool
     from synthfm3d.pipeline.doctor.machine import usable_cores
 
     if name == "local":
@@ -49,7 +49,7 @@ def chosen_engine(name: str, address: str | None, workers: int | None) -> "Engin
 
 def tell_estimate(plan: "DatasetPlan", shards: range, workers: int, as_json: bool) -> None:
     """Say how many volumes, bytes and hours it would be."""
-    from synthfm3d.generation.estimate import estimate
+    from synthfm3d.generation.work import estimate
 
     expected = estimate(plan, shards, workers)
     if as_json:

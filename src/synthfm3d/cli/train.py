@@ -68,7 +68,7 @@ def train(
         raise InputError("a recipe and -o FOLDER are needed: synthfm3d train recipes/nano.yaml -o runs/nano")
     config = read_settings(kind, recipe, words)
     if dry_run:
-        from synthfm3d.training.plan import plan
+        from synthfm3d.training.families import plan
 
         told = plan(config)
         print_json(told) if as_json else typer.echo(_plan_text(told))
