@@ -10,7 +10,7 @@ from synthfm3d.cli import main
 from synthfm3d.cli.settings import read_settings
 from synthfm3d.evaluation.datasets.registry import DATASETS
 from synthfm3d.pipeline.reproduction_config import ReproductionConfig
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 RECIPE = Path("recipes/reproduce.yaml")
 

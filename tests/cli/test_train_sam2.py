@@ -8,7 +8,7 @@ import pytest
 from synthfm3d.cli import main
 from synthfm3d.cli.settings import named_setting, read_settings
 from synthfm3d.synthesis.presets import PRESETS
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 RECIPES = sorted(path for path in Path("recipes").rglob("*.yaml") if named_setting("family", path) == "sam2")
 

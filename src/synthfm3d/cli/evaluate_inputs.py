@@ -142,7 +142,7 @@ def dataset_cases(
     modality: "Modality | None" = None,
     label_source: "LabelSource | None" = None,
 ) -> "list[PendingCase]":
-    """Cases of datasets given as ``name=path``, in the order given; see ``datasets.choice``.
+    """Cases of datasets given as ``name=path``, in the order given; see ``datasets.registry``.
 
     Raises
     ------

@@ -92,12 +92,12 @@ def statistics(
     statistics.json with every number of every target.
     """
     from synthfm3d.files import check_writable
+    from synthfm3d.pipeline.pages import STATISTICS_PAGE, statistics_data, write_statistics
     from synthfm3d.pipeline.statistics import measure_presets
-    from synthfm3d.pipeline.statistics_page import PAGE_NAME, statistics_data, write_statistics
 
     presets = chosen_presets(preset, overrides, shape)
     output.mkdir(parents=True, exist_ok=True)
-    check_writable(output / PAGE_NAME)
+    check_writable(output / STATISTICS_PAGE)
     with progress("Volumes", total=count * len(presets), quiet=quiet) as advance:
         found = measure_presets(presets, seed=seed, volumes=count, workers=workers, advance=advance)
     page = write_statistics(output, found, seed=seed)

@@ -107,7 +107,7 @@ def _chosen_part(plan: "DatasetPlan", part: str | None) -> range:
 
 def _chosen_engine(options: ShardOptions) -> "Engine":
     """The processes of this machine, or the Ray cluster, that make the shards."""
-    from synthfm3d.generation.pool import LocalPool
+    from synthfm3d.generation.work import LocalPool
     from synthfm3d.pipeline.doctor.machine import usable_cores
 
     if options.engine == "local":
@@ -121,7 +121,7 @@ def _chosen_engine(options: ShardOptions) -> "Engine":
 
 def _tell_estimate(plan: "DatasetPlan", shards: range, workers: int, as_json: bool) -> None:
     """Print the number of volumes, the bytes and the hours that the shards will take."""
-    from synthfm3d.generation.estimate import estimate
+    from synthfm3d.generation.work import estimate
 
     expected = estimate(plan, shards, workers)
     if as_json:

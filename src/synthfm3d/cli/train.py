@@ -70,7 +70,7 @@ def train(
         raise InputError("a recipe and -o FOLDER are needed: synthfm3d train recipes/nano.yaml -o runs/nano")
     config = read_settings(kind, recipe, words)
     if dry_run:
-        from synthfm3d.training.plan import plan
+        from synthfm3d.training.families import plan
 
         planned = plan(config)
         print_json(planned) if as_json else typer.echo(_plan_text(planned))

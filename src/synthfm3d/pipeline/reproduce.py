@@ -27,12 +27,12 @@ from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.files import atomic_writer
 from synthfm3d.generate import realise
 from synthfm3d.loading.clips import volume_scene
-from synthfm3d.pipeline.comparison import write_comparison
 from synthfm3d.pipeline.gallery import ContactSheet
+from synthfm3d.pipeline.pages import write_comparison
 from synthfm3d.pipeline.reproduction_config import EvaluationChoice, ReproductionConfig
 from synthfm3d.pipeline.stages import Facts, Folders, Stage, StageState, run_stages, stage_states
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 BEFORE, AFTER = "before", "after"
 """Names of the two models in every table."""

@@ -1,4 +1,4 @@
-"""Find problems of an installation; a check gives a ``Finding``."""
+"""Checks of this installation and this machine; each finding says how to solve the problem it reports."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +15,7 @@ class Finding:
     check
         What was checked, in one to three words.
     state
-        ``"fail"``: something will not work; ``"warn"``: something may not, or is slow; ``"ok"``.
+        ``"fail"``: something will not work; ``"warn"``: something may not work, or is slow; ``"ok"``.
     message
         What was found.
     way_out
@@ -34,7 +34,7 @@ def ok(check: str, message: str) -> Finding:
 
 
 def warn(check: str, message: str, way_out: str) -> Finding:
-    """Something may fail, or is slower than necessary."""
+    """Something may go wrong, or is slower than necessary."""
     return Finding(check=check, state="warn", message=message, way_out=way_out)
 
 

@@ -6,26 +6,26 @@ from pathlib import Path
 import pytest
 
 import synthfm3d
-from synthfm3d.pipeline.doctor import examination, ok, trial
+from synthfm3d.pipeline.doctor import examination, ok
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 
 
 def test_a_volume_has_the_voxels_of_its_generator_version():
-    """Fails when any seed's volume changes: renew trial.EXPECTED."""
-    assert trial.EXPECTED[0] == GENERATOR_VERSION
-    assert trial.volume().state == "ok"
+    """Fails when any seed's volume changes: renew examination.EXPECTED."""
+    assert examination.EXPECTED[0] == GENERATOR_VERSION
+    assert examination.volume().state == "ok"
 
 
 def test_other_voxels_fail(monkeypatch):
-    monkeypatch.setattr(trial, "EXPECTED", (GENERATOR_VERSION, "0" * 64))
-    found = trial.volume()
+    monkeypatch.setattr(examination, "EXPECTED", (GENERATOR_VERSION, "0" * 64))
+    found = examination.volume()
     assert found.state == "fail"
     assert "0" * 12 in found.message
 
 
 @pytest.mark.slow
 def test_sam2_can_be_imported_here():
-    assert trial.sam2().state == "ok"
+    assert examination.sam2().state == "ok"
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_a_torchvision_that_does_not_fit_torch_fails_and_is_named(tmp_path, monk
     sources = Path(synthfm3d.__file__).parents[1]
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{sources}")
     monkeypatch.syspath_prepend(tmp_path)
-    found = trial.sam2()
+    found = examination.sam2()
     assert found.state == "fail"
     assert "torchvision::nms" in found.message
     assert found.way_out == "pip uninstall torchvision"
@@ -54,11 +54,11 @@ def test_a_torchvision_that_does_not_fit_torch_fails_and_is_named(tmp_path, monk
 
 @pytest.mark.slow
 def test_one_click_on_the_example_gives_a_mask():
-    assert trial.mask().state == "ok"
+    assert examination.mask().state == "ok"
 
 
 def test_torch_says_where_it_computes():
-    assert "threads" in trial.torch_device().message
+    assert "threads" in examination.torch_device().message
 
 
 def test_a_check_that_stumbles_is_told_and_the_others_go_on(monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.segmentation import random_walker
 
-from synthfm3d.model.diffusion import step_weights, walker_probability
+from synthfm3d.model.random_walker import step_weights, walker_probability
 from synthfm3d.randomness import stream
 
 SHAPE = (6, 20, 24)
