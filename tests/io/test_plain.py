@@ -152,7 +152,7 @@ def test_what_is_no_file_is_refused(tmp_path, refused):
     import os
 
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", "no regular file")
+    refused(tmp_path / "pipe", "not a regular file")
     refused(tmp_path / "none", "no such file")
 
 

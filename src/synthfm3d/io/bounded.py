@@ -79,7 +79,7 @@ def _pieces(file: BinaryIO, packing: Packing) -> Iterator[bytes]:
 
 def _truncated(path: Path, promised: int, held: int) -> InputError:
     return InputError(
-        f"the file is truncated: its header promises {promised:,} bytes of voxels, "
+        f"the file is truncated: its header declares {promised:,} bytes of voxels, "
         f"it cannot hold more than {held:,}",
         "copy or export it again.",
         path=path,
@@ -102,7 +102,7 @@ def beside(header: Path, name: str) -> Path:
     folder = header.parent.resolve()
     data = folder if "\0" in name else (folder / name).resolve()
     if data == folder or not data.is_relative_to(folder):
-        raise InputError("its voxels lie outside of its own folder: this is not followed.", path=header)
+        raise InputError("its voxels are in a file outside its own folder, which is not read.", path=header)
     if not data.is_file():
         raise InputError(f"the file of its voxels, {name!r}, is not beside it", "copy both.", path=header)
     return data

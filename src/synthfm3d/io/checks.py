@@ -128,7 +128,7 @@ def _without_nonfinite(path: Path, voxels: Array) -> tuple[Array, Doubts]:
 def _doubts_about(volume: Volume) -> list[str]:
     low, high = float(volume.voxels.min()), float(volume.voxels.max())
     if low == high:
-        return [f"every voxel is {low:g}: there is nothing to see in it."]
+        return [f"every voxel is {low:g}: the image is empty."]
     if assumed_modality(volume) != "ct":
         return []
     doubts = []
@@ -138,12 +138,12 @@ def _doubts_about(volume: Volume) -> list[str]:
         # The user or the header says CT; the values do not.
         window = ", all between 0 and 255: already windowed?" if low >= 0 and high <= 255 else ""
         doubts.append(
-            f"is said to be CT, but no value is below -200 HU{window or ': not in Hounsfield units?'}"
+            f"is declared to be CT, but no value is below -200 HU{window or ': not in Hounsfield units?'}"
         )
     sample = volume.voxels.reshape(-1)[:: max(1, volume.voxels.size // _SAMPLES)]
     body = sample[sample > (low + 300 if low > -200 else -300)]
     if body.size and 800 < float(np.median(body)) < 1400:
-        doubts.append("its body has values around 1000 instead of 0: an offset of 1024 was not taken off?")
+        doubts.append("its body has values around 1000 instead of 0: was an offset of 1024 not subtracted?")
     return doubts
 
 
@@ -163,7 +163,7 @@ def as_labels(path: Path, volume: Volume) -> Volume:
         if np.abs(rounded).max() > _LARGEST_FLOAT_LABEL:
             raise InputError(
                 f"holds labels above {_LARGEST_FLOAT_LABEL:,} as floating-point numbers, which "
-                "cannot be told from their neighbours",
+                "cannot be stored exactly",
                 "store them as integers.",
                 path=path,
             )

@@ -99,7 +99,7 @@ def _doubts_about_header(stack: ImageStack, modality: Modality | None) -> Doubts
             "is a CT without rescale slope and intercept; its stored values are taken for Hounsfield units."
         )
     if str(stack.planes[0].header.get("BurnedInAnnotation", "NO")).upper() == "YES":
-        doubts.append("has writing burnt into its pixels; no pixel of it goes into a result.")
+        doubts.append("has text burnt into its pixels; results contain none of its pixels.")
     return tuple(doubts)
 
 

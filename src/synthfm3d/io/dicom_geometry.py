@@ -261,7 +261,7 @@ def _line(
     astray = float(np.sqrt((beside**2).sum(axis=1)).max())
     if astray > STRAIGHT * pixel_mm:
         raise InputError(
-            f"its slices do not lie one behind the other, some are {_mm(astray)} astray: "
+            f"its slices are not on one line, some are {_mm(astray)} away from it: "
             "two series are mixed; export one of them.",
             path=path,
         )

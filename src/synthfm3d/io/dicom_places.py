@@ -112,7 +112,7 @@ def _singles(path: Path, places: Sequence[list[ImagePlane]], frame: int | None) 
 
 
 def _copies_doubt(dropped: int) -> Doubts:
-    return (f"{dropped} slices are there twice; the copies are left out.",) if dropped else ()
+    return (f"{dropped} slices are duplicates; they are left out.",) if dropped else ()
 
 
 def _are_single(places: Sequence[list[ImagePlane]]) -> bool:

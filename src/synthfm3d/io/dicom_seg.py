@@ -111,7 +111,7 @@ def _source_slices(
     if ordered.at is not None:
         raise InputError(
             "slices of the scan are missing or uneven and were interpolated, and a DICOM "
-            "segmentation cannot refer to slices that are not there",
+            "segmentation cannot refer to missing slices",
             "write .nii.gz or .nrrd instead.",
             path=path,
         )

@@ -86,8 +86,8 @@ def choose_stack(path: Path, stacks: Sequence[ImageStack], series: str | None) -
             return stacks[0]
         if _are_turned(stacks):
             raise InputError(
-                f"its {len(stacks)} slices are turned against each other (radial or curved), so they "
-                "make no volume",
+                f"its {len(stacks)} slices have different orientations (radial or curved), so they "
+                "are no volume",
                 "export a reconstruction of parallel slices.",
                 path=path,
             )
@@ -260,7 +260,7 @@ def _without_strays(stacks: Sequence[ImageStack]) -> tuple[list[ImageStack], Dou
         largest = max(len(other.planes) for other in stacks if other.series_uid == stack.series_uid)
         if len(stack.planes) == 1 and largest >= _FEW:
             doubts.append(
-                f"one image lies otherwise than the {largest} others of its series; it is left out."
+                f"one image has another orientation than the {largest} others of its series; it is left out."
             )
         else:
             kept.append(stack)

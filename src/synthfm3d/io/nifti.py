@@ -207,7 +207,7 @@ def _scale_factors(path: Path, header: Header) -> tuple[float, float, Doubts]:
             "export it again.",
             path=path,
         )
-    inverted = (f"its scale factor is {slope:g}: dark and bright change places.",) if slope < 0 else ()
+    inverted = (f"its scale factor is {slope:g}: dark and bright are exchanged.",) if slope < 0 else ()
     return slope, intercept, inverted
 
 

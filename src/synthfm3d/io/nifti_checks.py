@@ -94,7 +94,7 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
     expected = _expected_bytes(path, header)
     if expected > most_bytes:
         raise InputError(
-            f"the file is truncated: its header promises {expected:,} bytes, "
+            f"the file is truncated: its header declares {expected:,} bytes, "
             f"it cannot hold more than {most_bytes:,}",
             "copy or export it again.",
             path=path,
@@ -105,7 +105,7 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
         chunk = stream.read(min(_CHUNK, expected - content.tell()))
         if not chunk:
             raise InputError(
-                f"the file is truncated: its header promises {expected:,} bytes, it holds {content.tell():,}",
+                f"the file is truncated: its header declares {expected:,} bytes, it has {content.tell():,}",
                 "copy or export it again.",
                 path=path,
             )
@@ -215,7 +215,7 @@ def checked_affine(path: Path, header: Header) -> tuple[Array, Doubts]:
     if not is_regular(affine):
         raise InputError("its voxels are too small to be of space", "export it again.", path=path)
     if unit != 1:
-        doubts = (f"its unit is the {_UNIT_NAMES[unit]}; it is placed in millimetres.", *doubts)
+        doubts = (f"its unit is the {_UNIT_NAMES[unit]}; it is converted to millimetres.", *doubts)
     return affine, doubts
 
 
@@ -254,7 +254,7 @@ def _sform_or_spacing(
     if is_placeholder and spacing.min() > 0:
         doubt = (
             f"its sform says 1 mm but its spacing is {' x '.join(f'{s:.3g}' for s in spacing)} mm; the "
-            "spacing is trusted."
+            "spacing is used."
         )
         return qform if qform is not None else np.asarray(sform @ np.diag([*spacing, 1.0])), (doubt,)
     if qform is not None and not _agree(header, sform, qform):

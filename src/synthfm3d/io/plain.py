@@ -21,7 +21,7 @@ _UNKNOWN_ORIENTATION = (
     "does not say how it lies in the patient: axial slices from feet to head, seen from the feet, are "
     "assumed; left and right may be swapped."
 )
-_TURNED = "its pictures say that viewers shall turn them (EXIF); they are read as stored."
+_TURNED = "its pictures have a rotation for viewers (EXIF), which is ignored."
 Spacing = tuple[float, float, float]
 
 
@@ -97,7 +97,7 @@ def _doubts_about_names(folder: Path, paths: list[Path]) -> Doubts:
     numbers = [int(found[-1]) if (found := re.findall(r"[0-9]+", name)) else None for name in names]
     steps = {b - a for a, b in pairwise(numbers) if a is not None and b is not None}
     if len(steps) > 1 and None not in numbers:
-        return ("the numbers in the names of its slices are not evenly apart: is a slice missing?",)
+        return ("the numbers in the names of its slices are not evenly spaced: is a slice missing?",)
     return ()
 
 
@@ -121,7 +121,7 @@ def load_array(path: Path, *, spacing_mm: Spacing | None, modality: Modality | N
         raise
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds of errors
         reason = str(error).split("\n")[0]
-        raise InputError(f"is no sound NumPy file ({reason})", "save it again.", path=path) from error
+        raise InputError(f"is not a valid NumPy file ({reason})", "save it again.", path=path) from error
     return Volume(voxels=array, affine=affine, modality=modality, doubts=(_UNKNOWN_ORIENTATION,))
 
 
@@ -152,7 +152,7 @@ def _array(path: Path, file: IO[bytes], most_bytes: int) -> Array:
     promised = check_size(path, shape, voxel_type.itemsize)
     content = file.read(promised) if promised <= most_bytes else b""
     if len(content) < promised:
-        raise InputError(f"is truncated: its header promises {promised:,} bytes", "save it again.", path=path)
+        raise InputError(f"is truncated: its header declares {promised:,} bytes", "save it again.", path=path)
     array = np.frombuffer(content, voxel_type).reshape(shape, order="F" if fortran else "C")
     native = np.uint8 if voxel_type.kind == "b" else voxel_type.newbyteorder("=")
     return np.ascontiguousarray(array, dtype=native)
@@ -162,8 +162,8 @@ def _affine(path: Path, spacing_mm: Spacing | None) -> Array:
     """The affine (4, 4) of axial slices; InputError without a usable spacing."""
     if spacing_mm is None:
         raise InputError(
-            "does not say how far its voxels are apart",
-            "give their spacing in millimetres (--spacing X,Y,Z).",
+            "has no voxel spacing",
+            "give it in millimetres (--spacing X,Y,Z).",
             path=path,
         )
     if min(spacing_mm) < SMALLEST_MM or not np.isfinite(spacing_mm).all():

@@ -153,7 +153,7 @@ def format_of(path: Path) -> Format:
     if path.is_dir():
         return _format_of_folder(path)
     if not path.is_file():
-        raise InputError("is no regular file", "name a file or a folder.", path=path)
+        raise InputError("is not a regular file", "name a file or a folder.", path=path)
     if path.stat().st_size == 0:
         raise InputError("the file is empty (0 bytes)", "copy or export it again.", path=path)
     start = _start(path)

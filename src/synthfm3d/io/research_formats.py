@@ -179,7 +179,7 @@ def unit_mm(units: Collection[str]) -> tuple[float, Doubts]:
         raise ValueError(f"its unit of length {unit!r} is none of {', '.join(_UNITS_MM)}")
     if _UNITS_MM[known] == 1:
         return 1.0, ()
-    return _UNITS_MM[known], (f"its unit is {unit}; it is placed in millimetres.",)
+    return _UNITS_MM[known], (f"its unit is {unit}; it is converted to millimetres.",)
 
 
 def check_regular(matrix: Array) -> None:

@@ -114,5 +114,7 @@ def check_suffix(path: str | Path) -> str:
 
 def _spatial(path: Path, volume: Volume) -> Volume:
     if volume.third_axis == "time":
-        raise InputError("cannot say that its third axis is time", "write .nii.gz instead.", path=path)
+        raise InputError(
+            "this format cannot store that the third axis is time", "write .nii.gz instead.", path=path
+        )
     return volume
