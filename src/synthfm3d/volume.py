@@ -269,7 +269,7 @@ def on_grid_of(volume: Volume, grid: Grid) -> Volume:
         if turned.grid.same_as(grid, tolerance_mm=0.1 * min(grid.spacing_mm)):
             return replace(turned, affine=grid.affine)
     raise ValueError(
-        f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not match a grid "
+        f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not lie on a grid "
         f"of {grid.shape} voxels at {_rounded(grid.spacing_mm)} mm (z, y, x)."
     )
 
