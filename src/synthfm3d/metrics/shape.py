@@ -121,8 +121,8 @@ def surface_area_mm2(mask: Array, spacing_mm: tuple[float, float, float]) -> flo
 
     The area is that of Crofton's formula: twice the mean, over all directions, of the area that the crossings
     of the surface with parallel lines represent. The lines run through voxel centres in 13 directions. A line
-    of direction d represents an area of (voxel volume / ``|d|``), and a direction the part of the sphere that is
-    nearer to it than to the others. So the steps of oblique surfaces do not increase the area.
+    of direction d represents an area of (voxel volume / ``|d|``), and a direction the part of the sphere that
+    is nearer to it than to the others. So the steps of oblique surfaces do not increase the area.
 
     At the edge of the array, the cut face of an object counts. The error is at most 2 % for balls and
     ellipsoids, 5 % if they are only three slices thick, and flat faces along the axes are up to 8 % too
