@@ -62,9 +62,9 @@ def read_prompt_file(path: Path) -> PromptFile:
         raise InputError(f"{path}: is not a text file: prompts are JSON, see --prompts-schema.") from None
     except ValidationError as failure:
         first = failure.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        location = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ").rstrip(".")
-        where = f" ({place})" if place else ""
+        where = f" ({location})" if location else ""
         raise InputError(f"{path}{where}: {problem}: see --prompts-schema for the format.") from None
 
 

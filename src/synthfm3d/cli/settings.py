@@ -146,42 +146,42 @@ def _override(values: dict[str, Any], override: str) -> str:
 
 
 def _complaint(kind: type, detail: Mapping[str, Any], changed: Collection[str]) -> str:
-    place = ".".join(str(part) for part in detail["loc"])
+    location = ".".join(str(part) for part in detail["loc"])
     match detail["type"]:
         case "unexpected_keyword_argument":
             # Of `nois.mode=off` only `nois` is unknown; the whole name leads to the right one.
-            whole = next((name for name in changed if name.startswith(f"{place}.")), place)
+            whole = next((name for name in changed if name.startswith(f"{location}.")), location)
             group = _group_of(kind, detail["loc"])
             beside = [field.name for field in fields(group)]
-            if whole == place and (moved := _moved(place, group)):
+            if whole == location and (moved := _moved(location, group)):
                 return moved
-            if close := _alike(whole, place, beside, _all_names(kind)):
+            if close := _alike(whole, location, beside, _all_names(kind)):
                 return f"{whole} is not a setting. Did you mean {' or '.join(close)}?"
             return f"{whole} is not a setting: the settings here are {', '.join(beside)}."
         case "missing":
-            return f"{place} is missing: give it a value."
+            return f"{location} is missing: give it a value."
         case "value_error":
-            return f"{place}: {detail['ctx']['error']}" if place else str(detail["ctx"]["error"])
+            return f"{location}: {detail['ctx']['error']}" if location else str(detail["ctx"]["error"])
         case "dataclass_type":
-            return f"{place} is a group of settings: write them below it, as name: value."
+            return f"{location} is a group of settings: write them below it, as name: value."
         case _:
             wanted = detail["msg"].removeprefix("Input ")
-            return f"{place} {wanted}, it is {detail['input']!r}."
+            return f"{location} {wanted}, it is {detail['input']!r}."
 
 
-def _alike(whole: str, place: str, beside: Sequence[str], known: Sequence[str]) -> list[str]:
+def _alike(whole: str, location: str, beside: Sequence[str], known: Sequence[str]) -> list[str]:
     """Known settings that the user may have meant: similar names, or the same name in another group.
 
     Parameters
     ----------
-    whole, place
+    whole, location
         What was written, and the part of it that ends with the unknown name.
     beside
         Known names in the same group.
     """
-    outer, dot, end = place.rpartition(".")
+    outer, dot, end = location.rpartition(".")
     same_name = [name for name in known if name.rpartition(".")[2] == whole.rpartition(".")[2]]
-    if whole != place:
+    if whole != location:
         return get_close_matches(whole, same_name, n=1)
     like = [f"{outer}{dot}{name}" for name in get_close_matches(end, beside, n=1)]
     return like or (same_name[:4] if not outer else get_close_matches(whole, same_name, n=1))
@@ -198,12 +198,12 @@ def _all_names(kind: type, prefix: str = "") -> list[str]:
     return names
 
 
-def _moved(place: str, group: type) -> str | None:
+def _moved(location: str, group: type) -> str | None:
     """A message for a setting that is now inside a group; None if no such group has a setting of this name.
 
     For example, ``mr_ghost_share`` is now ``mr.ghost_share``: each modality has a group of settings.
     """
-    path, _, name = place.rpartition(".")
+    path, _, name = location.rpartition(".")
     before = f"{path}." if path else ""
     inner = [
         (field.name, setting.name)
@@ -213,10 +213,10 @@ def _moved(place: str, group: type) -> str | None:
     ]
     for part, setting in inner:
         if name == f"{part}_{setting}":
-            return f"{place} is now {before}{part}.{setting}."
+            return f"{location} is now {before}{part}.{setting}."
     elsewhere = " or ".join(f"{before}{part}.{setting}" for part, setting in inner if setting == name)
     if elsewhere:
-        return f"{place} is not a setting: write {elsewhere}."
+        return f"{location} is not a setting: write {elsewhere}."
     return None
 
 
@@ -255,8 +255,8 @@ def scene_of(plain: Any, where: object) -> Scene:
         return TypeAdapter(Scene).validate_python(_without_kinds(stored), extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{where}: is not a scene of this version: {place}: {first['msg']}.") from error
+        location = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{where}: is not a scene of this version: {location}: {first['msg']}.") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{where}: is not a scene: give a scene.json that generate wrote.") from error
 

@@ -186,20 +186,20 @@ def export(
     from synthfm3d.shards.reader import ShardFolder
 
     stored = ShardFolder(folder)
-    places = range(len(stored))[first:][:count]
-    if not places:
+    indices = range(len(stored))[first:][:count]
+    if not indices:
         raise InputError(f"--first {first}: {folder} holds {len(stored)} volumes: give a smaller number.")
-    if len(places) > 1:
+    if len(indices) > 1:
         check_one_meaning(folder, format_)
-    with progress("Volumes", total=len(places), quiet=quiet) as advance:
+    with progress("Volumes", total=len(indices), quiet=quiet) as advance:
 
         def volumes() -> "Iterator[StoredVolume]":
-            for place in places:
-                yield stored[place]
+            for index in indices:
+                yield stored[index]
                 advance()
 
         write(volumes(), format_, output)
     if as_json:
-        print_json({"folder": str(output), "format": format_, "volumes": len(places)})
+        print_json({"folder": str(output), "format": format_, "volumes": len(indices)})
     else:
-        typer.echo(f"{len(places)} volumes in {output}")
+        typer.echo(f"{len(indices)} volumes in {output}")

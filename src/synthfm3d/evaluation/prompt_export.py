@@ -73,18 +73,18 @@ def _question(
     question = Question(
         case=prompted.case.name, structure=prompted.target.structure, prompt=prompt, draw=draw
     )
-    place = Path("prompts") / f"{mask_name(question)}.json"
-    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    prompts_file = Path("prompts") / f"{mask_name(question)}.json"
+    (folder / prompts_file).parent.mkdir(parents=True, exist_ok=True)
     prompts = prompted.prompts(prompt, draw, seed)
-    entry = {"name": prompted.target.structure, **_entry(folder / place, prompts)}
+    entry = {"name": prompted.target.structure, **_entry(folder / prompts_file, prompts)}
     asked = {"unit": "mm", "objects": [entry]}
-    write_atomically(folder / place, json_text(asked).encode())
+    write_atomically(folder / prompts_file, json_text(asked).encode())
     return {
         "case": question.case,
         "structure": question.structure,
         "prompt": prompt,
         "draw": draw,
-        "prompts": place.as_posix(),
+        "prompts": prompts_file.as_posix(),
         "mask": f"{mask_name(question)}.nii.gz",
     }
 

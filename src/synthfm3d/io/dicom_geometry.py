@@ -16,8 +16,8 @@ from synthfm3d.io.checks import LPS_TO_RAS, Doubts
 from synthfm3d.io.dicom_headers import kind_of
 from synthfm3d.io.dicom_numbers import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES, finite
 from synthfm3d.io.dicom_pixels import PixelSource
-from synthfm3d.io.dicom_places import one_film, one_of_each
 from synthfm3d.io.dicom_planes import ImagePlane
+from synthfm3d.io.dicom_positions import one_film, one_of_each
 from synthfm3d.io.dicom_series import ImageStack
 from synthfm3d.io.dicom_steps import FILMS
 from synthfm3d.volume import Array, ThirdAxis

@@ -133,22 +133,22 @@ def _values_of_each(planes: Sequence[ImagePlane]) -> list[dict[str, str]]:
     return found
 
 
-def sorted_moments(path: Path, places: Sequence[Sequence[ImagePlane]]) -> Moments | None:
+def sorted_moments(path: Path, positions: Sequence[Sequence[ImagePlane]]) -> Moments | None:
     """Sort the images at every position into groups; None if no keyword distinguishes them."""
-    moments = [moments_of(path, place) for place in places]
-    keywords = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
+    moments = [moments_of(path, images) for images in positions]
+    keywords = dict.fromkeys(keyword for images in moments for moment in images for keyword in moment)
     others = (name for name in keywords if name not in _TIMES)
     names = [name for name in dict.fromkeys([*_KINDS, *others, *_TIMES]) if name in keywords]
     chosen = _telling(moments, names)
-    tuples = [[tuple(m.get(name, "") for name in chosen) for m in place] for place in moments]
-    if chosen and all(len(set(place)) == len(place) for place in tuples):
-        found = _by_value(places, tuples, chosen)
+    tuples = [[tuple(m.get(name, "") for name in chosen) for m in images] for images in moments]
+    if chosen and all(len(set(images)) == len(images) for images in tuples):
+        found = _by_value(positions, tuples, chosen)
         if found is not None:
             return found
-    if len({len(place) for place in places}) > 1:
+    if len({len(images) for images in positions}) > 1:
         return None
     for time in [name for name in _TIMES if name in keywords]:
-        found = _by_order(places, moments, chosen, time)
+        found = _by_order(positions, moments, chosen, time)
         if found is not None:
             return found
     return None
@@ -182,32 +182,32 @@ def _values_of_all(header: Dataset) -> dict[str, str]:
 
 def _telling(moments: Sequence[Sequence[dict[str, str]]], names: Sequence[str]) -> tuple[str, ...]:
     """One keyword that distinguishes all images at a position, else as few keywords as possible."""
-    most = max(len(place) for place in moments)
+    most = max(len(images) for images in moments)
     # The other keywords have different values at every position.
-    few = [n for n in names if len({moment.get(n, "") for place in moments for moment in place}) <= most]
+    few = [n for n in names if len({moment.get(n, "") for images in moments for moment in images}) <= most]
     for name in few:
-        if all(len({m.get(name, "") for m in place}) == len(place) for place in moments):
+        if all(len({m.get(name, "") for m in images}) == len(images) for images in moments):
             return (name,)
     chosen: tuple[str, ...] = ()
     apart = 1
     for name in few:
         tried = (*chosen, name)
-        now = max(len({tuple(m.get(n, "") for n in tried) for m in place}) for place in moments)
+        now = max(len({tuple(m.get(n, "") for n in tried) for m in images}) for images in moments)
         if now > apart:
             chosen, apart = tried, now
     return chosen
 
 
 def _by_value(
-    places: Sequence[Sequence[ImagePlane]], tuples: list[list[tuple[str, ...]]], chosen: tuple[str, ...]
+    positions: Sequence[Sequence[ImagePlane]], tuples: list[list[tuple[str, ...]]], chosen: tuple[str, ...]
 ) -> Moments | None:
     """One group for each combination of values; None if there are more of them than images at a position."""
-    values = sorted({value for place in tuples for value in place}, key=_sortable)
-    if len(values) > max(len(place) for place in places):
+    values = sorted({value for images in tuples for value in images}, key=_sortable)
+    if len(values) > max(len(images) for images in positions):
         return None
     groups = {value: list[ImagePlane]() for value in values}
-    for place, keys in zip(places, tuples, strict=True):
-        for plane, value in zip(place, keys, strict=True):
+    for images, keys in zip(positions, tuples, strict=True):
+        for plane, value in zip(images, keys, strict=True):
             groups[value].append(plane)
     return Moments(
         keywords=chosen,
@@ -217,7 +217,7 @@ def _by_value(
 
 
 def _by_order(
-    places: Sequence[Sequence[ImagePlane]],
+    positions: Sequence[Sequence[ImagePlane]],
     moments: Sequence[Sequence[dict[str, str]]],
     chosen: tuple[str, ...],
     time: str,
@@ -225,12 +225,12 @@ def _by_order(
     """The n-th image at every position, by values and time; None if two are equal or the values differ."""
     names = (*chosen, time)
     rows, kinds = [], set()
-    for place, headers in zip(places, moments, strict=True):
+    for images, headers in zip(positions, moments, strict=True):
         keys = [tuple(m.get(name, "") for name in names) for m in headers]
         if len(set(keys)) < len(keys):
             return None
         order = sorted(range(len(keys)), key=lambda n: _sortable(keys[n]))
-        rows.append([place[n] for n in order])
+        rows.append([images[n] for n in order])
         kinds.add(tuple(keys[n][:-1] for n in order))
     if len(kinds) > 1:
         return None

@@ -59,21 +59,21 @@ def two_positive(values: Any) -> tuple[float, float]:
     return float(between_rows), float(between_columns)
 
 
-def step_of(place: Dataset) -> float | None:
+def step_of(header: Dataset) -> float | None:
     """``SpacingBetweenSlices`` in mm, which may be negative; None if it is missing or zero."""
-    value = place.get("SpacingBetweenSlices")
+    value = header.get("SpacingBetweenSlices")
     if value is None or value == "":
         return None
     (step,) = finite([value], 1)
     return float(step) if abs(step) >= SMALLEST_MM else None
 
 
-def thickness_of(place: Dataset) -> float | None:
+def thickness_of(header: Dataset) -> float | None:
     """Distance to the next slice, or else the slice thickness, in mm; None if the header has neither."""
-    step = step_of(place)
+    step = step_of(header)
     if step is not None:
         return abs(step)
-    value = place.get("SliceThickness")
+    value = header.get("SliceThickness")
     if value is None or value == "":
         return None
     (thickness,) = finite([value], 1)

@@ -152,8 +152,8 @@ def _enhanced_plane(
 ) -> ImagePlane:
     def part(sequence: str) -> Dataset | None:
         """The functional group of this frame, or the shared one."""
-        for place in (group, shared):
-            found = None if place is None else _first(place, sequence)
+        for dataset in (group, shared):
+            found = None if dataset is None else _first(dataset, sequence)
             if found is not None:
                 return found
         return None
@@ -256,18 +256,18 @@ def _vector(header: Dataset, keyword: str, count: int) -> list[int]:
     return values
 
 
-def _first(place: Dataset, sequence: str) -> Dataset | None:
-    items = place.get(sequence)
+def _first(dataset: Dataset, sequence: str) -> Dataset | None:
+    items = dataset.get(sequence)
     return items[0] if items else None
 
 
-def _number(place: Dataset, keyword: str) -> float | None:
-    value = place.get(keyword)
+def _number(dataset: Dataset, keyword: str) -> float | None:
+    value = dataset.get(keyword)
     return None if value is None or value == "" else float(value)
 
 
-def _unit(place: Dataset) -> str:
-    return str(place.get("RescaleType") or "").strip().upper()
+def _unit(dataset: Dataset) -> str:
+    return str(dataset.get("RescaleType") or "").strip().upper()
 
 
 def region_spacing(header: Dataset) -> list[float] | None:

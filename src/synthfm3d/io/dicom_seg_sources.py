@@ -99,9 +99,9 @@ def _one_for_all(planes: Sequence[ImagePlane], files: dict[Path, Dataset], step_
     groups = []
     for plane in planes:
         assert plane.position is not None
-        group, place = Dataset(), Dataset()
-        place.ImagePositionPatient = [_decimal(mm) for mm in plane.position]
-        group.PlanePositionSequence = Items([place])
+        group, plane_position = Dataset(), Dataset()
+        plane_position.ImagePositionPatient = [_decimal(mm) for mm in plane.position]
+        group.PlanePositionSequence = Items([plane_position])
         groups.append(group)
     header.SharedFunctionalGroupsSequence = Items([shared])
     header.PerFrameFunctionalGroupsSequence = Items(groups)

@@ -73,9 +73,9 @@ def nuclear_steps(header: Dataset, count: int) -> Steps:
             "export the reconstructed volume (RECON TOMO).",
         )
     detectors = header.get("DetectorInformationSequence") or []
-    place = detectors[0] if detectors else header
-    position = place.get("ImagePositionPatient") or header.get("ImagePositionPatient")
-    turned = place.get("ImageOrientationPatient") or header.get("ImageOrientationPatient")
+    geometry = detectors[0] if detectors else header
+    position = geometry.get("ImagePositionPatient") or header.get("ImagePositionPatient")
+    turned = geometry.get("ImageOrientationPatient") or header.get("ImageOrientationPatient")
     step = step_of(header) or thickness_of(header)
     if not position or not turned or (count > 1 and step is None):
         raise InputError(
@@ -144,8 +144,8 @@ def _stated_offsets(header: Dataset, count: int) -> list[float]:
     for keyword in ("SliceLocationVector", "GridFrameOffsetVector"):
         stored = header.get(keyword)
         if stored is not None and stored != "":
-            places = finite(np.atleast_1d(np.asarray(stored, dtype=object)), count)
-            return [float(place - places[0]) for place in places]
+            distances = finite(np.atleast_1d(np.asarray(stored, dtype=object)), count)
+            return [float(mm - distances[0]) for mm in distances]
     step = step_of(header)
     return [] if step is None else [n * step for n in range(count)]
 

@@ -50,11 +50,11 @@ class Reliability:
         if not ((flat >= 0) & (flat <= 1)).all():  # also false for NaN
             raise ValueError("probabilities must be between 0 and 1, and some are not.")
         inside = np.asarray(truth, bool).reshape(-1)
-        places = np.minimum((flat * BINS).astype(int), BINS - 1)
+        bins = np.minimum((flat * BINS).astype(int), BINS - 1)
         return cls(
-            count=tuple(np.bincount(places, minlength=BINS).tolist()),
-            given=tuple(np.bincount(places, flat, BINS).tolist()),
-            true=tuple(np.bincount(places[inside], minlength=BINS).tolist()),
+            count=tuple(np.bincount(bins, minlength=BINS).tolist()),
+            given=tuple(np.bincount(bins, flat, BINS).tolist()),
+            true=tuple(np.bincount(bins[inside], minlength=BINS).tolist()),
         )
 
     def __add__(self, other: "Reliability") -> "Reliability":
@@ -136,7 +136,7 @@ def around(truth: Array) -> tuple[slice, slice, slice]:
     if not truth.any():
         raise ValueError("the truth is empty: it has no box.")
     shown = [np.flatnonzero(truth.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    z, y, x = (_grown(int(places[0]), int(places[-1]) + 1) for places in shown)
+    z, y, x = (_grown(int(indices[0]), int(indices[-1]) + 1) for indices in shown)
     return z, y, x
 
 

@@ -112,9 +112,9 @@ class _Voxels:
         value, patch, tissue = self.value[used], self.patch[used], self.tissue[used]
         count = _SLABS * _SECTORS
         tissues = int(tissue.max(initial=0)) + 1
-        place = patch * tissues + tissue
+        cell = patch * tissues + tissue
         numbers, sums, squares = (
-            np.bincount(place, weights=weights, minlength=count * tissues).reshape(count, tissues)
+            np.bincount(cell, weights=weights, minlength=count * tissues).reshape(count, tissues)
             for weights in (np.ones(len(value)), value, value**2)
         )
         inner, outer = numbers[:, 0], numbers[:, 1:].sum(axis=1)

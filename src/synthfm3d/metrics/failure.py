@@ -85,6 +85,6 @@ def _retention(
         shown = [z for z in slices if inside[z].any()]
         if end == prompt_slice or len(shown) < 2:
             continue
-        places = [(z - prompt_slice) / (end - prompt_slice) for z in shown]
-        curves.append(np.interp(way, places, [dice(marked[z], inside[z]) for z in shown]))
+        fractions = [(z - prompt_slice) / (end - prompt_slice) for z in shown]
+        curves.append(np.interp(way, fractions, [dice(marked[z], inside[z]) for z in shown]))
     return tuple(float(value) for value in np.mean(curves, axis=0)) if curves else None

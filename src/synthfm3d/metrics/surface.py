@@ -102,8 +102,8 @@ class Surfels:
         """The smallest distance that ``percent`` of the area does not exceed."""
         order = self.distance_mm.argsort()
         share = np.cumsum(self.area[order]) / self.area.sum()
-        place = min(int(np.searchsorted(share, percent / 100)), len(order) - 1)
-        return float(self.distance_mm[order[place]])
+        index = min(int(np.searchsorted(share, percent / 100)), len(order) - 1)
+        return float(self.distance_mm[order[index]])
 
 
 def surfel_distances(a: Array, b: Array, spacing_mm: tuple[float, ...]) -> tuple[Surfels, Surfels]:
@@ -127,7 +127,7 @@ def _foreground_part(mask: Array) -> tuple[slice, ...]:
     """The part of an array that its true elements span, which is small in most scans."""
     axes = range(mask.ndim)
     shown = [np.flatnonzero(mask.any(axis=tuple(n for n in axes if n != axis))) for axis in axes]
-    return tuple(slice(int(places[0]), int(places[-1]) + 1) for places in shown)
+    return tuple(slice(int(indices[0]), int(indices[-1]) + 1) for indices in shown)
 
 
 def _distances_mm(surface: Array, other: Array, spacing_mm: tuple[float, ...]) -> Array:

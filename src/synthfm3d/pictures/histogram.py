@@ -26,34 +26,34 @@ def histogram_svg(
     the axis, each with its name as a tool tip), ``axis`` (line and numbers).
     """
 
-    def place(value: float) -> float:
+    def x_of(value: float) -> float:
         low, high = axis
         share = (
             math.log(max(value, low) / low) / math.log(high / low) if log else (value - low) / (high - low)
         )
         return _WIDTH * min(1.0, max(0.0, share))
 
-    places = np.array([place(value) for value in values])
-    counts, edges = np.histogram(places, _BINS, (0, _WIDTH))
+    positions = np.array([x_of(value) for value in values])
+    counts, edges = np.histogram(positions, _BINS, (0, _WIDTH))
     parts = [
         f'<svg viewBox="0 {-_ABOVE} {_WIDTH} {_ABOVE + _HEIGHT + _BELOW}" role="img" '
-        f'aria-label="histogram of {len(places)} values">'
+        f'aria-label="histogram of {len(positions)} values">'
     ]
     if band:
-        left, right = (place(bound) for bound in band)
+        left, right = (x_of(bound) for bound in band)
         parts.append(
             f'<rect class="band" x="{left:.1f}" y="{-_ABOVE}" width="{max(1.0, right - left):.1f}" '
             f'height="{_ABOVE + _HEIGHT}"/>'
         )
-    parts += _bars(counts, edges, len(places))
+    parts += _bars(counts, edges, len(positions))
     parts.append(f'<path class="axis" d="M0 {_HEIGHT}H{_WIDTH}"/>')
     parts += [
-        f'<path class="mark" d="M{place(value):.1f} {_HEIGHT - 7}v7">'
+        f'<path class="mark" d="M{x_of(value):.1f} {_HEIGHT - 7}v7">'
         f"<title>{escape(name)}: {value:g}</title></path>"
         for value, name in marks
     ]
     for value in _ticks(axis, log):
-        x = place(value)
+        x = x_of(value)
         anchor = "start" if x < 12 else "end" if x > _WIDTH - 12 else "middle"
         parts.append(
             f'<text class="axis" x="{x:.1f}" y="{_HEIGHT + 12}" text-anchor="{anchor}">{value:g}</text>'

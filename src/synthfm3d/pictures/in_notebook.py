@@ -45,7 +45,7 @@ def _middle(volume: Volume) -> Position:
     """RAS mm of the middle of a label map's foreground; for other volumes, of the middle of the grid."""
     if is_label_map(volume) and volume.voxels.any():
         found = [np.flatnonzero(volume.voxels.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-        index = np.array([places[len(places) // 2] for places in found])
+        index = np.array([indices[len(indices) // 2] for indices in found])
     else:
         index = np.array(volume.voxels.shape) // 2
     r, a, s = (float(mm) for mm in volume.grid.to_mm(index))

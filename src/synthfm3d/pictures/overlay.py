@@ -27,9 +27,9 @@ OUTLINE_PX = 2
 
 def label_colour(value: int) -> Colour:
     """Colour of a label value: the palette, then its lighter hues, then its darker hues, then repeated."""
-    turn, place = divmod(value - 1, len(PALETTE))
+    turn, index = divmod(value - 1, len(PALETTE))
     tint = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]
-    red, green, blue = (round(c + (tint[0] - c) * tint[1]) for c in PALETTE[place])
+    red, green, blue = (round(c + (tint[0] - c) * tint[1]) for c in PALETTE[index])
     return red, green, blue
 
 
@@ -71,9 +71,9 @@ def overlay(
     New uint8 array (row, column, 3).
     """
     base = in_colour(picture)
-    values, place = np.unique(labels, return_inverse=True)
+    values, index = np.unique(labels, return_inverse=True)
     colours = np.array([colour or label_colour(int(v)) for v in values], np.float32)
-    paint = colours[place.reshape(labels.shape)]
+    paint = colours[index.reshape(labels.shape)]
     opacity = np.where(labels != 0, np.float32(fill), np.float32(0))
     opacity[_outline(labels, outline_px)] = 1
     return (base + (paint - base) * opacity[..., None] + 0.5).astype(np.uint8)

@@ -210,10 +210,10 @@ def _with_mark(pane: Array, mark: Mark, scan: Grid, view: _View, at: int) -> Arr
     """The pane with a mark drawn on it, if it touches this plane (voxel ``at`` across it)."""
     across = view.plane.axis
     if isinstance(mark, Cross):
-        place = scan.to_index(np.array(mark.position_mm))
-        if round(place[across]) != at:
+        index = scan.to_index(np.array(mark.position_mm))
+        if round(index[across]) != at:
             return pane
-        return with_cross(pane, view.position(place + 0.5), mark.colour)
+        return with_cross(pane, view.position(index + 0.5), mark.colour)
     corners = np.round(scan.to_index(np.array([mark.corner_mm, mark.opposite_mm])))
     lower, upper = corners.min(axis=0), corners.max(axis=0)
     if not lower[across] <= at <= upper[across]:
@@ -226,13 +226,13 @@ def _with_letters(pane: Array, letters: tuple[str, str, str, str]) -> Array:
     image = Image.fromarray(pane)
     draw = ImageDraw.Draw(image)
     width, height = image.size
-    places = (
+    positions = (
         (width / 2, 3, "mt"),
         (width / 2, height - 4, "mb"),
         (4, height / 2, "lm"),
         (width - 4, height / 2, "rm"),
     )
-    for letter, (x, y, anchor) in zip(letters, places, strict=True):
+    for letter, (x, y, anchor) in zip(letters, positions, strict=True):
         draw.text((x, y), letter, INK, font(12), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
     return np.asarray(image)
 

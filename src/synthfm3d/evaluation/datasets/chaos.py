@@ -46,11 +46,11 @@ def list_mr(dataset: Dataset, path: Path) -> Listing:
     pairs = []
     for folder in folders(root / "MR", "[0-9]*"):
         for sequence, images in _IMAGES_OF_SEQUENCE.items():
-            for phase, place in images.items():
+            for phase, subfolder in images.items():
                 pairs.append(
                     Pair(
                         name="_".join(filter(None, ("MR", folder.name, sequence, phase))),
-                        image=folder / sequence / place,
+                        image=folder / sequence / subfolder,
                         labels=folder / sequence / "Ground",
                         patient=f"MR_{folder.name}",
                     )

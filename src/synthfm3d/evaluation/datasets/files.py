@@ -22,8 +22,8 @@ def folder_with(path: Path, wanted: str, *below: str) -> Path:
     for folder in (path, *(path / name for name in below)):
         if next(folder.glob(wanted), None) is not None:
             return folder
-    places = " or ".join(["it", *below])
-    raise InputError(f"there is no {wanted} in {places}", "name the folder that holds it.", path=path)
+    searched = " or ".join(["it", *below])
+    raise InputError(f"there is no {wanted} in {searched}", "name the folder that holds it.", path=path)
 
 
 def visible(folder: Path, pattern: str = "*") -> Iterator[Path]:

@@ -26,7 +26,7 @@ def mask_name(question: Question) -> str:
     The draws of a prompt with random parts are numbered: ``3-points-0``, ``3-points-1`` …
     """
     number = f"-{question.draw}" if question.prompt in DRAWN else ""
-    return f"{_place(question)}/{question.prompt}{number}"
+    return f"{_case_and_structure(question)}/{question.prompt}{number}"
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class StoredMask(Restarting):
         return working[len(working.voxels) - len(scan.voxels) :]
 
     def _read(self) -> Volume:
-        for place in (mask_name(self.question), _place(self.question)):
+        for stem in (mask_name(self.question), _case_and_structure(self.question)):
             for suffix in SUFFIXES:
-                path = self.folder / f"{place}{suffix}"
+                path = self.folder / f"{stem}{suffix}"
                 if path.is_file():
                     return _one_object(path, load_labels(path, on=self.whole.grid))
         raise InputError(f"there is no {mask_name(self.question)}{SUFFIXES[0]}.")
@@ -124,5 +124,5 @@ def _one_object(path: Path, mask: Volume) -> Volume:
     return mask
 
 
-def _place(question: Question) -> str:
+def _case_and_structure(question: Question) -> str:
     return f"{safe_name(question.case)}/{safe_name(question.structure)}"

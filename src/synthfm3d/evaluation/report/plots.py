@@ -78,8 +78,8 @@ def curves(
 ) -> str:
     """Lines through (x, y) points, y from 0 to 1, with a legend beside them."""
     left, top, width, height = 44, 8, 300, 190
-    places = [x for points in lines.values() for x, _ in points]
-    low, high = min(places), max(places)
+    positions = [x for points in lines.values() for x, _ in points]
+    low, high = min(positions), max(positions)
     span = (high - low) or 1.0
     legend = 34 + _LETTER * max(len(name) for name in lines)
     parts = [_open(left + width + 14 + legend, top + height + 38, f"{y_name} against {x_name}")]

@@ -57,8 +57,8 @@ class PromptedTarget:
 
     def prompts(self, name: PromptName, draw: int, seed: int) -> tuple[Prompt, ...]:
         """The prompts of a name. Each call makes new ones, so that no method can change them for the next."""
-        place = (self.case.name, self.target.structure, name, draw)
-        return simulated_prompts(name, self.prompt_slice, stream(seed, "evaluation prompt", *place))
+        names = (self.case.name, self.target.structure, name, draw)
+        return simulated_prompts(name, self.prompt_slice, stream(seed, "evaluation prompt", *names))
 
 
 def prompted_targets(case: Case, protocol: Protocol) -> Iterator[PromptedTarget]:

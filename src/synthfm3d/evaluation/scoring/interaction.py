@@ -68,13 +68,13 @@ def click_into_error(mask: Volume, truth: Volume) -> Point | None:
     if truth.third_axis == "time":
         frame = int((marked != inside).sum(axis=(1, 2)).argmax())
         found = correcting_click(marked[frame], inside[frame], truth.spacing_mm[1:])
-        place = None if found is None else (frame, *found[0])
+        index = None if found is None else (frame, *found[0])
     else:
         found = correcting_click(marked, inside, truth.spacing_mm)
-        place = None if found is None else found[0]
-    if found is None or place is None:
+        index = None if found is None else found[0]
+    if found is None or index is None:
         return None
-    r, a, s = (float(value) for value in truth.grid.to_mm(np.array(place)))
+    r, a, s = (float(value) for value in truth.grid.to_mm(np.array(index)))
     return Point(position_mm=(r, a, s), positive=found[1])
 
 

@@ -50,26 +50,26 @@ def one_of_each(
         There are several images and none was chosen, or no keyword distinguishes them.
     """
     starts = [0, *(np.flatnonzero(np.diff(along) > same_mm) + 1), len(planes)]
-    places = [list(planes[a:b]) for a, b in pairwise(starts)]
-    places, dropped = _without_copies(path, places, pixels, alike_only=True)
-    if _are_single(places):
-        return _singles(path, places, frame), _copies_doubt(dropped)
-    moments = sorted_moments(path, places)
+    positions = [list(planes[a:b]) for a, b in pairwise(starts)]
+    positions, dropped = _without_copies(path, positions, pixels, alike_only=True)
+    if _are_single(positions):
+        return _singles(path, positions, frame), _copies_doubt(dropped)
+    moments = sorted_moments(path, positions)
     if moments is None:
         # Copies that were stored at another time differ only in irrelevant keywords.
-        places, more = _without_copies(path, places, pixels, alike_only=False)
-        if _are_single(places):
-            return _singles(path, places, frame), _copies_doubt(dropped + more)
-        moments = sorted_moments(path, places)
+        positions, more = _without_copies(path, positions, pixels, alike_only=False)
+        if _are_single(positions):
+            return _singles(path, positions, frame), _copies_doubt(dropped + more)
+        moments = sorted_moments(path, positions)
     if moments is None:
-        double = next(n for n, place in enumerate(places) if len(place) > 1)
+        double = next(n for n, images in enumerate(positions) if len(images) > 1)
         raise InputError(
-            f"slice {double} has {len(places[double])} different images at the same place, and "
+            f"slice {double} has {len(positions[double])} different images at the same place, and "
             "nothing numbers them: two series are mixed; export one of them.",
             path=path,
         )
-    everywhere = len({len(place) for place in places}) == 1
-    what = f"images of {'every place' if everywhere else 'some places'}"
+    everywhere = len({len(images) for images in positions}) == 1
+    what = f"images of {'every images' if everywhere else 'some positions'}"
     return _chosen(path, moments, frame, what), _copies_doubt(dropped)
 
 
@@ -105,39 +105,39 @@ def _chosen(path: Path, moments: Moments, frame: int | None, what: str) -> list[
     return list(moments.groups[frame])
 
 
-def _singles(path: Path, places: Sequence[list[ImagePlane]], frame: int | None) -> list[ImagePlane]:
+def _singles(path: Path, positions: Sequence[list[ImagePlane]], frame: int | None) -> list[ImagePlane]:
     if frame not in (None, 0):
         raise InputError(f"there is no frame {frame}: the series has one image of each place.", path=path)
-    return [place[0] for place in places]
+    return [images[0] for images in positions]
 
 
 def _copies_doubt(dropped: int) -> Doubts:
     return (f"{dropped} slices are duplicates; they are left out.",) if dropped else ()
 
 
-def _are_single(places: Sequence[list[ImagePlane]]) -> bool:
-    return all(len(place) == 1 for place in places)
+def _are_single(positions: Sequence[list[ImagePlane]]) -> bool:
+    return all(len(images) == 1 for images in positions)
 
 
 def _without_copies(
-    path: Path, places: Sequence[list[ImagePlane]], pixels: PixelSource, *, alike_only: bool
+    path: Path, positions: Sequence[list[ImagePlane]], pixels: PixelSource, *, alike_only: bool
 ) -> tuple[list[list[ImagePlane]], int]:
     """The positions without exact copies, and the number of copies.
 
     With ``alike_only`` only planes with equal headers are compared, so that few pixels must be read.
     """
     kept, dropped = [], 0
-    for place in places:
-        if len(place) == 1:
-            kept.append(place)
+    for images in positions:
+        if len(images) == 1:
+            kept.append(images)
             continue
-        headers = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, place)]
+        headers = [tuple(sorted(m.items())) if alike_only else () for m in moments_of(path, images)]
         seen: dict[tuple[object, ...], ImagePlane] = {}
-        for plane, key in zip(place, headers, strict=True):
+        for plane, key in zip(images, headers, strict=True):
             alone = headers.count(key) == 1
             seen.setdefault((key,) if alone else (key, pixels.digest(path, plane)), plane)
         kept.append(list(seen.values()))
-        dropped += len(place) - len(seen)
+        dropped += len(images) - len(seen)
     return kept, dropped
 
 
