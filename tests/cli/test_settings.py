@@ -120,7 +120,7 @@ def test_a_wrong_override_is_named_with_what_is_wrong(override, complaint, tmp_p
         ("steps: 1\nseed: x\noptimiser: {lr: -1}", "seed should be a valid integer"),
         ("steps: 1\nseed: x\noptimiser: {lr: -1}", "; optimiser: lr must be positive"),
         ("steps: 1\n  seed: 2", ", line 2: not valid YAML"),
-        ("- steps", "a recipe is a list of 'setting: value' lines"),
+        ("- steps", "is not a recipe: write lines of the form 'setting: value'"),
     ],
 )
 def test_a_wrong_recipe_is_named_with_what_is_wrong(text, complaint, tmp_path):
