@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from synthfm3d.rendering.columns import BIAS, FIELDS, TILED
-from synthfm3d.rendering.compositing import compose_slice, mean_signal, numbers_of
+from synthfm3d.rendering.compositing import compose_slice, mean_signal, numbers_of, scratch_for
 from synthfm3d.rendering.ct import ct_scanner
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
 from synthfm3d.rendering.mr import mr_scanner
@@ -119,16 +119,20 @@ def _render_slices(
     bias = (planes[BIAS], y_first[BIAS], y_weights[BIAS])
     signals = np.empty((parts.shape[1], *scene.shape[1:]), np.float32)
     numbers = numbers_of(scene)
+    node_row = np.empty(max(axes[2].nodes for axes in tables.axes), np.float32)
+    scratch = scratch_for(scene.shape[2], len(tables.structures), planes.shape[1])
     scan = scanner(slices)
     for n, z in enumerate(slices):
         places = nodes[TILED:, n] - nodes[TILED:, 0]
         # A copy: kernels would be compiled anew for the other memory layout of volumes of one slice.
         along_z = z_weights[:, z].copy()
-        fields_of_slice(lattices, places, along_z[TILED:], x_first[TILED:], x_columns[TILED:], planes[TILED:])
+        fields_of_slice(
+            lattices, places, along_z[TILED:], x_first[TILED:], x_columns[TILED:], node_row, planes[TILED:]
+        )
         for part in _middle_last(parts.shape[1]):
             compose_slice(
                 parts[n, part], tables.structures, tables.layers, tables.tiles, tile_at[n],
-                along_z[:TILED], planes, y_first, y_weights, numbers, signals[part], labels[n],
+                along_z[:TILED], planes, y_first, y_weights, numbers, scratch, signals[part], labels[n],
             )  # fmt: skip
         signal = signals[0] if len(signals) == 1 else mean_signal(signals)
         scan(z, signal, labels[n], bias, image[n])

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from synthfm3d.kernels import inlined
+from synthfm3d.kernels import subroutine
 from synthfm3d.rendering import columns as at
 
 _f32 = np.float32
@@ -32,7 +32,7 @@ STAR_SLOPE = np.float32(0.9)
 # their own they are not vectorised, and rendering takes 2.4 times as long.
 
 
-@inlined
+@subroutine
 def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with an ellipse of this slice (see ``columns``)."""
     centre_y, centre_x = part[at.CENTRE_Y], part[at.CENTRE_X]
@@ -63,7 +63,7 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@inlined
+@subroutine
 def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with a capsule; its distance is exact."""
     start_y, start_x, from_z = part[at.START_Y], part[at.START_X], part[at.FROM_Z]
@@ -89,7 +89,7 @@ def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@inlined
+@subroutine
 def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row with a superquadric of exponents 2 and 4; taper and bend are left out of the gradient."""
     centre_y, centre_x, dz = part[at.LOCAL_Y], part[at.LOCAL_X], part[at.LOCAL_Z]
@@ -131,7 +131,7 @@ def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, dista
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@inlined
+@subroutine
 def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row with a star; its distance is measured along the ray from the centre."""
     centre_y, centre_x, dz = part[at.LOCAL_Y], part[at.LOCAL_X], part[at.LOCAL_Z]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from synthfm3d.kernels import inlined
+from synthfm3d.kernels import inlined, subroutine
 from synthfm3d.rendering import columns as at
 
 _f32 = np.float32
@@ -13,13 +13,13 @@ PATCH_EDGE = np.float32(4)
 
 
 @inlined
-def paint(
-    layers, count, scattered, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label
-):
-    """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures.
-
-    ``scattered`` says that the structure has several parts, with gaps between them that are passed over.
-    """
+def paint(layers, structure, distance, sharpness, t0, t1, t2, t3, numbers, value, label):
+    """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
+    count = int(structure[at.LAYERS])
+    # A structure of several parts has gaps between them, which are skipped.
+    scattered = structure[at.LAST_PART] - structure[at.FIRST_PART] > _f32(1)
+    per_shield = _f32(1.0) / numbers.shield_mm if numbers.shield_mm > _f32(0) else _f32(0)
+    rim, per_rim = numbers.rim, _f32(1.0) / numbers.rim_mm
     # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does
     # not know, and would not be vectorised.
     low, high = 0, distance.size
@@ -50,7 +50,7 @@ def paint(
                 )  # fmt: skip
 
 
-@inlined
+@subroutine
 def _clear(distance, sharpness, depth, first):
     """Whether nothing of a layer reaches the block from ``first``."""
     d, steep = distance[first : first + BLOCK], sharpness[first : first + BLOCK]
@@ -60,7 +60,7 @@ def _clear(distance, sharpness, depth, first):
     return reached == 0
 
 
-@inlined
+@subroutine
 def _next_run(distance, sharpness, depth, first, last):
     """The next blocks from ``first`` on that a layer reaches, as first pixel and after the last."""
     a = first
@@ -72,7 +72,7 @@ def _next_run(distance, sharpness, depth, first, last):
     return a, b
 
 
-@inlined
+@subroutine
 def _hidden(distance, sharpness, deeper, low, high):
     """Blocks within [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
     left, right = low, high

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from synthfm3d.kernels import kernel
+from synthfm3d.kernels import lean_kernel
 from synthfm3d.synthesis.modality import GreyMap
 from synthfm3d.volume import Array
 
@@ -36,7 +36,7 @@ def grey_table(grey: GreyMap, white: int) -> Array | None:
     return np.array(table, np.int16)
 
 
-@kernel
+@lean_kernel
 def map_grey(image, table):
     """Replace each value of ``image`` int16 (y, x) by its entry, in place; larger ones by the last."""
     height, width = image.shape

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from synthfm3d.kernels import inlined, kernel
+from synthfm3d.kernels import inlined, lean_kernel
 from synthfm3d.rendering.fields import field_row, hashed_normal, mix, periodic_axis
 from synthfm3d.volume import Array
 
@@ -33,11 +33,13 @@ def texture_tile(height: int, width: int, std_pixels: float, key: int) -> Array:
     edge = tile_edge(height, width)
     axis = periodic_axis(edge, std_pixels)
     plane = np.empty((edge, edge + width), np.float32)
-    _fill_tile(np.uint32(key), axis.nodes, axis.first, axis.weights, axis.columns, plane)
+    # Four nodes more than a period, so that interpolation never wraps.
+    rows, row = np.empty((axis.nodes + 4, edge), np.float32), np.empty(axis.nodes + 4, np.float32)
+    _fill_tile(np.uint32(key), axis.first, axis.weights, axis.columns, rows, row, plane)
     return plane
 
 
-@kernel
+@lean_kernel
 def tile_places(keys, nodes, edge, places):
     """Where slices find the four copies of each tile: ``places`` int64 (slice, tile, 4, 2) in (y, x).
 
@@ -54,12 +56,10 @@ def tile_places(keys, nodes, edge, places):
                 places[z, tile, k, 1] = np.int64(word & mask)
 
 
-@kernel
-def _fill_tile(key, nodes, first, weights, columns, plane):
-    edge = first.size
-    # Four nodes more than a period, so that interpolation never wraps.
-    rows = np.empty((nodes + 4, edge), np.float32)
-    row = np.empty(nodes + 4, np.float32)
+@lean_kernel
+def _fill_tile(key, first, weights, columns, rows, row, plane):
+    """Fill a tile; ``rows`` (node, x) and ``row`` (node,) are scratch memory of as many nodes as it needs."""
+    edge, nodes = first.size, row.size - 4
     for n in range(nodes + 4):
         base = np.uint32((n % nodes) * nodes)
         for m in range(nodes + 4):
