@@ -38,7 +38,7 @@ def kernel(function: Callable[..., Any], *, allocates: bool = True) -> Any:
     chosen = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE / f"synthfm3d-{_digest(Path(function.__code__.co_filename).parent)}")
     try:
-        return njit(cache=True, _nrt=allocates, **_OPTIONS)(function)
+        return njit(cache=True, no_cfunc_wrapper=True, _nrt=allocates, **_OPTIONS)(function)
     finally:
         config.CACHE_DIR = chosen
 
@@ -50,7 +50,7 @@ def lean_kernel(function: Callable[..., Any]) -> Any:
 
 def subroutine(function: Callable[..., Any]) -> Any:
     """Compile once, apart from the lean kernels that call it. Allocates no array; strict as they are."""
-    return njit(_nrt=False, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    return njit(_nrt=False, no_cfunc_wrapper=True, no_cpython_wrapper=True, **_OPTIONS)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synthfm3d.kernels import inlined, kernel, lean_kernel
+from synthfm3d.kernels import inlined, kernel, lean_kernel, subroutine
 from synthfm3d.rendering import columns as at
 from synthfm3d.rendering.distances import (
     unite_capsule,
@@ -270,7 +270,7 @@ def _row_extent(structure, parts, box, low_y, high_y):
     return left, right
 
 
-@inlined
+@subroutine
 def _find_extremes(plane, rows, extremes):
     """Least and largest value of each node row of a field, into ``extremes`` (row, 2)."""
     for row in range(rows):
@@ -291,7 +291,7 @@ def _bounds(extremes, first, weights):
     return low, high
 
 
-@inlined
+@subroutine
 def _find_boxes(parts, structures, boxes, present):
     """Bounding box of each structure on a slice, (y low, y high, x low, x high) in mm; how many there are."""
     found = 0
