@@ -59,7 +59,7 @@ def test_a_dry_run_tells_stages_steps_volumes_and_cases_and_writes_nothing(tmp_p
         (["--dataset", "camus=.", "--scale", "0"], "--scale 0: give a share"),
         (["--set", "training.data.volumes=0"], "the volumes are drawn beforehand"),
         (["--set", "evaluation.share=2"], "share is a share"),
-        (["--set", "training.stepz=2"], "training.stepz is no setting"),
+        (["--set", "training.stepz=2"], "training.stepz is not a setting"),
     ],
 )
 def test_wrong_words_are_one_line_and_exit_code_2(words, told, tmp_path, capsys):

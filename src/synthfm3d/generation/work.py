@@ -12,7 +12,7 @@ from synthfm3d.files import remove_unfinished
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.generation.delivery import deliver, delivered_record
 from synthfm3d.generation.plan import DatasetPlan, ShardTask
-from synthfm3d.processes import Died, Finished, Told, in_processes
+from synthfm3d.processes import Died, Finished, Message, in_processes
 from synthfm3d.shards.reader import Shard
 from synthfm3d.shards.record import ShardRecord, record_path
 from synthfm3d.shards.sample import encoded
@@ -122,7 +122,7 @@ class LocalPool:
             with closing(in_processes(tasks, start, workers=self._count, most_deaths=MOST_DEATHS)) as events:
                 for event in events:
                     match event:
-                        case Told(task=task, value=progress):
+                        case Message(task=task, value=progress):
                             begun[task.shard] = task
                             report(progress)
                         case Finished(task=task):

@@ -75,12 +75,12 @@ def mask() -> Finding:
     """The default model loads, and one click on a real scan of a head gives a mask."""
     if find_spec("torch") is None:
         return ok("mask", "not tried: pip install 'synthfm3d[model]'")
-    from synthfm3d.io.example import read_example
+    from synthfm3d.io.reading import example
     from synthfm3d.prompts.prompt import Point
     from synthfm3d.segmentation.predictor import Segmenter
 
     start = time.perf_counter()
-    scan = read_example()
+    scan = example()
     found = Segmenter.from_pretrained("default").segment(scan, [Point(position_mm=(-12.1, 49.0, 44.5))])
     if not found.voxels.any():
         way_out = "report it with the output of doctor --full --json"

@@ -1,4 +1,4 @@
-"""``synthfm3d reproduce``: the paper's whole experiment from one file."""
+"""``reproduce`` and ``demo``: commands that run a whole pipeline."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, examples, print_json, say
+from synthfm3d.cli.boundary import require
+from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, say
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     app.command(
         "reproduce",
         epilog=examples(
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
             "accelerate launch -m synthfm3d reproduce recipes/reproduce.yaml -o runs/paper",
         ),
     )(reproduce)
+    app.command("demo", epilog=examples("synthfm3d demo -o demo/"))(demo)
 
 
 def reproduce(
@@ -32,10 +34,10 @@ def reproduce(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run; made if missing.")],
     dataset: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="Where a copy of a dataset lies; repeatable."),
+        typer.Option(metavar="NAME=PATH", help="Path of your copy of a dataset; repeatable."),
     ] = None,
     scale: Annotated[
-        float, typer.Option(help="Share of steps, volumes and cases; below 1 it is a rehearsal.")
+        float, typer.Option(help="Share of steps, volumes and cases; below 1 for a rehearsal.")
     ] = 1.0,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting.")
@@ -45,10 +47,10 @@ def reproduce(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw volumes, fine-tune SAM 2 on them, score it before and after, and put the paper beside it.
+    """Make volumes, fine-tune SAM 2 on them, score it before and after, and compare with the paper.
 
-    Each stage is done once: if the command is stopped or killed, run it again, and it goes on. Writes
-    reproduction.html and .json beside the stages.
+    Each stage is done once. If the command is stopped or killed, run it again to continue. Writes
+    reproduction.html and reproduction.json beside the folders of the stages.
     """
     from synthfm3d.cli.settings import read_settings
     from synthfm3d.pipeline.reproduce import planned
@@ -59,7 +61,7 @@ def reproduce(
     if not 0 < scale <= 1:
         raise InputError(f"--scale {scale:g}: give a share above 0 and up to 1.")
     if dry_run:
-        stages = [_told(placed) for placed in planned(config, output, scale=scale)]
+        stages = [_summary(placed) for placed in planned(config, output, scale=scale)]
         if as_json:
             print_json(stages)
         else:
@@ -76,8 +78,8 @@ def reproduce(
 
 
 def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...]") -> "ReproductionConfig":
-    """The configuration with the paths of datasets; the split of a dataset that it does not name is open."""
-    from synthfm3d.cli.dataset_options import name_and_path
+    """The configuration with the paths of datasets. A dataset that it does not name is used whole."""
+    from synthfm3d.cli.evaluate_inputs import name_and_path
     from synthfm3d.pipeline.reproduction_config import DatasetChoice
 
     datasets = dict(config.evaluation.datasets)
@@ -87,7 +89,7 @@ def _with_paths(config: "ReproductionConfig", words: "list[str] | tuple[str, ...
     return replace(config, evaluation=replace(config.evaluation, datasets=datasets))
 
 
-def _told(placed: "StageState") -> dict[str, object]:
+def _summary(placed: "StageState") -> dict[str, object]:
     return {
         "stage": placed.stage.name,
         "folder": str(placed.folder),
@@ -97,12 +99,43 @@ def _told(placed: "StageState") -> dict[str, object]:
 
 
 def _size(settings: "object") -> dict[str, object]:
-    """The numbers of a stage that tell how long it takes."""
+    """The numbers of a stage that determine how long it takes."""
     assert isinstance(settings, dict)
     data = settings.get("data", {})
-    told: dict[str, object] = {name: settings[name] for name in ("start", "steps") if name in settings}
+    size: dict[str, object] = {name: settings[name] for name in ("start", "steps") if name in settings}
     if "volumes" in data:
-        told["volumes"] = data["volumes"]
+        size["volumes"] = data["volumes"]
     if "cases" in settings:
-        told["cases"] = len(settings["cases"])
-    return told
+        size["cases"] = len(settings["cases"])
+    return size
+
+
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write; made if missing.")] = Path(
+        "demo"
+    ),
+    model: Annotated[str, typer.Option("--model", help="Model that segments the scan.")] = "default",
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a gallery of synthetic volumes, segment a real scan from one click, write index.html."""
+    require("torch")  # before volumes are made
+
+    from synthfm3d.pipeline.demo import run_demo
+
+    result = run_demo(
+        output, seed=seed, model=model, device=device, report=lambda sentence: say(sentence, quiet=quiet)
+    )
+    if as_json:
+        print_json(
+            {
+                "page": str(result.page),
+                "volume_ml": round(result.volume_ml, 3),
+                "seconds_per_volume": round(result.seconds_per_volume, 3),
+                "seconds_to_segment": round(result.seconds_to_segment, 3),
+            }
+        )
+    else:
+        typer.echo(f"Open {result.page.resolve().as_uri()} in a browser.")

@@ -5,7 +5,7 @@ import pytest
 
 from synthfm3d.evaluation.datasets.cases import Target, make_case
 from synthfm3d.evaluation.methods.models import model_method
-from synthfm3d.evaluation.running.run import notes_of_contamination
+from synthfm3d.evaluation.run import notes_of_contamination
 from synthfm3d.model.checkpoint import write_network
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
 from synthfm3d.volume import Grid, Volume, content_hash

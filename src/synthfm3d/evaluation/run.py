@@ -1,7 +1,9 @@
-"""Cases in, a report out: the protocol on one case after another, with pictures of outcomes."""
+"""Evaluate methods on cases and assemble the report, in this process or in several."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,11 +12,12 @@ from synthfm3d.evaluation.datasets.cases import Case, PendingCase
 from synthfm3d.evaluation.methods.method import Method
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report.contents import Report
-from synthfm3d.evaluation.report.pictures import chosen_pictures, outcome_picture
+from synthfm3d.evaluation.report.pictures import chosen_pictures, scored_mask_picture
 from synthfm3d.evaluation.scoring.evaluate import ONE_PROTOCOL, evaluate_case
 from synthfm3d.evaluation.scoring.results import CaseResult, ResultStore, Score, fingerprint
 from synthfm3d.intensity import windows_of
 from synthfm3d.pictures import png_bytes
+from synthfm3d.processes import Died, Finished, Work, in_processes_then_alone, share_cores
 from synthfm3d.volume import content_hash
 
 _PICTURE_BITS = 6
@@ -40,11 +43,11 @@ def run_evaluation(
     Parameters
     ----------
     folder
-        Where the result of each case is kept; nowhere, if not given.
+        Folder for the result of each case; None: they are not kept.
     resume
-        Take results from ``folder`` that were made with the same protocol and methods.
+        Use the results in ``folder`` that were made with the same protocol and methods.
     against
-        Method that the others are compared with; the first, if not given.
+        Method that the others are compared with; None: the first.
     on_score
         Called after each score, for progress.
 
@@ -68,7 +71,7 @@ def run_evaluation(
 
 @contextmanager
 def opened_store(folder: Path | None, protocol: Protocol, methods: Sequence[Method]) -> Iterator[ResultStore]:
-    """The results of a run: in a folder, or in a temporary one that is gone afterwards."""
+    """A store for the results of a run, in ``folder`` or in a temporary folder that is removed later."""
     made_with = fingerprint(protocol, [(method.name, method.facts()) for method in methods])
     if folder is not None:
         yield ResultStore(folder, made_with)
@@ -85,7 +88,7 @@ def evaluated(
     with_pictures: bool = True,
     on_score: OnScore = lambda score: None,
 ) -> CaseResult:
-    """Read a case, score it and keep the result; a case that cannot be used becomes its reason."""
+    """Read a case, score it and store the result; the result of an unusable case has the reason."""
     scores: list[Score] = []
     pictures: list[bytes | None] = []
     try:
@@ -93,31 +96,31 @@ def evaluated(
     except InputError as error:
         return CaseResult(case=pending.name, unusable=str(error))
     window = windows_of(case.image).bounds[0]
-    for outcome in evaluate_case(case, methods, protocol):
-        scores.append(outcome.score)
-        # Draws of one prompt look alike: the first is shown.
-        shown = with_pictures and outcome.score.draw == 0
-        pictures.append(png_bytes(outcome_picture(outcome, window), bits=_PICTURE_BITS) if shown else None)
-        on_score(outcome.score)
+    for scored in evaluate_case(case, methods, protocol):
+        scores.append(scored.score)
+        # The draws of a prompt look alike, so only the first is shown.
+        shown = with_pictures and scored.score.draw == 0
+        pictures.append(png_bytes(scored_mask_picture(scored, window), bits=_PICTURE_BITS) if shown else None)
+        on_score(scored.score)
     result = CaseResult(
         case=pending.name,
         scores=tuple(scores),
         absent=case.absent,
         notes=(*case.notes, *notes_of_contamination(case, methods)),
     )
-    if scores:  # an empty result costs nothing to find again
+    if scores:  # an empty result is quick to make again
         store.save(pending, result, pictures)
     return result
 
 
 def notes_of_contamination(case: Case, methods: Sequence[Method]) -> list[str]:
-    """A sentence for each model that was adapted to the scan of a case: its score there is not a test."""
+    """A note for each model that was adapted to the scan of the case, so that its scores are no test."""
     adapted = [method for method in methods if method.seen]
     if not adapted:
         return []
     sha256 = content_hash(case.image)
     return [
-        f"{method.name} was adapted to this very scan: its scores here show what it remembers."
+        f"{method.name} was adapted to this scan, so its scores on it are no test."
         for method in adapted
         if sha256 in method.seen
     ]
@@ -158,3 +161,65 @@ def _nothing_scored(results: Sequence[CaseResult]) -> str:
                 "choose another structure."
             )
     return "nothing was scored: no method takes these prompts on these cases."
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The settings of a run, which every process gets.
+
+    Parameters
+    ----------
+    cases, methods
+        Called once in each process, because models and open files cannot be sent between processes. They
+        must be functions of a module, or ``functools.partial`` of such functions.
+    folder
+        Folder for the result of each case; None: they are not kept.
+    """
+
+    cases: Callable[[], Sequence[PendingCase]]
+    methods: Callable[[], Sequence[Method]]
+    protocol: Protocol
+    folder: Path | None = None
+    resume: bool = False
+    with_pictures: bool = True
+    jobs: int = 2
+    against: str | None = None
+
+
+def run_in_processes(run: RunSettings, on_case: Callable[[CaseResult], None] = lambda result: None) -> Report:
+    """As ``run_evaluation``, in ``run.jobs`` processes; only the timings in the report differ.
+
+    A case whose process dies is evaluated again at the end, alone.
+    """
+    cases, methods = run.cases(), run.methods()
+    with opened_store(run.folder, run.protocol, methods) as store:
+        found: dict[int, CaseResult] = {}
+        for number, pending in enumerate(cases):
+            done = store.load(pending) if run.resume else None
+            if done is not None:
+                found[number] = done
+                on_case(done)
+        left = [number for number in range(len(cases)) if number not in found]
+        start = partial(_start_worker, run, store)
+        with closing(in_processes_then_alone(left, start, workers=run.jobs)) as events:
+            for event in events:
+                match event:
+                    case Finished(task=number, result=result):
+                        found[number] = result
+                        on_case(result)
+                    case Died(task=number, given_up=True):
+                        reason = "its process died twice, perhaps for lack of memory: evaluate it alone."
+                        found[number] = CaseResult(case=cases[number].name, unusable=reason)
+        results = [found[number] for number in range(len(cases))]
+        return assembled(results, methods, run.protocol, store, run.against)
+
+
+def _start_worker(run: RunSettings, store: ResultStore) -> Work[int, CaseResult]:
+    """Load cases and models once in a process; returns the function that evaluates a case by its number."""
+    cases, methods = run.cases(), run.methods()
+    share_cores(run.jobs)
+
+    def work(number: int, _: object) -> CaseResult:
+        return evaluated(cases[number], methods, run.protocol, store, run.with_pictures)
+
+    return work

@@ -16,8 +16,7 @@ from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Target
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import scores_csv
-from synthfm3d.evaluation.running.processes import RunSettings, run_in_processes
-from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.run import RunSettings, run_evaluation, run_in_processes
 from synthfm3d.evaluation.scoring.results import code_digest
 from synthfm3d.files import safe_name
 from synthfm3d.prompts.prompt import Prompt
@@ -86,7 +85,7 @@ def test_results_of_another_protocol_method_or_target_are_not_taken(
 
 @pytest.mark.parametrize(
     ("file", "is_other"),
-    [("prompts/simulation.py", True), ("metrics/overlap.py", True), ("cli/show.py", False)],
+    [("prompts/simulation.py", True), ("metrics/overlap.py", True), ("cli/stored.py", False)],
 )
 def test_results_depend_on_the_code_that_determines_scores(tmp_path: Path, file: str, is_other: bool) -> None:
     copy = tmp_path / "synthfm3d"

@@ -1,4 +1,4 @@
-"""One scan of ``synthfm3d segment``: read, prompt, segment, and write masks with a report beside them."""
+"""Segment one scan for ``synthfm3d segment``: read it, segment its objects, write masks and a report."""
 
 import hashlib
 import json
@@ -17,19 +17,19 @@ from synthfm3d.cli.prompt_files import PromptedObject
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.files import check_writable, write_atomically
+from synthfm3d.io.checks import warned
 from synthfm3d.io.label_tables import Label, itk_snap_table, labels_of, slicer_table
 from synthfm3d.io.pairs import read_mask
 from synthfm3d.io.read import ReadOptions, format_of, load
-from synthfm3d.io.values import warned
 from synthfm3d.io.write import SUFFIXES, Origin, check_suffix, check_writing, write
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.result import Segmentation, label_map
 from synthfm3d.volume import Volume
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Extras:
-    """What is written beside the mask.
+    """What is written in addition to the mask.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Extras:
     alternatives
         Masks of other sizes.
     label_tables
-        Names and colours of the objects as tables of viewers.
+        Names and colours of the objects, as tables for viewers.
     keep_identity
         The identity and the path of a DICOM patient.
     """
@@ -51,18 +51,18 @@ class Extras:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanJob:
-    """A scan, its prompts, and where its mask goes.
+    """A scan, its prompts, and the file of its mask.
 
     Parameters
     ----------
     inputs
-        Other files that are read; none of them may be written over.
+        Other files that are read. None of them may be overwritten.
     prompts
-        As the user gave them, for the report.
+        The prompts as the user gave them, for the report.
     previous
         An earlier mask that the prompts correct.
     label
-        Which label of it is meant, if it holds several.
+        The label to correct, if the earlier mask has several.
     """
 
     scan: Path
@@ -79,7 +79,7 @@ class ScanJob:
         return self.output.with_name(_stem(self.output) + ".json")
 
     def check_outputs(self) -> None:
-        """Raise InputError now for what could not be written later."""
+        """Raise InputError if the mask or the report could not be written."""
         suffix = check_suffix(self.output)
         for target in (self.output, self.report):
             for path in (self.scan, *self.inputs):
@@ -95,7 +95,7 @@ class ScanJob:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Alternative:
-    """Another answer for an object, and the file that it goes into."""
+    """Another mask for an object, and the file that it is written to."""
 
     label: int
     path: Path
@@ -103,7 +103,7 @@ class Alternative:
 
 
 def read_scan(job: ScanJob) -> Volume:
-    """The scan; raises InputError, too, where no mask on it could be written as the output asks for."""
+    """The scan. Raises InputError also if a mask of it could not be written in the format of the output."""
     scan = load(job.scan, job.options)
     check_writing(job.output, scan, _origin(job))
     return scan
@@ -149,7 +149,7 @@ def _segmented(
 
 
 def earlier_mask(job: ScanJob, scan: Volume) -> Segmentation | None:
-    """The mask that the prompts correct, if there is one."""
+    """The earlier mask that the prompts correct; None if there is none."""
     if job.previous is None:
         return None
     mask = warned(job.previous, read_mask(job.previous, scan, job.label))
@@ -211,7 +211,7 @@ def _alternatives(
     output: Path,
     stem: str,
 ) -> list[Alternative]:
-    """The alternatives of all objects, without those that were chosen, best first."""
+    """The masks of all objects that were not chosen, best first."""
     suffix = check_suffix(output)
     ending = ".nii.gz" if suffix == ".dcm" else suffix
     others = []
@@ -242,17 +242,17 @@ def _alternative_for_report(alternative: Alternative) -> dict[str, Any]:
 
 
 def _rounded(predicted_dice: float | None) -> float | None:
-    """A predicted Dice as the report shows it."""
+    """A predicted Dice with the digits of the report."""
     return None if predicted_dice is None else round(predicted_dice, 3)
 
 
 def _ml(volume: float) -> float:
-    """Millilitres with four decimals, or four digits where that would be too few."""
+    """Millilitres with four decimals; volumes below 1 ml with four significant digits."""
     return round(volume, 4) if volume >= 1 else float(f"{volume:.4g}")
 
 
 def _name_of_scan(job: ScanJob) -> str:
-    """The scan's path; of DICOM, which tends to be named after the patient, a hash of it unless allowed."""
+    """The path of the scan. For DICOM, whose paths often name the patient, a hash of it unless allowed."""
     if job.extras.keep_identity or format_of(job.scan) != "dicom":
         return str(job.scan)
     return f"DICOM {hashlib.sha256(str(job.scan.resolve()).encode()).hexdigest()[:12]}"
@@ -267,7 +267,7 @@ def _write(
     report: Mapping[str, Any],
     others: Sequence[Alternative],
 ) -> None:
-    """All files or none: a mask that cannot be written leaves no report behind."""
+    """Write all files or none: if one cannot be written, the others are removed."""
     names = {o.label: o.name for o in objects}
     origin = _origin(job, {label: name for label, name in names.items() if name})
     steps: list[tuple[Path, Callable[[Path], None]]] = []
@@ -293,7 +293,7 @@ def _write(
 
 
 def _table_steps(job: ScanJob, labels: Sequence[Label]) -> list[tuple[Path, Callable[[Path], None]]]:
-    """The tables of viewers beside the mask, each with what writes it."""
+    """The label tables beside the mask, each with the function that writes it."""
     tables = {"_itksnap.txt": itk_snap_table(labels), ".ctbl": slicer_table(labels)}
     return [
         (job.output.with_name(_stem(job.output) + ending), partial(_write_text, text=text))
@@ -317,7 +317,7 @@ def _origin(job: ScanJob, names: Mapping[int, str] | None = None) -> Origin:
 
 def _probability_writer(found: Segmentation) -> Callable[[Path], None]:
     if found.logits is None:
-        raise InputError("this model keeps no probabilities: leave --probabilities out.")
+        raise InputError("this model gives no probabilities: leave out --probabilities.")
     logits = found.logits
 
     def save(path: Path) -> None:
@@ -335,7 +335,7 @@ def _probability_name(output: Path, label: int, count: int) -> Path:
 
 
 def _stem(path: Path) -> str:
-    """The name without its ending."""
+    """The file name without its extension."""
     for suffix in sorted(SUFFIXES, key=len, reverse=True):
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
@@ -343,7 +343,7 @@ def _stem(path: Path) -> str:
 
 
 def _refuse_to_replace_others(report: Path) -> None:
-    """InputError if there is a file in the report's place that is no such report."""
+    """Raise InputError if the report would replace a file that is not the report of a mask."""
     if not report.exists():
         return
     try:
@@ -357,7 +357,7 @@ def _refuse_to_replace_others(report: Path) -> None:
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """One line for a person; of several objects, one more for each."""
+    """The line that is printed for a mask; for several objects, one more line for each."""
     lines = [f"{report['mask']}: {_size(report)}"]
     if len(report["objects"]) > 1:
         lines += [f"  {one['label']} {one['name'] or 'object'}: {_size(one)}" for one in report["objects"]]

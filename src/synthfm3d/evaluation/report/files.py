@@ -1,19 +1,25 @@
-"""Scores and means as CSV, and the table of a paper as LaTeX."""
+"""The files of a report: CSV tables, a LaTeX table, JSON, and the page.
+
+The CSV files hold no timings, so two runs of the same evaluation write the same bytes. Seconds are in the
+JSON and on the page. The page is one file: it contains its pictures and loads nothing.
+"""
 
 import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from synthfm3d.evaluation.datasets.cases import labels_of
-from synthfm3d.evaluation.report.contents import Report
+from synthfm3d.evaluation.report.contents import SIGNIFICANT, Report, report_data
+from synthfm3d.evaluation.report.page import report_page
 from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.evaluation.statistics.comparison import Comparison
 from synthfm3d.evaluation.statistics.summary import Key, Mean
+from synthfm3d.files import check_writable, json_text, write_atomically
 
-SIGNIFICANT = 0.05
 _COSTS = {"seconds", "peak_mb"}
 _NESTED = {"retention", "frame_dice", "rounds", "click_curve", "dice_interval", "calibration"}
 _SCORE_COLUMNS = tuple(c.name for c in fields(Score) if c.name not in _COSTS | _NESTED)
@@ -23,9 +29,9 @@ _COMPARISON_COLUMNS = ("difference", "difference_low", "difference_high", "p", "
 
 
 def scores_csv(scores: Sequence[Score]) -> str:
-    """One row for each case, structure, prompt, draw and method; decimals with six digits, no timings.
+    """One row for each case, structure, prompt, draw and method; numbers with six decimals, no timings.
 
-    Curves (retention, clicks, frames, reliability) stand in the JSON; of clicks the area is given.
+    Curves (retention, clicks, frames, reliability) are in the JSON; for clicks, the area is given.
     """
     rows = ([*(getattr(score, name) for name in _SCORE_COLUMNS), score.click_area] for score in scores)
     return _csv([*_SCORE_COLUMNS, "click_area"], rows)
@@ -46,8 +52,8 @@ def means_csv(report: Report) -> str:
 def latex_tables(report: Report) -> str:
     r"""For each label source and prompt a ``tabular`` of structures and methods (package booktabs).
 
-    Mean Dice in percent with its interval; bold: the best of a row; an asterisk: differs from the method
-    that others are compared with (Holm-adjusted p < ``SIGNIFICANT``).
+    Mean Dice in percent with its interval. The best of a row is bold. An asterisk marks a difference from the
+    method that others are compared with (Holm-adjusted p < ``SIGNIFICANT``).
     """
     means = {_key(mean): mean for mean in report.means}
     compared = {_key(comparison): comparison for comparison in report.comparisons}
@@ -121,9 +127,38 @@ _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textas
 
 
 def _latex(text: str) -> str:
-    """Text with what LaTeX would take for commands made harmless."""
+    """Text with the special characters of LaTeX escaped."""
     return re.sub(r"[\\~^&%$#_{}]", lambda found: _SPECIAL[found.group()], _one_line(text))
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+SCORES_NAME, MEANS_NAME, LATEX_NAME = "scores.csv", "means.csv", "table.tex"
+JSON_NAME, PAGE_NAME = "report.json", "report.html"
+
+
+def check_report_folder(folder: Path) -> None:
+    """Raise InputError if ``folder`` could not be made or written to; nothing is left behind."""
+    path = folder / PAGE_NAME
+    while not path.parent.exists():
+        path = path.parent
+    check_writable(path)
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write the page, its data as JSON, two CSV files and a LaTeX table, each atomically.
+
+    All files are composed before the first is written. Raises InputError if the folder cannot be written to.
+    """
+    contents = {
+        SCORES_NAME: scores_csv(report.scores),
+        MEANS_NAME: means_csv(report),
+        LATEX_NAME: latex_tables(report),
+        JSON_NAME: json_text(report_data(report)),
+        PAGE_NAME: report_page(report),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in contents.items():
+        write_atomically(folder / name, text.encode("utf-8"))

@@ -1,7 +1,7 @@
-"""The prompts of an evaluation as files, for a tool that lives elsewhere.
+"""Write the prompts of an evaluation as files, for another tool.
 
-A manifest lists what is asked; scans and prompts lie beside it. The tool writes its masks under the names
-that the manifest gives, and ``FolderOfMasks`` scores them.
+A manifest lists the questions. The scans and prompts are in folders beside it. The tool writes its masks with
+the names in the manifest, and ``FolderOfMasks`` scores them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from synthfm3d.evaluation.datasets.cases import PendingCase
 from synthfm3d.evaluation.methods.method import Question
 from synthfm3d.evaluation.methods.predictions import mask_name
 from synthfm3d.evaluation.protocol import PromptName, Protocol
-from synthfm3d.evaluation.scoring.evaluate import Task, tasks
+from synthfm3d.evaluation.scoring.evaluate import PromptedTarget, prompted_targets
 from synthfm3d.files import json_text, safe_name, write_atomically
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
@@ -24,14 +24,14 @@ MANIFEST_NAME = "manifest.json"
 def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protocol) -> dict[str, Any]:
     """Write scans, prompts and a manifest into a folder; returns the manifest.
 
-    Prompts are files of ``synthfm3d segment --prompts``, in RAS millimetres. Cases that cannot be read are
-    listed in the manifest. Truth is in the files as far as it is in the prompts.
+    Prompts are files for ``synthfm3d segment --prompts``, in RAS millimetres. The manifest lists cases that
+    cannot be read. The files contain the truth only as far as prompts do.
 
     Raises
     ------
     InputError
-        The folder cannot be written to, nothing can be read, or the protocol is forward only, which gives
-        every structure a scan of its own.
+        The folder cannot be written to, no case can be read, or the direction of the protocol is forward, in
+        which each structure has a different scan.
     """
     if protocol.direction != "both":
         raise InputError("prompts are exported for whole scans only", "leave out --direction forward.")
@@ -46,9 +46,9 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
         scan = Path("scans") / f"{safe_name(case.name)}.nii.gz"
         (folder / scan).parent.mkdir(parents=True, exist_ok=True)
         write_nifti(folder / scan, case.image)
-        for task in tasks(case, protocol):
+        for prompted in prompted_targets(case, protocol):
             questions += [
-                {**_question(folder, task, prompt, draw, protocol.seed), "scan": scan.as_posix()}
+                {**_question(folder, prompted, prompt, draw, protocol.seed), "scan": scan.as_posix()}
                 for prompt in protocol.prompts
                 for draw in protocol.seeds(prompt)
             ]
@@ -66,27 +66,31 @@ def export_prompts(folder: Path, cases: Iterable[PendingCase], protocol: Protoco
     return manifest
 
 
-def _question(folder: Path, task: Task, prompt: PromptName, draw: int, seed: int) -> dict[str, Any]:
-    """Write the prompts of a question; what the manifest says of it."""
-    question = Question(case=task.case.name, structure=task.target.structure, prompt=prompt, draw=draw)
-    place = Path("prompts") / f"{mask_name(question)}.json"
-    (folder / place).parent.mkdir(parents=True, exist_ok=True)
-    prompts = task.prompts(prompt, draw, seed)
-    entry = {"name": task.target.structure, **_entry(folder / place, prompts)}
+def _question(
+    folder: Path, prompted: PromptedTarget, prompt: PromptName, draw: int, seed: int
+) -> dict[str, Any]:
+    """Write the prompts of a question; returns its entry in the manifest."""
+    question = Question(
+        case=prompted.case.name, structure=prompted.target.structure, prompt=prompt, draw=draw
+    )
+    prompts_file = Path("prompts") / f"{mask_name(question)}.json"
+    (folder / prompts_file).parent.mkdir(parents=True, exist_ok=True)
+    prompts = prompted.prompts(prompt, draw, seed)
+    entry = {"name": prompted.target.structure, **_entry(folder / prompts_file, prompts)}
     asked = {"unit": "mm", "objects": [entry]}
-    write_atomically(folder / place, json_text(asked).encode())
+    write_atomically(folder / prompts_file, json_text(asked).encode())
     return {
         "case": question.case,
         "structure": question.structure,
         "prompt": prompt,
         "draw": draw,
-        "prompts": place.as_posix(),
+        "prompts": prompts_file.as_posix(),
         "mask": f"{mask_name(question)}.nii.gz",
     }
 
 
 def _entry(path: Path, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    """Points, boxes and masks of an object in the format of prompts files."""
+    """Points, boxes and masks of an object, in the format of prompts files."""
     entry: dict[str, list[Any]] = {}
     for prompt in prompts:
         match prompt:

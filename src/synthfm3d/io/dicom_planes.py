@@ -1,8 +1,8 @@
-"""The image planes of a DICOM file: what its header says of each frame.
+"""The image planes of a DICOM file, from its header.
 
-Enhanced objects say it in functional groups, classic ones in the header itself, nuclear medicine and
-plain multi-frame objects as one place and a step (``dicom_steps``), Siemens mosaics in a private header
-(``dicom_mosaic``).
+The geometry of a frame is in functional groups (enhanced objects), in the header itself (classic objects), in
+one position and a step (nuclear medicine and plain multi-frame objects, ``dicom_steps``), or in a private
+header (Siemens mosaics, ``dicom_mosaic``).
 """
 
 from collections.abc import Sequence
@@ -25,44 +25,44 @@ DAMAGED = (
     "export the series again."
 )
 MOST_FRAMES = 100_000
-"""Headers with more frames are damaged."""
+"""A header with more frames is damaged."""
 MOST_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Frame:
-    """One image plane of a file: where its pixels are, and where it lies.
+class ImagePlane:
+    """One image plane of a file: where its pixels are stored, and its position in space.
 
     Parameters
     ----------
     header
-        The file's header without pixels.
+        Header of the file without pixels.
     number
-        Which frame of the file, from 0.
+        Number of the frame in the file, from 0.
     rows, columns
-        Its size in pixels.
+        Size in pixels.
     corner
-        Row and column of its first pixel in the stored frame: not (0, 0) for a tile of a mosaic.
+        Row and column of the first pixel in the stored frame; not (0, 0) for tiles of a mosaic.
     group
-        What an enhanced object says of this frame alone.
-    stack
-        Which stack of an enhanced object it belongs to; empty: unknown.
+        Functional group of this frame in an enhanced object.
+    stack_id
+        Identifier of its stack in an enhanced object; empty: unknown.
     position
-        (3,) of its first pixel's centre, LPS mm; None: unknown.
+        Centre of the first pixel (3,), LPS mm; None: unknown.
     orientation
-        (2, 3) unit vectors along a row and down a column, LPS; None: unknown.
+        Unit vectors (2, 3) along a row and down a column, LPS; None: unknown.
     spacing_mm
-        Between rows and between columns; None: unknown.
+        Distances between rows and between columns; None: unknown.
     thickness_mm
-        Distance to the next slice, or else the thickness of this one; None: unknown.
+        Distance to the next slice, or else the thickness of the slice; None: unknown.
     unit
-        What the rescaled values are, in the words of the standard; empty: unknown.
+        Unit of the rescaled values, as the standard writes it; empty: unknown.
     vectors
-        What nuclear medicine says of this frame in vectors over the frames, by the name of the dimension.
+        Values of this frame in the vectors of nuclear medicine, by the name of the dimension.
     doubt
-        What is not known of its place, as the end of a sentence; empty: all is known.
+        What is not known about its position, as the end of a sentence; empty: all is known.
     problem
-        Why it cannot be read at all; empty: it can.
+        Why the plane cannot be read; empty: it can.
     """
 
     path: Path
@@ -79,7 +79,7 @@ class Frame:
     unit: str = ""
     corner: tuple[int, int] = (0, 0)
     group: Dataset | None = None
-    stack: str = ""
+    stack_id: str = ""
     vectors: dict[str, int] = field(default_factory=dict)
     doubt: str = ""
     problem: str = ""
@@ -89,15 +89,15 @@ class Frame:
         return (self.rows, self.columns) != (int(self.header.Rows), int(self.header.Columns))
 
 
-def frames_of(file: Path, header: Dataset) -> list[Frame]:
-    """One frame of a single image, all of a multi-frame object, the tiles of a mosaic.
+def planes_of(file: Path, header: Dataset) -> list[ImagePlane]:
+    """The image planes of a file: of a single image, of a multi-frame object, or the tiles of a mosaic.
 
-    An object whose frames cannot be placed gives one frame that says why. Raises InputError for a damaged
-    header; the message names neither the file nor the patient.
+    An object whose frames have no position gives one plane with the reason as its ``problem``. Raises
+    InputError for a damaged header; the message names neither the file nor the patient.
     """
     try:
         for keyword in SINGLE_NUMBERS:
-            int(header.get(keyword) or 0)  # a list of them is an error, too
+            int(header.get(keyword) or 0)  # a list is also an error
         if isinstance(header.get("SeriesInstanceUID", ""), pydicom.multival.MultiValue):
             raise ValueError("two series are named")
         if min(int(header.Rows), int(header.Columns)) < 1:
@@ -110,16 +110,16 @@ def frames_of(file: Path, header: Dataset) -> list[Frame]:
         if is_mosaic(header):
             return _tiles(file, header, mosaic_of(file, header))
         if header.get("PerFrameFunctionalGroupsSequence") or header.get("SharedFunctionalGroupsSequence"):
-            return _enhanced_frames(file, header, count)
-        return _plain_frames(file, header, count)
-    except InputError as error:  # of an object that others in its folder need not suffer from
+            return _enhanced_planes(file, header, count)
+        return _plain_planes(file, header, count)
+    except InputError as error:  # other objects in the folder can still be read
         return [_unread(file, header, str(error))]
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
         raise InputError(DAMAGED) from error
 
 
-def _unread(file: Path, header: Dataset, problem: str) -> Frame:
-    return Frame(
+def _unread(file: Path, header: Dataset, problem: str) -> ImagePlane:
+    return ImagePlane(
         path=file,
         header=header,
         number=0,
@@ -135,7 +135,7 @@ def _unread(file: Path, header: Dataset, problem: str) -> Frame:
     )
 
 
-def _enhanced_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
+def _enhanced_planes(file: Path, header: Dataset, count: int) -> list[ImagePlane]:
     shared = _first(header, "SharedFunctionalGroupsSequence")
     groups: Sequence[Dataset | None] = header.get("PerFrameFunctionalGroupsSequence") or [None] * count
     if len(groups) != count:
@@ -144,22 +144,22 @@ def _enhanced_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
         raise InputError(
             f"a DICOM {kind_of(header)} does not say where its {count} frames lie", "export the series again."
         )
-    return [_enhanced_frame(file, header, n, group, shared) for n, group in enumerate(groups)]
+    return [_enhanced_plane(file, header, n, group, shared) for n, group in enumerate(groups)]
 
 
-def _enhanced_frame(
+def _enhanced_plane(
     file: Path, header: Dataset, number: int, group: Dataset | None, shared: Dataset | None
-) -> Frame:
+) -> ImagePlane:
     def part(sequence: str) -> Dataset | None:
-        """The functional group of this frame, or that of all frames."""
-        for place in (group, shared):
-            found = None if place is None else _first(place, sequence)
+        """The functional group of this frame, or the shared one."""
+        for dataset in (group, shared):
+            found = None if dataset is None else _first(dataset, sequence)
             if found is not None:
                 return found
         return None
 
     def value_of(sequence: str, keyword: str) -> object:
-        """A value of a functional group; the header's own where the group or the value is missing."""
+        """A value of a functional group; that of the header if the group or the value is missing."""
         found = part(sequence)
         value = None if found is None else found.get(keyword)
         return header.get(keyword) if value is None else value
@@ -168,21 +168,21 @@ def _enhanced_frame(
     turned = value_of("PlaneOrientationSequence", "ImageOrientationPatient")
     doubt = ""
     if not position and not turned and part("PlanePositionVolumeSequence") is not None:
-        # 3-D ultrasound: millimetres of the volume itself, whose place in the patient is not known.
+        # 3-D ultrasound: positions in the volume itself, whose position in the patient is not known.
         position = value_of("PlanePositionVolumeSequence", "ImagePositionVolume")
         turned = value_of("PlaneOrientationVolumeSequence", "ImageOrientationVolume")
         doubt = "says where its slices lie in its own volume, not in the patient"
     measures = part("PixelMeasuresSequence") or header
     values = part("PixelValueTransformationSequence") or header
     spacing = measures.get("PixelSpacing") or header.get("PixelSpacing") or region_spacing(header)
-    return Frame(
+    return ImagePlane(
         path=file,
         header=header,
         number=number,
         rows=int(header.Rows),
         columns=int(header.Columns),
         group=group,
-        stack=_stack_of(group),
+        stack_id=_stack_id_of(group),
         position=finite(position, 3) if position else None,
         orientation=directions_of(turned) if turned else None,
         spacing_mm=two_positive(spacing) if spacing else None,
@@ -194,12 +194,12 @@ def _enhanced_frame(
     )
 
 
-def _plain_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
+def _plain_planes(file: Path, header: Dataset, count: int) -> list[ImagePlane]:
     steps = nuclear_steps(header, count) if is_nuclear(header) else plain_steps(header, count)
     spacing = header.get("PixelSpacing") or region_spacing(header)
     vectors = {name: _vector(header, keyword, count) for keyword, name in VECTORS.items()}
     return [
-        Frame(
+        ImagePlane(
             path=file,
             header=header,
             number=n,
@@ -219,9 +219,9 @@ def _plain_frames(file: Path, header: Dataset, count: int) -> list[Frame]:
     ]
 
 
-def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[Frame]:
+def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[ImagePlane]:
     return [
-        Frame(
+        ImagePlane(
             path=file,
             header=header,
             number=0,
@@ -240,13 +240,13 @@ def _tiles(file: Path, header: Dataset, mosaic: Mosaic) -> list[Frame]:
     ]
 
 
-def _stack_of(group: Dataset | None) -> str:
+def _stack_id_of(group: Dataset | None) -> str:
     content = None if group is None else _first(group, "FrameContentSequence")
     return "" if content is None else str(content.get("StackID", ""))
 
 
 def _vector(header: Dataset, keyword: str, count: int) -> list[int]:
-    """One number for each frame, empty where the header has none."""
+    """One number for each frame; empty if the header has none."""
     stored = header.get(keyword)
     if stored is None or stored == "":
         return []
@@ -256,18 +256,18 @@ def _vector(header: Dataset, keyword: str, count: int) -> list[int]:
     return values
 
 
-def _first(place: Dataset, sequence: str) -> Dataset | None:
-    items = place.get(sequence)
+def _first(dataset: Dataset, sequence: str) -> Dataset | None:
+    items = dataset.get(sequence)
     return items[0] if items else None
 
 
-def _number(place: Dataset, keyword: str) -> float | None:
-    value = place.get(keyword)
+def _number(dataset: Dataset, keyword: str) -> float | None:
+    value = dataset.get(keyword)
     return None if value is None or value == "" else float(value)
 
 
-def _unit(place: Dataset) -> str:
-    return str(place.get("RescaleType") or "").strip().upper()
+def _unit(dataset: Dataset) -> str:
+    return str(dataset.get("RescaleType") or "").strip().upper()
 
 
 def region_spacing(header: Dataset) -> list[float] | None:

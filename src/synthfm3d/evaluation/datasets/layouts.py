@@ -1,4 +1,7 @@
-"""The layouts of nnU-Net and of the Medical Segmentation Decathlon: names stand in ``dataset.json``.
+"""Two layouts in which users may store any dataset: that of nnU-Net and the Decathlon, and plain folders.
+
+A JSON file in the dataset names its structures: ``dataset.json``, or ``labels.json`` beside a folder of
+images and a folder of label maps.
 
 Antonelli et al., Nature Communications 13:4128 (2022); Isensee et al., Nature Methods 18:203 (2021).
 """
@@ -11,8 +14,15 @@ from typing import Any
 
 from synthfm3d.evaluation.datasets.cases import Split
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
-from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json, structures_of
+from synthfm3d.evaluation.datasets.files import (
+    folder_with,
+    folders,
+    named_scans,
+    read_json,
+    scans,
+    stem,
+    structures_of,
+)
 from synthfm3d.evaluation.datasets.pairs import Pair, paired, pending_pairs
 from synthfm3d.volume import Modality
 
@@ -70,7 +80,7 @@ def list_nnunet(dataset: Dataset, path: Path) -> Listing:
 
 
 def _case_of(name: str, labelled: Container[str]) -> str:
-    """The case of an image; the Decathlon's names may end in four digits, too, which are no channel."""
+    """The case of an image; the Decathlon's names may also end in four digits that are not a channel."""
     return name if name in labelled else _CHANNEL.sub("", name)
 
 
@@ -80,7 +90,7 @@ def _channels(content: dict[str, Any]) -> list[str]:
 
 
 def _first_of(content: dict[str, Any], channels: list[str]) -> int | None:
-    """The frame of a 4-D image (the Decathlon's form of channels); nnU-Net has a file for each."""
+    """The frame to read: 0 for 4-D images with channels (Decathlon); None for nnU-Net's file per channel."""
     return 0 if "modality" in content and len(channels) > 1 else None
 
 
@@ -101,9 +111,34 @@ NNUNET = Dataset(
     tree=("Task09_Spleen/", "imagesTr/spleen_2.nii.gz", "labelsTr/spleen_2.nii.gz", "dataset.json"),
     list_cases=list_nnunet,
     handled=(
-        "._ files of macOS in the archives: passed over",
-        "4-D images and several channels: the first channel, told in the notes",
-        "regions of nnU-Net (lists of labels): unions",
-        "scans that dataset.json names and the disk does not hold: named",
+        "._ files of macOS in the archives: skipped",
+        "4-D images and several channels: the first channel is used, with a note",
+        "regions of nnU-Net (lists of labels): read as unions",
+        "scans in dataset.json whose files are missing: excluded",
     ),
+)
+
+
+def list_folder(dataset: Dataset, path: Path) -> Listing:
+    """One case for each image; an image may also be a folder of DICOM slices."""
+    root = folder_with(path, "images")
+    folder_with(root, "labels")
+    names = folder_with(root, "labels.json") / "labels.json"
+    own = replace(dataset, labels=replace(dataset.labels, structures=structures_of(read_json(names), names)))
+    images = {stem(p): p for p in [*scans(root / "images"), *folders(root / "images")]}
+    pairs, alone = paired(images, {stem(p): p for p in scans(root / "labels")})
+    return listed(pending_pairs(own, pairs), alone)
+
+
+FOLDER = Dataset(
+    name="folder",
+    title="a folder of images, labels and label names",
+    page="docs/reference/datasets.md",
+    licence="your own",
+    registration="none",
+    modality=None,
+    labels=Labels(structures={}, source="unknown"),
+    tree=("any folder", "images/a.nii.gz", "labels/a.nii.gz", 'labels.json: {"1": "liver", "2": "spleen"}'),
+    list_cases=list_folder,
+    handled=("NIfTI, NRRD, MetaImage and DICOM folders; label values without a name: excluded",),
 )

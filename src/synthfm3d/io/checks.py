@@ -1,4 +1,4 @@
-"""What is wrong or doubtful about voxel values, whatever file they came from."""
+"""Checks of voxel values and affines, for all file formats."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,31 +14,37 @@ from synthfm3d.intensity import assumed_modality
 from synthfm3d.volume import Array, Volume
 
 Doubts = tuple[str, ...]
-"""What was repaired or assumed. The sentences do not name the file: its path may hold a patient's name."""
+"""What was repaired or assumed. The sentences do not name the file: paths may contain a patient's name."""
 LARGEST_BYTES = 2**33
-"""Voxel data above 8 GiB is refused: sixteen times a whole-body CT of 512 x 512 x 1024 in int16."""
+"""Voxel data above 8 GiB is refused. That is sixteen whole-body CTs of 512 x 512 x 1024 in int16."""
 _most_bytes = ContextVar("_most_bytes", default=LARGEST_BYTES)
 SMALLEST_MM = 1e-4
-"""A tenth of a micrometre: smaller voxels are damage, or another unit."""
+"""A tenth of a micrometre. Smaller voxels come from a damaged header or another unit."""
 SLOPES = (1e-20, 1e20)
-"""Scale factors beyond these are damage: float32 voxels would all become zero, or infinite."""
+"""Scale factors outside this range are damage: float32 voxels would become zero or infinite."""
 LABEL_TOLERANCE = 1e-3
-"""A label stored as a float may be this far from a whole number (rounding of a scale factor)."""
+"""Largest difference of a label stored as a float from a whole number (rounding of a scale factor)."""
 _LARGEST_FLOAT_LABEL = 2**24
-"""The next whole number is no float32 any more."""
+"""Above it, float32 cannot represent every whole number."""
 _INTEGERS = (np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _COLOURED = 40
-"""Difference between a pixel's channels, of 255, from which it is no grey value with compression noise."""
+"""A pixel is coloured if its channels differ by more than this (of 255); less is compression noise."""
 _SAMPLES = 500_000
-"""Voxels that are looked at for an odd offset; all of a large scan would take seconds."""
+"""Voxels that are inspected for an odd offset; all voxels of a large scan would take seconds."""
+LPS_TO_RAS: Array = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Millimetres increase towards Left and Posterior in DICOM, NRRD and MetaImage, and towards Right and
+Anterior in
+NIfTI and in this package."""
+_FLAT = 1e-4
+"""Smallest volume between three unit axes; below it, two axes are considered parallel."""
 
 
 @contextmanager
 def reading_at_most(voxel_bytes: int) -> Iterator[None]:
-    """Within it (in this thread) scans with more bytes of voxels are refused by their header alone.
+    """Within this context (in this thread), scans with more bytes of voxels are refused by their header.
 
-    For those who read files of strangers: a small compressed file may claim gigabytes.
+    Use it for files from strangers, because a small compressed file may expand to gigabytes.
     """
     token = _most_bytes.set(min(voxel_bytes, LARGEST_BYTES))
     try:
@@ -48,7 +54,7 @@ def reading_at_most(voxel_bytes: int) -> Iterator[None]:
 
 
 def check_size(path: Path, shape: tuple[int, ...], bytes_each: int) -> int:
-    """Bytes of an array that a header claims; InputError before memory is asked for if it is too large."""
+    """The bytes of an array that a header declares; InputError, before memory is allocated, if too many."""
     claimed = bytes_each
     for n in shape:
         claimed *= int(n)
@@ -64,15 +70,15 @@ def check_size(path: Path, shape: tuple[int, ...], bytes_each: int) -> int:
 
 
 def with_doubts(volume: Volume, *doubts: str) -> Volume:
-    """The volume with further doubts, each of them once."""
+    """The volume with more doubts, without duplicates."""
     return replace(volume, doubts=tuple(dict.fromkeys((*volume.doubts, *doubts))))
 
 
 def warned(path: Path, volume: Volume) -> Volume:
-    """The volume itself, after a Python warning for each of its doubts.
+    """Issue a Python warning for each doubt of the volume, and return the volume.
 
-    Only the readers that users call do this, and they call it directly: the warning is shown at the line
-    that called the reader. All other code reads the doubts of the volume.
+    Only the readers that users call use this function, and they call it directly, so that the warning is
+    shown at the line that called the reader. All other code uses the doubts of the volume.
     """
     for doubt in volume.doubts:
         warnings.warn(f"{path}: {doubt}", stacklevel=3)
@@ -80,10 +86,10 @@ def warned(path: Path, volume: Volume) -> Volume:
 
 
 def repaired(path: Path, volume: Volume) -> Volume:
-    """An image that models can take: finite float32 or integers.
+    """The image as finite float32 or integers, which models need.
 
-    What was repaired or looks odd is added to its doubts. Raises InputError where no number is finite, or
-    single precision cannot hold the values.
+    Its doubts report what was repaired or looks odd. Raises InputError if no number is finite, or float32
+    cannot represent the values.
     """
     voxels, replaced = volume.voxels, Doubts()
     if voxels.dtype.kind == "f":
@@ -94,11 +100,11 @@ def repaired(path: Path, volume: Volume) -> Volume:
 
 
 def check_float32(path: Path, voxels: Array) -> None:
-    """Raise InputError for numbers of double precision that single precision turns into infinity or zero."""
+    """Raise InputError for numbers that become infinite or zero in float32."""
     if voxels.dtype.kind != "f" or voxels.dtype.itemsize <= 4:
         return
     limits = np.finfo(np.float32)
-    ends = (float(end.reduce(voxels, axis=None)) for end in (np.fmin, np.fmax))  # these pass over NaN
+    ends = (float(end.reduce(voxels, axis=None)) for end in (np.fmin, np.fmax))  # these ignore NaN
     largest = max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
     if largest > float(limits.max) or 0 < largest < float(limits.tiny):
         raise InputError(
@@ -109,7 +115,7 @@ def check_float32(path: Path, voxels: Array) -> None:
 
 
 def _without_nonfinite(path: Path, voxels: Array) -> tuple[Array, Doubts]:
-    """NaN and infinity replaced by the smallest finite value, with a doubt that counts them."""
+    """Replace NaN and infinity by the smallest finite value; a doubt counts them."""
     finite = np.isfinite(voxels)
     if finite.all():
         return voxels, ()
@@ -122,30 +128,30 @@ def _without_nonfinite(path: Path, voxels: Array) -> tuple[Array, Doubts]:
 def _doubts_about(volume: Volume) -> list[str]:
     low, high = float(volume.voxels.min()), float(volume.voxels.max())
     if low == high:
-        return [f"every voxel is {low:g}: there is nothing to see in it."]
+        return [f"every voxel is {low:g}: the image is empty."]
     if assumed_modality(volume) != "ct":
         return []
     doubts = []
     if low < -1500:
         doubts.append(f"its smallest value is {low:g}, below air: padding outside the scanner's circle?")
     if low > -200:
-        # Someone vouched for CT here; nothing in the values says so.
+        # The user or the header says CT; the values do not.
         window = ", all between 0 and 255: already windowed?" if low >= 0 and high <= 255 else ""
         doubts.append(
-            f"is said to be CT, but no value is below -200 HU{window or ': not in Hounsfield units?'}"
+            f"is declared to be CT, but no value is below -200 HU{window or ': not in Hounsfield units?'}"
         )
     sample = volume.voxels.reshape(-1)[:: max(1, volume.voxels.size // _SAMPLES)]
     body = sample[sample > (low + 300 if low > -200 else -300)]
     if body.size and 800 < float(np.median(body)) < 1400:
-        doubts.append("its body has values around 1000 instead of 0: an offset of 1024 was not taken off?")
+        doubts.append("its body has values around 1000 instead of 0: was an offset of 1024 not subtracted?")
     return doubts
 
 
 def as_labels(path: Path, volume: Volume) -> Volume:
-    """A label map with integer voxels, 0 or higher; nearly whole floats are rounded.
+    """A label map with integer voxels, 0 or higher; floats that are nearly whole are rounded.
 
     Raises InputError for other fractions and for NaN (the file is then an image or a probability), and for
-    negative numbers, which mark no structure.
+    negative numbers.
     """
     voxels = volume.voxels
     if voxels.dtype.kind == "f":
@@ -157,7 +163,7 @@ def as_labels(path: Path, volume: Volume) -> Volume:
         if np.abs(rounded).max() > _LARGEST_FLOAT_LABEL:
             raise InputError(
                 f"holds labels above {_LARGEST_FLOAT_LABEL:,} as floating-point numbers, which "
-                "cannot be told from their neighbours",
+                "cannot be stored exactly",
                 "store them as integers.",
                 path=path,
             )
@@ -172,7 +178,7 @@ def as_labels(path: Path, volume: Volume) -> Volume:
 
 
 def smallest_integers(voxels: Array) -> Array:
-    """Whole numbers in the smallest integer type that holds them all; InputError where there is none."""
+    """Whole numbers in the smallest integer type that fits all of them; InputError if none does."""
     low, high = int(voxels.min()), int(voxels.max())
     for kind in _INTEGERS:
         limits = np.iinfo(kind)
@@ -182,10 +188,10 @@ def smallest_integers(voxels: Array) -> Array:
 
 
 def stored_voxels(volume: Volume) -> Array:
-    """Voxels (z, y, x) in the type in which they are stored.
+    """Voxels (z, y, x) in the type in which they are written to files.
 
-    Boolean as uint8; integers as the smallest type that holds them; floats as float32, but a CT of
-    whole Hounsfield units as int16.
+    Boolean voxels become uint8, integers the smallest type that fits them, and floats float32. A CT of whole
+    Hounsfield units becomes int16.
     """
     voxels = volume.voxels
     if voxels.dtype.kind == "b":
@@ -200,16 +206,30 @@ def stored_voxels(volume: Volume) -> Array:
 
 
 def luminance(colours: Array) -> tuple[Array, float]:
-    """Grey values (...) of colours (..., 3), uint8 or uint16 as they are; and the share that is coloured."""
+    """Grey values (...) of colours (..., 3) of the same type, uint8 or uint16; and the coloured share."""
     grey = np.empty(colours.shape[:-1], colours.dtype)
     least = _COLOURED * np.iinfo(colours.dtype).max // 255
     coloured = 0
-    for n, frame in enumerate(colours):  # one frame at a time: the float copy is larger
+    for n, frame in enumerate(colours):  # one frame at a time, because the float copy is large
         grey[n] = np.rint(frame.astype(np.float32) @ _LUMINANCE)
         coloured += int(np.count_nonzero(frame.max(axis=-1).astype(int) - frame.min(axis=-1) > least))
     return grey, coloured / grey.size
 
 
 def colour_doubt(share: float) -> str:
-    """The doubt about an image whose luminance is used, and of which a share (0 ... 1) is coloured."""
+    """The doubt about a colour image of which the luminance is used; ``share`` (0 ... 1) is coloured."""
     return f"is a colour image; its luminance is used ({share:.1%} of it is coloured)."
+
+
+def is_regular(affine: Array) -> bool:
+    """Whether an affine (4, 4), or its upper rows (3, 4), is finite and not singular."""
+    if not np.isfinite(affine).all():
+        return False
+    lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return bool(lengths.min() >= SMALLEST_MM and abs(np.linalg.det(affine[:3, :3] / lengths)) >= _FLAT)
+
+
+def off_right_angles(affine: Array) -> float:
+    """Largest cosine between two voxel axes of an affine; 0 if all are at right angles."""
+    directions = affine[:3, :3] / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return float(np.abs(directions.T @ directions - np.eye(3)).max())
