@@ -78,33 +78,46 @@ def train(
         _keep_log_until(folder / LOG_FILE, state.step)
     accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": state.step + 1}})
     log = _Log(folder / LOG_FILE, state, accelerator, report)
-    begun = time.monotonic()
-    clock, waited = begun - state.seconds, 0.0
     with _denormals_flushed():
-        source = batches(state, accelerator)
-        while state.step < config.steps and not enough(state):
-            asked = time.monotonic()
-            step_batches = [next(source) for _ in range(config.accumulation)]
-            waited += time.monotonic() - asked
-            terms = take_step(state, step_batches, accelerator, network)
-            state.seconds = time.monotonic() - clock
-            if state.step % config.log_steps == 0:
-                # The share of the time that the network waited for samples.
-                waiting = waited / max(1e-9, time.monotonic() - begun)
-                log.note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
-            if config.validation.every_steps and state.step % config.validation.every_steps == 0:
-                if first:
-                    _validate(state, accelerator.device, folder)
-                    log.note(**state.metrics)
-                accelerator.wait_for_everyone()
-            if first and state.step % config.checkpoint_steps == 0:
-                state.save(folder)
+        _take_steps(state, network, accelerator, log, folder, enough)
     if first:
         state.save(folder)
         weights = state.family.write(folder, state.average, training_record(state))
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return weights if first else folder
+
+
+def _take_steps(
+    state: TrainingState,
+    network: nn.Module,
+    accelerator: Accelerator,
+    log: "_Log",
+    folder: Path,
+    enough: Callable[[TrainingState], bool],
+) -> None:
+    """All steps of a run, with its log, validations and checkpoints."""
+    config, first = state.config, accelerator.is_main_process
+    begun = time.monotonic()
+    clock, waited = begun - state.seconds, 0.0
+    source = batches(state, accelerator)
+    while state.step < config.steps and not enough(state):
+        asked = time.monotonic()
+        step_batches = [next(source) for _ in range(config.accumulation)]
+        waited += time.monotonic() - asked
+        terms = take_step(state, step_batches, accelerator, network)
+        state.seconds = time.monotonic() - clock
+        if state.step % config.log_steps == 0:
+            # The share of the time that the network waited for samples.
+            waiting = waited / max(1e-9, time.monotonic() - begun)
+            log.note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
+        if config.validation.every_steps and state.step % config.validation.every_steps == 0:
+            if first:
+                _validate(state, accelerator.device, folder)
+                log.note(**state.metrics)
+            accelerator.wait_for_everyone()
+        if first and state.step % config.checkpoint_steps == 0:
+            state.save(folder)
 
 
 @dataclass(frozen=True, slots=True)
