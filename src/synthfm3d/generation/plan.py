@@ -57,7 +57,7 @@ class DatasetPlan:
         return range(self.shards * number // parts, self.shards * (number + 1) // parts)
 
     def origin(self, shard: int) -> ShardOrigin:
-        """What a shard of this plan, made by this program, says of itself."""
+        """The origin that a shard of this plan records if this program makes it."""
         indices = self.indices(shard)
         return ShardOrigin(
             seed=self.seed,
@@ -135,7 +135,7 @@ _NAMES = describe(DatasetPlan(settings=SynthesisSettings(), count=1)).keys()
 
 
 def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
-    """Write ``dataset.json``, or see that the folder's own says the same; a dataset may grow.
+    """Write ``dataset.json``, or check that the one in the folder agrees. A dataset may grow.
 
     Raises
     ------
@@ -150,8 +150,8 @@ def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
             name for name in wanted if there.get(name) != wanted[name] and name not in ("count", "shards")
         ]
         if other:
-            told = ", ".join(other)
-            raise InputError(f"{folder}: holds a dataset with other {told}: choose another folder.")
+            names = ", ".join(other)
+            raise InputError(f"{folder}: holds a dataset with other {names}: choose another folder.")
         if there["count"] > plan.count:
             count = there["count"]
             raise InputError(f"{folder}: holds {count} volumes: give -n {count} or more, or another folder.")
@@ -162,7 +162,7 @@ def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
 
 
 def read_dataset(folder: Path) -> dict[str, Any]:
-    """What ``dataset.json`` says.
+    """The contents of ``dataset.json``.
 
     Raises InputError if there is none.
     """

@@ -200,10 +200,10 @@ class MixedPatches(Dataset[KnownSample]):
 
 def sample_of(patch: LabelledPatch, number: int) -> KnownSample:
     """An item of training from a patch of a labelled scan."""
-    said = prompt_channels(patch.prompts, patch.target.shape)
+    prompts = prompt_channels(patch.prompts, patch.target.shape)
     kind = 2 if patch.prompts.mask is not None else 1 if len(patch.prompts.boxes) else 0
     return {
-        "inputs": torch.from_numpy(network_input(patch.channels, said)),
+        "inputs": torch.from_numpy(network_input(patch.channels, prompts)),
         "target": torch.from_numpy(patch.target).float()[None],
         "known": torch.from_numpy(patch.known).float()[None],
         "kind": torch.tensor(kind),

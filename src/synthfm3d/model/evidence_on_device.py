@@ -36,29 +36,31 @@ def evidence_channels_on_device(image: Tensor, prompts: Tensor) -> Tensor:
         (clip, 5, z, y, x), as ``prompt_channels`` makes it.
     """
     values = functional.avg_pool3d(image, (1, 2, 2))
-    told = _Told.of(functional.avg_pool3d(prompts.clamp(min=0), (1, 2, 2)), _negative_parts(prompts))
+    sources = _Sources.of(functional.avg_pool3d(prompts.clamp(min=0), (1, 2, 2)), _negative_parts(prompts))
     # Channels that repeat the first one count once, as in ``evidence_channels``.
     channels = torch.ones_like(values[:, :, :1, :1, :1])
     channels[:, 1:] = (values != values[:, :1]).flatten(2).any(2)[:, 1:, None, None, None].float()
-    ratio = _likelihood(values, channels, told)
+    ratio = _likelihood(values, channels, sources)
     likely = torch.sigmoid(functional.avg_pool3d(functional.pad(ratio, (1,) * 6, mode="replicate"), 3, 1))
     cost = evidence._STEP + (1 - likely) ** 2
-    nearness = torch.exp(-_entry_distance(cost, _peaks(told.wanted)) / evidence._NEARNESS_SCALE)
-    first = torch.cat([torch.tanh(ratio / 2), nearness], 1) * _any(told.wanted)
-    inside = _peaks(told.prompted)
-    outside = told.background & ~inside
+    nearness = torch.exp(-_entry_distance(cost, _peaks(sources.wanted)) / evidence._NEARNESS_SCALE)
+    first = torch.cat([torch.tanh(ratio / 2), nearness], 1) * _any(sources.wanted)
+    inside = _peaks(sources.prompted)
+    outside = sources.background & ~inside
     walkers = [
         *_contest(values, channels, inside, outside),
         *_walkers(values, channels, inside, outside, likely),
     ]
-    found = torch.cat([first, torch.cat(walkers, 1) * _any(told.prompted)], 1)
+    found = torch.cat([first, torch.cat(walkers, 1) * _any(sources.prompted)], 1)
     return found.repeat_interleave(2, 3).repeat_interleave(2, 4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Told:
-    """What prompts say, each (clip, source, z, y, x): non-negative weights, and seeds of background
-    (bool).
+class _Sources:
+    """Weights with which prompts mark voxels, each (clip, source, z, y, x), 0 or more; and background seeds.
+
+    ``prompted`` are the sources of the object in the prompts, ``wanted`` those and the previous answer,
+    ``other`` the sources of the background; ``background`` are its seeds, bool.
     """
 
     prompted: Tensor
@@ -67,7 +69,7 @@ class _Told:
     background: Tensor
 
     @classmethod
-    def of(cls, positive: Tensor, negative: Tensor) -> "_Told":
+    def of(cls, positive: Tensor, negative: Tensor) -> "_Sources":
         core = _box_core(positive[:, BOX], positive[:, NEGATIVE_CLICKS])
         prompted = torch.stack([positive[:, POSITIVE_CLICKS], core, positive[:, MASK]], 1)
         boxed = positive[:, BOX].amax((2, 3), keepdim=True) > 0
@@ -140,10 +142,10 @@ def _gaussian(offset: Tensor, std: Tensor) -> Tensor:
     return torch.exp(-((offset / std) ** 2) / 2)
 
 
-def _likelihood(values: Tensor, channels: Tensor, told: _Told) -> Tensor:
+def _likelihood(values: Tensor, channels: Tensor, sources: _Sources) -> Tensor:
     """Log-likelihood ratio (clip, 1, z, y, x), the mean over the channels that count."""
     bins = (values * evidence._BINS).long().clamp(0, evidence._BINS - 1).flatten(2)  # (clip, channel, voxel)
-    ratios = torch.log(_histograms(bins, told.wanted) / _histograms(bins, told.other))
+    ratios = torch.log(_histograms(bins, sources.wanted) / _histograms(bins, sources.other))
     ratio = ratios.gather(2, bins).view_as(values)
     return (ratio * channels).sum(1, keepdim=True) / channels.sum(1, keepdim=True)
 

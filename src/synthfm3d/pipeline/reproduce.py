@@ -179,13 +179,13 @@ def _train(training: Sam2TrainingConfig, folder: Path, device: str, say: Say) ->
     from synthfm3d.training.loop import train
     from synthfm3d.training.state import CHECKPOINT_FILE
 
-    told = -1
+    reported = -1
 
     def report(entry: dict[str, Any]) -> None:
-        nonlocal told
+        nonlocal reported
         tenth = 10 * entry["step"] // training.steps
-        if "loss" in entry and tenth > told:
-            told = tenth
+        if "loss" in entry and tenth > reported:
+            reported = tenth
             say(f"train: step {entry['step']} of {training.steps}, loss {entry['loss']:.3f}")
 
     resume = (folder / CHECKPOINT_FILE).exists()

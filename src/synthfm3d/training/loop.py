@@ -1,8 +1,9 @@
-"""``train``: the loop that reads top to bottom, the same for every family of models.
+"""``train``: the training loop, the same for every family of models.
 
-Samples are rendered while the network learns. A batch is a function of (seed, number) and its number of
-(step, process), the log is one JSON line per entry, checkpoints are whole or absent, and a resumed run
-continues to the bit. accelerate spreads it over processes and devices.
+Samples are rendered during training. A batch is a function of (seed, number), and its number is a function of
+(step, process). The log has one JSON line for each entry. A checkpoint is written completely or not at all,
+and a resumed run gives the same bits as an uninterrupted one. accelerate distributes it over processes and
+devices.
 """
 
 import json
@@ -41,7 +42,7 @@ def train(
     family: Family[Any] | None = None,
     enough: Callable[[TrainingState], bool] = lambda state: False,
 ) -> Path:
-    """Train a promptable model on synthetic volumes, here or, under ``accelerate launch``, with others.
+    """Train a promptable model on synthetic volumes, in this process or in those of ``accelerate launch``.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def train(
         Gets ``log.jsonl``, TensorBoard's events, ``checkpoint.pt``, ``best/``, and at the end
         ``model.safetensors`` with what belongs to it: ``load_model`` takes ``folder`` and ``folder/best``.
     resume
-        Go on from the folder's checkpoint.
+        Continue from the checkpoint in the folder.
     extend
         The checkpoint may be that of a run of fewer steps.
     report
@@ -57,8 +58,8 @@ def train(
     family
         What is trained; None takes the family that the configuration names.
     enough
-        Asked before each step; the run ends early where it says so. It must depend on what a checkpoint
-        holds alone, so that a resumed run ends at the same step.
+        Called before each step; the run ends early if it returns True. It may depend only on what a
+        checkpoint contains, so that a resumed run ends at the same step.
 
     Returns
     -------
@@ -122,7 +123,7 @@ def _take_steps(
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """What a run tells of itself, in its file, to accelerate's trackers and to ``report``."""
+    """The log of a run: its file, the trackers of accelerate, and ``report``."""
 
     path: Path
     state: TrainingState
@@ -217,8 +218,9 @@ def take_step(
                 )
             accelerator.backward(terms["total"] / len(step_batches))
         for name, value in terms.items():
-            told = "loss" if name == "total" else name
-            means[told] = means.get(told, torch.zeros(())) + value.detach().float().cpu() / len(step_batches)
+            logged = "loss" if name == "total" else name
+            before = means.get(logged, torch.zeros(()))
+            means[logged] = before + value.detach().float().cpu() / len(step_batches)
     norm = nn.utils.clip_grad_norm_(network.parameters(), config.optimiser.max_grad_norm)
     if not torch.isfinite(norm):
         raise FloatingPointError(f"the gradient is not finite at step {state.step}: lower optimiser.rate.")
@@ -255,7 +257,7 @@ def started_from(config: RunConfig) -> dict[str, str] | None:
 
 
 def training_record(state: TrainingState) -> dict[str, Any]:
-    """What a weights file says of its training."""
+    """The record of the training that a weights file contains."""
     config = state.config
     return {
         "synthfm3d": __version__,

@@ -15,7 +15,12 @@ from synthfm3d.errors import InputError
 from synthfm3d.loading.patches import PatchDataset, volumes_of_patches
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
-from synthfm3d.model.volumetric import INPUT_CHANNELS, TOLD_CHANNELS, VolumetricNetwork, with_evidence
+from synthfm3d.model.volumetric import (
+    IMAGE_AND_PROMPT_CHANNELS,
+    INPUT_CHANNELS,
+    VolumetricNetwork,
+    with_evidence,
+)
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
@@ -69,7 +74,7 @@ class VolumetricFamily(Family[TrainingConfig]):
 
     def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
         bf16 = self.config.precision == "bf16"
-        inputs = self.met_at_work(network, batch)
+        inputs = self.inputs_after_rounds(network, batch)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
             logits = network(inputs)  # (clip, 1, z, y, x)
         loss = segmentation_loss(logits.float(), batch["target"])
@@ -79,13 +84,13 @@ class VolumetricFamily(Family[TrainingConfig]):
             "soft_dice": loss.soft_dice.mean(),
         }
 
-    def met_at_work(self, network: nn.Module, batch: Sample, *, corrected: bool = True) -> Tensor:
+    def inputs_after_rounds(self, network: nn.Module, batch: Sample, *, corrected: bool = True) -> Tensor:
         """Inputs (clip, channel, z, y, x) after some corrections of the network's answers, or handed on.
 
         Without ``corrected``, answers are not compared with the whole target.
         """
         inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
-        if inputs.shape[1] == TOLD_CHANNELS:
+        if inputs.shape[1] == IMAGE_AND_PROMPT_CHANNELS:
             inputs = with_evidence(inputs)
         draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
         rounds = self.config.rounds.draw(draw)

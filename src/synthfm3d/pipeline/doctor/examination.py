@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
-from synthfm3d.pipeline.doctor import Finding, fail, installation, machine, ok, places, warn
+from synthfm3d.pipeline.doctor import Finding, fail, folders, installation, machine, ok, warn
 from synthfm3d.pipeline.doctor.machine import has_nvidia_gpu
 
 _IMPORT = """
@@ -100,14 +100,14 @@ QUICK: tuple[Check, ...] = (
     machine.memory,
     machine.cuda,
     machine.bfloat16,
-    places.working_folder,
-    places.temporary_folder,
-    places.disk,
-    places.kernel_cache,
-    places.weights,
-    places.stores,
-    places.samples,
-    places.browser,
+    folders.working_folder,
+    folders.temporary_folder,
+    folders.disk,
+    folders.kernel_cache,
+    folders.weights,
+    folders.stores,
+    folders.samples,
+    folders.browser,
 )
 """What can be told without importing torch."""
 

@@ -90,8 +90,8 @@ def _cuda_of_torch() -> str | None:
     path = Path(found.origin).parent / "version.py" if found and found.origin else None
     if path is None or not path.is_file():
         return None
-    said = re.search(r"^cuda\b.*?=\s*'([\d.]+)'", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return said[1] if said else None
+    match = re.search(r"^cuda\b.*?=\s*'([\d.]+)'", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return match[1] if match else None
 
 
 def _quota(cgroups: Path) -> float | None:
@@ -107,8 +107,8 @@ def _quota(cgroups: Path) -> float | None:
 def _free_bytes(information: Path, cgroups: Path) -> int | None:
     free = []
     if information.is_file():
-        said = re.search(r"^MemAvailable:\s*(\d+) kB", information.read_text(encoding="utf-8"), re.MULTILINE)
-        free += [int(said[1]) * 1024] if said else []
+        match = re.search(r"^MemAvailable:\s*(\d+) kB", information.read_text(encoding="utf-8"), re.MULTILINE)
+        free += [int(match[1]) * 1024] if match else []
     for limit, used in (
         (cgroups / "memory.max", cgroups / "memory.current"),
         (cgroups / "memory" / "memory.limit_in_bytes", cgroups / "memory" / "memory.usage_in_bytes"),

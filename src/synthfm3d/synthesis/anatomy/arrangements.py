@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_organ
-from synthfm3d.synthesis.anatomy.shapes import Place, Quaternion, Shape, sausage
+from synthfm3d.synthesis.anatomy.shapes import Location, Quaternion, Shape, sausage
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import AnatomySettings
 from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Material, Part, Structure
@@ -98,15 +98,15 @@ def _placed(
         rounded(row.semi_axes[1] * view.cavity_mm[0] * growth * draw.log_uniform(0.85, 1.2)),
         rounded(row.semi_axes[2] * view.cavity_mm[1] * growth * draw.log_uniform(0.85, 1.2)),
     )
-    place = Place(centre, rounded(sum(axes[1:]) / 2 if row.form == "ellipsoid" else max(axes)))
+    location = Location(centre, rounded(sum(axes[1:]) / 2 if row.form == "ellipsoid" else max(axes)))
     if row.form == "sausage":
-        shape = sausage(draw, view, place)
+        shape = sausage(draw, view, location)
     else:
         shape = _lobes(draw, centre, axes, row.lobes)
     kidney = "kidney" in row.name
     if kidney or row.material == "blood":  # cortex and medulla are drawn below; walls of vessels are thin
         settings = replace(settings, wall_share=0.0)
-    organ = draw_organ(draw, view, settings, row.name, place, shape, labels)
+    organ = draw_organ(draw, view, settings, row.name, location, shape, labels)
     if row.material == "wall" and len(organ.layers) == 1:
         organ = replace(organ, layers=(replace(organ.layers[0], material="wall"),))
     if row.material in ("blood", "fluid"):  # within its wall or capsule, if it has one
@@ -176,10 +176,10 @@ def draw_heart(
     )
     wall_mm = rounded(scale * draw.uniform(0.14, 0.32))
     chambers: list[Structure] = []
-    for name, place, axes in _CHAMBERS:
+    for name, offset, axes in _CHAMBERS:
         if name in ("right atrium", "aortic root") and draw.chance(0.25):
             continue
-        jittered = tuple(p + draw.normal(0.06) for p in place)
+        jittered = tuple(p + draw.normal(0.06) for p in offset)
         z, y, x = _rotated(quaternion, (scale * jittered[0], scale * jittered[1], scale * jittered[2]))
         semi = tuple(rounded(scale * a * draw.log_uniform(0.85, 1.18)) for a in axes)
         thick = name == "left ventricle"

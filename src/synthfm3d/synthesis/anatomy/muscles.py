@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.neighbours import in_plane
-from synthfm3d.synthesis.anatomy.organs import draw_place
+from synthfm3d.synthesis.anatomy.organs import draw_location
 from synthfm3d.synthesis.anatomy.shapes import shifted, turn
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import CrowdSettings
@@ -110,12 +110,12 @@ def draw_bundle(
     draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labels, number: int
 ) -> list[Structure]:
     """Three to six bellies side by side, all along one direction, as in a limb."""
-    place = draw_place(draw, view, [], _BELLY_SIZE, 0.0)
+    location = draw_location(draw, view, [], _BELLY_SIZE, 0.0)
     along, across = turn(draw), draw.direction(3)
     bellies: list[Structure] = []
-    centre = place.centre_mm
+    centre = location.centre_mm
     for n in range(1, draw.whole(3, 6) + 1):
-        thickness = place.radius_mm * draw.log_uniform(0.7, 1.4)
+        thickness = location.radius_mm * draw.log_uniform(0.7, 1.4)
         part = Ellipsoid(
             centre_mm=centre,
             semi_axes_mm=(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
-from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Place, Shape, mirrored
+from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Location, Shape, mirrored
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import MOST_ORGANS, AnatomySettings
 from synthfm3d.synthesis.structures import Layer, Material, Structure
@@ -39,16 +39,16 @@ def draw_organs(
     """
     count = min(round(count * view.stretch), MOST_ORGANS)
     organs: list[Structure] = []
-    placed: list[Place] = []
+    placed: list[Location] = []
     shares_space = draw.chance(settings.neighbourhood_share)
     for number in range(1, count + 1):
         large = number == 1 and draw.chance(settings.large_share)
         size = settings.large_size if large else settings.size
-        place = draw_place(draw, view, placed, size, settings.touching_share)
-        placed.append(place)
-        shape = draw_shape(draw, view, settings, place)
+        location = draw_location(draw, view, placed, size, settings.touching_share)
+        placed.append(location)
+        shape = draw_shape(draw, view, settings, location)
         own = None if draw.chance(settings.distractor_share) else labels
-        organ = draw_organ(draw, view, settings, f"organ {number}", place, shape, own)
+        organ = draw_organ(draw, view, settings, f"organ {number}", location, shape, own)
         if shares_space:
             gap = draw.uniform(*settings.gap_mm) if draw.chance(settings.gap_share) else 0.0
             organ = replace(organ, neighbourhood=1, gap_mm=gap)
@@ -62,25 +62,29 @@ def draw_fillers(draw: Draw, view: FieldOfView, settings: AnatomySettings) -> li
     """Unlabelled lumps of fat, gut and muscle: what lies between the organs."""
     fillers: list[Structure] = []
     for number in range(1, draw.whole(*settings.fillers) + 1):
-        place = draw_place(draw, view, [], _FILLER_SIZE, 0.0)
-        shape = draw_shape(draw, view, settings, place)
+        location = draw_location(draw, view, [], _FILLER_SIZE, 0.0)
+        shape = draw_shape(draw, view, settings, location)
         material = draw.pick(_FILLING, _FILLING_SHARES)
         fillers.append(
             Structure(
                 name=f"filler {number}",
                 parts=shape.parts[:2],
                 layers=(Layer(name=f"filler {number}", depth_mm=0.0, label=0, material=material),),
-                blend_mm=rounded(0.5 * place.radius_mm),
+                blend_mm=rounded(0.5 * location.radius_mm),
                 roughness_mm=(rounded(shape.smallest_mm * draw.uniform(0.1, 0.5)), 0.0),
             )
         )
     return fillers
 
 
-def draw_place(
-    draw: Draw, view: FieldOfView, placed: Sequence[Place], size: tuple[float, float], touching_share: float
-) -> Place:
-    """A place in the cavity: against a placed organ, or anywhere."""
+def draw_location(
+    draw: Draw,
+    view: FieldOfView,
+    placed: Sequence[Location],
+    size: tuple[float, float],
+    touching_share: float,
+) -> Location:
+    """A location in the cavity: against a placed organ, or anywhere."""
     radius = rounded(view.scale_mm * draw.log_uniform(*size))
     depth = view.size_mm[0]
     for _ in range(12):
@@ -97,14 +101,14 @@ def draw_place(
             z = draw.uniform(-0.1, 1.1) * depth
         if view.inside_cavity(y, x) and -0.2 * depth < z < 1.2 * depth:
             break
-    return Place((rounded(z), rounded(y), rounded(x)), radius)
+    return Location((rounded(z), rounded(y), rounded(x)), radius)
 
 
-def draw_shape(draw: Draw, view: FieldOfView, settings: AnatomySettings, place: Place) -> Shape:
+def draw_shape(draw: Draw, view: FieldOfView, settings: AnatomySettings, location: Location) -> Shape:
     """A shape of one of the families."""
     names = [field.name for field in fields(settings.families)]
     family = draw.pick(names, [getattr(settings.families, name) for name in names])
-    return FAMILIES[family](draw, view, place)
+    return FAMILIES[family](draw, view, location)
 
 
 def draw_organ(
@@ -112,7 +116,7 @@ def draw_organ(
     view: FieldOfView,
     settings: AnatomySettings,
     name: str,
-    place: Place,
+    location: Location,
     shape: Shape,
     labels: Labels | None,
 ) -> Structure:
@@ -121,7 +125,7 @@ def draw_organ(
         name=name,
         parts=shape.parts,
         layers=_layers(draw, view, settings, name, shape.smallest_mm, labels),
-        blend_mm=rounded(0.35 * place.radius_mm),
+        blend_mm=rounded(0.35 * location.radius_mm),
         roughness_mm=(
             rounded(shape.smallest_mm * draw.log_uniform(*settings.roughness)),
             rounded(shape.smallest_mm * draw.uniform(0.0, 0.08)),
