@@ -137,7 +137,7 @@ def _loaded(
         problems = [_few("missing", missing), _few("unknown", unknown), _few("of another size", shapes)]
         raise MismatchedCheckpointError(
             f"{where}: does not fit its size of SAM 2: {'; '.join(p for p in problems if p)}. It is of "
-            "another model or of a changed one: give the file as its authors published it, or a folder with a "
+            "another or of a changed model: give the file as its authors published it, or a folder with a "
             "config.json that describes it."
         )
     network.sam.load_state_dict(weights)
