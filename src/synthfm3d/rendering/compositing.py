@@ -1,9 +1,9 @@
 """One slice of anatomy: signed distances of all structures, mixed by partial volume.
 
-The fraction of a voxel inside a structure is a smoothstep of distance times sharpness
-(``distances``): within 0.012 of the normal distribution's integral, which is exact for a plane, so
-thick slices smear oblique surfaces and keep upright ones. Structures of a neighbourhood share the
-space between them by a power diagram of their distances; others cover what was painted before.
+The fraction of a voxel inside a structure is a smoothstep of distance times sharpness (``distances``): within
+0.012 of the normal distribution's integral, which is exact for a plane, so thick slices blur oblique surfaces
+but not upright ones. Structures of a neighbourhood share the space between them (a power diagram of their
+distances); any other structure covers those painted before it.
 """
 
 from typing import NamedTuple
@@ -31,7 +31,7 @@ FADE_FROM = np.float32(0.2)
 
 
 class SceneNumbers(NamedTuple):
-    """What ``compose_slice`` has to know of a whole scene, float32."""
+    """Numbers of a whole scene that ``compose_slice`` needs, float32."""
 
     y_step_mm: np.float32
     x_step_mm: np.float32
@@ -47,7 +47,7 @@ class SceneNumbers(NamedTuple):
 
 
 def numbers_of(scene: Scene) -> SceneNumbers:
-    """Standard deviations of the point spread, depths and amplitudes of a scene as the kernel takes them."""
+    """Point spread, depths and amplitudes of a scene in the form that the kernel needs."""
     anatomy, boundary = scene.anatomy, scene.boundary
     _, y_step_mm, x_step_mm = scene.spacing_mm
     return SceneNumbers(
@@ -249,7 +249,7 @@ def _store(value, label, signal, labels):
 
 @inlined
 def _blocks(low_mm, high_mm, x_step, padded):
-    """The blocks of a row that reach from ``low_mm`` to ``high_mm``, as first pixel and after the last."""
+    """First pixel, and the pixel after the last, of the blocks of a row from ``low_mm`` to ``high_mm``."""
     a = max(0, int(low_mm / x_step)) // BLOCK * BLOCK
     b = (int(max(high_mm / x_step, _f32(-2))) + 1 + BLOCK) // BLOCK * BLOCK
     return a, min(padded, b)
@@ -257,7 +257,7 @@ def _blocks(low_mm, high_mm, x_step, padded):
 
 @inlined
 def _row_extent(structure, parts, box, low_y, high_y):
-    """Lowest and highest x in mm of a structure's parts that reach into a row; of none, low > high."""
+    """Lowest and highest x in mm of a structure's parts that reach into a row; low > high if none does."""
     first, after = int(structure[at.FIRST_PART]), int(structure[at.LAST_PART])
     if after - first == 1:
         return box[2], box[3]
@@ -283,7 +283,7 @@ def _find_extremes(plane, rows, extremes):
 
 @inlined
 def _bounds(extremes, first, weights):
-    """What a field cannot exceed in a row: its weights are positive."""
+    """Bounds of a field in a row. They hold because all weights are positive."""
     low, high = _f32(0), _f32(0)
     for k in range(4):
         low += weights[k] * extremes[first + k, 0]
@@ -368,7 +368,7 @@ def _unite_parts(structure, parts, bounds, numbers, y_mm, x_mm, low, high, dista
 
 @inlined
 def _fade(sharpness, noise, fade):
-    """Boundaries up to 1 + ``fade`` times as wide where the noise is high."""
+    """Widen boundaries by a factor of up to 1 + ``fade`` where the noise is high."""
     for x in range(sharpness.size):
         level = min(max(noise[x] - FADE_FROM, _f32(0)), _f32(1))
         sharpness[x] /= _f32(1) + fade * level
@@ -378,8 +378,8 @@ def _fade(sharpness, noise, fade):
 def _share_space(structures, here, low, high, first, after, distance, cut):
     """Cut structures of a neighbourhood where another one is deeper: min(d, (d - other - gap) / 2).
 
-    Without a gap a structure is cut by those painted before it alone: they reach under it, so that
-    their mix at the shared boundary holds nothing of the background.
+    Without a gap, only structures painted before this one cut it. They extend under it, so that no background
+    enters the mixture at the shared boundary.
     """
     for k in range(low, high):
         for x in range(first[k], after[k]):

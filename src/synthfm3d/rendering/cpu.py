@@ -1,4 +1,4 @@
-"""``render``: the CPU renderer. One pass per slice; any range of slices alone, with the same bits."""
+"""``render``: the CPU renderer. Any range of slices can be rendered alone and has the same bits."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,7 +20,8 @@ from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _AT_ONCE = 8
-"""Slices that share the nodes of their fields; more would need more memory for no less work."""
+"""Number of slices that share the nodes of their fields. A larger number needs more memory and saves no
+time."""
 
 
 def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
@@ -32,7 +33,7 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
         Which slices, ``range(first, after)``; all by default. A range has the same bits as the
         same slices of the whole volume.
     threads
-        Runs of slices rendered at a time; has no influence on the result.
+        Number of threads; it does not change the result.
 
     Returns
     -------
@@ -47,12 +48,12 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
 
 
 class Renderer:
-    """A scene made ready once, for those who look at its slices again and again.
+    """A scene that is prepared once, to render slices of it many times.
 
     Parameters
     ----------
     slices
-        The slices that will be asked for; all by default.
+        The slices that can be rendered; all by default.
 
     Raises ValueError as ``render`` does.
     """
@@ -68,10 +69,10 @@ class Renderer:
         self._scanner = _scanner_of(scene)
 
     def render(self, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
-        """Image and label map of some slices, by default of all that were made ready; see ``render``."""
+        """Image and label map of some slices, by default of all prepared ones; see ``render``."""
         slices = self._ready if slices is None else slices_of(self.scene, slices)
         if not self._ready.start <= slices.start <= slices.stop <= self._ready.stop:
-            raise ValueError(f"slices must lie within those made ready, {self._ready}, got {slices}.")
+            raise ValueError(f"slices must lie within those prepared, {self._ready}, got {slices}.")
         _, height, width = self.scene.shape
         image = np.empty((len(slices), height, width), np.int16)
         labels = np.empty((len(slices), height, width), np.uint8)
@@ -95,7 +96,7 @@ class Renderer:
 
 
 def slices_of(scene: Scene, slices: range | None) -> range:
-    """The given slices, all if None; ValueError for a range that is empty, strided, or not of the volume."""
+    """The given slices, or all. Raises ValueError for an empty or strided range, or one outside the volume."""
     depth = scene.shape[0]
     slices = range(depth) if slices is None else slices
     if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
@@ -106,7 +107,7 @@ def slices_of(scene: Scene, slices: range | None) -> range:
 def _render_slices(
     scene: Scene, tables: Tables, parts: Array, scanner: Scanner, slices: range, image: Array, labels: Array
 ) -> None:
-    """Some slices in a row, which share the nodes of their fields.
+    """Render consecutive slices, which share the nodes of their fields.
 
     ``parts`` (slice, sub-slice, part, column) are their rows.
     """
@@ -139,13 +140,13 @@ def _render_slices(
 
 
 def _middle_last(count: int) -> list[int]:
-    """Numbers of the sub-slices, the middle one last: its labels stay."""
+    """Indices of the sub-slices, the middle one last, because its labels are kept."""
     middle = count // 2
     return [n for n in range(count) if n != middle] + [middle]
 
 
 def _scanner_of(scene: Scene) -> Scanner:
-    """The scanner of a scene; what all its slices share is made here, once."""
+    """The scanner of a scene. Everything that its slices share is computed here, once."""
     match scene.acquisition:
         case CtAcquisition() as acquisition:
             return ct_scanner(scene, acquisition)

@@ -36,7 +36,7 @@ def lowpass_taps(fraction: float) -> Array:
 def truncate(signal, taps):
     """Gibbs ringing: keep the centre of k-space along both axes of a slice, in place.
 
-    The overshoot at an edge is 9 % whatever the fraction kept; only its width changes (Bernstein,
+    The overshoot at an edge is 9 % for any fraction; only its width changes (Bernstein,
     King & Zhou, Handbook of MRI Pulse Sequences, 2004, 13.1).
     """
     height, width = signal.shape

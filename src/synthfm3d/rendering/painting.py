@@ -1,4 +1,4 @@
-"""Layers of one structure mixed into a row by partial volume, as far as they can be seen."""
+"""Mixing the visible layers of one structure into a row by partial volume."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def paint(layers, structure, distance, sharpness, t0, t1, t2, t3, numbers, value
     for m in range(count):
         layer = layers[m]
         depth = layer[at.DEPTH_MM]
-        # A layer changes nothing where its fraction is 0, and deeper ones lie within its span.
+        # A layer changes nothing where its fraction is 0. Deeper layers lie inside it.
         while m > 0 and low < high and _clear(distance, sharpness, depth, low):
             low += BLOCK
         while m > 0 and low < high and _clear(distance, sharpness, depth, high - BLOCK):
@@ -52,7 +52,7 @@ def paint(layers, structure, distance, sharpness, t0, t1, t2, t3, numbers, value
 
 @subroutine
 def _clear(distance, sharpness, depth, first):
-    """Whether nothing of a layer reaches the block from ``first``."""
+    """Whether a layer covers no part of the block that begins at ``first``."""
     d, steep = distance[first : first + BLOCK], sharpness[first : first + BLOCK]
     reached = 0
     for x in range(BLOCK):
@@ -62,7 +62,7 @@ def _clear(distance, sharpness, depth, first):
 
 @subroutine
 def _next_run(distance, sharpness, depth, first, last):
-    """The next blocks from ``first`` on that a layer reaches, as first pixel and after the last."""
+    """First pixel, and the pixel after the last, of the next blocks from ``first`` on that a layer covers."""
     a = first
     while a < last and _clear(distance, sharpness, depth, a):
         a += BLOCK
@@ -74,7 +74,7 @@ def _next_run(distance, sharpness, depth, first, last):
 
 @subroutine
 def _hidden(distance, sharpness, deeper, low, high):
-    """Blocks within [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
+    """Blocks within [low, high) that the next layer, which begins at ``deeper``, covers completely."""
     left, right = low, high
     while left < right and (distance[left] - deeper) * sharpness[left] < _f32(0.5):
         left += BLOCK

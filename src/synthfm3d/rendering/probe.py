@@ -1,8 +1,8 @@
-"""Where a probe looks: the raster of depths and beams, and how it lies over the pixels of a slice.
+"""The field of view of a probe: the raster of depths and beams, and its position on the pixels of a slice.
 
-Beams are evenly spaced in the tangent of their angle (phased, curved and linear arrays), or around the
-whole circle in the diamond angle, ``y / (|y| + |x|)``, of a rotating probe: both need no arc tangent, so
-every processor draws the same fan.
+Beams are evenly spaced in the tangent of their angle (phased, curved and linear arrays), or around the whole
+circle in the diamond angle, ``y / (|y| + |x|)``, of a rotating probe: Neither needs an arc tangent, so every
+processor computes the same fan.
 """
 
 import math

@@ -1,8 +1,8 @@
-r"""Fine smooth noise from one periodic tile: cheap where a field's nodes are nearly as dense as pixels.
+r"""Fine smooth noise from one periodic tile: much cheaper than a field whose nodes are as dense as pixels.
 
-A tile is a periodic field of unit variance in the plane. A slice is a sum of four copies of it, each moved
-to a place hashed from a node along z, with the same spline weights as any other field (``fields``): between
-slices it is correlated as those are, and no slice repeats another.
+A tile is a periodic field of unit variance in the plane. A slice is the sum of four copies of it, each
+shifted by an amount hashed from a node along z, with the spline weights of any other field (``fields``). So
+slices are correlated like those of other fields, and no slice repeats another.
 """
 
 import math
@@ -17,7 +17,7 @@ _f32 = np.float32
 _EDGES = (64, 128, 256, 512)
 
 PLACES = 0x5851F42D
-"""Turns the key of a tile's contents into that of its places: no number of one serves the other."""
+"""Turns the key of a tile's contents into the key of its shifts, so that the two are independent."""
 
 
 def tile_edge(height: int, width: int) -> int:
@@ -72,7 +72,7 @@ def _fill_tile(key, first, weights, columns, rows, row, plane):
             )
     for y in range(edge):
         field_row(rows, first[y], weights[y], plane[y, :edge])
-    # Copies of one tile add up: its own mean and variance must be exact.
+    # Copies of one tile are added, so its mean and variance must be exact.
     total, squares = 0.0, 0.0
     for y in range(edge):
         for x in range(edge):

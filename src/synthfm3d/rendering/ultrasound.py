@@ -1,11 +1,11 @@
-"""Ultrasound: scatterers along the beams, seen through the probe's point spread, log-compressed.
+"""Ultrasound: scatterers along the beams, blurred by the point spread of the probe, and log-compressed.
 
-Each sample of the probe's raster holds a complex random scatterer, as strong as its tissue; what returns is
-their sum under the point spread. Where many lie in one resolution cell its envelope has the Rayleigh
-distribution (fully developed speckle: mean / standard deviation = 1.91; Wagner et al., IEEE Trans. Sonics
-Ultrason. 30:156, 1983). Boundaries across the beam also reflect as mirrors do, those along it do not; strong
-reflectors shade what lies behind them and ring, fluid makes it brighter. Compounding averages pictures of
-independent speckle, which brings the squared envelope towards its expected value.
+Each sample of the raster of the probe has a complex random scatterer, as strong as its tissue. The echo is
+their sum, weighted by the point spread. If many scatterers lie in one resolution cell, the envelope has the
+Rayleigh distribution (fully developed speckle: mean / standard deviation = 1.91; Wagner et al., IEEE Trans.
+Sonics Ultrason. 30:156, 1983). Boundaries across the beam also reflect like mirrors; boundaries along it do
+not. Strong reflectors cast a shadow and reverberate. Tissue behind fluid is brighter. Compounding averages
+images of independent speckle, which moves the squared envelope towards its expected value.
 """
 
 import math
@@ -22,13 +22,13 @@ from synthfm3d.volume import Array
 
 _f32 = np.float32
 REFLECTOR = 0.7
-"""Echo amplitude above which a tissue takes energy from the beam and rings."""
+"""Echo amplitude above which a tissue absorbs energy from the beam and reverberates."""
 FLUID = 0.06
-"""Echo amplitude below which a tissue takes less energy than the gain makes up for."""
+"""Echo amplitude below which a tissue absorbs less energy than the gain compensates."""
 LEAST_TAP = np.float32(0.004)
 """Taps of a point spread below this share of the middle one are left out."""
 LEAST_GAIN, MOST_LEFT = np.float32(0.05), np.float32(3)
-"""A sample takes at most this share of the beam; fluid brightens it up to this much."""
+"""Least share of the beam that a sample leaves, and the largest that fluid can raise it to."""
 HAZE_DEPTH = np.float32(0.25)
 """Share of the depth at which the haze before the probe ends."""
 MIRRORED_POWER = np.float32(1.5)
