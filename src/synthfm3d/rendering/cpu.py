@@ -96,7 +96,7 @@ class Renderer:
 
 
 def slices_of(scene: Scene, slices: range | None) -> range:
-    """The given slices, or all. Raises ValueError for an empty or strided range, or one outside the volume."""
+    """The given slices, or all. Raises ValueError for an empty or strided range, or one outside."""
     depth = scene.shape[0]
     slices = range(depth) if slices is None else slices
     if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:

@@ -1,9 +1,9 @@
-"""Anatomical layouts: which organs lie where, as tables, and one function that draws a table.
+"""Anatomical layouts: tables of organs and their positions, and one function that draws a table.
 
 Positions and sizes are shares of the cavity's semi-axes (y, x) and of the stack's depth (z); they are
-placement rules, not measurements of anybody, and every one of them is jittered. The abdomen: paired
-kidneys beside the spine, liver, stomach and spleen as neighbours, vessels before the spine. The heart:
-chambers in their relation, seen along its long or its short axis.
+placement rules, not measurements of a person, and each of them is jittered. The abdomen: paired kidneys
+beside the spine, liver, stomach and spleen as neighbours, vessels before the spine. The heart: chambers in
+their relation, seen along its long or its short axis.
 """
 
 from collections.abc import Sequence
@@ -46,18 +46,18 @@ _ABDOMEN = (
     Organ("bladder", (0.02, -0.25, 0.0), (0.14, 0.25, 0.22), material="wall"),
 )
 _PRESENT = 0.85
-"""How likely each organ of the abdomen is in a volume."""
+"""Probability of each organ in a volume."""
 
 
 def draw_abdomen(draw: Draw, view: FieldOfView, settings: AnatomySettings, labels: Labels) -> list[Structure]:
-    """The abdomen, its organs sharing the space between them; now and then mirrored or upside down."""
+    """The abdomen, whose organs share the space between them; sometimes mirrored or upside down."""
     return draw_table(draw, view, settings, _ABDOMEN, labels)
 
 
 def draw_table(
     draw: Draw, view: FieldOfView, settings: AnatomySettings, rows: Sequence[Organ], labels: Labels
 ) -> list[Structure]:
-    """Organs of a table where it says, each present more often than not."""
+    """Organs of a table at their positions; each is present with a probability of ``_PRESENT``."""
     flip_z, flip_x = draw.chance(0.3), draw.chance(0.1)
     organs: list[Structure] = []
     for row in rows:
@@ -90,7 +90,7 @@ def _placed(
         rounded(view.centre_mm[0] + y * view.cavity_mm[0]),
         rounded(view.centre_mm[1] + x * view.cavity_mm[1]),
     )
-    # Depth is measured by the body, not by the stack: a thin stack cuts organs, it does not flatten them.
+    # Depth is relative to the body, not to the stack: a thin stack cuts organs and does not flatten them.
     deep = min(max(view.size_mm[0], 0.5 * view.scale_mm), 1.2 * view.scale_mm)
     growth = draw.log_uniform(0.75, 1.3)
     axes = (

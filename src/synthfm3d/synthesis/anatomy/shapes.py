@@ -18,7 +18,7 @@ Quaternion = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where an organ goes: its centre and mean radius, in mm."""
+    """Centre and mean radius of an organ, in mm."""
 
     centre_mm: ZYX
     radius_mm: float
@@ -26,7 +26,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Parts of an organ, and its smallest semi-axis in mm, by which walls and noise are measured."""
+    """Parts of an organ, and its smallest semi-axis in mm, to which walls and noise are relative."""
 
     parts: tuple[Part, ...]
     smallest_mm: float
@@ -44,7 +44,7 @@ def shifted(centre: ZYX, towards: tuple[float, ...], step: float) -> ZYX:
 
 
 def ellipsoid(draw: Draw, view: FieldOfView, location: Location) -> Shape:
-    """One to three overlapping lobes, which melt into one organ."""
+    """One to three overlapping lobes, blended into one organ."""
     quaternion = turn(draw)
     parts: list[Part] = []
     smallest = location.radius_mm
