@@ -64,7 +64,7 @@ def windows_of(volume: Volume) -> Windows:
 
 
 def _stride(size: int, shape: tuple[int, ...]) -> int:
-    """Stride to about a million samples. It shares no factor with rows or slices, so it visits all columns."""
+    """Stride to about a million samples. It shares no factor with rows or slices: it visits all columns."""
     stride = max(1, size // _PERCENTILE_SAMPLES)
     while math.gcd(stride, shape[1] * shape[2]) > 1:
         stride += 1

@@ -1,7 +1,7 @@
 """Volumes as torch datasets: shards by index or as a shuffled stream that can be resumed, or made on the fly.
 
-The order of a stream is a function of (seed, epoch), cut among ranks and workers by counting: no
-sample comes twice and none is left out, whatever their number.
+The order of a stream is a function of (seed, epoch), cut among ranks and workers by counting: no sample is
+repeated or left out, for any number of them.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,7 @@ Item = dict[str, Tensor | str]
 def as_tensors(volume: StoredVolume | LabelledVolume, key: str) -> Item:
     """``image`` int16 (1, z, y, x), ``labels`` uint8 (1, z, y, x), ``affine`` float64 (4, 4), ``key``.
 
-    Images stay in the scanner's numbers, Hounsfield units for a CT: what a model wants of them is its
-    own affair (``synthfm3d.intensity``).
+    Images keep their stored values, Hounsfield units for CT; ``synthfm3d.intensity`` maps them for a model.
     """
     return {
         "image": torch.from_numpy(np.ascontiguousarray(volume.image.voxels))[None],

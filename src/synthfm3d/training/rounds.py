@@ -1,7 +1,7 @@
-"""What the network is given in use, simulated in training: its own answers, corrected or handed on.
+"""Inputs of the network in use, simulated in training: its own answers, corrected or propagated.
 
-In a session with a user, each round gives the network its former answer and one more click, in the middle of
-the greatest error. When an object is followed through a scan, the mask that the network found on another
+In a session with a user, each round gives the network its previous answer and one more click, in the middle
+of the largest error. When an object is followed through a scan, the mask that the network found on another
 slice is its only prompt, with its errors.
 """
 
@@ -27,14 +27,14 @@ from synthfm3d.regions import SLICE_SPACING_RANGE
 from synthfm3d.volume import Array
 
 _LEAST_OVERLAP = 0.5
-"""Dice on a slice below which what was found there is not handed on."""
+"""Least Dice on a slice whose mask becomes the prompt of other slices."""
 _SPACING = (SLICE_SPACING_RANGE[0], 1.0, 1.0)
-"""Of a region, in its pixels: slices lie at least so far apart."""
+"""Least distance of slices of a region, in its pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundSettings:
-    """What happens in training before the network is judged.
+    """Corrections and propagation in training before the loss is computed.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def after_hand_over(
 ) -> Tensor:
     """Inputs (clip, channel, z, y, x) that outline what the network finds on another slice, and nothing else.
 
-    ``target`` is (clip, 1, z, y, x), of 0 and 1. Negative clicks stay, as where an object is followed. A clip
-    of which the network finds too little stays as it is: what it found would mean another object.
+    ``target`` is (clip, 1, z, y, x), of 0 and 1. Negative clicks are kept, as in propagation. A clip of which
+    the network finds too little is not changed, because its mask would mean another object.
     """
     truth = target[:, 0].cpu().numpy() > 0
     clips = zip(_image_and_prompts(inputs), truth, _answers(network, inputs, bf16), strict=True)

@@ -29,7 +29,7 @@ from synthfm3d.training.rounds import after_corrections, after_hand_over
 
 
 class Batches(Dataset[Sample]):
-    """Patches by the batch."""
+    """Batches of patches."""
 
     def __init__(self, patches: Dataset[Any], size: int) -> None:
         self.patches = patches
@@ -53,7 +53,7 @@ class VolumetricFamily(Family[TrainingConfig]):
             return VolumetricNetwork(self.config.model)
         path = weights_path(self.config.start)
         if path is None:
-            raise InputError(f"start: {self.config.start} has no weights to begin with.")
+            raise InputError(f"start: {self.config.start} has no weights to start from.")
         network, _ = read_network(path)
         if network.config != self.config.model:
             raise InputError(f"start: {path} holds {network.config}, and model asks for {self.config.model}.")
@@ -85,7 +85,7 @@ class VolumetricFamily(Family[TrainingConfig]):
         }
 
     def inputs_after_rounds(self, network: nn.Module, batch: Sample, *, corrected: bool = True) -> Tensor:
-        """Inputs (clip, channel, z, y, x) after some corrections of the network's answers, or handed on.
+        """Inputs (clip, channel, z, y, x) after some corrections of the network's answers, or propagation.
 
         Without ``corrected``, answers are not compared with the whole target.
         """
@@ -134,8 +134,8 @@ class Loss:
 def segmentation_loss(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Loss:
     """Binary cross-entropy plus 1 - soft Dice, of logits and targets (clip, 1, z, y, x).
 
-    ``known``, of the same shape, is 1 where the target is known and 0 where it is not; there nothing counts,
-    and the target is 0. The cross-entropy is the mean over known voxels.
+    ``known``, of the same shape, is 1 where the target is known and 0 where it is not; unknown voxels do not
+    count, and their target is 0. The cross-entropy is the mean over known voxels.
     """
     if known is None:
         dice = soft_dice(logits.sigmoid(), target)
@@ -160,7 +160,7 @@ def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.d
 
 
 def held_out_patches(config: TrainingConfig) -> Iterator[Sample]:
-    """The patches that the validation of a run judges by, rendered when they are asked for."""
+    """The validation patches of a run, rendered on request."""
     dataset = PatchDataset(config.validation.seed, config.model.grid_shape, config.data)
     return (dataset[index] for index in range(config.validation.patches))
 

@@ -1,4 +1,4 @@
-"""Bowels: loops of one signal that lie on each other, and segments in a row as those of a colon."""
+"""Bowels: loops of one signal that touch each other, and rows of segments as in a colon."""
 
 from dataclasses import replace
 
@@ -64,7 +64,7 @@ def _loops(
 def _segments(
     draw: Draw, view: FieldOfView, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
 ) -> list[Structure]:
-    """Round segments in a row along the body, parted by their walls; one target or a target for each."""
+    """A row of round segments along the body, separated by their walls; one target, or one for each."""
     location = draw_location(draw, view, [], _SEGMENT_SIZE, 0.0)
     heading: tuple[float, ...] = (1.0 if draw.chance(0.5) else -1.0, 0.0, 0.0)
     centre: ZYX = (rounded(draw.uniform(0.0, 0.4) * view.size_mm[0]), *location.centre_mm[1:])

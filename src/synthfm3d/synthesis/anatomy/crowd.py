@@ -1,4 +1,4 @@
-"""What crowds a body between its organs, in the order in which it is painted, and chains of like objects."""
+"""Structures between the organs of a crowded body, in the order of painting, and chains of objects."""
 
 from synthfm3d.synthesis.anatomy.bowel import draw_bowels
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
@@ -49,7 +49,7 @@ def draw_chain(draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labe
 
     They are like the bones of a hand, lymph nodes, teeth, or vertebrae in a narrow field of view.
 
-    They touch, are parted by a plane, or lie some way apart; each has a label, or none has.
+    They touch, are separated by a plane, or lie apart; each has a label, or none has.
     """
     location = draw_location(draw, view, [], _LINK_SIZE, 0.0)
     heading: tuple[float, ...] = (1.0, 0.0, 0.0) if draw.chance(0.7) else draw.direction(3)

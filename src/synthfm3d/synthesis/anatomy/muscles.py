@@ -1,4 +1,4 @@
-"""Muscles: bellies of one signal side by side, parted by planes of fat or by their shapes alone.
+"""Muscles: bellies of one signal side by side, separated by planes of fat or only by their shapes.
 
 Whole bodies have them in their places, as tables in shares of the cavity's semi-axes, like organs
 (``arrangements``); fields of view inside the body have bundles of them.
@@ -16,7 +16,7 @@ from synthfm3d.synthesis.structures import Ellipsoid, Layer, Layout, Part, Stack
 
 _PRESENT = 0.9
 _PARTED = 0.8
-"""Share of muscles in a plane of fat; the others join what they touch."""
+"""Share of muscles in a plane of fat; the others have no plane between them and what they touch."""
 _BELLY_SIZE = (0.025, 0.08)
 """Half thickness of the bellies of a bundle over the field of view."""
 

@@ -1,9 +1,9 @@
-"""Organs of no particular body: shapes of all families, placed free or against each other.
+"""Organs of no particular body: shapes of all families, placed freely or against each other.
 
 Radii are log-uniform (``AnatomySettings.size``), so that targets cover 0.1-8 % of a slice as real ones do
-(Geraghty et al., J. Comput. Assist. Tomogr. 28, 2004), with now and then a large one. Structures in close
-proximity are what a promptable model confuses: organs touch without gap or overlap, and some have a fat
-plane around them.
+(Geraghty et al., J. Comput. Assist. Tomogr. 28, 2004), and in some volumes a large one. Promptable models
+confuse structures in close proximity: organs touch without gap or overlap, and some have a fat plane around
+them.
 """
 
 import math
@@ -59,7 +59,7 @@ def draw_organs(
 
 
 def draw_fillers(draw: Draw, view: FieldOfView, settings: AnatomySettings) -> list[Structure]:
-    """Unlabelled lumps of fat, gut and muscle: what lies between the organs."""
+    """Unlabelled lumps of fat, gut and muscle between the organs."""
     fillers: list[Structure] = []
     for number in range(1, draw.whole(*settings.fillers) + 1):
         location = draw_location(draw, view, [], _FILLER_SIZE, 0.0)
@@ -143,7 +143,7 @@ def _layers(
 ) -> tuple[Layer, ...]:
     """One tissue, or a wall around a content; both labelled, or one label over two tissues."""
     outer = labels.new() if labels else 0
-    # A wall thinner than two pixels would be labelled in shreds.
+    # The label of a wall thinner than two pixels would have gaps.
     walled = draw.chance(settings.wall_share) and DEEPEST_LAYER * smallest > 2.0 * view.pixel_mm
     material: Material = "wall" if walled else draw.pick(_SOLID, _SOLID_SHARES)
     layers = [Layer(name=name, depth_mm=0.0, label=outer, material=material)]
