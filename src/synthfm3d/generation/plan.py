@@ -1,7 +1,7 @@
 """The plan of a dataset: which shard holds which volumes, and which machine makes which shard.
 
-A shard is the unit of everything: of resuming, of retrying, of dividing the work. Its bytes are a
-function of the plan, so it does not matter who makes it, nor how often.
+Resuming, retrying and dividing the work are done by whole shards. The bytes of a shard are a function of the
+plan and do not depend on the worker that makes it.
 """
 
 import json
@@ -42,7 +42,7 @@ class DatasetPlan:
 
     @property
     def shards(self) -> int:
-        """How many shards there are."""
+        """Number of shards."""
         return -(-self.count // self.volumes_per_shard)
 
     def indices(self, shard: int) -> range:
@@ -71,9 +71,9 @@ class DatasetPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardTask:
-    """One shard to be made: small, so that it travels to any worker.
+    """One shard to be made; small enough to send to any worker.
 
-    ``destination`` is a URL to which the shard goes from ``folder`` when it is whole; None: it stays.
+    ``destination`` is a URL to which the finished shard is moved from ``folder``; None: it stays there.
     """
 
     folder: Path
@@ -87,12 +87,12 @@ class ShardTask:
 
 
 def settings_sha256(settings: SynthesisSettings) -> str:
-    """The same for the same settings, wherever they came from."""
+    """Hash of the settings; equal settings have equal hashes."""
     return sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
 
 
 def describe(plan: DatasetPlan) -> dict[str, Any]:
-    """All of ``dataset.json``: enough to make every volume again."""
+    """The contents of ``dataset.json``, from which every volume can be made again."""
     return {
         "format": "synthfm3d-dataset-1",
         "seed": plan.seed,

@@ -212,7 +212,7 @@ def sample_of(patch: LabelledPatch, number: int) -> KnownSample:
 
 
 def _filled(outlines: Outlines) -> Array:
-    """The mask (z, y, x) with each unknown slice as the nearest known one: no object ends between outlines."""
+    """The mask (z, y, x) with unknown slices as the nearest known one: between outlines no object ends."""
     slices, places = np.arange(len(outlines.known)), np.flatnonzero(outlines.known)
     if len(places) == len(slices):
         return outlines.mask

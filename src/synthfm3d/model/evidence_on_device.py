@@ -1,9 +1,8 @@
 """The evidence of ``prompt_channels`` in torch, for batches on an accelerator.
 
-An accelerator trains faster than processor cores can work out what prompts say. The channels are the same,
-held to those of NumPy and Numba by a test; the ways there suit a device. A sweep along an axis finds the
-shortest paths along that axis at once, by a cumulative minimum; conjugate gradients run on all regions of a
-batch together.
+An accelerator trains faster than processor cores can compute the evidence. A test compares these channels
+with those of NumPy and Numba; only the algorithms differ. A sweep along an axis finds the shortest paths
+along that axis at once, by a cumulative minimum; conjugate gradients run on all regions of a batch together.
 
 Shapes: images (clip, 3, z, y, x), prompt channels (clip, 5, z, y, x); inside, half the resolution in the
 plane.
@@ -21,7 +20,7 @@ from synthfm3d.model.prompt_channels import BOX, MASK, NEGATIVE_CLICKS, POSITIVE
 
 _FAR = 1e6
 _MOST_ROUNDS = 80
-"""Of sweeps along all axes. A path that turns more often is found a little too long."""
+"""Number of sweeps along all axes. The length of a path that turns more often is slightly overestimated."""
 
 
 @torch.no_grad()
@@ -95,12 +94,12 @@ def _negative_parts(prompts: Tensor) -> Tensor:
 
 
 def _any(sources: Tensor) -> Tensor:
-    """1 for clips in which a source points at anything, (clip, 1, 1, 1, 1)."""
+    """1 for clips with a source that is not empty, (clip, 1, 1, 1, 1)."""
     return (sources.amax((1, 2, 3, 4), keepdim=True) > 0).float()
 
 
 def _peaks(sources: Tensor) -> Tensor:
-    """Where some source is strong, bool (clip, 1, z, y, x)."""
+    """Voxels at which a source is strong, bool (clip, 1, z, y, x)."""
     highest = sources.amax((2, 3, 4), keepdim=True)
     return ((sources >= evidence._SEED * highest) & (highest > 0)).any(1, keepdim=True)
 
@@ -282,7 +281,7 @@ def _walker_probability(
     prior: Tensor | None,
     prior_weight: float,
 ) -> Tensor:
-    """As ``random_walker.walker_probability``, of all clips together; each stops when it is done."""
+    """As ``random_walker.walker_probability``, for all clips together; each stops when it has converged."""
     unknown = (~(inside | outside)).float()
     known = inside.float()
     x = torch.where(unknown > 0, torch.full_like(known, 0.5) if start is None else start, known)

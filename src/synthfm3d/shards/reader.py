@@ -1,4 +1,4 @@
-"""Shards become volumes: one by its position, or all in a row."""
+"""Reading volumes from shards, by position or one after the other."""
 
 import os
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from synthfm3d.shards.record import Entry, ShardRecord, read_record, record_path
 from synthfm3d.shards.sample import StoredVolume, decoded
 
 _MOST_OPEN = 64
-"""Records that are kept: as many shards as a loader mixes at a time, and more."""
+"""Number of records that are kept; more than the number of shards that a loader mixes at a time."""
 
 
 class Shard(Sequence[StoredVolume]):

@@ -1,4 +1,4 @@
-"""Whether the machine gives what this package counts on: cores, memory, a GPU."""
+"""Checks of the machine: cores, memory, GPU."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def threads(cgroups: Path = CGROUPS) -> Finding:
 
 
 def memory(information: Path = Path("/proc/meminfo"), cgroups: Path = CGROUPS) -> Finding:
-    """There is memory to segment a large scan."""
+    """There is enough memory to segment a large scan."""
     free = _free_bytes(information, cgroups)
     if free is None:
         return ok("memory", "not known on this system")
@@ -95,7 +95,7 @@ def _cuda_of_torch() -> str | None:
 
 
 def _quota(cgroups: Path) -> float | None:
-    """Cores' worth of time that a container grants (cgroup 2, then 1); None: as much as there is."""
+    """Number of cores that a container may use (cgroup 2, then 1); None: all of them."""
     words = _words(cgroups / "cpu.max")
     if not words:
         words = _words(cgroups / "cpu" / "cpu.cfs_quota_us") + _words(cgroups / "cpu" / "cpu.cfs_period_us")
