@@ -121,7 +121,7 @@ def filled_slices(mask: Array) -> Array:
 
 
 def without_slits(mask: Array) -> Array:
-    """The mask (z, y, x) with clefts up to four pixels wide closed in each slice, as of a vessel in an organ."""
+    """The mask (z, y, x) with clefts up to four pixels wide closed in each slice, as around vessels."""
     reach = 2 * _SLIT_REACH
     padded = np.pad(mask, ((0, 0), (reach, reach), (reach, reach)))
     closed = ndimage.binary_closing(padded, _IN_PLANE, iterations=_SLIT_REACH)

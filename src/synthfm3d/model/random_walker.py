@@ -133,7 +133,7 @@ def step_weights(
 
 
 def _deviation(values: Array) -> float:
-    """Standard deviation of values (channel, z, y, x), without the constant slices beyond the ends of a scan."""
+    """Standard deviation of values (channel, z, y, x) without constant slices, as beyond the ends of a scan."""
     varying = np.ptp(values, axis=(0, 2, 3)) > 0
     return float(values[:, varying].std()) if varying.any() else 0.0
 
@@ -177,7 +177,7 @@ def _dot(first: Array, second: Array) -> float:
 def _laplacian(
     along_z: Array, along_y: Array, along_x: Array, unknown: Array, own: np.float32, x: Array, result: Array
 ) -> None:
-    """Weighted Laplacian of ``x`` plus ``own`` times ``x`` where ``unknown`` is 1, else 0; arrays are padded."""
+    """Laplacian of ``x`` plus ``own`` times ``x`` where ``unknown`` is 1, else 0; arrays are padded."""
     depth, height, width = x.shape
     for k in range(1, depth - 1):
         for j in range(1, height - 1):
