@@ -37,7 +37,7 @@ export class Viewer {
     this.shown = "all";
     this.panes = [];
     this.isNew = false; // whether a scan was not drawn yet: NiiVue cannot tell places on it before
-    drawOnceAFrame(this.nv, () => {
+    this.drawNow = drawOnceAFrame(this.nv, () => {
       if (this.isNew && !this.isEmpty) this.nv.createOnLocationChange();
       this.isNew = false;
       onDrawn();
@@ -75,12 +75,15 @@ export class Viewer {
     return this.nv.volumes[0].dimsRAS.slice(1, 4);
   }
 
+  /** Read a scan for showImage; what is shown stays. */
+  readImage(bytes, [low, high]) {
+    return decoded(bytes, { cal_min: low, cal_max: high, colormap: "gray" });
+  }
+
   /** Show a scan in the place of the former one, of which nothing stays. */
-  async showImage(bytes, [low, high]) {
-    const image = await decoded(bytes, { cal_min: low, cal_max: high, colormap: "gray" });
+  showImage(image) {
     this.clear();
     this.nv.addVolume(image);
-    this.setWindow(low, high);
     this.#arrange();
     this.resetView();
     this.nv.scene.volScaleMultiplier = CLOSE;
@@ -205,7 +208,7 @@ export class Viewer {
 
   /** What is drawn at a pixel: {index, axis} of a plane, {render: true}, or null. */
   tile([x, y]) {
-    if (this.isEmpty) return null;
+    if (this.isEmpty || this.isNew) return null;
     const index = this.nv.tileIndex(x, y);
     if (index < 0) return null;
     const kind = this.nv.screenSlices[index].axCorSag;
@@ -214,6 +217,7 @@ export class Viewer {
 
   /** RAS mm at a pixel of a plane, or null beyond the scan. */
   millimetres([x, y], tile) {
+    this.drawNow(); // NiiVue answers for the slices that it drew last, which may be others by now
     const fraction = this.nv.screenXY2TextureFrac(x, y, tile.index);
     if (fraction[0] < 0) return null;
     return [...this.nv.frac2mm(fraction, 0, true)].slice(0, 3);
@@ -250,6 +254,7 @@ export class Viewer {
   /** Where a place is on the page, in a plane by name: what a person would click at. */
   pagePosition(mm, plane = "axial") {
     this.moveToMm(mm);
+    this.drawNow();
     const frame = this.canvas.getBoundingClientRect();
     const found = this.pixelsOf(mm).find((one) => one.axis === NORMAL[PLANES.indexOf(plane)]);
     const scale = frame.width / this.canvas.width;
@@ -309,13 +314,17 @@ function seeThrough(nv, hasMasks) {
   };
 }
 
-/** Let NiiVue draw, and load textures, at most once a frame however often it is asked to. */
+/**
+ * Let NiiVue draw, and load textures, at most once a frame however often it is asked to. Gives a function that
+ * draws at once what waits for the next frame.
+ */
 function drawOnceAFrame(nv, onDrawn) {
   const update = nv.updateGLVolume.bind(nv);
   const draw = nv.drawScene.bind(nv);
   let isWaiting = false;
   let isStale = false;
   const frame = () => {
+    if (!isWaiting) return;
     if (isStale) update(); // asks for drawing itself, which is done below
     isStale = false;
     isWaiting = false;
@@ -331,6 +340,7 @@ function drawOnceAFrame(nv, onDrawn) {
     isStale = true;
     later();
   };
+  return frame;
 }
 
 /** Voxels of a gzipped NIfTI-1 file in its stored order, of the type that the viewer holds. */
