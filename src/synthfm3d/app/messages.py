@@ -238,6 +238,27 @@ class Preview(Message):
     bits: str
 
 
+class PatientMask(Message):
+    """A coarse mask of the patient, without the table under them.
+
+    Parameters
+    ----------
+    shape
+        Samples along S, A, R; they cover the scan.
+    bits
+        The mask, eight samples a byte, the first one in the highest bit, R fastest; in base64.
+    """
+
+    shape: tuple[int, int, int]
+    bits: str
+
+
+class ShownPatient(Message):
+    """Which part of the scan a 3-D view shows; None: all of it, as in any scan but CT."""
+
+    mask: PatientMask | None
+
+
 class ScanState(Message):
     """What a visitor did with a scan so far; ``revision`` grows with every change."""
 

@@ -10,8 +10,16 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from synthfm3d.app.answers import details_of
-from synthfm3d.app.messages import FileEntry, Listing, OpenRequest, ScanDetails, ScanRequest, Source
+from synthfm3d.app.answers import details_of, shown_patient
+from synthfm3d.app.messages import (
+    FileEntry,
+    Listing,
+    OpenRequest,
+    ScanDetails,
+    ScanRequest,
+    ShownPatient,
+    Source,
+)
 from synthfm3d.app.opening import open_file
 from synthfm3d.app.state import AppState, State, ThisScan, Visitor, read_out
 from synthfm3d.app.store import OpenScan
@@ -128,6 +136,12 @@ async def get_image(opened: ThisScan, stack: Stack = False) -> Response:
     """The scan as NIfTI on its own grid."""
     content = await asyncio.to_thread(_packed, opened.scan, stack)
     return Response(content, media_type=NIFTI)
+
+
+@router.get("/scans/{identifier}/patient")
+async def get_patient(opened: ThisScan) -> ShownPatient:
+    """A coarse mask of the patient in a CT scan; for a 3-D view without the table."""
+    return await asyncio.to_thread(shown_patient, opened.scan)
 
 
 def attachment(opened: OpenScan, ending: str) -> dict[str, str]:

@@ -37,9 +37,7 @@ def test_a_click_right_after_the_wheel_is_sent_to_the_slice_that_was_turned_to(v
     assert visitor.see("synthfm3d.viewer.slices")[2] == middle + 4
 
 
-def test_a_click_while_another_scan_is_loading_belongs_to_the_scan_that_is_seen(
-    visitor, phantom, tmp_path
-):
+def test_a_click_while_another_scan_is_loading_belongs_to_the_scan_that_is_seen(visitor, phantom, tmp_path):
     path = tmp_path / "other.nii.gz"
     write_nifti(path, phantom.scan)
     first = visitor.scan["id"]

@@ -5,11 +5,13 @@
 
 import { PLANES, panes } from "./layout.js";
 import { shell } from "./outline.js";
+import { PatientOnly } from "./patient.js";
+import { surfacesOf } from "./surface.js";
 
 const KINDS = { axial: 0, coronal: 1, sagittal: 2, render: 4 }; // NiiVue's numbers of what a tile shows
 const CROSSHAIR = 0.25; // width, per cent
 const CLOSE = 1.2; // how near the scan is in 3-D
-const TRANSLUCENT = 0.35; // opacity of the scan in 3-D behind the surfaces of masks
+const TRANSLUCENT = 0.5; // opacity of the scan in 3-D around the surfaces of masks
 const NORMAL = [2, 1, 0]; // of the axial, coronal and sagittal plane: the axis that it cuts
 const ACROSS = [[0, 1], [0, 2], [1, 2]]; // axes to the right and up in each plane
 
@@ -30,6 +32,8 @@ export class Viewer {
       show3Dcrosshair: true,
       isOrientationTextVisible: false, // the page letters the margins itself
       sagittalNoseLeft: true,
+      meshThicknessOn2D: 0, // surfaces are shown in 3-D only
+      meshXRay: 1, // and in front of the scan
     });
     this.labels = null;
     this.truth = null;
@@ -42,7 +46,8 @@ export class Viewer {
       this.isNew = false;
       onDrawn();
     });
-    seeThrough(this.nv, () => this.labels !== null || this.truth !== null);
+    this.patient = new PatientOnly(this.nv);
+    showMasksFirst(this.nv, this.patient, () => ({ hasSurfaces: this.nv.meshes.length > 0, hasTruth: this.truth !== null }));
     this.nv.onLocationChange = (told) =>
       onMoved({ mm: [...told.mm].slice(0, 3), value: told.values?.[0]?.value });
   }
@@ -80,9 +85,10 @@ export class Viewer {
     return decoded(bytes, { cal_min: low, cal_max: high, colormap: "gray" });
   }
 
-  /** Show a scan in the place of the former one, of which nothing stays. */
-  showImage(image) {
+  /** Show a scan in the place of the former one, of which nothing stays; patient: see PatientOnly. */
+  showImage(image, patient) {
     this.clear();
+    this.patient.set(patient);
     this.nv.addVolume(image);
     this.#arrange();
     this.resetView();
@@ -93,6 +99,7 @@ export class Viewer {
   }
 
   clear() {
+    for (const mesh of [...this.nv.meshes]) this.nv.removeMesh(mesh);
     for (const volume of [...this.nv.volumes].reverse()) this.nv.removeVolume(volume);
     this.labels = this.truth = null;
     this.panes = [];
@@ -118,6 +125,23 @@ export class Viewer {
       this[which].setColormapLabel(colours);
       this.nv.addVolume(this[which]);
     }
+  }
+
+  /** Make the surfaces of the objects in 3-D anew, of {label, colour, hidden}. */
+  showSurfaces(objects) {
+    for (const mesh of [...this.nv.meshes]) this.nv.removeMesh(mesh);
+    if (!this.labels) return;
+    const { NVMesh } = globalThis.niivue;
+    const { filled, hdr } = this.labels;
+    for (const { label, points, triangles } of surfacesOf(filled, hdr.dims.slice(1, 4), hdr.affine)) {
+      const found = objects.find((one) => one.label === label);
+      const colour = new Uint8Array([...channels(found.colour), 255]);
+      this.nv.addMesh(new NVMesh(points, triangles, String(label), colour, 1, !found.hidden, this.nv.gl));
+    }
+  }
+
+  hideSurfaces(objects) {
+    for (const mesh of this.nv.meshes) mesh.visible = !objects.find((one) => String(one.label) === mesh.name)?.hidden;
   }
 
   /** Draw the masks as outlines, or filled. */
@@ -300,16 +324,24 @@ export function colourTable(objects) {
   return table;
 }
 
-/** Let the scan be translucent in 3-D while masks are shown, so that their surfaces are seen. */
-function seeThrough(nv, hasMasks) {
+/**
+ * In 3-D, show the patient only, translucent while masks are shown, and draw masks that have surfaces as surfaces.
+ * NiiVue keeps both in uniforms of its shader, which hold for all panes.
+ */
+function showMasksFirst(nv, patient, shown) {
   const draw = nv.draw3D.bind(nv);
   nv.draw3D = (...where) => {
-    const scan = nv.volumes[0];
-    if (!scan || !hasMasks()) return draw(...where);
-    const before = scan.opacity;
-    scan._opacity = TRANSLUCENT;
+    const { hasSurfaces, hasTruth } = shown();
+    patient.apply();
+    if (!nv.volumes.length || !(hasSurfaces || hasTruth)) return draw(...where);
+    const { uniforms } = nv.renderShader;
+    nv.renderShader.use(nv.gl);
+    nv.gl.uniform1f(uniforms.backOpacity, TRANSLUCENT);
+    nv.gl.uniform1f(uniforms.overlays, hasTruth ? nv.overlays.length : 0);
     const drawn = draw(...where);
-    scan._opacity = before;
+    nv.renderShader.use(nv.gl);
+    nv.gl.uniform1f(uniforms.backOpacity, nv.volumes[0].opacity);
+    nv.gl.uniform1f(uniforms.overlays, nv.overlays.length);
     return drawn;
   };
 }

@@ -46,11 +46,12 @@ export class Workbench extends EventTarget {
     await during("Loading", async () => {
       const bytes = await getBytes(`api/scans/${scan.id}/image.nii.gz?stack=true`);
       const image = await this.viewer.readImage(bytes, scan.display);
+      const { mask: patient } = await getJson(`api/scans/${scan.id}/patient`);
       if (wish !== this.wish) return; // another scan was asked for in the meantime
       this.#forget();
       this.scan = scan;
       this.active = scan.objects.at(-1)?.label ?? 1;
-      this.viewer.showImage(image);
+      this.viewer.showImage(image, patient);
       await this.#showTruth();
       await this.#showLabels();
       if (wish !== this.wish) return;
@@ -103,6 +104,7 @@ export class Workbench extends EventTarget {
     const bytes = this.objects.length ? await getBytes(`${this.path}/labels.nii.gz?stack=true`) : null;
     if (this.scan !== scan) return;
     await this.viewer.showOverlay("labels", bytes, colourTable(this.objects), this.opacity);
+    setTimeout(() => this.viewer.showSurfaces(this.objects)); // once the planes show the mask
   }
 
   setOutlined(outlined) {
@@ -222,6 +224,7 @@ export class Workbench extends EventTarget {
   hide(label) {
     if (!this.hidden.delete(label)) this.hidden.add(label);
     this.viewer.recolour("labels", colourTable(this.objects));
+    this.viewer.hideSurfaces(this.objects);
     this.#changed("objects");
   }
 
