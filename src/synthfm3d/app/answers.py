@@ -91,12 +91,17 @@ def _packed(mask: Array) -> str:
     return base64.b64encode(np.packbits(mask).tobytes()).decode()
 
 
+def object_name(opened: OpenScan, label: int) -> str:
+    """The name that the visitor gave to an object, or its number."""
+    return opened.names.get(label, f"Object {label}")
+
+
 def _object(opened: OpenScan, label: int, found: Segmentation) -> ScanObject:
     prompts = opened.session.prompts[label]
     structure = _structure_under(opened, prompts)
     return ScanObject(
         label=label,
-        name=opened.names.get(label, f"Object {label}"),
+        name=object_name(opened, label),
         colour=COLOURS[(label - 1) % len(COLOURS)],
         prompts=[shown(prompt) for prompt in prompts],
         voxels=int(np.count_nonzero(found.mask.voxels)),

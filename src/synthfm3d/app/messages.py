@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from synthfm3d.app.adaptations import MOST_MINUTES, State
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.volume import Modality
 
@@ -160,6 +161,31 @@ class ChoiceRequest(Message):
     """Which of an object's alternatives to take, by its position in the list."""
 
     position: Annotated[int, Field(ge=0)]
+
+
+class AdaptationRequest(Message):
+    """A model to be adapted to masks.
+
+    Parameters
+    ----------
+    scans
+        Open scans whose objects are learnt from; objects without a voxel are left out.
+    name
+        Name of the new model: letters, digits, - and _.
+    start
+        The model to begin with; None: that of the first scan.
+    minutes, steps
+        About how long it may take; steps, if they are given, count instead.
+    synthetic_share
+        Share of synthetic patches among those that are learnt from; they keep what the model could do before.
+    """
+
+    scans: Annotated[list[str], Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(max_length=64)]
+    start: Annotated[str, Field(max_length=256)] | None = None
+    minutes: Annotated[float, Field(ge=0.1, le=MOST_MINUTES)] = 20.0
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    synthetic_share: Annotated[float, Field(ge=0, le=0.95)] = 0.25
 
 
 class LoginRequest(Message):
@@ -331,6 +357,45 @@ class Listing(Message):
     has_root: bool
     folder: str
     entries: list[FileEntry]
+
+
+class Models(Message):
+    """The models that can be chosen, and whether new ones can be adapted here."""
+
+    names: list[str]
+    can_adapt: bool
+
+
+class AdaptationAnswer(Message):
+    """An adaptation and how far it is.
+
+    Parameters
+    ----------
+    model
+        Name of the new model; it can be chosen once the state is ``better``.
+    scans, masks
+        How many it learns from.
+    state
+        ``not better``: on masks that were held back, the result was not better than the start, so no model
+        was written.
+    step, steps
+        Steps done, and in all; 0 before they are known.
+    before, after
+        Dice on the masks that were held back: at the start, and the latest.
+    error
+        What went wrong, if it failed.
+    """
+
+    id: str
+    model: str
+    scans: int
+    masks: int
+    state: State
+    step: int
+    steps: int
+    before: float | None
+    after: float | None
+    error: str | None
 
 
 class Choices(Message):

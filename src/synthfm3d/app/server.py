@@ -12,7 +12,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 from synthfm3d import __version__
-from synthfm3d.app import routes_objects, routes_playground, routes_scans, routes_sessions
+from synthfm3d.app import routes_models, routes_objects, routes_playground, routes_scans, routes_sessions
+from synthfm3d.app.adaptations import Adapt, Adaptations
 from synthfm3d.app.answers import without_options
 from synthfm3d.app.files import Files
 from synthfm3d.app.messages import Choices, Health, LoginRequest
@@ -34,8 +35,10 @@ _SWEEP_SECONDS = 30.0
 """How often scans that nobody uses are looked for."""
 
 
-def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
+def create_app(segmenter: Segmenter, settings: ServeSettings, adapt: Adapt | None = None) -> FastAPI:
     """The application for any ASGI server; one process of it, since open scans live in its memory.
+
+    ``adapt`` adapts models to the masks of visitors; without it, this is not offered.
 
     Raises InputError for a named scan or a root that does not exist.
     """
@@ -45,9 +48,11 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
 
     store = Store(settings.limits)
     model = SerialThread("model")
+    models = OfferedModels(settings.model, segmenter, settings.other_models, load)
     state = AppState(
         settings=settings,
-        models=OfferedModels(settings.model, segmenter, settings.other_models, load),
+        models=models,
+        adaptations=Adaptations(adapt, settings.adapted_models, models, settings.device),
         files=Files(settings.scans, settings.root),
         store=store,
         leases=Leases(settings.limits, store),
@@ -72,7 +77,14 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
     app.add_exception_handler(Cancelled, _cancelled)
     app.add_exception_handler(RequestValidationError, _wrong_request)
     _add_general_routes(app)
-    for module in (routes_scans, routes_objects, routes_sessions, routes_playground, routes_nninteractive):
+    for module in (
+        routes_scans,
+        routes_objects,
+        routes_sessions,
+        routes_models,
+        routes_playground,
+        routes_nninteractive,
+    ):
         app.include_router(module.router)
     app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE, html=True), minimum_size=2000, compresslevel=4))
     return app

@@ -75,6 +75,8 @@ class ServeSettings:
         Where further models run.
     warm_up
         Segment something on each kind of scan when it is opened, so that the first prompt is not slow.
+    adapted_models
+        Folder of the models that visitors adapt to their masks.
     reading
         What the scans that are named at the start leave open, such as the frame of a 4-D file.
     """
@@ -88,6 +90,7 @@ class ServeSettings:
     other_models: tuple[str, ...] = ()
     device: str = "auto"
     warm_up: bool = False
+    adapted_models: Path = Path("adapted-models")
     reading: ReadOptions = ReadOptions()
     limits: Limits = Limits()
 

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Cookie, Depends, HTTPException, Request, Response
 
+from synthfm3d.app.adaptations import Adaptations
 from synthfm3d.app.files import Files
 from synthfm3d.app.models import OfferedModels
 from synthfm3d.app.serial_thread import SerialThread
@@ -30,6 +31,8 @@ class AppState:
     ----------
     models
         The models that visitors may choose.
+    adaptations
+        Models that learn from the visitors' masks.
     leases
         Places of viewers such as 3D Slicer and napari.
     warm_up
@@ -40,6 +43,7 @@ class AppState:
 
     settings: ServeSettings
     models: OfferedModels
+    adaptations: Adaptations
     files: Files
     store: Store
     leases: Leases
@@ -56,6 +60,7 @@ class AppState:
     def close(self) -> None:
         """Stop the threads, with what they are at, and close all scans."""
         self.warm_up.stop()
+        self.adaptations.stop_all()
         self.store.cancel_all()
         for thread in (self.model, self.reader, self.renderer):
             thread.close()
@@ -90,14 +95,15 @@ def set_cookie(request: Request, response: Response, name: str, value: str) -> N
     response.set_cookie(name, value, httponly=True, samesite="strict", secure=request.url.scheme == "https")
 
 
-def _open_scan(identifier: str, state: State) -> OpenScan:
+def find_scan(identifier: str, state: State) -> OpenScan:
+    """The open scan of an identifier; 404 if there is none."""
     try:
         return state.store.get(identifier)
     except KeyError:
         raise HTTPException(404, "This scan is not open (any more): open it again.") from None
 
 
-ThisScan = Annotated[OpenScan, Depends(_open_scan)]
+ThisScan = Annotated[OpenScan, Depends(find_scan)]
 
 
 async def changed(state: AppState, opened: OpenScan, call: Callable[[], Result]) -> Result:

@@ -49,14 +49,14 @@ def serve(
         ),
     ] = None,
     root: Annotated[
-        Path | None, typer.Option("--root", help="Folder of which visitors may open every scan.")
+        Path | None, typer.Option("--root", help="Folder whose scans visitors may open, with its subfolders.")
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8765,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="As of synthfm3d segment. Give it again for further models that the page then offers, too.",
+            help="The model that scans begin with, as in segment. Repeat it to offer more on the page.",
             show_default="default",
         ),
     ] = None,
@@ -74,24 +74,40 @@ def serve(
         typer.Option(
             "--token",
             envvar="SYNTHFM3D_TOKEN",
-            help="What visitors must know; needed if others can reach the address. random: make one.",
+            help="Visitors must give it. Needed if other machines can reach the address. random: make one.",
         ),
     ] = None,
     public_host: Annotated[
         list[str] | None,
-        typer.Option("--public-host", metavar="NAME", help="Name by which a browser calls the server."),
+        typer.Option(
+            "--public-host", metavar="NAME", help="Name of the server in the address that the browser shows."
+        ),
     ] = None,
     upload_mib: Annotated[
         int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
     ] = 1024,
+    adapted_models: Annotated[
+        Path,
+        typer.Option(
+            "--adapted-models",
+            metavar="FOLDER",
+            help="Folder for the models that visitors adapt to their masks on the page.",
+        ),
+    ] = Path("adapted-models"),
     itksnap_port: Annotated[
         int | None,
         typer.Option(
-            "--itksnap-port", min=0, max=65535, help="For ITK-SNAP, on this machine alone; 0: any free one."
+            "--itksnap-port",
+            min=0,
+            max=65535,
+            help="Port for ITK-SNAP, for this machine only; 0: any free one.",
         ),
     ] = None,
     idle_minutes: Annotated[
-        float, typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans unused for so long.")
+        float,
+        typer.Option(
+            "--idle", min=0.1, metavar="MINUTES", help="Close a scan after this many minutes without use."
+        ),
     ] = 60.0,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -114,6 +130,7 @@ def serve(
         _settings(tuple(scans or ()), root, host, chosen, tuple(public_host or ()), models[0], limits),
         other_models=(*models[1:], *_ALWAYS_OFFERED),
         device=device,
+        adapted_models=adapted_models,
         warm_up=True,
         reading=ReadOptions(frame=frame, series=series, modality=modality),
     )
@@ -127,8 +144,9 @@ def serve(
 
     from synthfm3d.app.server import create_app
     from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
+    from synthfm3d.pipeline.improving import improve
 
-    app = create_app(model_method(settings.model, device).segmenter, settings)
+    app = create_app(model_method(settings.model, device).segmenter, settings, improve)
     _write_log(quiet)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)

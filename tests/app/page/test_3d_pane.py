@@ -28,7 +28,7 @@ def test_the_surface_of_a_mask_encloses_its_volume_and_faces_outwards(visitor, p
     visitor.revision(1)
     visitor.wait_for("synthfm3d.viewer.nv.meshes.length === 1")
     (found,) = visitor.scan["objects"]
-    # By the divergence theorem, a surface that faces inwards encloses a negative volume; smoothing takes some.
+    # By the divergence theorem, a surface that faces inwards has a negative volume; smoothing takes some.
     assert visitor.see(SURFACE_VOLUME) == pytest.approx(1000 * found["volume_ml"], rel=0.15)
 
 
