@@ -394,7 +394,7 @@ def test_a_call_that_crashes_answers_500_tells_no_secrets_and_the_session_lives_
     model.fails = True
     crashed = add(client, scan, [point(phantom.centres_mm[1])], label=2)
     assert crashed.status_code == 500
-    assert "as they were" in crashed.json()["detail"]
+    assert "unchanged" in crashed.json()["detail"]
     assert "Miller" not in crashed.text + caplog.text
     assert "RuntimeError" in caplog.text
     model.fails = False

@@ -1,4 +1,4 @@
-"""What is told of an open scan: its objects, their sizes and doubts, and the agreement with a drawn truth."""
+"""Answers about an open scan: its objects, their sizes and warnings, and the Dice with a drawn truth."""
 
 import base64
 import math
@@ -25,11 +25,11 @@ from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.volume import Array, Volume
 
 COLOURS = ("#e53935", "#1e9bff", "#2fbf71", "#f4c430", "#b362d9", "#ff8a3d", "#19c2c2", "#f06ca8")
-"""Of objects by label; the first is red, as masks are shown in the field."""
+"""Colours of objects by label. The first is red, as is usual for masks."""
 
 
 def without_options(text: str) -> str:
-    """A sentence without options of the command line, which visitors have not: their names alone are left."""
+    """A sentence without command-line options, which visitors of the page cannot use; their names stay."""
     in_brackets = re.sub(r" \(--[a-z][^()]*\)", "", text)
     return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), in_brackets)
 

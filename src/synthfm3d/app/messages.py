@@ -1,4 +1,4 @@
-"""What goes over the wire: every request and every answer, as OpenAPI shows them. Positions are RAS mm."""
+"""Every request and every answer of the REST interface, as OpenAPI shows them. Positions are RAS mm."""
 
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ Name = Annotated[str, Field(max_length=64)]
 
 
 class Message(BaseModel):
-    """A message that takes no field it does not know."""
+    """A message that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,10 +68,10 @@ ShownPrompt = Annotated[
 Prompts = Annotated[list[AnyPrompt], Field(min_length=1, max_length=MOST_PROMPTS)]
 
 
-def prompts_of(said: list[AnyPrompt]) -> list[Prompt]:
+def prompts_of(messages: list[AnyPrompt]) -> list[Prompt]:
     """Prompts as the session takes them."""
     prompts: list[Prompt] = []
-    for one in said:
+    for one in messages:
         match one:
             case PointPrompt():
                 prompts.append(Point(position_mm=one.position_mm, positive=one.positive))
@@ -145,7 +145,7 @@ class SegmentRequest(Message):
 
 
 class ScanRequest(Message):
-    """What the scan is taken for from now on, and which model answers; None leaves it as it is."""
+    """Change the modality of a scan, or the model that answers prompts on it; None changes nothing."""
 
     modality: Modality | Literal["unknown"] | None = None
     model: Annotated[str, Field(max_length=256)] | None = None
@@ -216,7 +216,7 @@ class AlternativeAnswer(Message):
 
 
 class ScanObject(Message):
-    """An object, its prompts and what was found.
+    """An object: its prompts and its mask.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ class ShownPatient(Message):
 
 
 class ScanState(Message):
-    """What a visitor did with a scan so far; ``revision`` grows with every change."""
+    """The objects of a scan; ``revision`` grows with every change."""
 
     id: str
     name: str
@@ -306,7 +306,7 @@ class ScanDetails(ScanState):
     affine
         From voxel (z, y, x, 1) to RAS mm, row by row.
     modality
-        What the scan is taken for; None: unknown.
+        Of the scan; None: unknown.
     display
         Grey values shown as black and white if nothing else is chosen.
     warnings
@@ -399,7 +399,7 @@ class AdaptationAnswer(Message):
 
 
 class Choices(Message):
-    """Why a file was not opened, and what it offers.
+    """Why a file was not opened, and what can be chosen.
 
     Parameters
     ----------
@@ -415,7 +415,7 @@ class Choices(Message):
 
 
 class Health(Message):
-    """That the server lives, and how busy it is.
+    """That the server runs, and how busy it is.
 
     Parameters
     ----------

@@ -28,24 +28,24 @@ async def list_adaptations(state: State, visitor: Visitor) -> list[AdaptationAns
 
 
 @router.post("/adaptations", status_code=202)
-async def adapt(said: AdaptationRequest, state: State, visitor: Visitor) -> AdaptationAnswer:
+async def adapt(body: AdaptationRequest, state: State, visitor: Visitor) -> AdaptationAnswer:
     """Adapt a model to the masks of open scans, in the background; one adaptation runs at a time.
 
     A part of the masks is held back, and the model is judged by it. If it did not become better, no model is
     written.
     """
-    opened = [find_scan(identifier, state) for identifier in dict.fromkeys(said.scans)]
+    opened = [find_scan(identifier, state) for identifier in dict.fromkeys(body.scans)]
     examples = [example for one in opened if (example := await _example(one)) is not None]
-    start = said.start or opened[0].model
+    start = body.start or opened[0].model
     state.models.check(start)
     task = Task(
         examples=examples,
         start=start,
-        minutes=said.minutes,
-        steps=said.steps,
-        synthetic_share=said.synthetic_share,
+        minutes=body.minutes,
+        steps=body.steps,
+        synthetic_share=body.synthetic_share,
     )
-    return _answer(state.adaptations.start(said.name, visitor, task))
+    return _answer(state.adaptations.start(body.name, visitor, task))
 
 
 @router.delete("/adaptations/{identifier}", status_code=204, response_class=Response)

@@ -19,13 +19,12 @@ from synthfm3d.app.files import Files
 from synthfm3d.app.messages import Choices, Health, LoginRequest
 from synthfm3d.app.models import OfferedModels
 from synthfm3d.app.security import LOGIN_COOKIE, Guard, login_value, same_secret
-from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.state import AppState, State, set_cookie
 from synthfm3d.app.store import Full, Store
 from synthfm3d.app.viewers import routes_nninteractive
 from synthfm3d.app.viewers.leases import Leases
-from synthfm3d.app.work import WarmUp
+from synthfm3d.app.work import SerialThread, WarmUp
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.watching import Cancelled
@@ -119,10 +118,10 @@ def _add_general_routes(app: FastAPI) -> None:
         )
 
     @app.post("/api/login", tags=["server"], status_code=204, response_class=Response)
-    async def log_in(said: LoginRequest, request: Request, state: State) -> Response:
+    async def log_in(body: LoginRequest, request: Request, state: State) -> Response:
         """Exchange the token for a cookie; programs send it as ``Authorization: Bearer`` instead."""
         token = state.settings.token
-        if token is not None and not same_secret(said.token, token):
+        if token is not None and not same_secret(body.token, token):
             raise HTTPException(401, "That is not the token.")
         response = Response(status_code=204)
         if token is not None:

@@ -1,4 +1,4 @@
-"""What all routes share: the model, the open scans, the files that may be opened, and who is asking."""
+"""What all routes share: the models, the open scans, the files that may be opened, and the visitor."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,11 +12,10 @@ from fastapi import Cookie, Depends, HTTPException, Request, Response
 from synthfm3d.app.adaptations import Adaptations
 from synthfm3d.app.files import Files
 from synthfm3d.app.models import OfferedModels
-from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.store import OpenScan, Store
 from synthfm3d.app.viewers.leases import Leases
-from synthfm3d.app.work import WarmUp, Work
+from synthfm3d.app.work import SerialThread, WarmUp, Work
 from synthfm3d.segmentation.predictor import Segmenter
 
 _VISITOR_COOKIE = "synthfm3d_visitor"
@@ -54,11 +53,11 @@ class AppState:
 
     @property
     def segmenter(self) -> Segmenter:
-        """The one that every scan begins with."""
+        """The segmenter that every scan begins with."""
         return self.models.get(self.settings.model)
 
     def close(self) -> None:
-        """Stop the threads, with what they are at, and close all scans."""
+        """Cancel all work, stop the threads, and close all scans."""
         self.warm_up.stop()
         self.adaptations.stop_all()
         self.store.cancel_all()

@@ -173,8 +173,7 @@ def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: 
     """Serve ITK-SNAP at a port of this machine's own address, too, until the process is stopped."""
     import uvicorn
 
-    from synthfm3d.app.listening import run_both
-    from synthfm3d.app.viewers.itksnap import create_itksnap_app
+    from synthfm3d.app.viewers.itksnap import create_itksnap_app, run_both
 
     beside = uvicorn.Config(create_itksnap_app(app), port=port, log_config=None, access_log=False, ws="none")
     beside_listener = beside.bind_socket()
