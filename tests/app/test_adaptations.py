@@ -88,7 +88,7 @@ def test_a_model_that_cannot_learn_is_told_in_plain_words(serve, phantom, tmp_pa
     assert not (tmp_path / "new" / "walker").exists()
 
 
-def never(task, tell):
+def never(task, send):
     return Result(before=0, after=0, is_better=False)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from synthfm3d.app.models import OfferedModels
 from synthfm3d.errors import InputError
-from synthfm3d.processes import Finished, Tell, Told, in_processes
+from synthfm3d.processes import Finished, Message, Send, in_processes
 from synthfm3d.volume import Array, Volume
 
 log = logging.getLogger("synthfm3d.app")
@@ -70,8 +70,8 @@ class Result:
     is_better: bool
 
 
-Adapt = Callable[[Task, Tell], Result]
-"""Does a task in another process, and tells log entries: ``{"steps": …}`` first, then ``{"step": …}``."""
+Adapt = Callable[[Task, Send], Result]
+"""Does a task in another process, and sends log entries: ``{"steps": …}`` first, then ``{"step": …}``."""
 State = Literal["waiting", "running", "better", "not better", "failed", "cancelled"]
 
 
@@ -208,7 +208,7 @@ class Adaptations:
             for event in events:
                 if one.stopped.is_set():
                     return "cancelled"
-                if isinstance(event, Told):
+                if isinstance(event, Message):
                     _note(one, event.value)
                 elif isinstance(event, Finished):
                     one.before, one.after = event.result.before, event.result.after
@@ -232,21 +232,21 @@ def _start(adapt: Adapt) -> Adapt:
     return partial(_with_beats, adapt)
 
 
-def _with_beats(adapt: Adapt, task: Task, tell: Tell) -> Result:
+def _with_beats(adapt: Adapt, task: Task, send: Send) -> Result:
     """Do a task and give a sign of life twice a second."""
     one_at_a_time, done = Lock(), Event()
 
-    def tell_alone(entry: Any) -> None:
+    def send_alone(entry: Any) -> None:
         with one_at_a_time:
-            tell(entry)
+            send(entry)
 
     def beat() -> None:
         while not done.wait(_BEAT_S):
-            tell_alone({})
+            send_alone({})
 
     Thread(target=beat, daemon=True).start()
     try:
-        return adapt(task, tell_alone)
+        return adapt(task, send_alone)
     finally:
         with one_at_a_time:  # the result must not be sent while a sign is
             done.set()

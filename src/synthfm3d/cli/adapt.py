@@ -1,6 +1,7 @@
 """``synthfm3d adapt``: a few labelled scans make a model better on scans like them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,13 +11,58 @@ from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, 
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
+    from synthfm3d.cli.adapt_inputs import ReadScans
     from synthfm3d.training.adaptation import Adaptation
+    from synthfm3d.training.adaptation_family import AdaptationConfig
 
 MINUTES = 20.0
 _SAME_PATIENTS = (
     "the model is judged by slices of the scans that it learns from, so it may become worse on other "
     "patients without a notice: label three scans or more."
 )
+
+
+OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")]
+ImageOption = Annotated[
+    list[Path] | None, typer.Option(help="A labelled scan of any format that is read; repeatable.")
+]
+LabelsOption = Annotated[
+    list[Path] | None, typer.Option(help="Its label map, on the same grid; one for each scan.")
+]
+ScansOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Folder with images/, labels/ and the names of the labels, labels.json."
+    ),
+]
+StructureOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Name or label value; repeatable. All, if not given."),
+]
+NamesOption = Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')]
+OutlinedOption = Annotated[
+    Literal["auto", "all", "some"],
+    typer.Option(
+        help="What a slice without an outline means. all: the structure is not there. some: nobody "
+        "labelled it. auto: decided from the outlines."
+    ),
+]
+ModelOption = Annotated[str, typer.Option(help="What it begins with: default, or one of yours.")]
+MinutesOption = Annotated[float, typer.Option(min=0.1, help="About how long it may take.")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Steps, instead of minutes.")]
+SyntheticShareOption = Annotated[
+    float,
+    typer.Option(
+        min=0, max=0.95, help="Share of synthetic patches, which keep what the model could do before."
+    ),
+]
+ModalityOption = Annotated[
+    Literal["ct", "mr", "us"] | None,
+    typer.Option(
+        help="Detected from the scan by default: the DICOM tag, else CT if a value is -500 or less."
+    ),
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,47 +78,19 @@ def register(app: typer.Typer) -> None:
 
 
 def adapt(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")],
-    image: Annotated[
-        list[Path] | None, typer.Option(help="A labelled scan of any format that is read; repeatable.")
-    ] = None,
-    labels: Annotated[
-        list[Path] | None, typer.Option(help="Its label map, on the same grid; one for each scan.")
-    ] = None,
-    scans: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Folder with images/, labels/ and the names of the labels, labels.json."
-        ),
-    ] = None,
-    structure: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Name or label value; repeatable. All, if not given."),
-    ] = None,
-    names: Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')] = None,
-    outlined: Annotated[
-        Literal["auto", "all", "some"],
-        typer.Option(
-            help="What a slice without an outline means. all: the structure is not there. some: nobody "
-            "labelled it. auto: decided from the outlines."
-        ),
-    ] = "auto",
-    model: Annotated[str, typer.Option(help="What it begins with: default, or one of yours.")] = "default",
-    minutes: Annotated[float, typer.Option(min=0.1, help="About how long it may take.")] = MINUTES,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps, instead of minutes.")] = None,
-    synthetic_share: Annotated[
-        float,
-        typer.Option(
-            min=0, max=0.95, help="Share of synthetic patches, which keep what the model could do before."
-        ),
-    ] = 0.25,
-    modality: Annotated[
-        Literal["ct", "mr", "us"] | None,
-        typer.Option(
-            help="Detected from the scan by default: the DICOM tag, else CT if a value is -500 or less."
-        ),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    output: OutputOption,
+    image: ImageOption = None,
+    labels: LabelsOption = None,
+    scans: ScansOption = None,
+    structure: StructureOption = None,
+    names: NamesOption = None,
+    outlined: OutlinedOption = "auto",
+    model: ModelOption = "default",
+    minutes: MinutesOption = MINUTES,
+    steps: StepsOption = None,
+    synthetic_share: SyntheticShareOption = 0.25,
+    modality: ModalityOption = None,
+    resume: ResumeOption = False,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
@@ -85,7 +103,7 @@ def adapt(
     are written. The folder can be given to --model of `segment`, `serve` and `evaluate`. It holds hashes of
     the scans, and no names.
     """
-    from synthfm3d.cli.adapt_inputs import ScanOptions, read_scans, told_of
+    from synthfm3d.cli.adapt_inputs import ScanOptions, read_scans
 
     _check_output(output, resume)
     options = ScanOptions(
@@ -98,38 +116,21 @@ def adapt(
         outlined=outlined,
     )
     found = read_scans(options)
-    from synthfm3d.training.adaptation import adapt as run
-    from synthfm3d.training.adaptation_family import AdaptationConfig
-    from synthfm3d.training.own_scans import held_back
-
-    config = AdaptationConfig(
-        seed=seed, start=model, synthetic_share=synthetic_share, steps=steps or AdaptationConfig().steps
-    )
-    learnt, judged, what = held_back(found.scans, seed)
-    if what == "slices":
-        found.doubts.append(_SAME_PATIENTS)
+    plan = _plan(found, seed, model, minutes=None if steps else minutes, steps=steps)
     for doubt in found.doubts:
         say(f"Warning: {doubt}", quiet=quiet)
-    plan = {
-        "scans": len(found.scans),
-        "structures": told_of(found.scans),
-        "held_back": what,
-        "learnt": told_of(learnt),
-        "judged": told_of(judged),
-        "minutes": None if steps else minutes,
-        "steps": steps,
-        "model": model,
-        "doubts": found.doubts,
-    }
     if dry_run:
         print_json(plan) if as_json else typer.echo(_plan_text(plan))
         return
     say(_plan_text(plan), quiet=quiet)
+
+    from synthfm3d.training.adaptation import adapt as run  # torch: seconds
+
     with progress("Adapting", quiet=quiet) as advance:
         told = run(
             found.scans,
             output,
-            config,
+            _config(seed, model, synthetic_share, steps),
             minutes=None if steps else minutes,
             resume=resume,
             device=device,
@@ -138,12 +139,42 @@ def adapt(
     _tell(told, output, as_json=as_json, quiet=quiet)
 
 
+def _config(seed: int, model: str, synthetic_share: float, steps: int | None) -> "AdaptationConfig":
+    from synthfm3d.training.adaptation_family import AdaptationConfig
+
+    usual = AdaptationConfig()
+    return replace(usual, seed=seed, start=model, synthetic_share=synthetic_share, steps=steps or usual.steps)
+
+
 def _check_output(output: Path, resume: bool) -> None:
     """InputError if there is something in the folder that an adaptation would replace."""
     if output.is_file():
         raise InputError(f"{output}: is a file: name a new folder for the model.")
     if not resume and output.is_dir() and any(output.iterdir()):
         raise InputError(f"{output}: holds something already: add --resume to go on, or name a new folder.")
+
+
+def _plan(
+    found: "ReadScans", seed: int, model: str, *, minutes: float | None, steps: int | None
+) -> dict[str, Any]:
+    """What the run will learn from and be judged by; a doubt is added where both are the same scans."""
+    from synthfm3d.cli.adapt_inputs import told_of
+    from synthfm3d.training.own_scans import held_back
+
+    learnt, judged, what = held_back(found.scans, seed)
+    if what == "slices":
+        found.doubts.append(_SAME_PATIENTS)
+    return {
+        "scans": len(found.scans),
+        "structures": told_of(found.scans),
+        "held_back": what,
+        "learnt": told_of(learnt),
+        "judged": told_of(judged),
+        "minutes": minutes,
+        "steps": steps,
+        "model": model,
+        "doubts": found.doubts,
+    }
 
 
 def _plan_text(plan: dict[str, Any]) -> str:

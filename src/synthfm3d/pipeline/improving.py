@@ -5,7 +5,7 @@ import os
 from synthfm3d.app.adaptations import Result, Task
 from synthfm3d.errors import InputError
 from synthfm3d.loading.labelled_scans import LabelledScan
-from synthfm3d.processes import Tell
+from synthfm3d.processes import Send
 from synthfm3d.training.adaptation import adapt
 from synthfm3d.training.adaptation_family import AdaptationConfig
 from synthfm3d.training.own_scans import own_scan
@@ -14,7 +14,7 @@ _NICENESS = 10
 """So that clicks are answered first."""
 
 
-def improve(task: Task, tell: Tell) -> Result:
+def improve(task: Task, send: Send) -> Result:
     """Do a task; called in a process of its own.
 
     Raises InputError for masks from which nothing can be learnt, and for a model that cannot be adapted.
@@ -37,7 +37,7 @@ def improve(task: Task, tell: Tell) -> Result:
         synthetic_patches=0,  # nobody is told how the model does on synthetic volumes
     )
     minutes = None if task.steps else task.minutes
-    found = adapt(list(scans.values()), task.folder, config, minutes=minutes, device=task.device, report=tell)
+    found = adapt(list(scans.values()), task.folder, config, minutes=minutes, device=task.device, report=send)
     return Result(
         before=found.before["validation_dice"],
         after=found.after["validation_dice"],
