@@ -58,6 +58,7 @@ def test_health_names_model_and_version(client, scan):
 def test_the_description_of_the_interface_holds_every_route(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {
+        "/api/models", "/api/adaptations", "/api/adaptations/{identifier}", "/api/scans/{identifier}/patient",
         "/healthz", "/api/login", "/api/files", "/api/scans", "/api/uploads", "/api/scans/{identifier}",
         "/api/scans/{identifier}/image.nii.gz", "/api/scans/{identifier}/prompts",
         "/api/scans/{identifier}/segment", "/api/scans/{identifier}/objects/{label}",
