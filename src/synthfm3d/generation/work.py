@@ -83,8 +83,8 @@ def what_differs(record: ShardRecord, plan: DatasetPlan, number: int) -> str | N
     """Why a record is not that of shard ``number`` of the plan; None if it is."""
     origin, wanted = record.origin, plan.origin(number)
     if not origin.same_volumes(wanted):
-        there, planned = asdict(origin), asdict(wanted)
-        return "other " + ", ".join(name for name in planned if there[name] != planned[name])
+        existing, planned = asdict(origin), asdict(wanted)
+        return "other " + ", ".join(name for name in planned if existing[name] != planned[name])
     if [entry.index for entry in record.samples] != list(plan.indices(number)):
         return "other volumes than the plan has"
     return None

@@ -227,8 +227,8 @@ def _relaxed(seeds: Tensor, forward: list[Tensor], backward: list[Tensor]) -> Te
     distance = torch.where(seeds, 0.0, _FAR)
     for _ in range(_MOST_ROUNDS):
         before = distance
-        for axis, there, back in zip((2, 3, 4), forward, backward, strict=True):
-            distance = torch.minimum(distance, torch.cummin(distance - there, axis).values + there)
+        for axis, ahead, back in zip((2, 3, 4), forward, backward, strict=True):
+            distance = torch.minimum(distance, torch.cummin(distance - ahead, axis).values + ahead)
             returned = torch.cummin((distance + back).flip(axis), axis).values.flip(axis) - back
             distance = torch.minimum(distance, returned)
         if bool((before - distance).amax() < 1e-4):

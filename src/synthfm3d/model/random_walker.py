@@ -133,7 +133,7 @@ def step_weights(
 
 
 def _deviation(values: Array) -> float:
-    """Standard deviation of values (channel, z, y, x) without constant slices, as beyond the ends of a scan."""
+    """Standard deviation of values (channel, z, y, x) without constant slices, as lie beyond a scan."""
     varying = np.ptp(values, axis=(0, 2, 3)) > 0
     return float(values[:, varying].std()) if varying.any() else 0.0
 

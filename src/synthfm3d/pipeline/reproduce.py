@@ -239,9 +239,9 @@ def _cases(choice: EvaluationChoice) -> list[PendingCase]:
     for name, part in choice.datasets.items():
         if part.path is not None:
             dataset, path = dataset_named(name), Path(part.path)
-            there = len(dataset.listing(path).of_split(part.split).cases)
+            available = len(dataset.listing(path).of_split(part.split).cases)
             cases += chosen_cases(
-                dataset, path, split=part.split, limit=choice.limit(there), structures=choice.structures
+                dataset, path, split=part.split, limit=choice.limit(available), structures=choice.structures
             )
     if not cases:
         names = ", ".join(choice.datasets) or "camus"

@@ -126,11 +126,11 @@ def _extra(extra: str, needed: dict[str, list[Requirement]], names: set[str]) ->
 
 
 def _trouble(wanted: Requirement) -> str:
-    there = _installed(wanted.name)
-    if there is None:
+    present = _installed(wanted.name)
+    if present is None:
         return f"{wanted.name} is missing"
-    if not wanted.specifier.contains(there, prereleases=True):
-        return f"{wanted.name} {there} is there, {wanted.specifier} is needed"
+    if not wanted.specifier.contains(present, prereleases=True):
+        return f"{wanted.name} {present} is installed, {wanted.specifier} is needed"
     return ""
 
 
