@@ -25,7 +25,7 @@ VOLUMES_PER_SHARD = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetPlan:
-    """Volumes ``range(first, first + count)`` of a seed, so many in each shard."""
+    """Volumes ``range(first, first + count)`` of a seed, with ``volumes_per_shard`` in each shard."""
 
     settings: SynthesisSettings
     count: int

@@ -29,7 +29,7 @@ class RayCluster:
         self._workers = workers
 
     def run(self, tasks: Sequence[ShardTask], report: Report) -> None:
-        """Make all shards; see ``Engine``. A shard counts when it is whole."""
+        """Make all shards; see ``Engine``. A shard counts when it is complete."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
         import ray
 

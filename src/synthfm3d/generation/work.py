@@ -38,8 +38,8 @@ Report = Callable[[Progress], None]
 class Engine(Protocol):
     """Interface of all engines that make shards. All shards are complete when ``run`` returns.
 
-    Raises InputError where the user can mend it, RuntimeError where a shard kills its worker again
-    and again.
+    Raises InputError for an error that the user can correct, and RuntimeError if a shard kills its workers
+    repeatedly.
     """
 
     def run(self, tasks: Sequence[ShardTask], report: Report) -> None: ...

@@ -18,7 +18,7 @@ from synthfm3d.model.sam2_memory import Memory, MemoryBank
 from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt, joined
 
 NO_OBJECT = -1024.0
-"""Logit of every pixel where the model says that the object is absent."""
+"""Logit of every pixel if the object is absent according to the model."""
 MOST_PROMPTED = 4
 """Largest number of prompted slices in the memory of a slice, so that attention does not grow with
 corrections."""

@@ -86,7 +86,7 @@ class Scratch(NamedTuple):
 
 
 def scratch_for(width: int, structures: int, node_rows: int) -> Scratch:
-    """Memory for rows of so many pixels. They are computed in whole blocks, so it is a little wider."""
+    """Memory for rows of ``width`` pixels, rounded up to whole blocks."""
     padded = -(-width // BLOCK) * BLOCK
     row, rows = (padded,), (structures, padded)
     fields = np.zeros((TEXTURES + 4, padded), np.float32)  # what fills the last block stays 0
