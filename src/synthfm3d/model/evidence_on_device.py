@@ -125,7 +125,7 @@ def _box_core(box: Tensor, negative: Tensor) -> Tensor:
 
 
 def _from_middle(inside: Tensor) -> tuple[Tensor, Tensor]:
-    """Offsets from the middle of the inside of profiles (clip, z, n), over its length; and it (clip, z, 1)."""
+    """Offsets from the middle of the inside of profiles (clip, z, n), over its length; and that length."""
     places = torch.arange(inside.shape[2], device=inside.device, dtype=torch.float32)
     first = torch.where(inside, places, torch.inf).amin(2, keepdim=True)
     last = torch.where(inside, places, -torch.inf).amax(2, keepdim=True)

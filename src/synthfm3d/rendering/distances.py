@@ -49,8 +49,8 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         g_x = a_yx * dy + a_xx * dx
         m = dy * g_y + dx * g_x + m0
         root = math.sqrt(m)
-        # If the scale grows at a constant rate, it reaches a point (sqrt(M) - 1) / rate mm later. With M instead
-        # of its root, no point would be far from a section that grows fast.
+        # If the scale grows at a constant rate, it reaches a point (sqrt(M) - 1) / rate mm later. With M
+        # instead of its root, no point would be far from a section that grows fast.
         g_z = c0 - v_y * g_y - v_x * g_x - rate * root
         plane2 = g_y * g_y + g_x * g_x
         z2 = g_z * g_z
