@@ -102,20 +102,21 @@ class AdaptationFamily(VolumetricFamily):
             "soft_dice": loss.soft_dice.mean(),
         }
 
-    @torch.inference_mode()
     def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
-        """Mean Dice on known voxels of patches of the held-back scans, by kind of prompt, and their mean."""
-        found: dict[str, list[float]] = defaultdict(list)
+        """See ``means_by_kind``: Dice on patches of the held-back scans."""
+        return means_by_kind(self.dice_of_patches(network, device))
+
+    @torch.inference_mode()
+    def dice_of_patches(self, network: nn.Module, device: torch.device) -> list[tuple[str, float]]:
+        """Kind of prompt and Dice of each patch of the held-back scans; only known voxels count."""
+        found = []
         for sample in self._judging_samples():
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
                 logits = network(sample["inputs"][None].to(device)).float().cpu()
             answer = torch.where(sample["known"] > 0, logits, torch.tensor(-1.0))
             kind = PROMPT_KINDS[int(sample["kind"])]
-            found[kind].append(float(hard_dice(answer, sample["target"][None]).item()))
-        means = {kind: sum(values) / len(values) for kind, values in sorted(found.items())}
-        return {"validation_dice": round(sum(means.values()) / len(means), 4)} | {
-            f"validation_dice_{kind}": round(mean, 4) for kind, mean in means.items()
-        }
+            found.append((kind, float(hard_dice(answer, sample["target"][None]).item())))
+        return found
 
     def synthetic_dice(self, network: nn.Module, device: torch.device) -> float | None:
         """Mean Dice on a few synthetic patches that no training sees; None if none were asked for."""
@@ -149,3 +150,14 @@ class AdaptationFamily(VolumetricFamily):
             )
             self._judging = [sample_of(patches[n], n) for n in range(config.validation.patches)]
         return self._judging
+
+
+def means_by_kind(patches: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Mean Dice for each kind of prompt, ``validation_dice_<kind>``, and the mean of these means."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for kind, dice in patches:
+        found[kind].append(dice)
+    means = {kind: sum(values) / len(values) for kind, values in sorted(found.items())}
+    return {"validation_dice": round(sum(means.values()) / len(means), 4)} | {
+        f"validation_dice_{kind}": round(mean, 4) for kind, mean in means.items()
+    }
