@@ -277,7 +277,7 @@ def _record(config: AdaptationConfig, found: Adaptation, what: Literal["scans", 
     return {
         "synthfm3d": __version__,
         "written": written,
-        "result": "better than the start" if written else "not better than the start, so not written",
+        "result": "better than the start" if written else "not clearly better than the start, so not written",
         "scans_sha256": list(config.scans),
         "structures": list(config.structures),
         "held_back": what,
