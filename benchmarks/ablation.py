@@ -16,7 +16,7 @@ import torch
 
 from synthfm3d.model.checkpoint import read_network
 from synthfm3d.training.config import TrainingConfig, ValidationConfig
-from synthfm3d.training.validation import held_out_patches, score_patches
+from synthfm3d.training.volumetric import held_out_patches, score_patches
 
 KINDS = ("point", "corrected", "box", "mask")
 

@@ -15,8 +15,8 @@ from synthfm3d.loading.targets import filled_slices, largest_piece
 from synthfm3d.metrics.contrast import boundary_contrast
 from synthfm3d.prompts.simulation import innermost_point, largest_slice
 from synthfm3d.randomness import stream
+from synthfm3d.synthesis.draw import Range
 from synthfm3d.synthesis.presets import PRESETS
-from synthfm3d.synthesis.ranges import Range
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.settings import BoundarySettings, NoiseSettings, SynthesisSettings
 from synthfm3d.synthesis.ultrasound import UltrasoundNoiseSettings

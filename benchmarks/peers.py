@@ -13,7 +13,7 @@ from scipy import ndimage
 from benchmarks.measure import cpu_seconds, mean_cpu_seconds
 from synthfm3d.generate import generate
 from synthfm3d.kernels import STRICT
-from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.rendering.fields import hashed_normal
 from synthfm3d.synthesis.settings import SynthesisSettings
 from synthfm3d.volume import Array
 

@@ -20,7 +20,7 @@ from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_memory import MemoryBank
 from synthfm3d.model.sam2_sizes import Sam2Settings, SizeName
 from synthfm3d.training.loop import batches, take_step
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 from synthfm3d.training.state import TrainingState
 
 SIZE: SizeName = "mini"

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import Sam2VideoInferenceSession
 
 from synthfm3d.model.sam2 import Sam2Network
-from synthfm3d.model.sam2_initial import fresh_network
+from synthfm3d.model.sam2_configuration import fresh_network
 from synthfm3d.model.sam2_propagation import SliceStack, propagate
 from synthfm3d.model.sam2_sizes import Sam2Settings, SizeName
 from synthfm3d.model.sam2_slice import SlicePrompt

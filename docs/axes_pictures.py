@@ -14,7 +14,7 @@ from PIL import Image
 from synthfm3d.generate import realise
 from synthfm3d.intensity import windows_of
 from synthfm3d.pictures import contact_sheet, grey, overlay
-from synthfm3d.synthesis.grey import GreyMap
+from synthfm3d.synthesis.modality import GreyMap
 from synthfm3d.synthesis.presets import PRESETS
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.scene import Scene

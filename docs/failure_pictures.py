@@ -14,7 +14,7 @@ from PIL import Image
 from synthfm3d.evaluation.datasets.samples import sample_cases
 from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.evaluation.protocol import PromptName, Protocol
-from synthfm3d.evaluation.report.pictures import outcome_picture
+from synthfm3d.evaluation.report.pictures import scored_mask_picture
 from synthfm3d.evaluation.scoring.evaluate import evaluate_case
 from synthfm3d.intensity import windows_of
 from synthfm3d.pictures import contact_sheet
@@ -39,10 +39,10 @@ def main() -> None:
     for name, structure, prompt in SHOWN:
         case = pending[name].read()
         wanted = tuple(target for target in case.targets if target.structure == structure)
-        for outcome in evaluate_case(replace(case, targets=wanted), [model], Protocol(prompts=(prompt,))):
-            window = windows_of(outcome.image).bounds[0]
-            rows.append([outcome_picture(outcome, window, height_px=HEIGHT_PX)])
-            captions.append([f"{name}, {structure}, {prompt}: Dice {outcome.score.dice:.2f}"])
+        for scored in evaluate_case(replace(case, targets=wanted), [model], Protocol(prompts=(prompt,))):
+            window = windows_of(scored.image).bounds[0]
+            rows.append([scored_mask_picture(scored, window, height_px=HEIGHT_PX)])
+            captions.append([f"{name}, {structure}, {prompt}: Dice {scored.score.dice:.2f}"])
     sheet = Image.fromarray(contact_sheet(rows, captions)).quantize(COLOURS)
     sheet.save(Path(__file__).parent / "images" / "failures.png", optimize=True)
 

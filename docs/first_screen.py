@@ -7,7 +7,7 @@ from PIL import Image
 
 from synthfm3d.generate import generate
 from synthfm3d.intensity import windows_of
-from synthfm3d.io.example import read_example
+from synthfm3d.io.reading import example
 from synthfm3d.pictures import contact_sheet, grey, overlay, png_bytes, with_cross
 from synthfm3d.pipeline.demo import CLICK_IJK
 from synthfm3d.prompts.prompt import Point
@@ -44,7 +44,7 @@ def main() -> None:
         volume = generate(SEED, index, PRESETS[preset])
         z = int((volume.labels.voxels > 0).sum(axis=(1, 2)).argmax())
         columns.append(slice_pair(volume.image, volume.labels, z))
-    scan = read_example()
+    scan = example()
     r, a, s = (float(v) for v in scan.grid.to_mm(np.array(CLICK_IJK[::-1])))
     mask = Segmenter.from_pretrained(device="cpu").segment(scan, [Point(position_mm=(r, a, s))])
     axial, axial_mask = scan.axial(), mask.axial()

@@ -1,4 +1,4 @@
-"""Cases and methods that other processes make for themselves, for the tests of ``evaluation.running``."""
+"""Cases and methods that other processes make for themselves, for the tests of ``evaluation.run``."""
 
 import os
 import signal

@@ -7,8 +7,8 @@ from dicom_files import make_slice
 from pydicom.uid import generate_uid
 
 from synthfm3d.cli import main
-from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.reading import example
 
 SMALL = "--seed 1 --shape 8,48,48 -q"
 TINY = (
@@ -67,7 +67,7 @@ def words(command: str) -> list[str]:
 
 def make_workplace(folder: Path) -> Path:
     """A folder with what the command lines read: a scan, a DICOM series, a recipe, a volume, shards."""
-    write_nifti(folder / "scan.nii.gz", read_example())
+    write_nifti(folder / "scan.nii.gz", example())
     (folder / "recipe.yaml").write_text("seed: 3\n", encoding="utf-8")
     (folder / "series").mkdir()
     study, series = generate_uid(), generate_uid()

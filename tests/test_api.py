@@ -12,8 +12,7 @@ from PIL import Image
 
 import synthfm3d
 from synthfm3d.errors import InputError
-from synthfm3d.io.example import read_example
-from synthfm3d.io.reading import with_arguments
+from synthfm3d.io.reading import example, with_arguments
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 
@@ -31,7 +30,7 @@ def test_reading_needs_no_torch():
 
 
 def test_a_scan_becomes_a_mask_in_four_calls(tmp_path):
-    synthfm3d.write(read_example(), tmp_path / "scan.nrrd")
+    synthfm3d.write(example(), tmp_path / "scan.nrrd")
     scan = synthfm3d.read(tmp_path / "scan.nrrd")
     segmenter = synthfm3d.Segmenter.from_pretrained("random-walker")
     mask = segmenter.segment(scan, [synthfm3d.Point(position_mm=(-12.1, 49.0, 44.5))])
@@ -51,7 +50,7 @@ def test_generate_stays_the_function_after_its_module_was_imported():
 
 
 def test_the_example_is_a_scan_that_needs_no_file():
-    assert np.array_equal(synthfm3d.example().voxels, read_example().voxels)
+    assert np.array_equal(synthfm3d.example().voxels, example().voxels)
 
 
 def test_a_point_takes_its_place_without_a_name_and_its_sign_by_name_only():

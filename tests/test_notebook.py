@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 import synthfm3d as sf
-from synthfm3d.io.example import read_example
+from synthfm3d.io.reading import example
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "tutorials" / "first_mask.ipynb"
 
@@ -47,7 +47,7 @@ def test_what_it_printed_and_drew_is_kept_without_widgets_or_paths(kept):
 
 
 def test_show_gives_a_widget_with_the_scan_and_its_labels_in_colour():
-    scan = read_example()
+    scan = example()
     labels = scan.with_voxels((scan.voxels > np.median(scan.voxels)).astype(np.uint8) * 2)
     widget = sf.show(scan, labels)
     image, overlay = widget.volumes
@@ -66,7 +66,7 @@ def nibabel_voxels(content):
 
 
 def test_show_refuses_labels_of_another_scan():
-    scan = read_example()
+    scan = example()
     other = sf.Volume(voxels=np.zeros((2, 3, 4), np.uint8), affine=np.eye(4))
     with pytest.raises(ValueError, match="does not lie on"):
         sf.show(scan, other)

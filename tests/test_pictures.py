@@ -11,8 +11,8 @@ from PIL import Image
 from synthfm3d.pictures import (
     PALETTE,
     Cross,
-    Frame,
     Layer,
+    Rectangle,
     contact_sheet,
     data_uri,
     grey,
@@ -130,7 +130,7 @@ def test_the_field_of_view_is_what_is_shown() -> None:
     scan = phantom((100, 100, 100))
     centre = tuple(scan.grid.to_mm(np.array([50, 50, 50])))
     layer = Layer(labels=scan.with_voxels(np.ones(scan.voxels.shape, np.uint8)), colour=RED, fill=1)
-    box = Frame(
+    box = Rectangle(
         corner_mm=tuple(scan.grid.to_mm(np.array([50, 45, 45]))),
         opposite_mm=tuple(scan.grid.to_mm(np.array([50, 54, 54]))),
         colour=GREEN,

@@ -21,7 +21,7 @@ from worker_tasks import (
 )
 
 from synthfm3d.errors import InputError
-from synthfm3d.processes import Died, Finished, Told, in_processes, in_processes_then_alone
+from synthfm3d.processes import Died, Finished, Message, in_processes, in_processes_then_alone
 
 
 def events(tasks, start, **options):
@@ -46,7 +46,7 @@ def wait_until(is_so) -> None:
 def test_each_task_tells_what_it_does_and_gives_its_result_once():
     found = events([3, 4, 4], halves, workers=2)
     assert sorted(event.result for event in found if isinstance(event, Finished)) == [1.5, 2, 2]
-    assert [event.value for event in found if isinstance(event, Told)] == 3 * ["begun"]
+    assert [event.value for event in found if isinstance(event, Message)] == 3 * ["begun"]
 
 
 def test_no_tasks_start_no_process():

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from documentation import ROOT, Reader, blocks_of, check_block, commands_of
 
-from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.reading import example
 
 README = ROOT / "README.md"
 BLOCKS = blocks_of(README)
@@ -25,9 +25,9 @@ def test_the_two_commands_of_the_first_screen_are_make_demo_and_make_test():
 
 @pytest.mark.slow
 def test_every_block_runs(tmp_path, monkeypatch):
-    write_nifti(tmp_path / "scan.nii.gz", read_example())
+    write_nifti(tmp_path / "scan.nii.gz", example())
     (tmp_path / "demo").mkdir()
-    write_nifti(tmp_path / "demo" / "head.nii.gz", read_example())  # as `make demo` does
+    write_nifti(tmp_path / "demo" / "head.nii.gz", example())  # as `make demo` does
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
     with Reader() as reader:

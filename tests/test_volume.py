@@ -83,7 +83,7 @@ def test_a_singular_affine_is_refused():
 
 
 def test_voxels_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match="do not lie on a grid"):
+    with pytest.raises(ValueError, match="do not fit a grid"):
         tilted_volume(0).with_voxels(np.zeros((3, 4, 4)))
 
 

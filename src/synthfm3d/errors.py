@@ -1,23 +1,23 @@
-"""The error of a user's input: the command line shows it as one line, without a traceback."""
+"""Errors in a user's input. The command line shows them as one line, without a traceback."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 class InputError(ValueError):
-    """Something that the user gave cannot be used.
+    """Input of the user that cannot be used.
 
     Its text is ``path: what: way_out``, such as ``"scan.nii.gz: not a NIfTI file: convert it first."``
 
     Parameters
     ----------
     what
-        What is wrong; or the whole text, where no file is concerned.
+        What is wrong; or the whole text, if no file is concerned.
     way_out
-        What the user can do about it; empty where ``what`` says so.
+        What the user can do about it; empty if ``what`` contains it.
     path
-        The file that is wrong, or the name that stands for it. None where there is none, or where its name
-        must not be told, since files of patients are named after them.
+        The file that is wrong, or a name for it. None if there is none, or if its name must not be shown,
+        because files are often named after patients.
     """
 
     def __init__(self, what: str, way_out: str = "", *, path: str | Path | None = None) -> None:
@@ -25,17 +25,17 @@ class InputError(ValueError):
         super().__init__(": ".join(str(part) for part in (path, what, way_out) if part not in (None, "")))
 
     def about(self, path: str | Path) -> "InputError":
-        """The same error under another name of its file; one without a file gets the name."""
+        """The same error with another path."""
         return InputError(self.what, self.way_out, path=path)
 
 
 class ChoiceNeeded(InputError):
-    """A file holds several scans, and the user did not say which one is meant.
+    """A file contains several scans, and the user did not choose one.
 
     Parameters
     ----------
     frames
-        Number of volumes of a 4-D file or series, from which a frame is chosen; 0: none is asked for.
+        Number of volumes of a 4-D file or series, of which one must be chosen; 0: no frame is needed.
     series
         Descriptions of the series of a DICOM folder; the first one is series 1.
     """

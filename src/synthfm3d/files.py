@@ -1,4 +1,4 @@
-"""A file appears under its name when it is whole, and not before."""
+"""Write files atomically, and read text: a file gets its name only when it is complete."""
 
 import codecs
 import hashlib
@@ -15,12 +15,12 @@ from synthfm3d.errors import InputError
 
 
 @contextmanager
-def appearing_whole(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the name ``path`` when the block ends without an error.
+def atomic_writer(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write, which gets the name ``path`` when the block ends without an error.
 
-    Until then it is a hidden temporary beside it, and ``path`` holds what it held before. The bytes are on
-    the disk before the name is, and the name is before the block is left, so a machine may lose power at
-    any time.
+    Until then it is a hidden temporary file in the same folder, and ``path`` keeps its old content. The bytes
+    are on the disk before the file gets its name, and the name is on the disk when the block ends. So a loss
+    of power at any time leaves the old or the new content.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def appearing_whole(path: str | Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except ConnectionError:  # not of the file: whoever wanted it is gone
+    except ConnectionError:  # the client is gone; the file is not the reason
         raise
     except OSError as error:
         raise InputError(
@@ -47,18 +47,18 @@ def appearing_whole(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write a file so that, whatever fails, ``path`` holds either all of ``content`` or what it held before.
+    """Write a file atomically: after a failure, ``path`` has its old content.
 
-    Raises InputError as ``appearing_whole`` does.
+    Raises InputError as ``atomic_writer`` does.
     """
-    with appearing_whole(path) as file:
+    with atomic_writer(path) as file:
         file.write(content)
 
 
 def read_text(path: str | Path) -> str:
-    """Text that a person wrote: UTF-8 with or without a byte order mark, or UTF-16 with one (Windows).
+    """The text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one (Windows).
 
-    Raises OSError where the file cannot be read, UnicodeDecodeError (a ValueError) where it is no text.
+    Raises OSError if the file cannot be read, UnicodeDecodeError (a ValueError) if it is not text.
     """
     content = Path(path).read_bytes()
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -67,12 +67,12 @@ def read_text(path: str | Path) -> str:
 
 
 def json_text(content: Any) -> str:
-    """Plain values as strict JSON for people and tools; ValueError for not-a-number, which JSON has not."""
+    """Plain values as strict JSON; ValueError for NaN and infinity, which JSON does not have."""
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def safe_name(name: str) -> str:
-    """A name as a file name on every system, different for different names."""
+    """A file name for ``name`` that every system accepts; different names have different file names."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")
     if safe == name:
         return safe
@@ -80,7 +80,7 @@ def safe_name(name: str) -> str:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise InputError now if ``path`` could not be written later: before hours of work, not after them.
+    """Raise InputError if ``path`` could not be written. Call it before hours of work.
 
     A file of one byte is written beside ``path`` and removed; ``path`` itself is not touched.
     """
@@ -100,7 +100,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what killed processes left on the way to ``path``."""
+    """Remove temporary files of ``path`` that killed processes left."""
     for left in path.parent.glob(f".{path.name}.*.tmp"):
         left.unlink(missing_ok=True)
 
@@ -114,12 +114,12 @@ def _reason(error: OSError) -> str:
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # for example a "folder" on the way that is a file: nothing was made there
+    with suppress(OSError):  # for example, a part of the path is a file, so nothing was made
         path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let a rename survive a loss of power, where the system lets a folder be opened at all."""
+    """Write a rename to the disk, on systems on which folders can be opened."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

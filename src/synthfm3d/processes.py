@@ -1,7 +1,7 @@
-"""Tasks in several processes: a worker that dies costs the task that it was doing, and no other.
+"""Do tasks in several processes. If a worker dies, only its present task is lost.
 
-The pools of Python do not offer this. ``ProcessPoolExecutor`` gives up all running tasks when one worker is
-killed, and ``multiprocessing.Pool`` waits for ever.
+The pools of Python do not offer this: ``ProcessPoolExecutor`` gives up all running tasks if one worker is
+killed, and ``multiprocessing.Pool`` waits forever.
 """
 
 import os
@@ -22,16 +22,16 @@ from synthfm3d.errors import InputError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-Tell = Callable[[Any], None]
+Send = Callable[[Any], None]
 """Sends a value to the caller before a task is finished."""
-Work: TypeAlias = Callable[[Task, Tell], Result]
-"""Does a task in a worker. Its arguments and its result travel between processes."""
+Work: TypeAlias = Callable[[Task, Send], Result]
+"""Does a task in a worker. Its arguments and its result are sent between processes."""
 MOST_DEATHS_AT_THE_START = 3
-"""So many workers may die before they ask for a task."""
+"""Number of workers that may die before they ask for a task."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[Task]):
+class Message(Generic[Task]):
     """A value that a worker sent before its task was finished."""
 
     task: Task
@@ -55,7 +55,7 @@ class Died(Generic[Task]):
     exit_code
         As in ``multiprocessing.Process.exitcode``: the negative number of a signal.
     given_up
-        The task has killed as many workers as it may; if False, another worker does it again.
+        Whether the task is given up; if False, another worker does it again.
     """
 
     task: Task
@@ -63,7 +63,7 @@ class Died(Generic[Task]):
     given_up: bool
 
 
-Event: TypeAlias = Told[Task] | Finished[Task, Result] | Died[Task]
+Event: TypeAlias = Message[Task] | Finished[Task, Result] | Died[Task]
 
 
 def in_processes(
@@ -71,7 +71,7 @@ def in_processes(
 ) -> Generator[Event[Task, Result], None, None]:
     """Do tasks in several processes and yield what happens.
 
-    Tasks are handed out while the iterator is advanced. The workers are killed when it is closed, so wrap it
+    Tasks are distributed while the iterator is advanced. The workers are killed when it is closed, so wrap it
     in ``contextlib.closing``. They also end if the calling process is killed, at the latest when they next
     send something.
 
@@ -80,7 +80,7 @@ def in_processes(
     start
         Called once in each worker; returns the function that does the tasks. Like the tasks it is pickled.
     most_deaths
-        How many workers a task may kill before it is given up.
+        Number of workers that may die during a task before it is given up.
 
     Raises
     ------
@@ -100,9 +100,9 @@ def in_processes(
 def in_processes_then_alone(
     tasks: Sequence[Task], start: Callable[[], Work[Task, Result]], *, workers: int
 ) -> Generator[Event[Task, Result], None, None]:
-    """As ``in_processes``, but a task whose worker died is done again at the end, with no other beside it.
+    """As ``in_processes``, but a task whose worker died is done again at the end, alone.
 
-    Most workers that die have used up the memory, and a task that runs alone has more of it.
+    Most workers die because the memory is full, and a task that runs alone has more memory.
     """
     again = []
     with closing(in_processes(tasks, start, workers=workers)) as events:
@@ -117,7 +117,7 @@ def in_processes_then_alone(
 
 
 def share_cores(processes: int) -> None:
-    """Let torch, where it is loaded, use this process's share of the cores."""
+    """Let torch, if it is loaded, use this process's share of the cores."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
@@ -138,7 +138,7 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """A task raised an exception, and would raise it in another worker, too."""
+    """A task raised an exception, which it would also raise in another worker."""
 
     message: str
     by_user: bool
@@ -152,7 +152,7 @@ class _Worker:
 
 
 class _Pool(Generic[Task, Result]):
-    """Workers with one pipe each: a pipe or a lock that they share would be lost with any one of them."""
+    """Workers with a pipe each, since a shared pipe or lock would be lost if any worker dies."""
 
     def __init__(
         self, tasks: Sequence[Task], start: Callable[[], Work[Task, Result]], most_deaths: int
@@ -173,7 +173,7 @@ class _Pool(Generic[Task, Result]):
                         self._give_task(worker)
                         continue
                 except (EOFError, ConnectionResetError, BrokenPipeError):
-                    yield from self._bury(worker)
+                    yield from self._replace_dead(worker)
                 else:
                     yield self._event(worker, message)
 
@@ -186,16 +186,16 @@ class _Pool(Generic[Task, Result]):
             worker.connection.close()
 
     def _start(self) -> _Worker:
-        # Spawned, not forked: a fork would copy the locks of running threads.
+        # Spawned, not forked, because a fork copies the locks of running threads.
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._start_work), daemon=True)
         process.start()
-        theirs.close()  # the pipe then ends when the worker dies
+        theirs.close()  # so that the pipe ends if the worker dies
         return _Worker(process, ours)
 
     def _give_task(self, worker: _Worker) -> None:
-        """The next task; a worker for which there is none ends."""
+        """Send a worker its next task, or end the worker if there is none."""
         worker.task = self._waiting.popleft() if self._waiting else None
         if worker.task is None:
             worker.connection.close()
@@ -210,12 +210,12 @@ class _Pool(Generic[Task, Result]):
         assert worker.task is not None
         task = self._tasks[worker.task]
         if not message.last:
-            return Told(task, message.value)
+            return Message(task, message.value)
         worker.task = None
         return Finished(task, message.value)
 
-    def _bury(self, worker: _Worker) -> Iterator[Died[Task]]:
-        """Replace a dead worker where there is something left to do."""
+    def _replace_dead(self, worker: _Worker) -> Iterator[Died[Task]]:
+        """Replace a dead worker if tasks are left."""
         worker.process.join()
         worker.connection.close()
         self._workers.remove(worker)
@@ -234,10 +234,10 @@ class _Pool(Generic[Task, Result]):
 
 
 def _serve(connection: "Connection[Any, Any]", start: Callable[[], Work[Any, Any]]) -> None:
-    """What a worker does: ask for a task and do it, until there is none or the caller is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the calling process, which then ends us
+    """Run a worker: ask for tasks and do them, until there are none or the caller is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process handles Ctrl-C and ends the workers
 
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the caller is gone, or needs no more
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the caller is gone or has finished
         try:
             work = start()
             while True:

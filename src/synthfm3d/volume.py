@@ -1,9 +1,9 @@
-"""Voxels that never lose their geometry.
+"""Volumes: voxels together with their geometry.
 
 Arrays are indexed (z, y, x). World coordinates are RAS millimetres: the first increases towards
 the patient's Right, the second towards Anterior, the third towards Superior (as in nibabel). An
-affine here takes the array's own index order, ``affine @ (z, y, x, 1) = (r, a, s, 1)``; the (i, j, k)
-order of a stored NIfTI array exists in ``synthfm3d.io`` and on the command line only.
+affine here maps indices in the order of the array, ``affine @ (z, y, x, 1) = (r, a, s, 1)``. The (i, j, k)
+order of a stored NIfTI array is used only in ``synthfm3d.io`` and on the command line.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Modality = Literal["ct", "mr", "us"]
 ThirdAxis = Literal["space", "time"]
 Position = tuple[float, float, float]
-"""A place in the world, RAS millimetres."""
+"""A position in RAS millimetres."""
 Part = tuple[slice, slice, slice]
 """A part of a grid: a slice of indices along each of (z, y, x)."""
 
@@ -46,7 +46,7 @@ class Grid:
             raise ValueError(f"affine must be a finite 4 x 4 matrix, got shape {affine.shape}.")
         lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
         if not lengths.all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-9:
-            raise ValueError("affine is singular: two voxel axes point the same way in the world.")
+            raise ValueError("affine is singular: two voxel axes have the same direction.")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
@@ -87,7 +87,7 @@ class Grid:
         return Grid(self.shape, affine)
 
     def part(self, part: Part) -> "Grid":
-        """The grid of some of the voxels, which stay where they are in the world.
+        """The grid of a part of the voxels, which keep their positions.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class Grid:
         Raises
         ------
         ValueError
-            The part holds no voxel.
+            The part has no voxel.
         """
         along = [range(*one.indices(length)) for one, length in zip(part, self.shape, strict=True)]
         affine = self.affine.copy()
@@ -107,20 +107,20 @@ class Grid:
         return Grid((z, y, x), affine)
 
     def padded(self, voxels: int) -> "Grid":
-        """The grid with so many more voxels on every side."""
+        """The grid with some more voxels on every side."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_mm(np.full(3, -voxels))
         z, y, x = (length + 2 * voxels for length in self.shape)
         return Grid((z, y, x), affine)
 
     def contains(self, index: Array) -> Array:
-        """Whether fractional voxel indices (..., 3) fall into some voxel of the grid."""
+        """Whether fractional voxel indices (..., 3) are inside a voxel of the grid."""
         index = np.asarray(index)
         inside = np.logical_and(index >= -0.5, index < np.array(self.shape) - 0.5)
         return np.asarray(inside.all(axis=-1))
 
     def same_as(self, other: "Grid", tolerance_mm: float = 1e-3) -> bool:
-        """Whether both grids put every voxel at the same place, within ``tolerance_mm``."""
+        """Whether both grids have every voxel at the same position, within ``tolerance_mm``."""
         if self.shape != other.shape:
             return False
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(3, -1).T
@@ -138,13 +138,13 @@ class Volume:
     affine
         (4, 4) matrix from voxel index (z, y, x, 1) to RAS millimetres.
     modality
-        ``"ct"`` (voxels are Hounsfield units), ``"mr"``, ``"us"``, or None where unknown.
+        ``"ct"`` (voxels are Hounsfield units), ``"mr"``, ``"us"``, or None if unknown.
     third_axis
-        What the z axis is: ``"space"``, or ``"time"`` for a cine sequence. Along time, the affine's
-        first column only keeps the frames apart: it is no distance, and there are no millilitres.
+        The meaning of the z axis: ``"space"``, or ``"time"`` for a cine sequence. Along time, the first
+        column of the affine only separates the frames. It is not a distance, and there are no volumes in ml.
     doubts
-        What was repaired or assumed when the file was read, one sentence each. They go with the
-        volume into every result made from it.
+        What was repaired or assumed when the file was read, one sentence each. Every result made from the
+        volume has them, too.
     """
 
     voxels: Array
@@ -165,7 +165,7 @@ class Volume:
         return f"Volume({shape} voxels of {spacing} mm (z, y, x), {', '.join(what)})"
 
     def _repr_png_(self) -> bytes:
-        """The picture that a notebook shows."""
+        """The picture of the volume in a notebook."""
         from synthfm3d.pictures.in_notebook import notebook_png
 
         return notebook_png(self)
@@ -174,7 +174,7 @@ class Volume:
     def from_spacing(
         cls, voxels: Array, spacing_mm: tuple[float, float, float], modality: Modality | None = None
     ) -> Self:
-        """An axial array (z, y, x) of which only the spacing along (z, y, x) is known, in mm."""
+        """A volume of an axial array (z, y, x) with a known spacing along (z, y, x), in mm."""
         z, y, x = voxels.shape
         return cls(voxels=voxels, affine=Grid.from_spacing((z, y, x), spacing_mm).affine, modality=modality)
 
@@ -194,9 +194,9 @@ class Volume:
         return self.grid.spacing_mm
 
     def __getitem__(self, part: slice | tuple[slice, ...]) -> "Volume":
-        """A part of the volume, a view of its voxels: ``volume[4:9]``, ``volume[:, 10:20, 10:20]``.
+        """A part of the volume, as a view of its voxels: ``volume[4:9]``, ``volume[:, 10:20, 10:20]``.
 
-        Every voxel stays where it is in the world. Raises ValueError if the part holds no voxel.
+        Every voxel keeps its position. Raises ValueError if the part has no voxel.
         """
         given = part if isinstance(part, tuple) else (part,)
         z, y, x = (*given, *[slice(None)] * (3 - len(given)))
@@ -206,15 +206,15 @@ class Volume:
         """Other voxels on the same grid; raises ValueError if the shape differs."""
         if voxels.shape != self.voxels.shape:
             raise ValueError(
-                f"voxels of shape {voxels.shape} do not lie on a grid of shape {self.voxels.shape}."
+                f"voxels of shape {voxels.shape} do not fit a grid of shape {self.voxels.shape}."
             )
         return replace(self, voxels=voxels)
 
     def reordered(self, order: tuple[int, int, int], flipped: tuple[bool, bool, bool]) -> "Volume":
         """The same physical volume with its array axes permuted, then flipped.
 
-        ``order[n]`` is the present axis that becomes axis ``n``; ``flipped[n]`` reverses the new
-        axis ``n``. The affine follows, so every voxel stays where it is in the world.
+        ``order[n]`` is the present axis that becomes axis ``n``; ``flipped[n]`` reverses the new axis ``n``.
+        The affine is changed accordingly, so every voxel keeps its position.
         """
         affine = self.affine[:, [*order, 3]].copy()
         voxels = np.transpose(self.voxels, order)
@@ -228,8 +228,8 @@ class Volume:
     def axial(self) -> "Volume":
         """The same physical volume with (z, y, x) closest to (Superior, Posterior, Left).
 
-        Whatever way a scan was stored, its axial form is the same, so a result cannot depend on the
-        storage order. Voxels are not resampled.
+        The axial form does not depend on the storage order of a scan, so results do not depend on it either.
+        Voxels are not resampled.
         """
         target = np.array([[0.0, 0, -1], [0, -1, 0], [1, 0, 0]])  # columns: where z, y, x should point
         directions = self.affine[:3, :3] / np.array(self.spacing_mm)
@@ -240,7 +240,7 @@ class Volume:
 
 
 def checked_volume(given: object) -> Volume:
-    """What was given as a scan, if it is one; a TypeError says how to get one from a path or an array."""
+    """The argument if it is a Volume; else a TypeError that says how to get one from a path or an array."""
     if isinstance(given, Volume):
         return given
     if isinstance(given, str | PathLike):
@@ -254,9 +254,9 @@ def checked_volume(given: object) -> Volume:
 
 
 def on_grid_of(volume: Volume, grid: Grid) -> Volume:
-    """The same voxels in the axis order and directions of ``grid``, which covers the same lattice.
+    """The same voxels in the axis order and directions of ``grid``, which has the same voxel positions.
 
-    Raises ValueError if the two do not differ in the order and direction of their axes alone.
+    Raises ValueError if the two grids differ in more than the order and direction of their axes.
     """
     turn = np.linalg.inv(volume.affine[:3, :3]) @ grid.affine[:3, :3]  # [present axis, wanted axis]
     order = np.abs(turn).argmax(axis=0)
@@ -265,11 +265,11 @@ def on_grid_of(volume: Volume, grid: Grid) -> Volume:
         turned = volume.reordered(
             (int(order[0]), int(order[1]), int(order[2])), (bool(flips[0]), bool(flips[1]), bool(flips[2]))
         )
-        # A tenth of a voxel: affines lose digits when other programs store them.
+        # A tenth of a voxel, because affines lose digits when other programs store them.
         if turned.grid.same_as(grid, tolerance_mm=0.1 * min(grid.spacing_mm)):
             return replace(turned, affine=grid.affine)
     raise ValueError(
-        f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not lie on one "
+        f"a grid of {volume.voxels.shape} voxels at {_rounded(volume.spacing_mm)} mm does not lie on a grid "
         f"of {grid.shape} voxels at {_rounded(grid.spacing_mm)} mm (z, y, x)."
     )
 
@@ -281,7 +281,7 @@ def foreground_corners(mask: Array) -> Array:
     """
     present = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
     if not len(present[0]):
-        raise ValueError("the mask is empty: it holds no voxel other than zero.")
+        raise ValueError("the mask is empty: all its voxels are zero.")
     return np.array([[p[0] for p in present], [p[-1] for p in present]])
 
 
@@ -296,9 +296,9 @@ def _rounded(spacing_mm: tuple[float, float, float]) -> tuple[float, ...]:
 
 
 def content_hash(volume: Volume) -> str:
-    """SHA-256 of a scan's voxels in axial order, whatever file and storage order they came from.
+    """SHA-256 of a scan's voxels in axial order, which does not depend on the file and its storage order.
 
-    Values are taken as float32. The affine is left out: programs round it.
+    Values are converted to float32. The affine is not included, because programs round it.
     """
     voxels = np.ascontiguousarray(volume.axial().voxels, np.float32)
     digest = sha256(str(voxels.shape).encode())

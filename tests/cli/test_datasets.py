@@ -45,7 +45,7 @@ def test_an_incomplete_copy_is_exit_code_1_with_all_that_was_found(tmp_path, cap
     ]
     assert told["missing"] == 300 - 4
     assert main(["datasets", "check", "acdc", str(path), "--cases", "1"]) == 1
-    assert "2 more cases were not looked into" in capsys.readouterr().out
+    assert "2 more cases were not checked" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_echo_is_scored_from_ed_to_es_on_named_and_on_all_frames(tmp_path):
         (["--dataset", "btcv={btcv}", "--split", "test"], "has no usable case in the test split"),
         (["--dataset", "btcv={btcv}", "--structure", "uvula"], "has no structure uvula"),
         (["--dataset", "btcv={btcv}", "--modality", "mr"], "leave out --modality"),
-        (["--dataset", "btcv={btcv}", "--image", "x.nii"], "--dataset brings its scans"),
+        (["--dataset", "btcv={btcv}", "--image", "x.nii"], "--dataset has its own scans"),
         (
             ["--image", "x.nii", "--labels", "y.nii", "--split", "test"],
             "--split and --cases are for --dataset",

@@ -297,8 +297,8 @@ def test_masks_of_another_tool_are_scored_from_exported_prompts(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--against", "nobody"], "--against nobody: is none of default"),
-        (["--against", "shrinking mask", "--prompt", "point"], "takes none of the prompts point"),
+        (["--against", "nobody"], "--against nobody: is not one of default"),
+        (["--against", "shrinking mask", "--prompt", "point"], "accepts none of the prompts point"),
         (["--predictions", "masks"], "NAME=FOLDER"),
         (["--predictions", "tool=nowhere"], "no such folder"),
         (["--predictions", "default=."], "expected as CASE/STRUCTURE/PROMPT"),

@@ -63,7 +63,10 @@ def test_image_labels_and_scene_agree_with_the_volume_in_memory(tmp_path):
         (["--set", "noise.mr_ghost_share=0.5"], "noise.mr_ghost_share is now noise.mr.ghost_share"),
         (["--set", "contrast.us_texture=[0.1, 0.2]"], "contrast.us_texture is now contrast.us.texture"),
         (["--set", "boundary.ct_fade_share=0"], "boundary.ct_fade_share is now boundary.ct.fade_share"),
-        (["--set", "noise.gamma_share=0"], "noise.gamma_share is no setting: write noise.grey.gamma_share"),
+        (
+            ["--set", "noise.gamma_share=0"],
+            "noise.gamma_share is not a setting: write noise.grey.gamma_share",
+        ),
         (["--settings", "none.yaml"], "none.yaml"),
         (["--shape", "12,48"], "shape"),
         (["--shape", "12,48,0"], "shape"),

@@ -42,7 +42,7 @@ def test_a_part_that_is_none_is_refused_with_an_example(tmp_path, capsys, part):
 @pytest.mark.parametrize("words", [["--workers", "2"], ["--part", "0/2"], ["--no-resume"]])
 def test_what_is_for_shards_is_refused_for_nifti(tmp_path, capsys, words):
     assert main(["generate", "-n", "2", *words, "-o", str(tmp_path / "out"), *SMALL]) == 2
-    assert f"{words[0]}: is for shards" in capsys.readouterr().err
+    assert f"{words[0]}: has an effect only on shards" in capsys.readouterr().err
 
 
 def test_a_second_run_keeps_all_and_no_resume_makes_all_again(tmp_path, capsys):

@@ -163,7 +163,7 @@ def test_what_is_wrong_in_a_file_is_named_in_one_line(run, scan, content, told):
 def test_prompts_come_from_a_file_or_from_options(run):
     code, _, err = run({"objects": [{"points": [{"at": [1, 1, 1]}]}]}, "--point", "1,1,1")
     assert code == 2
-    assert "not both" in err
+    assert "either in a file or as options" in err
 
 
 def test_the_published_schema_accepts_what_is_read_and_nothing_else(capsys):

@@ -10,7 +10,7 @@ from synthfm3d.cli import main
 from synthfm3d.cli.settings import read_settings
 from synthfm3d.evaluation.datasets.registry import DATASETS
 from synthfm3d.pipeline.reproduction_config import ReproductionConfig
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 RECIPE = Path("recipes/reproduce.yaml")
 
@@ -59,7 +59,7 @@ def test_a_dry_run_tells_stages_steps_volumes_and_cases_and_writes_nothing(tmp_p
         (["--dataset", "camus=.", "--scale", "0"], "--scale 0: give a share"),
         (["--set", "training.data.volumes=0"], "the volumes are drawn beforehand"),
         (["--set", "evaluation.share=2"], "share is a share"),
-        (["--set", "training.stepz=2"], "training.stepz is no setting"),
+        (["--set", "training.stepz=2"], "training.stepz is not a setting"),
     ],
 )
 def test_wrong_words_are_one_line_and_exit_code_2(words, told, tmp_path, capsys):

@@ -63,7 +63,7 @@ def test_interpolated_slices_are_refused_for_a_segmentation_before_the_work(seri
     sorted(series.iterdir())[5].unlink()
     code, said = run(series, tmp_path / "seg.dcm", *CLICK, "--allow-gaps")
     assert code == 2
-    assert "slices that are not there: write .nii.gz or .nrrd" in said
+    assert "missing slices: write .nii.gz or .nrrd" in said
     assert "Segmenting" not in said
     assert "interpolate with --allow-gaps" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["series"]

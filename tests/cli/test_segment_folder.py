@@ -61,7 +61,7 @@ def test_a_bad_scan_is_told_and_the_others_are_segmented(run, scans):
     assert files(scans.parent / "masks") == ["a.json", "a.nii.gz", "c.json", "c.nii.gz"]
     assert "Failed: b:" in err
     assert "truncated" in err
-    assert "2 scans segmented, 0 were there already, 1 failed." in err
+    assert "2 scans segmented, 0 were segmented before, 1 failed." in err
     assert out.count("\n") == 2
     mask = np.asanyarray(nib.load(scans.parent / "masks" / "a.nii.gz").dataobj)
     assert mask[CENTRE] == 1
@@ -82,12 +82,12 @@ def test_what_is_done_is_not_done_again_unless_the_prompts_changed(run, scans):
     masks = scans.parent / "masks"
     before = {name: (masks / name).stat().st_mtime_ns for name in files(masks)}
     (masks / "c.nii.gz").unlink()
-    assert "1 scans segmented, 1 were there already" in run("--resume")[2]
+    assert "1 scans segmented, 1 were segmented before" in run("--resume")[2]
     assert (masks / "a.nii.gz").stat().st_mtime_ns == before["a.nii.gz"]
     moved = {"objects": [{"points": [{"at": [20, 19, 8]}]}]}
     (scans.parent / "prompts.json").write_text(json.dumps(moved))
-    assert "2 scans segmented, 0 were there already" in run("--resume")[2]
-    assert "2 scans segmented, 0 were there already" in run("--resume", "--modality", "mr")[2]
+    assert "2 scans segmented, 0 were segmented before" in run("--resume")[2]
+    assert "2 scans segmented, 0 were segmented before" in run("--resume", "--modality", "mr")[2]
 
 
 def test_each_scan_may_have_its_own_prompts(run, scans):
@@ -111,7 +111,7 @@ def test_two_processes_give_the_masks_of_one(run, scans):
         path.unlink()
     code, _, err = run("--jobs", "2")
     assert code == 1
-    assert "2 scans segmented, 0 were there already, 1 failed." in err
+    assert "2 scans segmented, 0 were segmented before, 1 failed." in err
     assert {name: (scans.parent / "masks" / name).read_bytes() for name in alone} == alone
 
 

@@ -83,23 +83,23 @@ class Both:
     ],
 )
 def test_a_setting_with_a_slip_leads_to_the_one_that_is_meant(override, meant):
-    with pytest.raises(InputError, match=re.escape(f"is no setting. Did you mean {meant}?")):
+    with pytest.raises(InputError, match=re.escape(f"is not a setting. Did you mean {meant}?")):
         read_settings(Both, overrides=[override])
 
 
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        ("step=1", "step is no setting. Did you mean steps?"),
-        ("optimiser.rate=1", "optimiser.rate is no setting: known here are lr, betas, kind."),
-        ("finetuning.rate=1", "finetuning.rate is no setting: known here are lr, betas, kind."),
-        ("stages=[{rate: 1}]", "stages.0.rate is no setting: known here are lr, betas, kind."),
+        ("step=1", "step is not a setting. Did you mean steps?"),
+        ("optimiser.rate=1", "optimiser.rate is not a setting: the settings here are lr, betas, kind."),
+        ("finetuning.rate=1", "finetuning.rate is not a setting: the settings here are lr, betas, kind."),
+        ("stages=[{rate: 1}]", "stages.0.rate is not a setting: the settings here are lr, betas, kind."),
         ("steps=many", "steps should be a valid integer"),
         ("steps=1.5", "steps should be a valid integer"),
         ("optimiser.kind=adam", "optimiser.kind should be 'adamw' or 'sgd', it is 'adam'."),
         ("optimiser.lr=-1", "optimiser: lr must be positive, got -1.0."),
         ("optimiser.betas=[1]", "optimiser.betas.1 is missing"),
-        ("optimiser=3", "optimiser holds settings of its own"),
+        ("optimiser=3", "optimiser is a group of settings"),
         ("steps.more=1", "steps has no settings inside: set steps itself."),
         ("steps", "--set steps: write it as"),
         (".lr=1", "--set .lr=1: write it as"),
@@ -120,7 +120,7 @@ def test_a_wrong_override_is_named_with_what_is_wrong(override, complaint, tmp_p
         ("steps: 1\nseed: x\noptimiser: {lr: -1}", "seed should be a valid integer"),
         ("steps: 1\nseed: x\noptimiser: {lr: -1}", "; optimiser: lr must be positive"),
         ("steps: 1\n  seed: 2", ", line 2: not valid YAML"),
-        ("- steps", "a recipe is a list of 'setting: value' lines"),
+        ("- steps", "is not a recipe: write lines of the form 'setting: value'"),
     ],
 )
 def test_a_wrong_recipe_is_named_with_what_is_wrong(text, complaint, tmp_path):

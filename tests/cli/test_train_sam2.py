@@ -8,7 +8,7 @@ import pytest
 from synthfm3d.cli import main
 from synthfm3d.cli.settings import named_setting, read_settings
 from synthfm3d.synthesis.presets import PRESETS
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 RECIPES = sorted(path for path in Path("recipes").rglob("*.yaml") if named_setting("family", path) == "sam2")
 
@@ -53,7 +53,7 @@ def test_the_schema_is_that_of_the_recipes_family(capsys):
 
 def test_an_unknown_family_is_named(capsys):
     assert main(["train", "recipes/scratch-small.yaml", "-o", "x", "--set", "family=sam3"]) == 2
-    assert "family sam3: is none of volumetric, sam2" in capsys.readouterr().err
+    assert "family sam3: is not one of volumetric, sam2" in capsys.readouterr().err
 
 
 def test_start_weights_that_are_not_there_are_named(tmp_path, capsys):

@@ -52,7 +52,7 @@ def test_a_whole_dataset_is_found_whole(folder, capsys):
     assert (found["whole"], found["shards"], found["volumes"], found["regenerated"]) == (True, 3, 7, 5)
     assert found["bytes"] == sum(path.stat().st_size for path in folder.glob("*.tar"))
     assert main(["verify", str(folder), "-q"]) == 0
-    assert "7 of 7 volumes in 3 of 3 shards are whole" in capsys.readouterr().out
+    assert "7 of 7 volumes in 3 of 3 shards are complete" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from dicom_files import BETWEEN_COLUMNS, BETWEEN_ROWS, COLUMNS, ROWS, SLICES, ST
 from documentation import ROOT, Reader, blocks_of, check_block
 from miniatures import amos, camus, folder_of_scans, nnunet, write_dicom
 
-from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.reading import example
 from synthfm3d.io.write import write
 from synthfm3d.model.checkpoint import write_network
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
@@ -37,7 +37,7 @@ def ball(folder: Path) -> None:
 
 def labels(folder: Path) -> None:
     """A label map of the scan, and the answers of another tool."""
-    scan = read_example()
+    scan = example()
     marked = np.zeros(scan.voxels.shape, np.uint8)
     marked[tuple(slice(n // 3, n // 2) for n in marked.shape)] = 1
     write_nifti(folder / "labels.nii.gz", scan.with_voxels(marked))
@@ -48,7 +48,7 @@ def labels(folder: Path) -> None:
 
 def outlines(folder: Path) -> None:
     """An outline and a stroke on the scan, and a folder of scans."""
-    scan = read_example()
+    scan = example()
     for name, thick in (("outline", 12), ("stroke", 2)):
         marked = np.zeros_like(scan.axial().voxels, np.uint8)
         marked[10, 40 : 40 + thick, 50:70] = 1
@@ -113,7 +113,7 @@ def test_every_block_is_understood(page):
 def test_every_block_runs(page, tmp_path, monkeypatch):
     if page == "how-to/ray.md":
         pytest.importorskip("ray", reason="needs the extra ray")
-    write_nifti(tmp_path / "scan.nii.gz", read_example())
+    write_nifti(tmp_path / "scan.nii.gz", example())
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
     PREPARED.get(page, lambda folder: None)(tmp_path)

@@ -42,5 +42,5 @@ def test_every_choice_changes_the_words_of_the_report(choice: dict[str, Any], sa
     ],
 )
 def test_choices_that_do_not_exist_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"none of|must be"):
+    with pytest.raises(ValueError, match=r"not one of|must be"):
         Protocol(**wrong)

@@ -14,8 +14,8 @@ import pytest
 
 from synthfm3d.errors import InputError
 from synthfm3d.generation.plan import DatasetPlan, ShardTask, establish_dataset
-from synthfm3d.generation.pool import LocalPool
 from synthfm3d.generation.ray import RayCluster
+from synthfm3d.generation.work import LocalPool
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 pytest.importorskip("ray")

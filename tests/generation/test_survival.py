@@ -14,8 +14,7 @@ from hashlib import sha256
 import pytest
 
 from synthfm3d.generation.plan import DatasetPlan, ShardTask, establish_dataset
-from synthfm3d.generation.pool import LocalPool
-from synthfm3d.generation.work import MOST_DEATHS, make_shard
+from synthfm3d.generation.work import MOST_DEATHS, LocalPool, make_shard
 from synthfm3d.synthesis.settings import SynthesisSettings
 
 SETTINGS = SynthesisSettings(shape=(12, 64, 64))

@@ -65,7 +65,7 @@ def test_a_scale_that_is_no_number_is_not_applied(save, slope, inter):
 def test_a_negative_scale_is_applied_and_told(save):
     volume, said = doubts(save(scl_slope=-1, scl_inter=0))
     assert np.array_equal(volume.voxels, -VALUES.T)
-    assert "change places" in said
+    assert "dark and bright are exchanged" in said
 
 
 @pytest.mark.parametrize(("slope", "inter"), [(1, np.inf), (1e-30, 0), (1e30, 0)])

@@ -230,7 +230,7 @@ def test_what_no_segmentation_can_refer_to_is_said_before_the_work(series, tmp_p
     folder = series.write()
     origin = Origin(path=folder)
     filled = read(folder, ReadOptions(allow_gaps=True))
-    with pytest.raises(InputError, match=r"slices that are not there: write \.nii\.gz") as caught:
+    with pytest.raises(InputError, match=r"missing slices: write \.nii\.gz") as caught:
         check_writing(tmp_path / "mask.dcm", filled, origin)
     assert "--allow-gaps" not in str(caught.value)
     check_writing(tmp_path / "mask.nii.gz", filled, origin)

@@ -17,8 +17,8 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
 )
 
+from synthfm3d.io.checks import reading_at_most
 from synthfm3d.io.read import read
-from synthfm3d.io.values import reading_at_most
 
 FIVE = planes(5)
 
@@ -86,7 +86,7 @@ def test_slices_that_turn_about_an_axis_make_no_volume(tmp_path, refused):
         return [f"{v:.8f}" for v in (np.cos(angle), np.sin(angle), 0, 0, 0, -1)]
 
     radial = [a_slice(plane, 0, number=n, ImageOrientationPatient=turned(n)) for n, plane in enumerate(FIVE)]
-    refused(saved(tmp_path / "scan", *radial), "5 slices are turned against each other", "parallel slices")
+    refused(saved(tmp_path / "scan", *radial), "5 slices have different orientations", "parallel slices")
 
 
 def test_a_slope_of_its_own_for_each_frame_of_an_enhanced_object_is_applied(tmp_path):

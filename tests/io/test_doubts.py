@@ -10,7 +10,7 @@ import pytest
 from synthfm3d.io.nifti import read_nifti
 from synthfm3d.io.read import load, load_labels, read, read_labels
 
-INVERTED = "its scale factor is -1: dark and bright change places."
+INVERTED = "its scale factor is -1: dark and bright are exchanged."
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from synthfm3d.errors import InputError
+from synthfm3d.io.checks import reading_at_most
 from synthfm3d.io.nifti import load_nifti, read_label_names, read_labels, read_nifti, write_nifti
-from synthfm3d.io.values import reading_at_most
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Volume
 
@@ -132,7 +132,7 @@ def test_a_placeholder_sform_beside_the_true_spacing_is_not_believed(tmp_path):
     path = save(
         tmp_path / "scan.nii", srow_x=[1, 0, 0, 0], srow_y=[0, 1, 0, 0], srow_z=[0, 0, 1, 0], qform_code=0
     )
-    with pytest.warns(UserWarning, match="the spacing is trusted"):
+    with pytest.warns(UserWarning, match="the spacing is used"):
         assert read_nifti(path).spacing_mm == (3.0, 2.0, 2.0)
 
 

@@ -152,7 +152,7 @@ def test_what_is_no_file_is_refused(tmp_path, refused):
     import os
 
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", "no regular file")
+    refused(tmp_path / "pipe", "not a regular file")
     refused(tmp_path / "none", "no such file")
 
 
@@ -206,7 +206,7 @@ def test_a_picture_that_says_how_to_turn_it_is_read_as_stored_and_told(tmp_path)
         turned = Image.fromarray(values)
         turned.getexif()[0x0112] = 6  # to be shown turned by a quarter
         turned.save(tmp_path / "scan" / f"{z}.png", exif=turned.getexif())
-    with pytest.warns(UserWarning, match="read as stored"):
+    with pytest.warns(UserWarning, match="which is ignored"):
         volume = read(tmp_path / "scan", SPACED)
     assert np.array_equal(volume.voxels, VOXELS[:2])
 

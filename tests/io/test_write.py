@@ -164,7 +164,7 @@ def test_a_mask_on_other_slices_is_no_dicom_segmentation(series, tmp_path):
     (folder / "DOE^JOHN_009.dcm").unlink()
     series.write()
     filled = two_objects(read(folder, ReadOptions(allow_gaps=True)))
-    with pytest.raises(InputError, match="slices that are not there"):
+    with pytest.raises(InputError, match="missing slices"):
         write(filled, tmp_path / "mask.dcm", Origin(path=folder))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import elliprg
 
-from synthfm3d.metrics.surface_area import surface_area_mm2
+from synthfm3d.metrics.shape import surface_area_mm2
 
 ISOTROPIC, AMOS, CORONAL = (1.0, 1.0, 1.0), (5.0, 0.78, 0.78), (1.0, 4.0, 1.5)
 

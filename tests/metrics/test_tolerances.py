@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthfm3d.metrics.tolerances import tolerance_of
+from synthfm3d.metrics.surface import tolerance_of
 
 
 @pytest.mark.parametrize(

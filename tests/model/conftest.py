@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from synthfm3d.model.sam2 import Sam2Network
-from synthfm3d.model.sam2_initial import fresh_network
+from synthfm3d.model.sam2_configuration import fresh_network
 from synthfm3d.model.sam2_sizes import Sam2Settings
 from synthfm3d.model.sam2_slice import SlicePrompt
 

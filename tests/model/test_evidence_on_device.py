@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from synthfm3d.model import diffusion, prompt_evidence
 from synthfm3d.model.evidence_on_device import evidence_channels_on_device
-from synthfm3d.model.prompt_channels import prompt_channels
-from synthfm3d.model.prompt_evidence import evidence_channels
+from synthfm3d.model.prompt_channels import evidence_channels, prompt_channels
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.randomness import stream
 
@@ -40,8 +38,8 @@ def prompts_of(kind, inside):
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """Solvers that end where they must, not wherever the tolerance lets them."""
-    monkeypatch.setattr(prompt_evidence, "WALKER_TOLERANCE", 1e-5)
-    monkeypatch.setattr(diffusion, "MOST_ITERATIONS", 2000)
+    monkeypatch.setattr("synthfm3d.model.prompt_channels.WALKER_TOLERANCE", 1e-5)
+    monkeypatch.setattr("synthfm3d.model.random_walker.MOST_ITERATIONS", 2000)
 
 
 @pytest.mark.parametrize("modality", ["ct", "mr"])

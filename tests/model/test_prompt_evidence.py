@@ -5,11 +5,9 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from synthfm3d.model.geodesic import geodesic_distance, path_distance
+from synthfm3d.model.geodesic import geodesic_distance, path_distance, seed_contest
 from synthfm3d.model.grow_cut import attacks, strength
-from synthfm3d.model.prompt_channels import prompt_channels
-from synthfm3d.model.prompt_evidence import evidence_channels
-from synthfm3d.model.seed_contest import seed_contest
+from synthfm3d.model.prompt_channels import evidence_channels, prompt_channels
 from synthfm3d.prompts.prompt import GridPrompts
 
 SHAPE = (8, 48, 48)

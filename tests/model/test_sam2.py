@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from synthfm3d.model.interface import SliceModel
-from synthfm3d.model.sam2_configuration import configuration_of
-from synthfm3d.model.sam2_initial import fresh_network
+from synthfm3d.model.sam2_configuration import configuration_of, fresh_network
 from synthfm3d.model.sam2_memory import Memory, MemoryBank
 from synthfm3d.model.sam2_model import Sam2Model, slice_prompts
 from synthfm3d.model.sam2_propagation import SliceStack, propagate

@@ -11,12 +11,12 @@ from transformers import Sam2VideoModel
 
 from synthfm3d.errors import InputError
 from synthfm3d.model.checkpoint import load_model, weights_hash, weights_path
-from synthfm3d.model.model_card import model_card
 from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_checkpoint import (
     DamagedCheckpointError,
     MismatchedCheckpointError,
     UnsafeCheckpointError,
+    model_card,
     read_folder,
     read_pt,
     write_folder,

@@ -9,12 +9,12 @@ import pytest
 
 import synthfm3d as sf
 from synthfm3d.cli import main
-from synthfm3d.io.example import read_example
+from synthfm3d.io.reading import example
 from synthfm3d.pipeline.demo import CLICK_IJK
 
 
 def test_the_example_is_the_first_volume_of_an_mr_head():
-    scan = read_example()
+    scan = example()
     assert scan.voxels.shape == (24, 96, 128)
     assert scan.spacing_mm == pytest.approx((2.2, 2.0, 2.0))
     assert nibabel.aff2axcodes(scan.affine[:, [2, 1, 0, 3]]) == ("L", "A", "S")
@@ -24,12 +24,12 @@ def test_the_demo_makes_volumes_a_mask_of_the_clicked_object_and_a_page_of_its_o
     assert main(["demo", "-o", str(tmp_path), "--quiet", "--device", "cpu"]) == 0
     assert (tmp_path / "index.html").resolve().as_uri() in capsys.readouterr().out
     mask = nibabel.load(tmp_path / "head_mask.nii.gz")
-    assert np.allclose(mask.affine[:, [2, 1, 0, 3]], read_example().affine, atol=1e-4)
+    assert np.allclose(mask.affine[:, [2, 1, 0, 3]], example().affine, atol=1e-4)
     found = np.asarray(mask.dataobj)
     assert found[CLICK_IJK] == 1
     assert 0 < found.mean() < 0.5
     scan = sf.read(tmp_path / "head.nii.gz", modality="mr")
-    assert np.array_equal(scan.voxels, read_example().voxels)
+    assert np.array_equal(scan.voxels, example().voxels)
     page = (tmp_path / "index.html").read_text()
     assert page.count("data:image/png;base64,") == 2
     assert not re.search(r"(src|href)=.?https?:", page)

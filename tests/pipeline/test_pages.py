@@ -5,9 +5,8 @@ from dataclasses import replace
 import jinja2
 import pytest
 
-from synthfm3d.pipeline.pages import filled
+from synthfm3d.pipeline.pages import filled, statistics_page
 from synthfm3d.pipeline.statistics import measure_presets
-from synthfm3d.pipeline.statistics_page import statistics_page
 from synthfm3d.synthesis.presets import PRESETS
 
 

@@ -13,13 +13,13 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.loading.clips import ClipSettings, volume_scene
 from synthfm3d.model.checkpoint import load_model
-from synthfm3d.model.sam2_initial import fresh_network
+from synthfm3d.model.sam2_configuration import fresh_network
 from synthfm3d.model.sam2_sizes import Sam2Settings
-from synthfm3d.pipeline.comparison import comparison_rows
+from synthfm3d.pipeline.pages import comparison_rows
 from synthfm3d.pipeline.reproduce import SCENES_FILE, planned, reproduce
 from synthfm3d.pipeline.reproduction_config import DatasetChoice, EvaluationChoice, ReproductionConfig
 from synthfm3d.training.config import ValidationConfig
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 TINY = Sam2TrainingConfig(
     seed=5,

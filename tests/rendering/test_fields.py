@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from synthfm3d.rendering.fields import field_row, field_slice, lattice_of, spline_axis
-from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.rendering.fields import field_row, field_slice, hashed_normal, lattice_of, spline_axis
 from synthfm3d.rendering.tiles import texture_tile, tile_places, tile_row
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.mr import MR_UNIT, lowpass_taps, truncate
-from synthfm3d.synthesis.grey import GreyMap
+from synthfm3d.synthesis.modality import GreyMap
 from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.structures import Stack
 

@@ -8,7 +8,7 @@ import pytest
 from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.grey import GreySettings
+from synthfm3d.synthesis.modality import GreySettings
 from synthfm3d.synthesis.mr import MrNoiseSettings
 from synthfm3d.synthesis.sampler import draw_scene
 from synthfm3d.synthesis.settings import (

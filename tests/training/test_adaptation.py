@@ -25,9 +25,9 @@ from synthfm3d.training.adaptation import RECORD_FILE, RUN_FOLDER, adapt, is_gai
 from synthfm3d.training.adaptation_family import AdaptationConfig, AdaptationFamily
 from synthfm3d.training.config import OptimiserConfig, ValidationConfig
 from synthfm3d.training.loop import LOG_FILE
-from synthfm3d.training.loss import segmentation_loss
 from synthfm3d.training.own_scans import held_back, own_scan
 from synthfm3d.training.rounds import RoundSettings
+from synthfm3d.training.volumetric import segmentation_loss
 from synthfm3d.volume import Array, Grid, Volume, content_hash
 
 SHAPE = (16, 48, 48)

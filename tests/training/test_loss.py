@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from synthfm3d.training.loss import hard_dice, segmentation_loss, soft_dice
+from synthfm3d.training.family import hard_dice, soft_dice
+from synthfm3d.training.volumetric import segmentation_loss
 
 
 def test_soft_dice_of_half_sure_answers():

@@ -10,7 +10,7 @@ import torch
 from synthfm3d.loading.clips import ClipDataset, ClipSettings
 from synthfm3d.loading.shares import NO_POINT, ClipPromptSettings
 from synthfm3d.model.sam2 import normalised
-from synthfm3d.model.sam2_initial import fresh_network
+from synthfm3d.model.sam2_configuration import fresh_network
 from synthfm3d.model.sam2_propagation import SliceStack, propagate
 from synthfm3d.model.sam2_sizes import Sam2Settings
 from synthfm3d.model.sam2_slice import Decoded, SlicePrompt

@@ -18,9 +18,9 @@ from synthfm3d.model.checkpoint import load_model
 from synthfm3d.model.interface import SliceModel
 from synthfm3d.model.sam2_sizes import Sam2Settings
 from synthfm3d.training.config import ValidationConfig
+from synthfm3d.training.families import plan
 from synthfm3d.training.loop import train
-from synthfm3d.training.plan import plan
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 from synthfm3d.training.sam2_groups import Sam2OptimiserConfig
 
 TINY = Sam2TrainingConfig(

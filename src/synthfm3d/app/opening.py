@@ -9,8 +9,8 @@ from synthfm3d.app.settings import Limits
 from synthfm3d.app.store import OpenScan, new_id
 from synthfm3d.errors import InputError
 from synthfm3d.generate import LabelledVolume
+from synthfm3d.io.checks import reading_at_most
 from synthfm3d.io.read import ReadOptions, format_of, load, load_labels
-from synthfm3d.io.values import reading_at_most
 from synthfm3d.io.write import Origin
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.session import MOST_STEPS, Session

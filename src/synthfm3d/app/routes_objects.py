@@ -23,9 +23,9 @@ from synthfm3d.app.routes_scans import NIFTI, QUICK_GZIP, Stack, as_stack, attac
 from synthfm3d.app.state import State, ThisScan, changed, read_out
 from synthfm3d.app.store import OpenScan
 from synthfm3d.errors import InputError
+from synthfm3d.io.checks import reading_at_most
 from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.io.pairs import read_mask
-from synthfm3d.io.values import reading_at_most
 from synthfm3d.io.write import write
 from synthfm3d.prompts.prompt import Mask
 from synthfm3d.volume import Volume

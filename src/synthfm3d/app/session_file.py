@@ -18,9 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from synthfm3d.app.messages import MOST_OBJECTS
 from synthfm3d.errors import InputError
+from synthfm3d.io.checks import reading_at_most
 from synthfm3d.io.nifti import nifti_bytes
 from synthfm3d.io.pairs import read_mask
-from synthfm3d.io.values import reading_at_most
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.prompts.prompt_file import (
     FileBox,

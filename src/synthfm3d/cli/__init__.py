@@ -1,6 +1,6 @@
-"""The command ``synthfm3d``: one module for each sub-command, put together here.
+"""The command ``synthfm3d`` with all its sub-commands.
 
-A command module imports nothing heavy until its command runs, so ``--help`` answers at once.
+The modules of commands import nothing heavy before a command runs, so ``--help`` answers at once.
 """
 
 from collections.abc import Sequence
@@ -14,25 +14,20 @@ from synthfm3d.cli.layout import CommandLine
 
 
 def application() -> typer.Typer:
-    """The whole command line with all its sub-commands."""
+    """The application with all its commands."""
     # Imported here, so that reading a recipe (cli.settings) does not load every command.
     from synthfm3d.cli import (
         adapt,
         datasets,
-        demo,
         doctor,
         evaluate,
-        export,
-        gallery,
         generate,
-        inspect,
-        reproduce,
+        pipeline,
+        presets,
         segment,
         serve,
-        show,
-        statistics,
+        stored,
         train,
-        verify,
     )
 
     app = typer.Typer(
@@ -43,9 +38,21 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_without_a_command)
-    making = (generate, show, gallery, statistics, verify, inspect, export)
-    for command in (segment, serve, *making, train, adapt, evaluate, datasets, reproduce, demo, doctor):
-        command.register(app)
+    # This is the order of the commands in the help.
+    for module in (
+        segment,
+        serve,
+        generate,
+        stored,
+        presets,
+        train,
+        adapt,
+        evaluate,
+        datasets,
+        pipeline,
+        doctor,
+    ):
+        module.register(app)
     return app
 
 

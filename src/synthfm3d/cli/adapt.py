@@ -1,6 +1,7 @@
 """``synthfm3d adapt``: train the default model further on a few labelled scans."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,13 +11,56 @@ from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, 
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
+    from synthfm3d.cli.adapt_inputs import ReadScans
     from synthfm3d.training.adaptation import Adaptation
+    from synthfm3d.training.adaptation_family import AdaptationConfig
 
 MINUTES = 20.0
 _SAME_PATIENTS = (
     "the model is scored on other slices of the scans that it is trained on. It may become worse on other "
     "patients, and this run would not show it: label three scans or more."
 )
+
+
+OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")]
+ImageOption = Annotated[
+    list[Path] | None, typer.Option(help="A labelled scan, in any supported format; repeatable.")
+]
+LabelsOption = Annotated[
+    list[Path] | None, typer.Option(help="Label map of the scan, on the same grid; one for each --image.")
+]
+ScansOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Folder with images/, labels/ and labels.json, the names of the labels."
+    ),
+]
+StructureOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Name or label value; repeatable. Default: all structures."),
+]
+NamesOption = Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')]
+OutlinedOption = Annotated[
+    Literal["auto", "all", "some"],
+    typer.Option(
+        help="Meaning of a slice without an outline. all: the structure is not on it. some: the slice "
+        "was not labelled. auto: decided from the outlines."
+    ),
+]
+ModelOption = Annotated[str, typer.Option(help="Model to start from: default, or one of yours.")]
+MinutesOption = Annotated[float, typer.Option(min=0.1, help="Approximate duration of the run.")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Training steps, instead of --minutes.")]
+SyntheticShareOption = Annotated[
+    float,
+    typer.Option(
+        min=0, max=0.95, help="Share of synthetic patches, which keep the model able to do other tasks."
+    ),
+]
+ModalityOption = Annotated[
+    Literal["ct", "mr", "us"] | None,
+    typer.Option(help="Modality of the scans. Default: the DICOM tag, else CT if a value is -500 or less."),
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,49 +76,19 @@ def register(app: typer.Typer) -> None:
 
 
 def adapt(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")],
-    image: Annotated[
-        list[Path] | None, typer.Option(help="A labelled scan, in any supported format; repeatable.")
-    ] = None,
-    labels: Annotated[
-        list[Path] | None, typer.Option(help="Label map of the scan, on the same grid; one for each --image.")
-    ] = None,
-    scans: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Folder with images/, labels/ and labels.json, the names of the labels."
-        ),
-    ] = None,
-    structure: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Name or label value; repeatable. Default: all structures."),
-    ] = None,
-    names: Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')] = None,
-    outlined: Annotated[
-        Literal["auto", "all", "some"],
-        typer.Option(
-            help="Meaning of a slice without an outline. all: the structure is not on it. some: the slice "
-            "was not labelled. auto: decided from the outlines."
-        ),
-    ] = "auto",
-    model: Annotated[str, typer.Option(help="Model to start from: default, or one of yours.")] = "default",
-    minutes: Annotated[float, typer.Option(min=0.1, help="Approximate duration of the run.")] = MINUTES,
-    steps: Annotated[int | None, typer.Option(min=1, help="Training steps, instead of --minutes.")] = None,
-    synthetic_share: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=0.95,
-            help="Share of synthetic patches, which keep the model able to do other tasks.",
-        ),
-    ] = 0.25,
-    modality: Annotated[
-        Literal["ct", "mr", "us"] | None,
-        typer.Option(
-            help="Modality of the scans. Default: the DICOM tag, else CT if a value is -500 or less."
-        ),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    output: OutputOption,
+    image: ImageOption = None,
+    labels: LabelsOption = None,
+    scans: ScansOption = None,
+    structure: StructureOption = None,
+    names: NamesOption = None,
+    outlined: OutlinedOption = "auto",
+    model: ModelOption = "default",
+    minutes: MinutesOption = MINUTES,
+    steps: StepsOption = None,
+    synthetic_share: SyntheticShareOption = 0.25,
+    modality: ModalityOption = None,
+    resume: ResumeOption = False,
     seed: Seed = 0,
     device: Device = "auto",
     dry_run: DryRun = False,
@@ -87,7 +101,7 @@ def adapt(
     weights are written. `segment`, `serve` and `evaluate` take the new folder as --model. The folder contains
     hashes of the scans, and no names.
     """
-    from synthfm3d.cli.adapt_inputs import ScanOptions, read_scans, told_of
+    from synthfm3d.cli.adapt_inputs import ScanOptions, read_scans
 
     _check_output(output, resume)
     options = ScanOptions(
@@ -100,44 +114,34 @@ def adapt(
         outlined=outlined,
     )
     found = read_scans(options)
-    from synthfm3d.training.adaptation import adapt as run
-    from synthfm3d.training.adaptation_family import AdaptationConfig
-    from synthfm3d.training.own_scans import held_back
-
-    config = AdaptationConfig(
-        seed=seed, start=model, synthetic_share=synthetic_share, steps=steps or AdaptationConfig().steps
-    )
-    learnt, judged, what = held_back(found.scans, seed)
-    if what == "slices":
-        found.doubts.append(_SAME_PATIENTS)
+    plan = _plan(found, seed, model, minutes=None if steps else minutes, steps=steps)
     for doubt in found.doubts:
         say(f"Warning: {doubt}", quiet=quiet)
-    plan = {
-        "scans": len(found.scans),
-        "structures": told_of(found.scans),
-        "held_back": what,
-        "learnt": told_of(learnt),
-        "judged": told_of(judged),
-        "minutes": None if steps else minutes,
-        "steps": steps,
-        "model": model,
-        "doubts": found.doubts,
-    }
     if dry_run:
         print_json(plan) if as_json else typer.echo(_plan_text(plan))
         return
     say(_plan_text(plan), quiet=quiet)
+
+    from synthfm3d.training.adaptation import adapt as run  # torch: seconds
+
     with progress("Adapting", quiet=quiet) as advance:
         told = run(
             found.scans,
             output,
-            config,
+            _config(seed, model, synthetic_share, steps),
             minutes=None if steps else minutes,
             resume=resume,
             device=device,
             report=_Progress(advance),
         )
     _tell(told, output, as_json=as_json, quiet=quiet)
+
+
+def _config(seed: int, model: str, synthetic_share: float, steps: int | None) -> "AdaptationConfig":
+    from synthfm3d.training.adaptation_family import AdaptationConfig
+
+    usual = AdaptationConfig()
+    return replace(usual, seed=seed, start=model, synthetic_share=synthetic_share, steps=steps or usual.steps)
 
 
 def _check_output(output: Path, resume: bool) -> None:
@@ -148,6 +152,29 @@ def _check_output(output: Path, resume: bool) -> None:
         raise InputError(
             f"{output}: is not empty: add --resume to continue the run in it, or give a new folder."
         )
+
+
+def _plan(
+    found: "ReadScans", seed: int, model: str, *, minutes: float | None, steps: int | None
+) -> dict[str, Any]:
+    """The plan of the run. If training and scoring use slices of the same scans, a warning is added."""
+    from synthfm3d.cli.adapt_inputs import told_of
+    from synthfm3d.training.own_scans import held_back
+
+    learnt, judged, what = held_back(found.scans, seed)
+    if what == "slices":
+        found.doubts.append(_SAME_PATIENTS)
+    return {
+        "scans": len(found.scans),
+        "structures": told_of(found.scans),
+        "held_back": what,
+        "learnt": told_of(learnt),
+        "judged": told_of(judged),
+        "minutes": minutes,
+        "steps": steps,
+        "model": model,
+        "doubts": found.doubts,
+    }
 
 
 def _plan_text(plan: dict[str, Any]) -> str:

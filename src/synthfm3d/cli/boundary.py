@@ -1,8 +1,8 @@
-"""The boundary between a program and a person: every failure becomes a line and an exit code.
+"""Turn every failure of a command into a message and an exit code.
 
-What the user can mend gives one line on stderr that says what, where and the way out, and exit code
-2. What only a programmer can mend gives the traceback and exit code 1. With the environment variable
-``SYNTHFM3D_TRACEBACK=1`` the first kind shows its traceback, too.
+An error that the user can correct prints one line on stderr and gives exit code 2. The line says what is
+wrong, where, and how to solve it. Any other error prints its traceback and gives exit code 1. With the
+environment variable ``SYNTHFM3D_TRACEBACK=1``, errors of the first kind print their traceback as well.
 """
 
 import errno
@@ -36,14 +36,14 @@ EXTRA_OF_MODULE = {
     "uvicorn": "serve",
     "ipyniivue": "notebook",
 }
-"""Which extra installs a module that the core package does without."""
+"""The extra that installs a module which the core package does not need."""
 
 EXTRA_OF_COMMAND = {"train": "train", "adapt": "train", "reproduce": "train", "serve": "serve"}
-"""Commands whose extra holds ``[model]`` and more: naming ``[model]`` would send the user round twice."""
+"""Commands that need more than the extra ``[model]``, each with the extra that contains all of it."""
 
 
 def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
-    """Run a typer application and return its exit code; failures are told on stderr."""
+    """Run a typer application and return its exit code; failures are printed on stderr."""
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="synthfm3d", standalone_mode=False)
@@ -73,19 +73,19 @@ def guarded(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
 
 
 def require(module: str) -> None:
-    """Raise ModuleNotFoundError at once where a module of an extra is missing; nothing is imported."""
+    """Raise ModuleNotFoundError if a module of an extra is missing; the module is not imported."""
     if find_spec(module) is None:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def extra_to_install(module: str, arguments: Sequence[str]) -> str | None:
-    """The extra that makes a command run which could not import a module; None if no extra brings it."""
+    """The extra to install for a command that could not import a module; None if no extra contains it."""
     extra = EXTRA_OF_MODULE.get(module.partition(".")[0])
     return EXTRA_OF_COMMAND.get(arguments[0], extra) if extra == "model" and arguments else extra
 
 
 def user_message(error: InputError | OSError) -> str:
-    """What an error of the user's input says to the user, in one line."""
+    """The message of an input error, in one line."""
     if not isinstance(error, OSError) or error.errno is None:
         return " ".join(str(error).split()) or type(error).__name__
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""

@@ -1,6 +1,6 @@
-"""What all commands share: options with one spelling, and where their words go.
+"""Options that all commands share, and output to the terminal.
 
-Results go to stdout, everything said to a person goes to stderr, so that a pipe carries only data.
+Results go to stdout. Messages and progress go to stderr, so that a pipe carries only results.
 """
 
 import json
@@ -21,11 +21,11 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
 
 def _device(name: str) -> str:
     if not _DEVICE.fullmatch(name):
-        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N, mps.")
+        raise typer.BadParameter(f"{name!r} is not one of auto, cpu, cuda, cuda:N, mps.")
     return name
 
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors on stderr.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results on stdout as JSON.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Device = Annotated[
@@ -37,22 +37,22 @@ Device = Annotated[
         help="Where the model runs; auto takes a GPU if there is one.",
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 
 
 def examples(*commands: str) -> str:
-    """Epilog of a command's help: one example on each line."""
+    """The examples at the end of a command's help, one on each line."""
     return "\n\n".join(["[bold]Examples[/bold]", *map(escape, commands)])
 
 
 def say(message: str, *, quiet: bool = False) -> None:
-    """One line to the person, on stderr; nothing when quiet."""
+    """Print a line on stderr, unless ``quiet``."""
     if not quiet:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(data: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Results on stdout as strict JSON: not-a-number must have been given a meaning before."""
+    """Print results on stdout as strict JSON; raises ValueError for NaN and infinity."""
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
 
 
@@ -60,19 +60,19 @@ def print_json(data: Mapping[str, Any] | Sequence[Any]) -> None:
 def progress(
     title: str, total: int | None = None, *, quiet: bool = False, forced: bool = False
 ) -> Iterator[Callable[..., None]]:
-    """Progress bar on stderr; yields ``advance(steps=1, note="", total=None)``.
+    """Show a progress bar on stderr; yields ``advance(steps=1, note="", total=None)``.
 
-    Silent when quiet, or where stderr is no terminal unless ``forced``, so logs of batch jobs stay
-    readable.
+    No bar is shown if ``quiet``, or if stderr is not a terminal and the bar is not ``forced``. So the logs of
+    batch jobs stay readable.
 
     Parameters
     ----------
     title
-        What is going on, for example ``"Rendering volumes"``.
+        What is done, for example ``"Rendering volumes"``.
     total
         Number of steps; None if it is not known.
     """
-    # Here, not above: `--help` draws no bar and answers sooner without.
+    # Imported here, because `--help` shows no bar and is faster without this import.
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

@@ -1,4 +1,4 @@
-"""``synthfm3d datasets``: which public datasets can be scored, and whether a copy of one is sound."""
+"""``synthfm3d datasets``: list the public datasets that can be scored, and check a copy of one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,15 +49,15 @@ def check(
     name: Annotated[str, typer.Argument(help="Name of the dataset, as `synthfm3d datasets` lists it.")],
     path: Annotated[Path, typer.Argument(help="Folder of your copy.")],
     limit: Annotated[
-        int | None, typer.Option("--cases", min=1, help="Look into the first so many cases only.")
+        int | None, typer.Option("--cases", min=1, help="Check only this many cases, the first ones.")
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Read every case of a copy of a dataset, and count what is there, missing and defective.
 
-    Exit code 0: everything can be used. 1: something is missing or cannot be used. 2: there is nothing
-    of the dataset.
+    Exit code 0: everything can be used. 1: something is missing or cannot be used. 2: the folder has no
+    case of the dataset.
     """
     from synthfm3d.evaluation.datasets.checking import check as look
     from synthfm3d.evaluation.datasets.registry import dataset_named
@@ -125,10 +125,10 @@ def _findings_text(dataset: "Dataset", findings: "Findings") -> str:
     total = sum(findings.usable.values())
     lines = [f"{dataset.title}: {total} usable cases of {findings.patients} patients{_by(findings.usable)}"]
     if findings.published:
-        told = f"published are {sum(findings.published.values())}{_by(findings.published)}"
-        lines.append(f"{told}; {findings.missing} are not here" if findings.missing else told)
+        published = f"published: {sum(findings.published.values())}{_by(findings.published)}"
+        lines.append(f"{published}; {findings.missing} are missing here" if findings.missing else published)
     if findings.unread:
-        lines.append(f"{findings.unread} more cases were not looked into")
+        lines.append(f"{findings.unread} more cases were not checked")
     lines += [f"  {name}: in {count} cases" for name, count in findings.structures.items()]
     lines += [f"excluded: {e.name}: {e.reason}" for e in findings.excluded]
     lines += [f"noted in {count} cases: {note}" for note, count in findings.notes.items()]
@@ -137,5 +137,5 @@ def _findings_text(dataset: "Dataset", findings: "Findings") -> str:
 
 
 def _by(counts: Any) -> str:
-    told = ", ".join(f"{split} {count}" for split, count in counts.items() if split)
-    return f" ({told})" if told else ""
+    by_split = ", ".join(f"{split} {count}" for split, count in counts.items() if split)
+    return f" ({by_split})" if by_split else ""

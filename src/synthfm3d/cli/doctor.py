@@ -1,4 +1,4 @@
-"""``synthfm3d doctor``: what is wrong here, and what to do about it."""
+"""``synthfm3d doctor``: find problems of the installation, and say how to solve them."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +7,7 @@ import typer
 from synthfm3d.cli.common import AsJson, examples, print_json
 
 if TYPE_CHECKING:
-    from synthfm3d.pipeline.doctor.finding import Finding
+    from synthfm3d.pipeline.doctor import Finding
 
 _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
 
@@ -28,26 +28,28 @@ def register(app: typer.Typer) -> None:
 def doctor(
     full: Annotated[
         bool,
-        typer.Option("--full", help="Also draw a volume, import SAM 2 and segment a scan: half a minute."),
+        typer.Option(
+            "--full", help="Also make a volume, import SAM 2 and segment a scan; takes half a minute."
+        ),
     ] = False,
     viewer: Annotated[
         str | None,
         typer.Option(
             "--viewer",
             metavar="URL",
-            help="Look at this server only, as 3D Slicer and napari would use it.",
+            help="Check only this server, as 3D Slicer and napari use it.",
             show_default=False,
         ),
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option("--token", envvar="SYNTHFM3D_TOKEN", help="Of the server, with --viewer."),
+        typer.Option("--token", envvar="SYNTHFM3D_TOKEN", help="Token of the server, with --viewer."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for what goes wrong: packages, extras, cores, memory, GPU, folders, weights.
+    """Look for problems: packages, extras, cores, memory, GPU, folders, weights.
 
-    Exit code 1 if something does not work; what only may go wrong, or is slow, is a warning.
+    The exit code is 1 if something does not work. Something that may fail, or is slow, is a warning.
     """
     from dataclasses import asdict
 

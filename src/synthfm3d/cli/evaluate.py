@@ -1,4 +1,4 @@
-"""``synthfm3d evaluate``: how good models are on scans with known labels."""
+"""``synthfm3d evaluate``: score models on scans with known labels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ from synthfm3d.cli.evaluate_run import (
     export,
     print_tables,
     run_with_progress,
-    tell_plan,
+    tell_dry_run,
     tell_what_went_wrong,
 )
 from synthfm3d.errors import InputError
@@ -108,17 +108,17 @@ def evaluate(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score models on scans with known labels: prompts from the truth, every voxel counted.
+    """Score models on scans with known labels: prompts are simulated from the labels, every voxel counts.
 
     Writes report.html (tables, plots, pictures), report.json, scores.csv, means.csv and table.tex, keeps the
     result of each case in cases/, and prints the table.
     """
-    from synthfm3d.evaluation.running.processes import RunSettings
+    from synthfm3d.evaluation.run import RunSettings
 
     protocol = _protocol(
         _words(prompt), prompt_seeds, prompt_slice=prompt_slice, direction=direction, rounds=rounds, seed=seed
     )
-    check_output(output)  # like all of the input, before a model is loaded
+    check_output(output)  # before a model is loaded
     scan = ScanOptions(image, labels, names, frame, series, spacing, allow_gaps=allow_gaps)
     cases = CaseOptions(
         scan, samples, tuple(dataset or ()), split, limit, tuple(_words(structure)), modality, label_source
@@ -130,7 +130,7 @@ def evaluate(
     run = RunSettings(cases=cases, methods=methods, protocol=protocol, folder=output / CASES_NAME)
     run = replace(run, resume=resume, with_pictures=pictures, jobs=jobs, against=against)
     if dry_run:
-        tell_plan(run, output)
+        tell_dry_run(run, output)
     else:
         _finish(run_with_progress(run, quiet=quiet), output, quiet=quiet, as_json=as_json)
 
@@ -138,13 +138,13 @@ def evaluate(
 def _methods(
     models: Sequence[str], predictions: Sequence[str], baselines: bool, device: str
 ) -> "Callable[[], list[Method]]":
-    """Makes the methods; the default model, where neither a model nor masks are named."""
+    """A function that makes the methods; the default model, if neither a model nor masks are named."""
     models = models or ([] if predictions else ["default"])
     return partial(chosen_methods, models, tuple(predictions), baselines, device)
 
 
 def _finish(report: "Report", output: Path, *, quiet: bool, as_json: bool) -> None:
-    """Write the report and tell it; exit code 1 where every method failed."""
+    """Write the report and print it; exit code 1 if every method failed."""
     from synthfm3d.evaluation.report import PAGE_NAME, write_report
 
     write_report(output, report)
@@ -154,7 +154,7 @@ def _finish(report: "Report", output: Path, *, quiet: bool, as_json: bool) -> No
 
 
 def _tell(report: "Report", page: Path, *, quiet: bool, as_json: bool) -> None:
-    """Results on stdout; what was repaired or assumed, what failed and where the page is on stderr."""
+    """Print results on stdout; and doubts, failures and the path of the page on stderr."""
     from synthfm3d.evaluation.report import report_data
 
     if as_json:
@@ -174,7 +174,7 @@ def _protocol(prompts: Sequence[str], prompt_seeds: int | None, **choices: Any) 
 
     for word in prompts:
         if word not in (*PROMPT_NAMES, "all"):
-            raise InputError(f"--prompt {word}: is none of {', '.join(PROMPT_NAMES)}, all.")
+            raise InputError(f"--prompt {word}: is not one of {', '.join(PROMPT_NAMES)}, all.")
     if prompts:
         named = [name for word in prompts for name in (PROMPT_NAMES if word == "all" else [word])]
         choices["prompts"] = tuple(dict.fromkeys(named))
@@ -184,5 +184,5 @@ def _protocol(prompts: Sequence[str], prompt_seeds: int | None, **choices: Any) 
 
 
 def _words(given: Sequence[str] | None) -> list[str]:
-    """Words of a repeatable option that also takes commas."""
+    """The words of an option that may be repeated and may have commas."""
     return [word.strip() for text in given or () for word in text.split(",") if word.strip()]

@@ -1,6 +1,6 @@
-"""What ``synthfm3d evaluate`` works on, from the words of the command line: cases and methods.
+"""The cases and methods of ``synthfm3d evaluate``, from the options of the command line.
 
-Both are made by functions that can travel to another process, which makes its own.
+Cases and methods are made by functions that can be sent to other processes.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthfm3d.cli.dataset_options import dataset_cases, name_and_path
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ Cases = Callable[[], "Sequence[PendingCase]"]
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """Options of the command line for one scan with its labels, as given there."""
+    """Options for one scan with its labels, as given on the command line."""
 
     image: Path | None = None
     labels: Path | None = None
@@ -34,13 +33,13 @@ class ScanOptions:
 
     @property
     def is_given(self) -> bool:
-        """Whether any of them is."""
+        """Whether any of them is given."""
         return self != ScanOptions()
 
 
 @dataclass(frozen=True)
 class CaseOptions:
-    """Options of the command line that say what is scored, as given there."""
+    """Options that choose what is scored, as given on the command line."""
 
     scan: ScanOptions = ScanOptions()
     samples: Path | None = None
@@ -52,12 +51,14 @@ class CaseOptions:
     label_source: "LabelSource | None" = None
 
     def cases(self) -> Cases:
-        """What they name; InputError if that is nothing, or one option does not go with another."""
+        """A function that lists the cases; InputError if nothing is named, or options exclude each other."""
         if not self.datasets and (self.split is not None or self.limit is not None):
             raise InputError("--split and --cases are for --dataset: leave them out, or name a dataset.")
         if self.datasets:
             if self.scan.is_given or self.samples is not None:
-                raise InputError("--dataset brings its scans and labels: leave out the options for others.")
+                raise InputError(
+                    "--dataset has its own scans and labels: leave out the options for other scans."
+                )
             return partial(
                 dataset_cases,
                 self.datasets,
@@ -71,7 +72,7 @@ class CaseOptions:
             described = self.structures or self.modality is not None or self.label_source is not None
             if self.scan.is_given or described:
                 raise InputError(
-                    "--samples brings its scans and targets: leave out the options for one scan."
+                    "--samples has its own scans and targets: leave out the options for one scan."
                 )
             from synthfm3d.evaluation.datasets.samples import sample_cases
 
@@ -82,7 +83,7 @@ class CaseOptions:
 
 
 def _one_scan(image_path: Path, labels_path: Path, options: CaseOptions) -> "Sequence[PendingCase]":
-    """The case of one scan, read; raises InputError if a file or a structure is wrong."""
+    """Read one scan as a case; raises InputError if a file or a structure is wrong."""
     from synthfm3d.cli.prompt_options import spacing_zyx
     from synthfm3d.evaluation.datasets.cases import PendingCase, choose_targets, make_case
     from synthfm3d.io.nifti import read_label_names
@@ -115,7 +116,7 @@ def chosen_methods(
 ) -> "list[Method]":
     """Models by name, folders of masks as ``NAME=FOLDER``, and the two trivial baselines.
 
-    Raises InputError if a word has another form, or there is no such model or folder.
+    Raises InputError if a word has another form, or a model or a folder does not exist.
     """
     from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
     from synthfm3d.evaluation.methods.models import model_method
@@ -130,3 +131,46 @@ def chosen_methods(
     if baselines:
         methods += [EllipsoidFromBox(), ShrinkingMask()]
     return methods
+
+
+def dataset_cases(
+    words: Sequence[str],
+    *,
+    split: "Split | None" = None,
+    limit: int | None = None,
+    structures: Sequence[str] = (),
+    modality: "Modality | None" = None,
+    label_source: "LabelSource | None" = None,
+) -> "list[PendingCase]":
+    """Cases of datasets given as ``name=path``, in the order given; see ``datasets.registry``.
+
+    Raises
+    ------
+    InputError
+        A word has another form, a dataset is unknown or given twice, or none of its cases can be scored.
+    """
+    from synthfm3d.evaluation.datasets.registry import chosen_cases, dataset_named, described_by_user
+
+    cases: list[PendingCase] = []
+    seen: set[str] = set()
+    for word in words:
+        name, path = name_and_path(word)
+        if name in seen:
+            raise InputError(f"--dataset {name}: is given twice: name each dataset once.")
+        seen.add(name)
+        dataset = described_by_user(dataset_named(name), modality, label_source)
+        cases += chosen_cases(dataset, Path(path), split=split, limit=limit, structures=structures)
+    return cases
+
+
+def name_and_path(
+    word: str,
+    option: str = "--dataset",
+    form: str = "NAME=PATH",
+    example: str = "camus=/data/CAMUS_public",
+) -> tuple[str, str]:
+    """The name and the path of an option ``NAME=PATH``; InputError for another form."""
+    name, equals, path = word.partition("=")
+    if not equals or not name or not path:
+        raise InputError(f"{option} {word}: write it as {form}, for example {example}.")
+    return name, path

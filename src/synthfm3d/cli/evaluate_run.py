@@ -1,4 +1,4 @@
-"""How ``synthfm3d evaluate`` runs, in this process or in several, and what it prints."""
+"""Run ``synthfm3d evaluate`` in one process or in several, and print its results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from synthfm3d.evaluation.methods.method import Method
     from synthfm3d.evaluation.protocol import Protocol
     from synthfm3d.evaluation.report import Report
-    from synthfm3d.evaluation.running.processes import RunSettings
+    from synthfm3d.evaluation.run import RunSettings
     from synthfm3d.evaluation.statistics.summary import Mean
 
 _MOST_ROWS = 60
-"""Of structures by prompt; beyond, the means over all structures alone are printed."""
+"""Rows of a printed table; with more, only the means over all structures are printed."""
 CASES_NAME = "cases"
-"""Folder of the report where the result of each case is kept."""
+"""Folder in the report that keeps the result of each case."""
 
 
 def check_output(folder: Path) -> None:
-    """Raise InputError now if the report could not be written later."""
+    """Raise InputError if the report could not be written."""
     from synthfm3d.evaluation.report import check_report_folder
 
     check_report_folder(folder)
@@ -31,10 +31,9 @@ def check_output(folder: Path) -> None:
 
 def run_with_progress(run: "RunSettings", *, quiet: bool) -> "Report":
     """The report of a run; raises InputError if its input is wrong or nothing was scored."""
-    from synthfm3d.evaluation.running.processes import run_in_processes
-    from synthfm3d.evaluation.running.run import run_evaluation
+    from synthfm3d.evaluation.run import run_evaluation, run_in_processes
 
-    # Made here once, so that what is wrong with them is told before a process starts.
+    # Made here once, so that errors in them are found before a process starts.
     cases, methods = run.cases(), run.methods()
     check_names(methods, run.protocol, run.against)
     with progress("Scoring", masks_of(cases, methods, run.protocol), quiet=quiet) as advance:
@@ -52,8 +51,8 @@ def run_with_progress(run: "RunSettings", *, quiet: bool) -> "Report":
         )
 
 
-def tell_plan(run: "RunSettings", output: Path) -> None:
-    """Say what a run would do."""
+def tell_dry_run(run: "RunSettings", output: Path) -> None:
+    """Print what a run would do."""
     from synthfm3d.evaluation.report import PAGE_NAME
 
     cases, methods = run.cases(), run.methods()
@@ -63,12 +62,12 @@ def tell_plan(run: "RunSettings", output: Path) -> None:
 
 
 def masks_of(cases: "Sequence[PendingCase]", methods: "Sequence[Method]", protocol: "Protocol") -> int:
-    """Number of masks that are scored, without those of correcting clicks."""
-    answers = sum(
+    """Number of masks that are scored, without the masks after correcting clicks."""
+    masks = sum(
         len(protocol.seeds(prompt)) * sum(method.takes(prompt) for method in methods)
         for prompt in protocol.prompts
     )
-    return answers * sum(len(case.targets) for case in cases)
+    return masks * sum(len(case.targets) for case in cases)
 
 
 def check_names(methods: "Sequence[Method]", protocol: "Protocol", against: str | None) -> None:
@@ -78,15 +77,17 @@ def check_names(methods: "Sequence[Method]", protocol: "Protocol", against: str 
         if names.count(name) > 1:
             raise InputError(f"{name}: is the name of two methods: give each its own.")
     if against is not None and against not in names:
-        raise InputError(f"--against {against}: is none of {', '.join(names)}.")
+        raise InputError(f"--against {against}: is not one of {', '.join(names)}.")
     for method in methods:
         if method.name == against and not any(method.takes(prompt) for prompt in protocol.prompts):
-            raise InputError(f"--against {against}: takes none of the prompts {', '.join(protocol.prompts)}.")
+            raise InputError(
+                f"--against {against}: accepts none of the prompts {', '.join(protocol.prompts)}."
+            )
 
 
 def export(folder: Path, cases: "Cases", protocol: "Protocol", *, quiet: bool, as_json: bool) -> None:
-    """Write prompts for another tool, and say what to do with them."""
-    from synthfm3d.evaluation.running.prompt_export import MANIFEST_NAME, export_prompts
+    """Write prompts for another tool, and print how to use them."""
+    from synthfm3d.evaluation.prompt_export import MANIFEST_NAME, export_prompts
 
     manifest = export_prompts(folder, cases(), protocol)
     for entry in manifest["unusable"]:
@@ -129,7 +130,7 @@ def print_tables(report: "Report") -> None:
 
 
 def tell_what_went_wrong(report: "Report") -> None:
-    """Cases, structures and answers that are missing, on stderr."""
+    """Print cases, structures and masks that are missing on stderr."""
     for case, reason in report.unusable:
         say(f"Left out: {case}: {reason}")
     for case, structure in report.absent:

@@ -6,14 +6,68 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from synthfm3d.cli.common import AsJson, DryRun, Quiet, Seed, examples, print_json, progress
-from synthfm3d.cli.presets import Overrides, Shape
+from synthfm3d.cli.presets import Overrides, Shape, chosen_preset
+from synthfm3d.cli.shard_run import ShardOptions, run_shards
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
     from synthfm3d.synthesis.settings import SynthesisSettings
 
 MOST_AS_NIFTI = 100
-"""More volumes than these go into shards, if nothing else is wished: folders of files get slow."""
+"""More volumes than these are stored in shards by default: folders with many files are slow."""
+
+OutputOption = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Folder to write; made if missing.")
+]
+CountOption = Annotated[int, typer.Option("-n", "--count", min=1, help="How many volumes.")]
+FirstOption = Annotated[int, typer.Option("--first", min=0, help="Index of the first volume.")]
+PresetOption = Annotated[
+    str, typer.Option("--preset", help="default, ct, mr, us, cine-us (a beating heart), free, or paper.")
+]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", help="YAML file of settings that change the preset.")
+]
+PrintSettingsOption = Annotated[
+    bool, typer.Option("--print-settings", help="Print all settings as YAML and stop.")
+]
+SchemaOption = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of settings and stop.")]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=1, help="NIfTI: slices rendered at the same time.")
+]
+FormatOption = Annotated[
+    Literal["nifti", "shards"] | None,
+    typer.Option("--format", help="Output format; shards by default above 100 volumes."),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Shards: number of processes; all cores by default.")
+]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="Shards: processes of this machine, or a Ray cluster."),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="Ray: address of a cluster; one on this machine by default."),
+]
+PartOption = Annotated[
+    str | None,
+    typer.Option("--part", metavar="I/N", help="Shards: make only part I of N, counted from 0."),
+]
+PerShardOption = Annotated[
+    int | None, typer.Option("--per-shard", min=1, help="Shards: volumes in each; 128 by default.")
+]
+UploadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--upload", metavar="URL", help="Shards: move each to s3://, gs://, hf://, ... when it is finished."
+    ),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Shards: keep those that are finished already.")
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="NIfTI: remove volumes that are in the folder already.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,144 +89,58 @@ def register(app: typer.Typer) -> None:
 
 
 def generate(
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder to write; made if missing.")
-    ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many volumes.")] = 6,
+    output: OutputOption = None,
+    count: CountOption = 6,
     seed: Seed = 0,
-    first: Annotated[int, typer.Option("--first", min=0, help="Index of the first volume.")] = 0,
-    preset: Annotated[
-        str, typer.Option("--preset", help="default, ct, mr, us, cine-us (a beating heart), free, or paper.")
-    ] = "default",
-    settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="YAML file of settings, laid over the preset.")
-    ] = None,
+    first: FirstOption = 0,
+    preset: PresetOption = "default",
+    settings_file: SettingsOption = None,
     overrides: Overrides = None,
-    print_settings: Annotated[
-        bool, typer.Option("--print-settings", help="Print all settings as YAML and stop.")
-    ] = False,
-    schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of settings and stop.")
-    ] = False,
+    print_settings: PrintSettingsOption = False,
+    schema: SchemaOption = False,
     shape: Shape = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="NIfTI: slices rendered at a time.")] = 2,
-    format_: Annotated[
-        Literal["nifti", "shards"] | None,
-        typer.Option("--format", help="One folder a volume, or tar shards; shards if over 100 volumes."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Shards: processes; all cores if not given.")
-    ] = None,
-    engine: Annotated[
-        Literal["local", "ray"],
-        typer.Option("--engine", help="Shards: processes of this machine, or a Ray cluster."),
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option("--address", help="Ray: address of a cluster; one on this machine if not given."),
-    ] = None,
-    part: Annotated[
-        str | None,
-        typer.Option("--part", metavar="I/N", help="Shards: make part I of N only, counted from 0."),
-    ] = None,
-    per_shard: Annotated[
-        int | None, typer.Option("--per-shard", min=1, help="Shards: volumes in each; 128 if not given.")
-    ] = None,
-    upload: Annotated[
-        str | None,
-        typer.Option(
-            "--upload",
-            metavar="URL",
-            help="Shards: move each to s3://, gs://, hf://, ... when it is whole.",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume/--no-resume", help="Shards: keep those that are there and whole."),
-    ] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="NIfTI: remove the volumes that are in the folder already.")
-    ] = False,
+    threads: ThreadsOption = 2,
+    format_: FormatOption = None,
+    workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
+    part: PartOption = None,
+    per_shard: PerShardOption = None,
+    upload: UploadOption = None,
+    resume: ResumeOption = True,
+    overwrite: OverwriteOption = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Make labelled synthetic volumes: image and label map as NIfTI or in shards, the scene as JSON.
 
-    Volume n is a function of the seed and n alone: the same on every machine, with any number of
-    threads or workers, in any order. Beside NIfTI files one picture, contact_sheet.png, shows the
-    first 24; a folder that holds volumes already is refused. Shards are for many: if the command is
-    stopped or killed, run it again, and it goes on.
+    Volume n depends only on the settings, the seed and n. It is the same on every machine, with any number
+    of threads or workers, in any order. With NIfTI files, the picture contact_sheet.png shows the first 24
+    volumes; a folder that has volumes already is refused. Shards are for many volumes: if the command is
+    stopped or killed, run it again to continue.
     """
-    from synthfm3d.cli.presets import chosen_preset
-    from synthfm3d.cli.settings import settings_schema, settings_yaml
-    from synthfm3d.synthesis.settings import SynthesisSettings
-
     if schema:
-        print_json(settings_schema(SynthesisSettings))
+        _print_schema()
         return
     settings = chosen_preset(preset, settings_file, overrides, shape)
     if print_settings:
-        typer.echo(settings_yaml(settings), nl=False)
+        _print_settings(settings)
         return
     if output is None:
         raise InputError("-o FOLDER is needed: synthfm3d generate -n 6 --seed 0 -o out/")
-    if upload is not None and not resume:
-        raise InputError("--no-resume: what was moved elsewhere is not removed: choose another URL.")
+    shards = ShardOptions(workers, engine, address, part, per_shard, upload, resume)
+    indices = range(first, first + count)
     if (format_ or ("shards" if count > MOST_AS_NIFTI else "nifti")) == "shards":
-        from synthfm3d.cli.shard_run import (
-            chosen_engine,
-            chosen_part,
-            make_shards,
-            tell_estimate,
-        )
-        from synthfm3d.generation.plan import VOLUMES_PER_SHARD, DatasetPlan
-        from synthfm3d.pipeline.doctor.machine import usable_cores
-
         if overwrite:
-            raise InputError("--overwrite: is for NIfTI; --no-resume makes shards anew.")
-        whole = DatasetPlan(
-            settings=settings,
-            count=count,
-            seed=seed,
-            first=first,
-            volumes_per_shard=per_shard or VOLUMES_PER_SHARD,
-        )
-        shards = chosen_part(whole, part)
-        if dry_run:
-            tell_estimate(whole, shards, workers or usable_cores(), as_json)
-        else:
-            makers = chosen_engine(engine, address, workers)
-            make_shards(
-                output,
-                whole,
-                shards,
-                makers,
-                destination=upload,
-                resume=resume,
-                as_json=as_json,
-                quiet=quiet,
-            )
+            raise InputError("--overwrite: is for NIfTI; use --no-resume to make shards again.")
+        run_shards(output, settings, indices, seed, shards, dry_run=dry_run, as_json=as_json, quiet=quiet)
         return
-    given = {
-        "--workers": workers,
-        "--part": part,
-        "--per-shard": per_shard,
-        "--no-resume": not resume,
-        "--engine": engine != "local",
-        "--address": address,
-        "--upload": upload,
-    }
-    if any(given.values()):
-        names = ", ".join(name for name, value in given.items() if value)
-        raise InputError(f"{names}: is for shards: add --format shards.")
+    shards.check_unused()
     if dry_run:
-        voxels = settings.shape[0] * settings.shape[1] * settings.shape[2]
-        plan = {"volumes": count, "voxels_each": voxels, "bytes_uncompressed": 3 * voxels * count}
-        print_json(plan) if as_json else typer.echo("  ".join(f"{k} {v}" for k, v in plan.items()))
+        _tell_size(settings, count, as_json)
         return
     _check_unused(output, overwrite)
-    indices = range(first, first + count)
     folders, sheet = _write_folders(output, settings, indices, seed=seed, threads=threads, quiet=quiet)
     if as_json:
         print_json({"volumes": [str(folder) for folder in folders], "contact_sheet": str(sheet)})
@@ -180,14 +148,36 @@ def generate(
         typer.echo(f"{count} volumes in {output}, pictures in {sheet}")
 
 
+def _print_schema() -> None:
+    from synthfm3d.cli.settings import settings_schema
+    from synthfm3d.synthesis.settings import SynthesisSettings
+
+    print_json(settings_schema(SynthesisSettings))
+
+
+def _print_settings(settings: "SynthesisSettings") -> None:
+    from synthfm3d.cli.settings import settings_yaml
+
+    typer.echo(settings_yaml(settings), nl=False)
+
+
+def _tell_size(settings: "SynthesisSettings", count: int, as_json: bool) -> None:
+    """Print how many voxels and bytes the volumes will have."""
+    depth, height, width = settings.shape
+    voxels = depth * height * width
+    size = {"volumes": count, "voxels_each": voxels, "bytes_uncompressed": 3 * voxels * count}
+    print_json(size) if as_json else typer.echo("  ".join(f"{name} {value}" for name, value in size.items()))
+
+
 def _check_unused(output: Path, overwrite: bool) -> None:
-    """Refuse a folder with volumes of an earlier run, or remove these: two runs are never mixed."""
+    """Refuse a folder with volumes of an earlier run, or remove these, so that two runs are never mixed."""
     from synthfm3d.pipeline.gallery import remove_volumes, volumes_in
 
-    there = volumes_in(output)
-    if there and not overwrite:
+    existing = volumes_in(output)
+    if existing and not overwrite:
         raise InputError(
-            f"{output}: holds {len(there)} volumes already: name a new folder, or replace them (--overwrite)."
+            f"{output}: holds {len(existing)} volumes already: name a new folder, or replace them "
+            "(--overwrite)."
         )
     if next(output.glob("*.tar"), None) is not None:
         raise InputError(f"{output}: holds shards: name a new folder for NIfTI files.")
@@ -197,7 +187,7 @@ def _check_unused(output: Path, overwrite: bool) -> None:
 def _write_folders(
     output: Path, settings: "SynthesisSettings", indices: range, *, seed: int, threads: int, quiet: bool
 ) -> tuple[list[Path], Path]:
-    """A folder for each volume, and one picture of the first of them; returns the folders and the picture."""
+    """Write a folder for each volume, and one picture of the first volumes; return both."""
     from synthfm3d.files import check_writable
     from synthfm3d.generate import generate as make
     from synthfm3d.pipeline import gallery

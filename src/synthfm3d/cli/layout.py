@@ -1,6 +1,6 @@
-"""How the help of the command line is laid out: commands and options in groups, narrow columns.
+"""The layout of the help: commands and options in groups, with narrow columns.
 
-``CommandLine`` also knows what other programs call our commands.
+``CommandLine`` also suggests a command when the user types another program's name for it.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ _GROUPS_OF_COMMAND = {
     "generate": ("Settings", "Shards only", "General"),
     "evaluate": ("What is scored", "Methods", "Simulated prompts", "General"),
 }
-"""Which groups a command has; one that is not listed has the last only."""
+"""The groups of a command's options; a command that is not listed has only ``General``."""
 
 OTHER_NAMES = {
     **dict.fromkeys(("predict", "infer", "inference", "run", "mask", "seg"), "segment"),
@@ -54,30 +54,30 @@ OTHER_NAMES = {
     **dict.fromkeys(("convert", "save"), "export"),
     **dict.fromkeys(("finetune", "fine-tune"), "adapt"),
 }
-"""What other programs call such commands."""
+"""Names of commands in other programs, with the commands here that do the same."""
 LONGEST_CHOICES = 12
-"""Characters of a list of choices that may stand in the narrow column; a longer list goes into the help."""
+"""The longest list of choices in the narrow column, in characters; the help text has longer lists."""
 
 
 class CommandLine(typer.core.TyperGroup):
-    """A group of commands whose help is laid out, and that understands other names of commands."""
+    """The commands of the program, with the layout of their help and suggestions for unknown names."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the words call; for another program's name, an error that names ours."""
+        """The command that the arguments name; for another program's name, an error suggests the command."""
         ours = OTHER_NAMES.get(args[0]) if args and args[0] not in self.commands else None
         if ours in self.commands:
             ctx.fail(f"No such command '{args[0]}'. Did you mean '{ours}'?")
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A command by name, laid out."""
+        """A command by name, with its help laid out."""
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             lay_out(command, cmd_name)
         return command
 
     def get_params(self, ctx: Any) -> Any:
-        """The options of the program itself, laid out."""
+        """The options of the program itself, with their help laid out."""
         found = super().get_params(ctx)
         for option in found:
             _narrow(option)
@@ -98,7 +98,7 @@ def lay_out(command: Any, name: str) -> None:
 
 
 def _narrow(parameter: Any) -> None:
-    """A short word for the value of a parameter, and none for a switch."""
+    """Give the value of a parameter a short placeholder, and a switch none."""
     if getattr(parameter, "metavar", None) is not None:
         return
     if getattr(parameter, "is_flag", False):

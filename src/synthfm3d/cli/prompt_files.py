@@ -1,4 +1,4 @@
-"""Prompts from a JSON file: several objects, for one scan or for every scan of a folder.
+"""Read prompts from a JSON file, for several objects of one scan or for every scan of a folder.
 
 ``synthfm3d segment --prompts-schema`` prints the JSON Schema of the format.
 """
@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from synthfm3d.errors import InputError
 from synthfm3d.files import read_text
+from synthfm3d.io.checks import warned
 from synthfm3d.io.pairs import read_mask
-from synthfm3d.io.values import warned
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.prompts.prompt_file import MOST_LABEL, FileObject, PromptFile, Unit
 from synthfm3d.segmentation.placement import checked_prompts
@@ -48,9 +48,9 @@ def prompts_schema() -> dict[str, Any]:
 
 
 def read_prompt_file(path: Path) -> PromptFile:
-    """A prompts file, or the report of a mask, which repeats its prompts.
+    """A prompts file, or the report of a mask, which contains its prompts.
 
-    InputError names the file and the place in it that is wrong.
+    Raises InputError that names the file and the wrong entry.
     """
     try:
         text = _prompts_of_report(path, read_text(path))
@@ -59,17 +59,17 @@ def read_prompt_file(path: Path) -> PromptFile:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"{path}: cannot be read ({reason}): check the path.") from error
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text: prompts are JSON, see --prompts-schema.") from None
+        raise InputError(f"{path}: is not a text file: prompts are JSON, see --prompts-schema.") from None
     except ValidationError as failure:
         first = failure.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ").rstrip(".")
-        where = f" ({place})" if place else ""
-        raise InputError(f"{path}{where}: {said}: see --prompts-schema for the format.") from None
+        location = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ").rstrip(".")
+        where = f" ({location})" if location else ""
+        raise InputError(f"{path}{where}: {problem}: see --prompts-schema for the format.") from None
 
 
 def _prompts_of_report(path: Path, text: str) -> str:
-    """The prompts in the report of a mask as the text of a prompts file; any other text as it is."""
+    """The text of a prompts file with the prompts of a report; any other text is returned unchanged."""
     try:
         report = json.loads(text)
     except (ValueError, RecursionError):
@@ -92,8 +92,8 @@ def prompted_objects(
     Raises
     ------
     InputError
-        A prompt lies outside the scan, a file of a mask or scribble cannot be used, or two objects
-        have the same label; the message names the object.
+        A prompt is outside the scan, a file of a mask or scribble cannot be used, or two objects have the
+        same label. The message names the object.
     """
     found: list[PromptedObject] = []
     for number, entry in enumerate(objects, start=1):
@@ -118,7 +118,7 @@ def plain(objects: Sequence[FileObject]) -> Any:
 
 
 def relocated(entry: FileObject, before: Path, folder: Path) -> FileObject:
-    """The same object with paths of files relative to ``folder``, and not to the folder before."""
+    """The same object, with the paths of its files relative to ``folder`` instead of ``before``."""
 
     def path(name: str) -> str:
         return Path(os.path.relpath(before / name, folder)).as_posix()
@@ -155,7 +155,7 @@ def _prompts(entry: FileObject, unit: Unit, scan: "Volume", folder: Path) -> Ite
 
 
 def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> Position:
-    """RAS mm of a position that is either in mm already, or a voxel (i, j, k) of the stored array."""
+    """RAS mm of a position that is given in mm, or as a voxel (i, j, k) of the stored array."""
     import numpy as np
 
     if mm:
@@ -165,7 +165,7 @@ def position_mm(numbers: Sequence[float], what: str, grid: "Grid", mm: bool) -> 
     if not grid.contains(index):
         last = ",".join(str(n - 1) for n in grid.shape[::-1])
         raise InputError(
-            f"{what}: lies outside the scan, whose voxels I,J,K run from 0,0,0 to {last}: "
+            f"{what}: is outside the scan, whose voxels I,J,K run from 0,0,0 to {last}: "
             "correct it, or say that it is in millimetres (--mm)."
         )
     r, a, s = (float(value) for value in grid.to_mm(index))

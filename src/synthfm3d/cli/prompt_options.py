@@ -1,4 +1,4 @@
-"""Prompts of one scan as they stand on the command line, or in the file that it names."""
+"""The prompts of one scan, from options of the command line or from a prompts file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,16 +31,16 @@ from synthfm3d.volume import Grid, Position, Volume
 
 @dataclass(frozen=True, kw_only=True)
 class PromptOptions:
-    """What ``synthfm3d segment`` was told; either a file, or options for one object.
+    """The prompts that ``synthfm3d segment`` was given: a file, or options for one object.
 
     Parameters
     ----------
     mm
-        Numbers of options are RAS millimetres, else voxels (i, j, k) of the stored array.
+        Coordinates in the options are RAS millimetres, else voxels (i, j, k) of the stored array.
     correct
-        An earlier mask of the object, which the prompts correct.
+        Earlier mask of the object, which the prompts correct.
     label
-        Which label of these files is meant, where they hold several.
+        Label to use in the files, if they have several.
     """
 
     point: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class PromptOptions:
 
     def __post_init__(self) -> None:
         if self.file is not None and (self.mm or (self.label is not None and self.correct is None)):
-            raise InputError("a file of prompts says its unit itself: leave out --mm and --label.")
+            raise InputError("a file of prompts contains its unit: leave out --mm and --label.")
         if self.mm and not (self.point or self.negative or self.box or self.lasso):
             raise InputError(
                 "--mm has no effect without --point, --negative, --box or --lasso: leave it out."
@@ -78,9 +78,9 @@ class PromptOptions:
         correct: Path | None,
         label: int | None,
     ) -> Self:
-        """The options as typer gives them: None where an option that may be repeated is not given.
+        """Prompts from the options as typer passes them; a repeatable option that is not given is None.
 
-        ``drawn`` are the files of a mask, of a scribble and of a negative scribble.
+        ``drawn`` has the files of a mask, of a scribble and of a negative scribble.
         """
         mask, scribble, negative_scribble = drawn
         return cls(
@@ -99,23 +99,24 @@ class PromptOptions:
 
     @property
     def by_option(self) -> bool:
+        """Whether a prompt is given as an option."""
         numbers = self.point or self.negative or self.box or self.lasso
         return bool(numbers or self.mask or self._scribbles)
 
     @property
     def _scribbles(self) -> list[tuple[Path, bool]]:
-        """Files of scribbles, each with whether it is positive."""
+        """The files of scribbles; True for the positive one."""
         files = ((self.scribble, True), (self.negative_scribble, False))
         return [(path, positive) for path, positive in files if path is not None]
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """Files that are read."""
+        """All files that are read."""
         files = (self.mask, self.scribble, self.negative_scribble, self.file, self.correct)
         return tuple(path for path in files if path is not None)
 
     def for_report(self, scan: Path, folder: Path) -> dict[str, Any]:
-        """What was said, in the form of a prompts file that lies in ``folder``."""
+        """The prompts in the format of a prompts file in ``folder``."""
         if self.file is not None:
             found = read_prompt_file(self.file)
             objects = [relocated(entry, self.file.parent, folder) for entry in self._of_file(scan)]
@@ -135,16 +136,16 @@ class PromptOptions:
         return {"unit": "mm" if self.mm else "voxel", "objects": plain([relocated(entry, Path(), folder)])}
 
     def objects(self, scan: Path, volume: Volume) -> list[PromptedObject]:
-        """The prompted objects on a scan, checked; InputError for whatever cannot be used."""
+        """The prompted objects of a scan; InputError for a prompt that cannot be used."""
         if self.file is not None:
             if self.by_option:
-                raise InputError("give prompts in a file, or as options, not both.")
+                raise InputError("give prompts either in a file or as options.")
             found = prompted_objects(read_prompt_file(self.file), self._of_file(scan), volume, self.file)
         else:
             prompts = self._of_options(volume)
             if not prompts:
                 raise InputError(
-                    "nothing says where the object is: give --point, --box, --lasso or --mask-prompt."
+                    "there is no prompt for the object: give --point, --box, --lasso or --mask-prompt."
                 )
             checked_prompts(prompts, volume.grid, correcting=self.correct is not None)
             found = [PromptedObject(label=1, name=None, prompts=tuple(prompts))]
@@ -222,6 +223,7 @@ def _lasso_corners(text: str) -> tuple[Position, ...]:
 
 
 def spacing_zyx(text: str | None) -> tuple[float, float, float] | None:
+    """The spacing (z, y, x) of ``--spacing X,Y,Z``."""
     if text is None:
         return None
     x, y, z = _numbers(text, "--spacing", 3)

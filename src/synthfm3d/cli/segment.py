@@ -1,6 +1,6 @@
-"""``synthfm3d segment``: a scan and a click, a box or a mask become the object's mask."""
+"""``synthfm3d segment``: segment objects of a scan from clicks, boxes or masks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,11 +43,14 @@ from synthfm3d.cli.segment_options import (
 from synthfm3d.errors import InputError
 
 if TYPE_CHECKING:
+    from synthfm3d.cli.prompt_files import PromptedObject
     from synthfm3d.cli.prompt_options import PromptOptions
-    from synthfm3d.cli.segment_case import Extras, ScanJob
     from synthfm3d.cli.segment_folder import FolderJob
+    from synthfm3d.cli.segment_scan import Extras, ScanJob
+    from synthfm3d.evaluation.methods.models import ModelMethod
     from synthfm3d.io.read import ReadOptions
-    from synthfm3d.volume import Modality
+    from synthfm3d.segmentation.automatic import StructureGuide
+    from synthfm3d.volume import Modality, Volume
 
 
 _NO_SCAN = "name a scan and its mask: synthfm3d segment scan.nii.gz --point 61,44,80 -o mask.nii.gz"
@@ -104,30 +107,21 @@ def segment(
 ) -> None:
     """Segment objects of a scan, or of every scan of a folder, from clicks, boxes or masks.
 
-    Coordinates count the voxels of the stored array from 0, or are RAS millimetres with --mm. The mask
-    lies on the scan's own voxels; several objects become one label map. A .json of the same name beside
-    it tells how it was made. Of a folder, a bad scan is reported and the rest goes on; exit code 1 says so.
+    Coordinates are voxel indices of the stored array, counted from 0, or RAS millimetres with --mm. The mask
+    has the voxels of the scan; several objects become one label map. A .json file beside it records how it
+    was made. If a scan of a folder fails, the other scans are still segmented, and the exit code is 1.
     """
     from synthfm3d.cli.prompt_options import PromptOptions
-    from synthfm3d.cli.segment_case import Extras
+    from synthfm3d.cli.segment_scan import Extras
 
     if prompts_schema:
         _print_schema()
         return
-    if scan is not None and scan_option is not None:
-        raise InputError(f"two scans are named, {scan} and {scan_option}: give one of them.")
-    scan = scan or scan_option
-    if scan is None or output is None:
-        raise InputError(_NO_SCAN)
+    scan, output = _scan_and_output(scan, scan_option, output)
     options = _read_options(frame, series, modality, spacing, allow_gaps=allow_gaps, cine=cine)
     drawn = (mask_prompt, scribble, negative_scribble)
     asked = PromptOptions.given(point, negative, box, lasso, drawn, mm, prompts, correct, label)
-    extras = Extras(
-        probabilities=probabilities,
-        alternatives=alternatives,
-        label_tables=label_tables,
-        keep_identity=keep_identity,
-    )
+    extras = Extras(probabilities, alternatives, label_tables, keep_identity)
     if _is_many(scan, output):
         folder = _folder_job(scan, output, asked, options, extras, suffix)
         folder = replace(folder, model=model, device=device, jobs=jobs or 1, resume=resume)
@@ -136,6 +130,16 @@ def segment(
         _check_for_one_scan(suffix, jobs, resume=resume)
         job = _scan_job(scan, output, asked, options, extras)
         _segment_scan(job, asked, structure, model, device, quiet=quiet, as_json=as_json)
+
+
+def _scan_and_output(scan: Path | None, other: Path | None, output: Path | None) -> tuple[Path, Path]:
+    """The scan, named by the argument or by ``--input``, and the output; InputError if one is missing."""
+    if scan is not None and other is not None:
+        raise InputError(f"two scans are named, {scan} and {other}: give one of them.")
+    scan = scan or other
+    if scan is None or output is None:
+        raise InputError(_NO_SCAN)
+    return scan, output
 
 
 def _print_schema() -> None:
@@ -174,7 +178,7 @@ def _folder_job(
     extras: "Extras",
     suffix: str | None,
 ) -> "FolderJob":
-    """A folder of scans with the default model; InputError without a file of prompts."""
+    """A job for a folder of scans, with the default model; InputError without a file of prompts."""
     from synthfm3d.cli.segment_folder import FolderJob
 
     if asked.file is None or asked.by_option or asked.correct:
@@ -198,7 +202,7 @@ def _folder_job(
 def _scan_job(
     scan: Path, output: Path, asked: "PromptOptions", options: "ReadOptions", extras: "Extras"
 ) -> "ScanJob":
-    from synthfm3d.cli.segment_case import ScanJob
+    from synthfm3d.cli.segment_scan import ScanJob
 
     return ScanJob(
         scan=scan,
@@ -213,7 +217,7 @@ def _scan_job(
 
 
 def _check_for_one_scan(suffix: str | None, jobs: int | None, *, resume: bool) -> None:
-    """Raise InputError for options that have an effect on folders of scans alone."""
+    """Raise InputError for options that have an effect only on folders of scans."""
     of_many = {"--format": suffix is not None, "--jobs": jobs is not None, "--resume": resume}
     if given := [name for name, is_given in of_many.items() if is_given]:
         raise InputError(f"{' and '.join(given)} are for folders of scans", "leave them out for one scan.")
@@ -222,19 +226,50 @@ def _check_for_one_scan(suffix: str | None, jobs: int | None, *, resume: bool) -
 def _segment_structures(
     job: "ScanJob", structures: list[str], model: str, device: str, *, quiet: bool, as_json: bool
 ) -> None:
-    """Structures that the model was adapted to, each prompted by the box that it finds."""
-    from synthfm3d.cli.segment_automatic import chosen_guides, found_objects
-    from synthfm3d.cli.segment_case import read_scan, run_job
+    """Segment structures that the model was adapted to, each from a box that the model finds."""
+    from synthfm3d.cli.segment_scan import read_scan, run_job
     from synthfm3d.evaluation.methods.models import model_method
 
     job.check_outputs()
-    guides = chosen_guides(model, structures)
+    guides = _chosen_guides(model, structures)
     volume = read_scan(job)
     say(f"Looking for {', '.join(guides)} in {job.scan} with the model {model}.", quiet=quiet)
     method = model_method(model, device)
-    objects, doubts = found_objects(method, volume, guides)
+    objects, doubts = _found_objects(method, volume, guides)
     report = run_job(job, volume, objects, method, model, doubts=doubts)
     _tell(report, quiet=quiet, as_json=as_json)
+
+
+def _chosen_guides(model: str, structures: "Sequence[str]") -> "dict[str, StructureGuide]":
+    """Guides of the named structures; InputError where the model was not adapted to one of them."""
+    from synthfm3d.model.checkpoint import weights_path
+    from synthfm3d.segmentation.automatic import GUIDES_FILE, read_guides
+
+    path = weights_path(model)
+    guides = read_guides((Path(model) if path is None else path.parent) / GUIDES_FILE)
+    for name in structures:
+        if name not in guides:
+            raise InputError(f"{model}: was not adapted to {name!r}; it knows {', '.join(guides)}.")
+    return {name: guides[name] for name in dict.fromkeys(structures)}
+
+
+def _found_objects(
+    method: "ModelMethod", scan: "Volume", guides: "dict[str, StructureGuide]"
+) -> "tuple[list[PromptedObject], list[str]]":
+    """An object for each structure, with the box that was found as its prompt; and doubts about the boxes."""
+    from synthfm3d.cli.prompt_files import PromptedObject
+    from synthfm3d.segmentation.automatic import UNLIKE, find_structure
+
+    objects, doubts = [], []
+    for label, (name, guide) in enumerate(guides.items(), 1):
+        box, unlike = find_structure(method.segmenter, scan, guide)
+        objects.append(PromptedObject(label=label, name=name, prompts=(box,)))
+        if unlike >= UNLIKE:
+            doubts.append(
+                f"{name}: nothing in this scan looks like the labelled ones ({guide.scans} scans); check the "
+                "mask, or give a prompt."
+            )
+    return objects, doubts
 
 
 def _segment_scan(
@@ -253,10 +288,10 @@ def _segment_scan(
         job = replace(job, prompts={"structure": structures})
         _segment_structures(job, structures, model, device, quiet=quiet, as_json=as_json)
         return
-    from synthfm3d.cli.segment_case import earlier_mask, read_scan, run_job
+    from synthfm3d.cli.segment_scan import earlier_mask, read_scan, run_job
     from synthfm3d.io.read import format_of
 
-    # All that can be wrong with the input is found before the model is loaded.
+    # Find wrong input before the model is loaded.
     job.check_outputs()
     if job.extras.keep_identity and format_of(job.scan) != "dicom":
         raise InputError("--keep-identity has no effect on a scan that is not DICOM", "leave it out.")
@@ -272,7 +307,7 @@ def _segment_scan(
 
 
 def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
-    from synthfm3d.cli.segment_case import summary
+    from synthfm3d.cli.segment_scan import summary
 
     for doubt in report["warnings"]:
         say(f"Warning: {doubt}", quiet=quiet)
@@ -283,36 +318,37 @@ def _tell(report: "Mapping[str, Any]", *, quiet: bool, as_json: bool) -> None:
 
 
 def _segment_folder(job: "FolderJob", quiet: bool, as_json: bool) -> None:
-    from synthfm3d.cli.segment_case import summary
-    from synthfm3d.cli.segment_folder import number_of_cases, run_folder
+    from synthfm3d.cli.segment_folder import number_of_scans, run_folder
+    from synthfm3d.cli.segment_scan import summary
     from synthfm3d.io.write import check_suffix
 
     check_suffix(job.output / f"mask{job.suffix}")
-    outcomes = []
-    with progress("Segmenting", total=number_of_cases(job), quiet=quiet) as advance:
-        for outcome in run_folder(job):
-            outcomes.append(outcome)
-            advance(note=outcome.name)
-            if outcome.error is not None:
-                say(f"Failed: {outcome.name}: {outcome.error}")
-            elif outcome.report is not None and not outcome.resumed:
-                for doubt in outcome.report["warnings"]:
-                    say(f"Warning: {outcome.name}: {doubt}", quiet=quiet)
-            if outcome.report is not None and not as_json:
-                typer.echo(summary(outcome.report))
-    failed = {o.name: o.error for o in outcomes if o.error is not None}
-    resumed = sum(o.resumed for o in outcomes)
-    done = len(outcomes) - len(failed) - resumed
+    results = []
+    with progress("Segmenting", total=number_of_scans(job), quiet=quiet) as advance:
+        for result in run_folder(job):
+            results.append(result)
+            advance(note=result.name)
+            if result.error is not None:
+                say(f"Failed: {result.name}: {result.error}")
+            elif result.report is not None and not result.resumed:
+                for doubt in result.report["warnings"]:
+                    say(f"Warning: {result.name}: {doubt}", quiet=quiet)
+            if result.report is not None and not as_json:
+                typer.echo(summary(result.report))
+    failed = {result.name: result.error for result in results if result.error is not None}
+    resumed = sum(result.resumed for result in results)
+    done = len(results) - len(failed) - resumed
     if as_json:
-        reports = {o.name: o.report for o in sorted(outcomes, key=lambda o: o.name) if o.report is not None}
+        in_order = sorted(results, key=lambda result: result.name)
+        reports = {result.name: result.report for result in in_order if result.report is not None}
         print_json({"masks": reports, "failed": failed})
-    say(f"{done} scans segmented, {resumed} were there already, {len(failed)} failed.", quiet=quiet)
+    say(f"{done} scans segmented, {resumed} were segmented before, {len(failed)} failed.", quiet=quiet)
     if failed:
         raise typer.Exit(1)
 
 
 def _is_many(scan: Path, output: Path) -> bool:
-    """A folder of scans: the output is a folder, or has no ending, so that it can become one."""
+    """Whether the scan is a folder of scans: then the output is a folder, or has no file extension."""
     if not scan.is_dir() or (output.exists() and not output.is_dir()):
         return False
     return output.is_dir() or not output.suffix

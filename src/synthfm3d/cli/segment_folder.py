@@ -1,4 +1,4 @@
-"""``synthfm3d segment FOLDER``: many scans, each by itself; a bad one is reported and the rest goes on."""
+"""Segment a folder of scans; a scan that fails is reported, and the others are segmented."""
 
 import hashlib
 import json
@@ -11,19 +11,19 @@ from typing import Any
 
 from synthfm3d.cli.boundary import user_message
 from synthfm3d.cli.prompt_files import plain, prompted_objects, read_prompt_file, relocated
-from synthfm3d.cli.segment_case import Extras, ScanJob, read_scan, run_job
+from synthfm3d.cli.segment_scan import Extras, ScanJob, read_scan, run_job
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.methods.models import ModelMethod, model_method
 from synthfm3d.io.read import ReadOptions
 from synthfm3d.processes import Died, Finished, Work, in_processes_then_alone, share_cores
 from synthfm3d.prompts.prompt_file import FileObject, PromptFile
 
-SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
+SCAN_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".npy", ".npz")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderJob:
-    """Scans of a folder, with what they share."""
+    """A folder of scans, and the settings that all of them share."""
 
     folder: Path
     output: Path
@@ -38,8 +38,8 @@ class FolderJob:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanOutcome:
-    """What became of a case: a report, or the reason why there is none."""
+class ScanResult:
+    """The report of a scan that was segmented, or the error that prevented it."""
 
     name: str
     report: dict[str, Any] | None = None
@@ -47,53 +47,55 @@ class ScanOutcome:
     resumed: bool = False
 
 
-def case_names(job: FolderJob, prompts: PromptFile) -> dict[str, Path | None]:
-    """The scans to segment by name: those that the prompts name, else all; None where there is no scan."""
-    there: dict[str, Path] = {}
+def scans_to_segment(job: FolderJob, prompts: PromptFile) -> dict[str, Path | None]:
+    """The path of each scan by its name: the scans that the prompts name, else all; None if it is missing."""
+    found: dict[str, Path] = {}
     for path in sorted(job.folder.iterdir()):
         suffix = next(
-            (s for s in sorted(SCANS, key=len, reverse=True) if path.name.lower().endswith(s)), None
+            (s for s in sorted(SCAN_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(s)), None
         )
         if path.name.startswith(".") or path.resolve() == job.output.resolve():
             continue
         if path.is_dir() or suffix:
-            there[path.name[: -len(suffix)] if suffix and path.is_file() else path.name] = path
+            found[path.name[: -len(suffix)] if suffix and path.is_file() else path.name] = path
     if prompts.cases is None:
-        if not there:
-            raise InputError(f"{job.folder}: holds no scan ({', '.join(SCANS)}, or folders of slices).")
-        return dict(there)
-    return {name: there.get(name) or _named(there, name) for name in prompts.cases}
+        if not found:
+            raise InputError(
+                f"{job.folder}: holds no scan ({', '.join(SCAN_SUFFIXES)}, or folders of slices)."
+            )
+        return dict(found)
+    return {name: found.get(name) or _named(found, name) for name in prompts.cases}
 
 
-def _named(there: dict[str, Path], name: str) -> Path | None:
-    """A case may also be named with its ending."""
-    return next((path for path in there.values() if path.name == name), None)
+def _named(found: dict[str, Path], name: str) -> Path | None:
+    """The scan whose file name, with its extension, is ``name``."""
+    return next((path for path in found.values() if path.name == name), None)
 
 
-def number_of_cases(job: FolderJob) -> int:
-    """How many outcomes ``run_folder`` will give."""
-    return len(case_names(job, read_prompt_file(job.prompts)))
+def number_of_scans(job: FolderJob) -> int:
+    """How many results ``run_folder`` will give."""
+    return len(scans_to_segment(job, read_prompt_file(job.prompts)))
 
 
-def run_folder(job: FolderJob) -> Iterator[ScanOutcome]:
-    """Every case once, as it is done; the order depends on the jobs, the results do not."""
+def run_folder(job: FolderJob) -> Iterator[ScanResult]:
+    """Yield each result when it is finished; the order depends on the number of jobs, the results do not."""
     prompts = read_prompt_file(job.prompts)
     waiting: list[tuple[str, Path, tuple[FileObject, ...]]] = []
-    names = case_names(job, prompts)
+    names = scans_to_segment(job, prompts)
     job.output.mkdir(parents=True, exist_ok=True)
     for name, path in names.items():
         objects = prompts.objects if prompts.cases is None else prompts.cases[name].objects
         if path is None:
-            yield ScanOutcome(name=name, error=f"{job.folder}: holds no scan of the name {name}.")
+            yield ScanResult(name=name, error=f"{job.folder}: holds no scan of the name {name}.")
         elif job.resume and (done := _finished(job, name, objects, prompts.unit)):
-            yield ScanOutcome(name=name, report=done, resumed=True)
+            yield ScanResult(name=name, report=done, resumed=True)
         else:
             waiting.append((name, path, objects))
     if job.jobs == 1:
         method = model_method(job.model, job.device) if waiting else None
         for entry in waiting:
             assert method is not None
-            yield _outcome(job, prompts, entry, method)
+            yield _result(job, prompts, entry, method)
     else:
         yield from _in_parallel(job, prompts, waiting)
 
@@ -101,40 +103,40 @@ def run_folder(job: FolderJob) -> Iterator[ScanOutcome]:
 _Entry = tuple[str, Path, tuple[FileObject, ...]]
 
 
-def _in_parallel(job: FolderJob, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[ScanOutcome]:
-    """The cases in ``job.jobs`` processes; one whose process dies is tried once more at the end, alone."""
+def _in_parallel(job: FolderJob, prompts: PromptFile, waiting: Sequence[_Entry]) -> Iterator[ScanResult]:
+    """Segment in ``job.jobs`` processes; a scan whose process dies is tried again at the end, alone."""
     start = partial(_start_worker, job, prompts)
     with closing(in_processes_then_alone(waiting, start, workers=job.jobs)) as events:
         for event in events:
             match event:
-                case Finished(result=outcome):
-                    yield outcome
+                case Finished(result=result):
+                    yield result
                 case Died(task=entry, given_up=True):
-                    reason = "its process died twice, out of memory perhaps: segment it alone."
-                    yield ScanOutcome(name=entry[0], error=reason)
+                    reason = "its process died twice, perhaps for lack of memory: segment it alone."
+                    yield ScanResult(name=entry[0], error=reason)
 
 
-def _start_worker(job: FolderJob, prompts: PromptFile) -> Work[_Entry, ScanOutcome]:
-    """The model of a process, which is loaded once, as a function of a case."""
+def _start_worker(job: FolderJob, prompts: PromptFile) -> Work[_Entry, ScanResult]:
+    """Load the model once in a process; returns the function that segments a scan with it."""
     method = model_method(job.model, job.device)
     share_cores(job.jobs)
-    return lambda entry, _: _outcome(job, prompts, entry, method)
+    return lambda entry, _: _result(job, prompts, entry, method)
 
 
-def _outcome(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> ScanOutcome:
-    """A case from file to file; whatever is wrong with it becomes its reason."""
+def _result(job: FolderJob, prompts: PromptFile, entry: _Entry, method: ModelMethod) -> ScanResult:
+    """Segment a scan from file to file; any error becomes the error of the result."""
     name, path, objects = entry
     scan_job = _scan_job(job, name, path, objects, prompts.unit)
     try:
         scan_job.check_outputs()
         scan = read_scan(scan_job)
         prompted = prompted_objects(prompts, objects, scan, job.prompts)
-        return ScanOutcome(name=name, report=run_job(scan_job, scan, prompted, method, job.model))
+        return ScanResult(name=name, report=run_job(scan_job, scan, prompted, method, job.model))
     except (InputError, OSError, MemoryError) as error:
         reason = user_message(error) if isinstance(error, InputError | OSError) else "not enough memory."
-        return ScanOutcome(name=name, error=reason)
-    except Exception as error:  # one case must not stop the others; the type leads to the bug
-        return ScanOutcome(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
+        return ScanResult(name=name, error=reason)
+    except Exception as error:  # one scan must not stop the others; the type helps to find the bug
+        return ScanResult(name=name, error=f"failed unexpectedly ({type(error).__name__}: {error}).")
 
 
 def _scan_job(job: FolderJob, name: str, path: Path, objects: Sequence[FileObject], unit: str) -> ScanJob:
@@ -154,7 +156,7 @@ def _mask(job: FolderJob, name: str) -> Path:
 
 
 def _settings(job: FolderJob) -> str:
-    """What else a result depends on, hashed: a finished case of other settings is not resumed."""
+    """A hash of the model and the options, so that a mask made with others is not kept on resuming."""
     content = repr(
         (
             _weights(job.model),
@@ -170,7 +172,7 @@ def _settings(job: FolderJob) -> str:
 
 @lru_cache
 def _weights(model: str) -> str:
-    """The hash of a model's weights, or its name where it has none."""
+    """The hash of a model's weights, or the model's name if it has no weights."""
     from synthfm3d.model.checkpoint import weights_hash, weights_path
 
     path = weights_path(model)
@@ -178,7 +180,7 @@ def _weights(model: str) -> str:
 
 
 def _finished(job: FolderJob, name: str, objects: Sequence[FileObject], unit: str) -> dict[str, Any] | None:
-    """The report of a mask that is there already, made from the same prompts and settings."""
+    """The report of a mask that was made before with the same prompts and settings; None if there is none."""
     scan_job = _scan_job(job, name, job.folder, objects, unit)
     if not scan_job.output.is_file():
         return None

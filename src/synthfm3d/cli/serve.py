@@ -1,4 +1,4 @@
-"""``synthfm3d serve``: click on scans in the browser, or by REST."""
+"""``synthfm3d serve``: segment scans with clicks in the browser, or by REST."""
 
 import ipaddress
 import os
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from synthfm3d.cli.boundary import require
 from synthfm3d.cli.common import Device, Quiet, examples, say
 from synthfm3d.errors import InputError
 
@@ -21,9 +22,65 @@ if TYPE_CHECKING:
 
 _MEBI = 2**20
 _ALWAYS_OFFERED = ("default", "random-walker", "grow-cut")
-"""Models that the page offers beside those that are named: they come with the package."""
+"""Models that come with the package. The page offers them in addition to the named ones."""
 RANDOM = "random"
-"""The word that stands for a token to be made."""
+"""The value of ``--token`` that asks for a random token."""
+
+
+ScansArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[SCAN]...", help="Scans to offer: files, or folders of one scan.", show_default=False
+    ),
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Folder in which visitors may open every scan.")
+]
+HostOption = Annotated[str, typer.Option("--host", help="Address to listen at.")]
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0: any free port.")
+]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Model, as for synthfm3d segment. Repeat it to offer more models on the page.",
+        show_default="default",
+    ),
+]
+FrameOption = Annotated[
+    int | None, typer.Option("--frame", min=0, help="Frame of the named 4-D scans, counted from 0.")
+]
+SeriesOption = Annotated[
+    str | None, typer.Option("--series", help="Series of the named DICOM folders, by number or UID.")
+]
+ModalityOption = Annotated[
+    Literal["ct", "mr", "us"] | None, typer.Option("--modality", help="Modality of the named scans.")
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="SYNTHFM3D_TOKEN",
+        help="Secret that visitors must know; required if others can reach the address. random: make one.",
+    ),
+]
+PublicHostOption = Annotated[
+    list[str] | None,
+    typer.Option("--public-host", metavar="NAME", help="Name by which a browser calls the server."),
+]
+UploadOption = Annotated[
+    int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
+]
+ItksnapOption = Annotated[
+    int | None,
+    typer.Option(
+        "--itksnap-port", min=0, max=65535, help="Port for ITK-SNAP, on this machine only; 0: any free port."
+    ),
+]
+IdleOption = Annotated[
+    float,
+    typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans that are unused for this long."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,97 +99,64 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    scans: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[SCAN]...", help="Scans to offer: files, or folders of one scan.", show_default=False
-        ),
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="Folder of which visitors may open every scan.")
-    ] = None,
-    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8765,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="As of synthfm3d segment. Give it again for further models that the page then offers, too.",
-            show_default="default",
-        ),
-    ] = None,
-    frame: Annotated[
-        int | None, typer.Option("--frame", min=0, help="Frame of the named 4-D scans, from 0.")
-    ] = None,
-    series: Annotated[
-        str | None, typer.Option("--series", help="Series of the named DICOM folders: its number or UID.")
-    ] = None,
-    modality: Annotated[
-        Literal["ct", "mr", "us"] | None, typer.Option("--modality", help="What the named scans are.")
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            envvar="SYNTHFM3D_TOKEN",
-            help="What visitors must know; needed if others can reach the address. random: make one.",
-        ),
-    ] = None,
-    public_host: Annotated[
-        list[str] | None,
-        typer.Option("--public-host", metavar="NAME", help="Name by which a browser calls the server."),
-    ] = None,
-    upload_mib: Annotated[
-        int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
-    ] = 1024,
-    itksnap_port: Annotated[
-        int | None,
-        typer.Option(
-            "--itksnap-port", min=0, max=65535, help="For ITK-SNAP, on this machine alone; 0: any free one."
-        ),
-    ] = None,
-    idle_minutes: Annotated[
-        float, typer.Option("--idle", min=0.1, metavar="MINUTES", help="Close scans unused for so long.")
-    ] = 60.0,
+    scans: ScansArgument = None,
+    root: RootOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8765,
+    model: ModelOption = None,
+    frame: FrameOption = None,
+    series: SeriesOption = None,
+    modality: ModalityOption = None,
+    token: TokenOption = None,
+    public_host: PublicHostOption = None,
+    upload_mib: UploadOption = 1024,
+    itksnap_port: ItksnapOption = None,
+    idle_minutes: IdleOption = 60.0,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Serve a page on which clicks on a scan become masks, and a playground of synthetic volumes.
+    """Serve a page on which you segment scans with clicks, and a playground of synthetic volumes.
 
-    3D Slicer and napari click on the same server, at its address with /nninteractive behind it. The page and
-    every file it needs come with the package; nothing is fetched from elsewhere. Programs use the same server
-    by REST: its description is at /openapi.json. Stop it with Ctrl+C.
+    3D Slicer and napari use the same server, at its address followed by /nninteractive. The page and every
+    file it needs come with the package; nothing is loaded from the internet. Programs use the same server by
+    REST, which is described at /openapi.json. Stop the server with Ctrl+C.
     """
-    import uvicorn
+    require("uvicorn")  # before the scans are read
 
     from synthfm3d.app.settings import Limits
     from synthfm3d.io.read import ReadOptions
 
-    chosen = _chosen_token(token)
     limits = Limits(upload_bytes=upload_mib * _MEBI, idle_seconds=60 * idle_minutes)
-    models = model or ["default"]
+    first, *others = model or ["default"]
     settings = replace(
-        _settings(tuple(scans or ()), root, host, chosen, tuple(public_host or ()), models[0], limits),
-        other_models=(*models[1:], *_ALWAYS_OFFERED),
+        _settings(tuple(scans or ()), root, host, _token(token), tuple(public_host or ()), first, limits),
+        other_models=(*others, *_ALWAYS_OFFERED),
         device=device,
         warm_up=True,
         reading=ReadOptions(frame=frame, series=series, modality=modality),
     )
-    _check_scans(settings)  # what can be wrong is found before the model is loaded
+    _check_scans(settings)  # find wrong input before the model is loaded
     if not _is_loopback(host):
         say(
             f"Warning: {host} can be reached by others, unencrypted: put a proxy with TLS in front.",
             quiet=quiet,
         )
     say(f"Loading the model {settings.model}.", quiet=quiet)
+    _run(settings, host, port, itksnap_port, quiet=quiet)
+
+
+def _run(settings: "ServeSettings", host: str, port: int, itksnap_port: int | None, *, quiet: bool) -> None:
+    """Load the model and serve until the process is stopped."""
+    import uvicorn
 
     from synthfm3d.app.server import create_app
     from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
 
-    app = create_app(model_method(settings.model, device).segmenter, settings)
+    app = create_app(model_method(settings.model, settings.device).segmenter, settings)
     _write_log(quiet)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
-    listener = _listener(server, host, chosen)
+    listener = _listener(server, host, settings.token)
     if itksnap_port is None:
         server.run(sockets=[listener])
     else:
@@ -140,7 +164,7 @@ def serve(
 
 
 def _check_scans(settings: "ServeSettings") -> None:
-    """Raise InputError for a scan that is not there or is no scan, and for options that do not fit it."""
+    """Raise InputError for a scan that is missing or not a scan, and for options that do not fit it."""
     from synthfm3d.app.files import Files
     from synthfm3d.io.read import ReadOptions, format_of, load
 
@@ -148,11 +172,11 @@ def _check_scans(settings: "ServeSettings") -> None:
         if settings.reading == ReadOptions():
             format_of(path)
             continue
-        load(path, settings.reading)  # its doubts are shown when the scan is opened
+        load(path, settings.reading)  # its doubts are shown when a user opens the scan
 
 
 def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: "FastAPI", port: int) -> None:
-    """Serve ITK-SNAP at a port of this machine's own address, too, until the process is stopped."""
+    """Also serve ITK-SNAP, at a port of this machine's own address, until the process is stopped."""
     import uvicorn
 
     from synthfm3d.app.listening import run_both
@@ -166,18 +190,18 @@ def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: 
 
 
 def _listener(server: "uvicorn.Server", host: str, token: str | None) -> "socket.socket":
-    """Bind the server's address, and tell it."""
+    """Bind the server's address, and print it."""
     listener = server.config.bind_socket()
-    # From now on a call waits until the server answers it, and is not refused.
+    # From now on, a request waits for the server instead of being refused.
     listener.listen(server.config.backlog)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
-    # Behind the number sign: this part stays in the browser, and out of every log.
+    # The part after the number sign stays in the browser and is in no log.
     typer.echo(f"Open {address}#token={token}" if token else f"Open {address}")
     return listener
 
 
-def _chosen_token(token: str | None) -> str | None:
+def _token(token: str | None) -> str | None:
     from secrets import token_urlsafe
 
     return token_urlsafe(24) if token == RANDOM else token or None
@@ -195,9 +219,11 @@ def _settings(
     from synthfm3d.app.settings import LOOPBACK, SHORTEST_TOKEN, ServeSettings
 
     if token is None and not _is_loopback(host):
-        raise InputError(f"--host {host}: others can reach it: add --token random, or a token of your own.")
+        raise InputError(
+            f"--host {host}: others can reach this address: add --token random, or a token of your own."
+        )
     if token is not None and len(token) < SHORTEST_TOKEN:
-        raise InputError(f"--token: is too short: take {SHORTEST_TOKEN} characters or more, or: random.")
+        raise InputError(f"--token: is too short: use {SHORTEST_TOKEN} characters or more, or random.")
     return ServeSettings(
         scans=scans,
         root=root,
@@ -219,7 +245,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _write_log(quiet: bool) -> None:
-    """Log to stderr without paths, names or identifiers; libraries that quote headers say nothing."""
+    """Log to stderr without paths, names or identifiers; libraries that quote headers are silenced."""
     import logging
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)

@@ -1,4 +1,4 @@
-"""``synthfm3d train``: a model from synthetic volumes that are rendered while it learns."""
+"""``synthfm3d train``: train a model on synthetic volumes, which are rendered during training."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -32,10 +32,12 @@ def register(app: typer.Typer) -> None:
 def train(
     recipe: Annotated[Path | None, typer.Argument(help="YAML file with the settings of the run.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the run.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the checkpoint in the folder.")
+    ] = False,
     extend: Annotated[
         bool,
-        typer.Option("--extend", help="As --resume, with more steps than before (--set steps=N)."),
+        typer.Option("--extend", help="Continue with more steps than before (--set steps=N)."),
     ] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting.")
@@ -50,11 +52,11 @@ def train(
 ) -> None:
     """Train a promptable model on synthetic volumes.
 
-    The folder gets log.jsonl, checkpoint.pt, and in the end model.safetensors, which `--model` of
-    the other commands takes (give it the folder). Under `accelerate launch` the same command trains
-    on many devices. The last quarter of a cosine decay matters: shorten a run by setting steps, not by
-    stopping it. --extend goes on with the rate that the longer run has at this step: it rises again, and the
-    result is not that of a run that was longer from the start.
+    The folder gets log.jsonl, checkpoint.pt and, at the end, model.safetensors. Give the folder to `--model`
+    of the other commands. Under `accelerate launch` the same command trains on many devices. To make a run
+    shorter, set fewer steps instead of stopping it, because the last quarter of the cosine decay matters.
+    --extend continues with the learning rate that the longer run has at this step. The rate rises again, so
+    the result differs from that of a run that was longer from the start.
     """
     from synthfm3d.cli.settings import read_settings, settings_schema
     from synthfm3d.errors import InputError
@@ -68,20 +70,18 @@ def train(
         raise InputError("a recipe and -o FOLDER are needed: synthfm3d train recipes/nano.yaml -o runs/nano")
     config = read_settings(kind, recipe, words)
     if dry_run:
-        from synthfm3d.training.plan import plan
+        from synthfm3d.training.families import plan
 
-        told = plan(config)
-        print_json(told) if as_json else typer.echo(_plan_text(told))
+        planned = plan(config)
+        print_json(planned) if as_json else typer.echo(_plan_text(planned))
         return
-    from synthfm3d.training.loop import train as run
-    from synthfm3d.training.state import CHECKPOINT_FILE
-
     assert output is not None
     resume = resume or extend
-    if not resume and (output / CHECKPOINT_FILE).exists():
-        raise InputError(f"{output}: holds a run already; add --resume to go on, or name a new folder.")
+    _check_output(output, resume)
 
-    first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
+    from synthfm3d.training.loop import train as run  # torch: seconds
+
+    first = os.environ.get("RANK", "0") == "0"  # only one of several processes prints
     with progress("Training", total=config.steps, quiet=quiet or not first) as advance:
         samples = config.batch_size * config.accumulation * int(os.environ.get("WORLD_SIZE", "1"))
         report = _Progress(advance, samples)
@@ -91,25 +91,34 @@ def train(
         print_json({"weights": str(weights), "steps": config.steps}) if as_json else typer.echo(weights)
 
 
+def _check_output(output: Path, resume: bool) -> None:
+    """Raise InputError if the folder has a run that is not resumed."""
+    from synthfm3d.errors import InputError
+    from synthfm3d.training.state import CHECKPOINT_FILE
+
+    if not resume and (output / CHECKPOINT_FILE).exists():
+        raise InputError(f"{output}: holds a run already; add --resume to continue, or name a new folder.")
+
+
 class _Progress:
-    """What the progress bar shows of a run's log: its steps, its loss, and how fast it goes."""
+    """Shows the steps, the loss and the speed of a run on the progress bar."""
 
     def __init__(self, advance: Callable[..., None], samples_per_step: int) -> None:
         self.advance = advance
         self.samples_per_step = samples_per_step
         self.seen = 0
-        self.begun = (0, 0.0)  # the first step that was heard of, and when
+        self.begun = (0, 0.0)  # the first step that was reported, and its time
 
     def __call__(self, entry: dict[str, Any]) -> None:
         shown = ("loss", "soft_dice", "validation_dice")
-        told = [f"{name} {entry[name]:.3f}" for name in shown if name in entry]
+        values = [f"{name} {entry[name]:.3f}" for name in shown if name in entry]
         step, (first_step, first_time) = entry["step"], self.begun
         if self.seen:
             speed = (step - first_step) * self.samples_per_step / max(1e-9, monotonic() - first_time)
-            told.append(f"{speed:.2f} samples/s")
+            values.append(f"{speed:.2f} samples/s")
         else:
             self.begun = (step, monotonic())
-        self.advance(step - self.seen, "  ".join(told))
+        self.advance(step - self.seen, "  ".join(values))
         self.seen = step
 
 
@@ -121,12 +130,12 @@ def _kind(recipe: Path | None, overrides: Sequence[str]) -> "type[RunConfig]":
 
     family = str(named_setting("family", recipe, overrides) or "volumetric")
     if family not in FAMILIES:
-        raise InputError(f"family {family}: is none of {', '.join(FAMILIES)}.")
+        raise InputError(f"family {family}: is not one of {', '.join(FAMILIES)}.")
     return FAMILIES[family].config_type
 
 
 def _plan_text(plan: dict[str, Any]) -> str:
-    """The plan in lines: what it is about, then what is trained at which rate."""
+    """The plan as text: the run, then the parts that are trained and their learning rates."""
     lines = [
         "  ".join(f"{name} {value}" for name, value in plan.items() if not isinstance(value, dict | list))
     ]

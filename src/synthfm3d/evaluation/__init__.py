@@ -1,1 +1,1 @@
-"""What a method is worth: prompts from the truth, scores on every voxel, a report."""
+"""Evaluate methods: prompts simulated from the labels, scores of every voxel, and a report."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
-from synthfm3d.files import appearing_whole
+from synthfm3d.files import atomic_writer
 from synthfm3d.shards.record import ShardOrigin
 from synthfm3d.shards.writer import shard_name
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
@@ -157,7 +157,7 @@ def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
             raise InputError(f"{folder}: holds {count} volumes: give -n {count} or more, or another folder.")
         if there["count"] == plan.count:
             return
-    with appearing_whole(path) as file:
+    with atomic_writer(path) as file:
         file.write((json.dumps(wanted, indent=1, ensure_ascii=False) + "\n").encode())
 
 

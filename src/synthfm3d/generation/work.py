@@ -1,15 +1,21 @@
-"""What a worker does: one shard, from its seed to the disk, unless it is there already."""
+"""Making shards: one task, many tasks in processes of this machine, and an estimate of time and size."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import remove_unfinished
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.generation.delivery import deliver, delivered_record
 from synthfm3d.generation.plan import DatasetPlan, ShardTask
+from synthfm3d.processes import Died, Finished, Message, in_processes
 from synthfm3d.shards.reader import Shard
 from synthfm3d.shards.record import ShardRecord, record_path
+from synthfm3d.shards.sample import encoded
 from synthfm3d.shards.writer import write_shard
 
 MOST_DEATHS = 3
@@ -88,3 +94,103 @@ def _volumes(task: ShardTask, report: Report) -> Iterator[LabelledVolume]:
     for ready, index in enumerate(task.plan.indices(task.shard)):
         report(Progress(shard=task.shard, volumes=ready))
         yield generate(task.plan.seed, index, task.plan.settings)
+
+
+Work = Callable[[ShardTask, Report], None]
+
+
+class LocalPool:
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    workers
+        How many shards are made at a time.
+    work
+        What each worker does with its task.
+    """
+
+    def __init__(self, workers: int, work: Work = make_shard) -> None:
+        self._count = workers
+        self._work = work
+
+    def run(self, tasks: Sequence[ShardTask], report: Report) -> None:
+        """Make all shards; see ``Engine``. If one fails, the workers stop and whole shards stay."""
+        begun: dict[int, ShardTask] = {}
+        start = partial(_same, self._work)
+        try:
+            with closing(in_processes(tasks, start, workers=self._count, most_deaths=MOST_DEATHS)) as events:
+                for event in events:
+                    match event:
+                        case Message(task=task, value=progress):
+                            begun[task.shard] = task
+                            report(progress)
+                        case Finished(task=task):
+                            begun.pop(task.shard, None)
+                        case Died(task=task):
+                            if event.given_up:
+                                raise RuntimeError(_too_many_deaths(event))
+                            report(Progress(shard=task.shard, volumes=0))
+        finally:  # the workers have ended, and may have left files that they had not finished
+            for task in begun.values():
+                remove_unfinished(task.path)
+                remove_unfinished(record_path(task.path))
+
+
+def _same(work: Work) -> Work:
+    return work
+
+
+def _too_many_deaths(event: Died[ShardTask]) -> str:
+    return (
+        f"{event.task.path}: {MOST_DEATHS} workers died (the last with exit code {event.exit_code}): if "
+        "the memory was full, give fewer --workers or a smaller --shape."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What is expected of some shards of a plan.
+
+    Parameters
+    ----------
+    bytes
+        On the disk.
+    volumes_per_second
+        Of all workers together, if each is as fast as this process was just now.
+    measured_volumes
+        How many volumes the estimate is made of.
+    """
+
+    shards: int
+    volumes: int
+    bytes: int
+    workers: int
+    volumes_per_second: float
+    hours: float
+    measured_volumes: int
+
+
+def estimate(plan: DatasetPlan, shards: range, workers: int, seconds: float = 3.0) -> Estimate:
+    """Make volumes for so many seconds, throw them away, and multiply."""
+    small = replace(plan.settings, shape=(min(8, plan.settings.shape[0]), 64, 64))
+    for modality in plan.settings.modalities:  # loads the kernels of each
+        generate(plan.seed, plan.first, replace(small, modalities=(modality,)))
+    made, size = 0, 0
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds and made < plan.count:
+        content = encoded(generate(plan.seed, plan.first + made, plan.settings))
+        size += sum(map(len, content.values()))
+        made += 1
+    elapsed = time.perf_counter() - start
+    volumes = sum(len(plan.indices(shard)) for shard in shards)
+    rate = made / elapsed * max(1, min(workers, len(shards)))
+    return Estimate(
+        shards=len(shards),
+        volumes=volumes,
+        bytes=round(size / made * volumes),
+        workers=workers,
+        volumes_per_second=round(rate, 2),
+        hours=float(f"{volumes / rate / 3600:.3g}"),
+        measured_volumes=made,
+    )

@@ -1,1 +1,1 @@
-"""The file formats of others: each module owns one orientation convention."""
+"""Read and write the file formats of others; each module has one convention of orientation."""

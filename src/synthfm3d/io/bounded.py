@@ -1,4 +1,4 @@
-"""Read exactly the bytes that a header promises, never more, and refuse files that hold fewer."""
+"""Read exactly the bytes that a header declares, and refuse files with fewer."""
 
 import gzip
 import zlib
@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 from synthfm3d.errors import InputError
 
 LARGEST_DEFLATE_RATIO = 1040
-"""Deflate cannot shrink data by more than 1032 to 1, so a header that claims more is wrong."""
+"""Deflate cannot compress data by more than 1032 to 1, so a header that declares more is wrong."""
 _CHUNK = 1 << 22
 
 Packing = Literal["raw", "gzip", "zlib"]
@@ -18,7 +18,7 @@ Packing = Literal["raw", "gzip", "zlib"]
 
 @contextmanager
 def told_of_damage(path: Path) -> Iterator[None]:
-    """Turn what a compressed or unreadable file raises within the block into an InputError that names it."""
+    """Turn errors of a compressed or unreadable file within the block into an InputError that names it."""
     try:
         yield
     except EOFError as error:
@@ -35,14 +35,14 @@ def told_of_damage(path: Path) -> Iterator[None]:
 
 
 def read_promised(path: Path, file: BinaryIO, promised: int, packing: Packing) -> bytearray:
-    """The ``promised`` bytes from the present place of a file, uncompressed.
+    """Read ``promised`` uncompressed bytes from the current position of a file.
 
-    A compressed stream is read to its very end, so that its checksum is compared.
+    A compressed stream is read to its end, so that its checksum is verified.
 
     Raises
     ------
     InputError
-        There are fewer bytes, or a compressed stream is damaged or holds more of them.
+        There are fewer bytes, or a compressed stream is damaged.
     """
     left = path.stat().st_size - file.tell()
     most = left if packing == "raw" else left * LARGEST_DEFLATE_RATIO
@@ -70,7 +70,7 @@ def _pieces(file: BinaryIO, packing: Packing) -> Iterator[bytes]:
     else:
         inflate = zlib.decompressobj(wbits=47)  # zlib or gzip: MetaImage writers use both
         while not inflate.eof:
-            # What did not fit into the last piece comes first: a bomb never swells in memory.
+            # The rest of the last piece comes first, so that a compression bomb does not fill the memory.
             stored = inflate.unconsumed_tail or file.read(_CHUNK)
             if not stored:
                 raise EOFError
@@ -79,7 +79,7 @@ def _pieces(file: BinaryIO, packing: Packing) -> Iterator[bytes]:
 
 def _truncated(path: Path, promised: int, held: int) -> InputError:
     return InputError(
-        f"the file is truncated: its header promises {promised:,} bytes of voxels, "
+        f"the file is truncated: its header declares {promised:,} bytes of voxels, "
         f"it cannot hold more than {held:,}",
         "copy or export it again.",
         path=path,
@@ -87,13 +87,13 @@ def _truncated(path: Path, promised: int, held: int) -> InputError:
 
 
 def beside(header: Path, name: str) -> Path:
-    """The data file that a header names, which must lie in the header's own folder or below it.
+    """The data file that a header names, which must be in the folder of the header or below it.
 
     Raises
     ------
     InputError
-        The name leads out of the folder (also through a link), is a list or a pattern, or there is no
-        such file.
+        The name leads out of the folder (also through a link), is a list or a pattern, or the file does not
+        exist.
     """
     if "%" in name or name.split(" ")[0] == "LIST":
         raise InputError(
@@ -102,7 +102,7 @@ def beside(header: Path, name: str) -> Path:
     folder = header.parent.resolve()
     data = folder if "\0" in name else (folder / name).resolve()
     if data == folder or not data.is_relative_to(folder):
-        raise InputError("its voxels lie outside of its own folder: this is not followed.", path=header)
+        raise InputError("its voxels are in a file outside its own folder, which is not read.", path=header)
     if not data.is_file():
         raise InputError(f"the file of its voxels, {name!r}, is not beside it", "copy both.", path=header)
     return data

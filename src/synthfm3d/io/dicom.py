@@ -1,14 +1,14 @@
-"""DICOM: a folder of slices or a multi-frame file becomes a ``Volume``; ``load_dicom`` tells the story."""
+"""Read DICOM: a folder of slices or a multi-frame file becomes a ``Volume``, in ``load_dicom``."""
 
 from pathlib import Path
 
 import numpy as np
 
+from synthfm3d.io.checks import Doubts, check_size, with_doubts
 from synthfm3d.io.dicom_geometry import OrderedSlices, order_slices
 from synthfm3d.io.dicom_pixels import PixelSource
-from synthfm3d.io.dicom_series import Stack, choose_stack, find_stacks
+from synthfm3d.io.dicom_series import ImageStack, choose_stack, find_stacks
 from synthfm3d.io.dicom_values import is_hounsfield, values_of
-from synthfm3d.io.values import Doubts, check_size, with_doubts
 from synthfm3d.volume import Array, Modality, Volume
 
 _MODALITIES: dict[str, Modality] = {"CT": "ct", "MR": "mr", "US": "us", "IVUS": "us"}
@@ -24,39 +24,39 @@ def load_dicom(
     allow_gaps: bool = False,
     one_series: bool = False,
 ) -> Volume:
-    """A series of slices, an enhanced multi-frame image, or a cine loop.
+    """Read a series of slices, an enhanced multi-frame image, or a cine loop.
 
     Parameters
     ----------
     path
-        A folder, searched with all folders below it, or one file.
+        A file, or a folder that is searched with all folders below it.
     series
-        Number in the list that the error shows, or series instance UID, where there are several.
+        Number in the list of the error message, or series instance UID, if there are several.
     frame
-        Which of several images of the same places (phases, echoes), from 0.
+        Index of one of several images at the same positions (phases, echoes), from 0.
     modality
-        What the scan is; None: as its header says.
+        Modality of the scan; None: that of its header.
     allow_gaps
         Interpolate over missing and uneven slices instead of refusing them.
     one_series
-        All images are one series, whatever they say.
+        Treat all images as one series.
 
     Returns
     -------
-    Volume with voxels (z, y, x) sorted along the slice normal, and what was repaired or assumed as its
-    doubts. CT is in Hounsfield units: rescaled slice by slice, never inverted. Other modalities are inverted
-    where MONOCHROME1 asks for it.
+    Volume with voxels (z, y, x) sorted along the slice normal. Its doubts report what was repaired or
+    assumed. CT is in Hounsfield units, rescaled slice by slice, and never inverted. Other modalities are
+    inverted if they are MONOCHROME1.
 
     Raises
     ------
     InputError
-        There is no series, or more than one and none was named; slices are missing, uneven or damaged.
+        There is no series, or there are several and none was chosen; slices are missing, uneven or damaged.
     """
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     pixels = PixelSource()
     ordered = order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=pixels)
     known = modality or _modality(stack)
-    voxels, value_doubts = values_of(path, ordered.frames, stack, pixels)
+    voxels, value_doubts = values_of(path, ordered.planes, stack, pixels)
     if ordered.at is not None:
         check_size(path, (len(ordered.at), stack.rows, stack.columns), 4)
         voxels = _between_slices(voxels, ordered.at)
@@ -67,44 +67,44 @@ def load_dicom(
     return with_doubts(volume, *stack.doubts, *ordered.doubts, *odd, *header_doubts, *value_doubts)
 
 
-def ordered_frames(
+def ordered_planes(
     path: Path,
     series: str | None,
     frame: int | None,
     *,
     allow_gaps: bool = False,
     one_series: bool = False,
-) -> tuple[OrderedSlices, Stack]:
-    """The frames of a series in the order of the volume that ``load_dicom`` makes of them."""
+) -> tuple[OrderedSlices, ImageStack]:
+    """The image planes of a series in the order of the volume that ``load_dicom`` makes."""
     stack = choose_stack(path, find_stacks(path, one_series=one_series), series)
     return order_slices(path, stack, frame=frame, allow_gaps=allow_gaps, pixels=PixelSource()), stack
 
 
 def slice_files(path: Path, *, one_series: bool = False) -> tuple[Path, ...]:
     """The file of each slice of the only series in a folder, in the order of ``load_dicom``."""
-    ordered, _ = ordered_frames(path, None, None, one_series=one_series)
-    return tuple(frame.path for frame in ordered.frames)
+    ordered, _ = ordered_planes(path, None, None, one_series=one_series)
+    return tuple(plane.path for plane in ordered.planes)
 
 
-def _modality(stack: Stack) -> Modality | None:
-    """What a scan is by its header; a CT in other units than Hounsfield's is not taken for one."""
+def _modality(stack: ImageStack) -> Modality | None:
+    """The modality of a scan from its header; None for a CT that is not in Hounsfield units."""
     known = _MODALITIES.get(stack.modality)
     return None if known == "ct" and not is_hounsfield(stack) else known
 
 
-def _doubts_about_header(stack: Stack, modality: Modality | None) -> Doubts:
+def _doubts_about_header(stack: ImageStack, modality: Modality | None) -> Doubts:
     doubts = []
-    if modality == "ct" and any(f.slope is None or f.intercept is None for f in stack.frames):
+    if modality == "ct" and any(f.slope is None or f.intercept is None for f in stack.planes):
         doubts.append(
             "is a CT without rescale slope and intercept; its stored values are taken for Hounsfield units."
         )
-    if str(stack.frames[0].header.get("BurnedInAnnotation", "NO")).upper() == "YES":
-        doubts.append("has writing burnt into its pixels; no pixel of it goes into a result.")
+    if str(stack.planes[0].header.get("BurnedInAnnotation", "NO")).upper() == "YES":
+        doubts.append("has text burnt into its pixels; results contain none of its pixels.")
     return tuple(doubts)
 
 
 def _between_slices(voxels: Array, at: Array) -> Array:
-    """Float32 slices at fractional indices, linear between neighbours."""
+    """Float32 slices at fractional indices, interpolated linearly."""
     even = np.empty((len(at), *voxels.shape[1:]), np.float32)
     for n, z in enumerate(at):
         below = min(int(z), len(voxels) - 2)

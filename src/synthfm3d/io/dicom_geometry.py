@@ -1,8 +1,8 @@
-"""Where the slices of a stack really lie: sorted along their normal, every irregularity found.
+"""Sort the slices of a stack along their normal, and find every irregularity.
 
-The usual readers average over what is missing, doubled, tilted or uneven and say nothing; here each
-is repaired, which the doubts say, or refused. Places and directions are fitted to all slices, since headers
-round them.
+Other readers silently average over missing, duplicate, tilted or uneven slices. Here each irregularity is
+repaired, with a doubt, or refused. Positions and directions are fitted to all slices, because headers round
+them.
 """
 
 from collections.abc import Sequence
@@ -12,33 +12,32 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.affines import LPS_TO_RAS
-from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts
 from synthfm3d.io.dicom_headers import kind_of
 from synthfm3d.io.dicom_numbers import EVEN, MOST_EVEN, SAME_PLACE, STRAIGHT, TILT_DEGREES, finite
 from synthfm3d.io.dicom_pixels import PixelSource
-from synthfm3d.io.dicom_places import one_film, one_of_each
-from synthfm3d.io.dicom_series import Stack
+from synthfm3d.io.dicom_planes import ImagePlane
+from synthfm3d.io.dicom_positions import one_film, one_of_each
+from synthfm3d.io.dicom_series import ImageStack
 from synthfm3d.io.dicom_steps import FILMS
-from synthfm3d.io.values import Doubts
 from synthfm3d.volume import Array, ThirdAxis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrderedSlices:
-    """Frames in the order of the volume's first axis, with their grid.
+    """Image planes in the order of the volume's first axis, with their grid.
 
     Parameters
     ----------
     affine
-        (4, 4) from (z, y, x) to RAS mm; of the even grid where ``at`` is given.
+        Affine (4, 4) from (z, y, x) to RAS mm; that of the even grid if ``at`` is given.
     at
-        Where the even slices lie among the frames, as fractional frame numbers; None: they are the frames.
+        Positions of evenly spaced slices among the planes, as fractional indices; None: the planes are even.
     doubts
         What was repaired or assumed.
     """
 
-    frames: tuple[Frame, ...]
+    planes: tuple[ImagePlane, ...]
     affine: Array
     third_axis: ThirdAxis
     at: Array | None = None
@@ -46,42 +45,47 @@ class OrderedSlices:
 
 
 def order_slices(
-    path: Path, stack: Stack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource
+    path: Path, stack: ImageStack, *, frame: int | None, allow_gaps: bool, pixels: PixelSource
 ) -> OrderedSlices:
-    """The stack as a volume.
+    """Sort the planes of a stack into a volume.
 
     Parameters
     ----------
     frame
-        Which of several images of the same places, from 0.
+        Index of one of several images at the same positions, from 0.
     allow_gaps
         Interpolate missing and uneven slices instead of refusing them.
     pixels
-        Where stored values come from, for telling exact copies from other images.
+        Source of the stored values, which are compared to find exact copies.
 
     Raises
     ------
     InputError
-        The slices make no volume; the message says what is wrong with which of them.
+        The slices do not form a volume; the message says what is wrong with which slices.
     """
-    frames = list(stack.frames)
-    first = frames[0]
+    planes = list(stack.planes)
+    first = planes[0]
     if first.problem:
         raise InputError(first.problem, path=path)
-    unknown = tuple(f"{doubt}." for doubt in sorted({f.doubt for f in frames if f.doubt}))
-    doubts = (*_doubts_about_parts(path, frames), *unknown)
-    ordered = _ordered(path, stack, frames, frame, allow_gaps, pixels)
+    unknown = tuple(f"{doubt}." for doubt in sorted({f.doubt for f in planes if f.doubt}))
+    doubts = (*_doubts_about_parts(path, planes), *unknown)
+    ordered = _ordered(path, stack, planes, frame, allow_gaps, pixels)
     return replace(ordered, doubts=(*doubts, *ordered.doubts))
 
 
 def _ordered(
-    path: Path, stack: Stack, frames: list[Frame], frame: int | None, allow_gaps: bool, pixels: PixelSource
+    path: Path,
+    stack: ImageStack,
+    planes: list[ImagePlane],
+    frame: int | None,
+    allow_gaps: bool,
+    pixels: PixelSource,
 ) -> OrderedSlices:
-    """As ``order_slices``, of frames that can be read."""
-    first = frames[0]
-    if any(f.position is None or f.orientation is None for f in frames):
-        if len({f.path for f in frames}) == 1 and stack.modality in FILMS:
-            return _film(one_film(path, frames, frame))
+    """As ``order_slices``, for planes that can be read."""
+    first = planes[0]
+    if any(f.position is None or f.orientation is None for f in planes):
+        if len({f.path for f in planes}) == 1 and stack.modality in FILMS:
+            return _film(one_film(path, planes, frame))
         raise InputError(
             f"is a DICOM {kind_of(first.header)} that does not say where its slices lie (no position "
             "or orientation)",
@@ -90,25 +94,25 @@ def _ordered(
         )
     if first.spacing_mm is None:
         raise InputError("its slices have no pixel spacing", "export the original series.", path=path)
-    orientation = _mean_orientation(frames)
+    orientation = _mean_orientation(planes)
     normal = np.cross(*orientation)
-    frames.sort(key=lambda f: (float(_position(f) @ normal), f.number))
-    along = np.array([_position(f) @ normal for f in frames])
+    planes.sort(key=lambda f: (float(_position(f) @ normal), f.number))
+    along = np.array([_position(f) @ normal for f in planes])
     same_mm = SAME_PLACE * min(first.spacing_mm)
-    if len(frames) > 1 and np.ptp(along) < same_mm:
-        return _repeated_place(path, stack, frames, frame)
-    frames, doubts = one_of_each(path, frames, along, same_mm, frame, pixels)
-    ordered = _stacked(path, frames, orientation, allow_gaps)
+    if len(planes) > 1 and np.ptp(along) < same_mm:
+        return _repeated_place(path, stack, planes, frame)
+    planes, doubts = one_of_each(path, planes, along, same_mm, frame, pixels)
+    ordered = _stacked(path, planes, orientation, allow_gaps)
     return replace(ordered, doubts=(*doubts, *ordered.doubts))
 
 
-def _doubts_about_parts(path: Path, frames: Sequence[Frame]) -> Doubts:
-    """Whether an object was spread over several files of which one alone is read.
+def _doubts_about_parts(path: Path, planes: Sequence[ImagePlane]) -> Doubts:
+    """Doubts about an object that is spread over several files of which only one is read.
 
-    Raises InputError where some of its files are missing in a folder.
+    Raises InputError if some of its files are missing in a folder.
     """
     doubts = []
-    files = {frame.path: frame.header for frame in frames if frame.header.get("ConcatenationUID")}
+    files = {plane.path: plane.header for plane in planes if plane.header.get("ConcatenationUID")}
     for uid in sorted({str(header.ConcatenationUID) for header in files.values()}):
         parts = [header for header in files.values() if str(header.ConcatenationUID) == uid]
         total = max(int(header.get("InConcatenationTotalNumber") or 0) for header in parts)
@@ -124,31 +128,33 @@ def _doubts_about_parts(path: Path, frames: Sequence[Frame]) -> Doubts:
     return tuple(doubts)
 
 
-def _repeated_place(path: Path, stack: Stack, frames: list[Frame], frame: int | None) -> OrderedSlices:
+def _repeated_place(
+    path: Path, stack: ImageStack, planes: list[ImagePlane], frame: int | None
+) -> OrderedSlices:
     if stack.modality == "CT":
         raise InputError(
-            f"all {len(frames)} slices lie at the same place", "export the original series.", path=path
+            f"all {len(planes)} slices lie at the same place", "export the original series.", path=path
         )
-    film = _film(one_film(path, frames, frame))
-    doubt = f"all {len(film.frames)} images lie at the same place; they are read as a sequence in time."
+    film = _film(one_film(path, planes, frame))
+    doubt = f"all {len(film.planes)} images lie at the same place; they are read as a sequence in time."
     return replace(film, doubts=(doubt, *film.doubts))
 
 
-def _film(frames: Sequence[Frame]) -> OrderedSlices:
-    """Frames over time; where their pixel spacing is not known it is one millimetre, with a doubt."""
-    first = frames[0]
+def _film(planes: Sequence[ImagePlane]) -> OrderedSlices:
+    """Planes over time. An unknown pixel spacing is assumed to be 1 mm, with a doubt."""
+    first = planes[0]
     doubts = ("has no pixel spacing; 1 mm is assumed.",) if first.spacing_mm is None else ()
     rows, columns = first.spacing_mm or _aspect(first)
     across, down = first.orientation if first.orientation is not None else np.eye(3)[:2]
     origin = first.position if first.position is not None else np.zeros(3)
     affine = np.eye(4)
     affine[:3] = np.column_stack([np.cross(across, down), down * rows, across * columns, origin])
-    return OrderedSlices(frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="time", doubts=doubts)
+    return OrderedSlices(planes=tuple(planes), affine=LPS_TO_RAS @ affine, third_axis="time", doubts=doubts)
 
 
-def _aspect(frame: Frame) -> tuple[float, float]:
-    """Height and width of a pixel of unknown size, the width being one."""
-    ratio = frame.header.get("PixelAspectRatio")
+def _aspect(plane: ImagePlane) -> tuple[float, float]:
+    """Height and width of a pixel of unknown size; the width is 1."""
+    ratio = plane.header.get("PixelAspectRatio")
     if not ratio:
         return 1.0, 1.0
     try:
@@ -158,46 +164,46 @@ def _aspect(frame: Frame) -> tuple[float, float]:
     return (float(height / width), 1.0) if min(height, width) > 0 else (1.0, 1.0)
 
 
-def _mean_orientation(frames: Sequence[Frame]) -> Array:
-    """(2, 3) unit vectors at right angles, fitted to those of all frames."""
-    mean = np.mean([_orientation(f) for f in frames], axis=0)
-    if np.allclose(mean, _orientation(frames[0]), rtol=0, atol=1e-12):
-        return _orientation(frames[0])
+def _mean_orientation(planes: Sequence[ImagePlane]) -> Array:
+    """Unit vectors (2, 3) at right angles, fitted to those of all planes."""
+    mean = np.mean([_orientation(f) for f in planes], axis=0)
+    if np.allclose(mean, _orientation(planes[0]), rtol=0, atol=1e-12):
+        return _orientation(planes[0])
     u, _, vt = np.linalg.svd(mean, full_matrices=False)
     return np.asarray(u @ vt)
 
 
-def _stacked(path: Path, frames: list[Frame], orientation: Array, allow_gaps: bool) -> OrderedSlices:
-    positions = np.array([_position(f) for f in frames])
+def _stacked(path: Path, planes: list[ImagePlane], orientation: Array, allow_gaps: bool) -> OrderedSlices:
+    positions = np.array([_position(f) for f in planes])
     normal = np.cross(*orientation)
     along = positions @ normal
     at, doubts = None, Doubts()
-    if len(frames) == 1:
-        thickness = frames[0].thickness_mm or 1.0
+    if len(planes) == 1:
+        thickness = planes[0].thickness_mm or 1.0
         doubts = (f"is a single slice; its thickness is taken as {thickness:g} mm.",)
         origin, step = positions[0], normal * thickness
     else:
         index = _even_index(along)
-        if index is None or index[-1] != len(frames) - 1:
+        if index is None or index[-1] != len(planes) - 1:
             index, at, interpolated = _even_slices(path, along, index, allow_gaps)
             doubts = (interpolated,)
-        origin, step, tilted = _line(path, positions, index, normal, frames[0])
+        origin, step, tilted = _line(path, positions, index, normal, planes[0])
         doubts = (*doubts, *tilted)
     across, down = orientation
-    spacings = np.array([f.spacing_mm or (1.0, 1.0) for f in frames])
-    rows, columns = spacings[0] + (spacings - spacings[0]).mean(axis=0)  # exact where all are the same
+    spacings = np.array([f.spacing_mm or (1.0, 1.0) for f in planes])
+    rows, columns = spacings[0] + (spacings - spacings[0]).mean(axis=0)  # exact if all are the same
     affine = np.eye(4)
     affine[:3] = np.column_stack([step, down * rows, across * columns, origin])
     return OrderedSlices(
-        frames=tuple(frames), affine=LPS_TO_RAS @ affine, third_axis="space", at=at, doubts=doubts
+        planes=tuple(planes), affine=LPS_TO_RAS @ affine, third_axis="space", at=at, doubts=doubts
     )
 
 
 def _even_index(along: Array) -> Array | None:
-    """The place of each slice on an even grid, 0 for the first; None if they lie on none."""
+    """The index of each slice on an evenly spaced grid, 0 for the first; None if they fit no such grid."""
     step = float(np.median(np.diff(along)))
     index = np.concatenate([[0.0], np.cumsum(np.rint(np.diff(along) / step))])
-    for _ in range(2):  # rounded steps add up over a gap: the fit to all slices does not
+    for _ in range(2):  # rounding errors of steps add up over a gap, those of a fit to all slices do not
         start, step = _fit(index, along)
         if step <= 0:
             return None
@@ -209,16 +215,16 @@ def _even_index(along: Array) -> Array | None:
 
 
 def _fit(index: Array, values: Array) -> tuple[float, float]:
-    """Start and slope of the line of least squares."""
+    """Start and slope of the least-squares line."""
     centred = index - index.mean()
     slope = float(centred @ values / max(float(centred @ centred), 1e-300))
     return float(values.mean() - slope * index.mean()), slope
 
 
 def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool) -> tuple[Array, Array, str]:
-    """The place of each slice on an even grid, where the slices of that grid lie among them, and a doubt.
+    """The index of each slice on an even grid, the positions of the even slices among them, and a doubt.
 
-    A gap and uneven slices are refused, unless they may be interpolated.
+    Gaps and uneven slices are refused, unless ``allow_gaps`` permits interpolation.
     """
     steps = np.diff(along)
     usual = float(np.median(steps))
@@ -241,13 +247,13 @@ def _even_slices(path: Path, along: Array, index: Array | None, allow_gaps: bool
 
 
 def _line(
-    path: Path, positions: Array, index: Array, normal: Array, frame: Frame
+    path: Path, positions: Array, index: Array, normal: Array, plane: ImagePlane
 ) -> tuple[Array, Array, Doubts]:
     """Origin and step (3,), LPS mm, of the straight line through all slices; and doubts.
 
-    With a tilted gantry it does not run along the normal.
+    With a tilted gantry, the line is not along the normal.
     """
-    pixel_mm = min(frame.spacing_mm or (1.0, 1.0))
+    pixel_mm = min(plane.spacing_mm or (1.0, 1.0))
     fitted = [_fit(index, positions[:, n]) for n in range(3)]
     origin, step = np.array([f[0] for f in fitted]), np.array([f[1] for f in fitted])
     beside = positions - origin - np.outer(index, step)
@@ -255,7 +261,7 @@ def _line(
     astray = float(np.sqrt((beside**2).sum(axis=1)).max())
     if astray > STRAIGHT * pixel_mm:
         raise InputError(
-            f"its slices do not lie one behind the other, some are {_mm(astray)} astray: "
+            f"its slices are not on one line, some are {_mm(astray)} away from it: "
             "two series are mixed; export one of them.",
             path=path,
         )
@@ -277,11 +283,11 @@ def _mm(length: float) -> str:
     return f"{length:.2f} mm" if length >= 0.1 else f"{length:.2g} mm"
 
 
-def _position(frame: Frame) -> Array:
-    assert frame.position is not None
-    return frame.position
+def _position(plane: ImagePlane) -> Array:
+    assert plane.position is not None
+    return plane.position
 
 
-def _orientation(frame: Frame) -> Array:
-    assert frame.orientation is not None
-    return frame.orientation
+def _orientation(plane: ImagePlane) -> Array:
+    assert plane.orientation is not None
+    return plane.orientation

@@ -1,6 +1,6 @@
-"""Headers of DICOM files without their pixels, and what kind of object a file holds.
+"""Read headers of DICOM files without pixels, and find the kind of object in a file.
 
-Headers may be damaged in any way; that shows here.
+Damaged headers are found here.
 """
 
 import warnings
@@ -17,7 +17,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.values import check_size
+from synthfm3d.io.checks import check_size
 
 DAMAGED = "a DICOM file is damaged in its header: export the series again."
 SEGMENTATIONS = (
@@ -61,7 +61,7 @@ CLASSIC_MOMENTS = (
     "TemporalPositionIdentifier",
     "TriggerTime",
 )
-"""What may tell images of the same place apart that are a file each."""
+"""Keywords that may distinguish images at the same position in different files."""
 VECTORS = {
     "EnergyWindowVector": "EnergyWindow",
     "DetectorVector": "Detector",
@@ -70,7 +70,7 @@ VECTORS = {
     "TimeSlotVector": "TimeSlot",
     "TimeSliceVector": "TimeSlice",
 }
-"""What may tell frames of nuclear medicine apart: one number for each frame."""
+"""Keywords that may distinguish frames of nuclear medicine, with one number for each frame."""
 SINGLE_NUMBERS = (
     "BitsAllocated",
     "BitsStored",
@@ -122,12 +122,12 @@ _TAGS: list[str] = [
     "SpacingBetweenSlices",
     "SpecificCharacterSet",
 ]
-"""All that is looked at; nothing that names the patient is even read."""
+"""All keywords that are read. None of them identifies the patient."""
 _CHUNK = 1 << 20
 _START = 4096
-"""Bytes at the start of a file that hold its transfer syntax."""
+"""Number of bytes at the start of a file that contain its transfer syntax."""
 _BEFORE_META = 144
-"""Preamble, magic and the first element, which tells the length of the rest of the meta information."""
+"""Length of the preamble, the magic and the first element, which has the length of the meta information."""
 
 
 _SILENCE = RLock()
@@ -135,9 +135,9 @@ _SILENCE = RLock()
 
 @contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Within it, warnings are dropped: DICOM libraries quote odd values, which may be a patient's name.
+    """Suppress warnings in this context, because DICOM libraries quote values that may be a patient's name.
 
-    The filters of warnings belong to the whole process, so one thread at a time can be within it.
+    Warning filters belong to the whole process, so only one thread at a time can be in this context.
     """
     with _SILENCE, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -145,9 +145,9 @@ def silent_libraries() -> Iterator[None]:
 
 
 def header_of(file: Path) -> Dataset | None:
-    """The header of a DICOM file without its pixels, None for what is no DICOM file.
+    """The header of a DICOM file without its pixels; None if the file is not DICOM.
 
-    Raises InputError where it is damaged.
+    Raises InputError if the header is damaged.
     """
     with silent_libraries():
         try:
@@ -158,7 +158,7 @@ def header_of(file: Path) -> Dataset | None:
         except InputError:
             raise
         except Exception as error:  # a damaged header can raise nearly anything
-            # Its name stays unsaid, it may be the patient's; left out, it would be a missing slice.
+            # The name of the file may be the patient's, so it is not shown. Skipping the file loses a slice.
             raise InputError(DAMAGED) from error
         if "SOPClassUID" not in header and "MediaStorageSOPClassUID" not in header.file_meta:
             raise InputError(DAMAGED)
@@ -166,7 +166,7 @@ def header_of(file: Path) -> Dataset | None:
 
 
 def whole_file(file: Path) -> Dataset:
-    """A whole file with its pixels; its transfer syntax is guessed where it is not named."""
+    """A file with its pixels; a missing transfer syntax is guessed."""
     _refuse_a_bomb(file)
     dataset = pydicom.dcmread(file, force=True)
     _name_syntax(dataset)
@@ -174,10 +174,10 @@ def whole_file(file: Path) -> Dataset:
 
 
 def _without_preamble(file: Path) -> Dataset | None:
-    """A file without the preamble of the standard; it counts if it names what it is."""
+    """The header of a file without a preamble; None unless it names its SOP class and has rows."""
     try:
         header = _converted(pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS))
-    except Exception:  # any bytes at all may come here
+    except Exception:  # the file may contain anything
         return None
     if "SOPClassUID" not in header or "Rows" not in header:
         return None
@@ -196,7 +196,7 @@ def _name_syntax(dataset: Dataset) -> None:
 
 
 def _converted(header: Dataset) -> Dataset:
-    """The header with all values made from their bytes, which pydicom else puts off: damage shows here."""
+    """The header with all values converted from bytes, which pydicom does later, so that damage is found."""
     for part in (header, getattr(header, "file_meta", Dataset())):
         for _ in part.iterall():
             pass
@@ -204,26 +204,26 @@ def _converted(header: Dataset) -> Dataset:
 
 
 def _refuse_a_bomb(file: Path) -> None:
-    """InputError for a deflated file that swells beyond all that is read; pydicom has no bound."""
+    """Raise InputError for a deflated file that expands beyond the largest size; pydicom has no limit."""
     with file.open("rb") as stream:
         if DeflatedExplicitVRLittleEndian.encode() not in stream.read(_START):
             return
         try:
             length = read_file_meta_info(file).FileMetaInformationGroupLength
             stream.seek(_BEFORE_META + length)
-        except Exception:  # the reader after this one says what is wrong
+        except Exception:  # the next reader reports the error
             return
         size, inflate = 0, zlib.decompressobj(-zlib.MAX_WBITS)
         while not inflate.eof and (stored := inflate.unconsumed_tail or stream.read(_CHUNK)):
             size += len(inflate.decompress(stored, 16 * _CHUNK))
             try:
                 check_size(file, (size,), 1)
-            except InputError:  # without the name of the file, which may be the patient's
+            except InputError:  # the name of the file is not shown: it may be the patient's
                 raise InputError(_SWELLS) from None
 
 
 def is_image(header: Dataset) -> bool:
-    """Whether a header is of an image of a scan, and not of a report, a mask or a drawing."""
+    """Whether a header belongs to an image of a scan, and not to a report, a mask or a drawing."""
     kind = kind_of(header)
     if any(word in f"{kind} Storage" for word in (*_WITHOUT_VOXELS, *_NOT_A_SCAN)):
         return False
@@ -235,7 +235,7 @@ def is_segmentation(header: Dataset) -> bool:
 
 
 def kind_of(header: Dataset) -> str:
-    """What the standard calls an object: ``"CT Image"``; no word of it is the patient's."""
+    """The name of an object's kind in the standard, such as ``"CT Image"``."""
     named = header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID")
     uid = UID(str(named or ""))
     name = uid.name if uid.name != uid else "object of an unknown kind"

@@ -1,7 +1,7 @@
-"""What tells images of the same place apart: echo, moment, b-value, kind of image and others.
+"""Distinguish images at the same position, by echo, time, b-value, kind of image and others.
 
-A series may hold several images of every place. ``moments_of`` gathers all that headers say of frames;
-``sorted_moments`` finds which of it numbers the images of each place.
+A series may have several images at every position. ``moments_of`` collects the values of the headers, and
+``sorted_moments`` finds the keywords that order the images at each position.
 """
 
 import re
@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_frames import DAMAGED, Frame
 from synthfm3d.io.dicom_headers import CLASSIC_MOMENTS
+from synthfm3d.io.dicom_planes import DAMAGED, ImagePlane
 
 _KINDS = (
     "ImageType",
@@ -43,11 +43,11 @@ _KINDS = (
     "NominalCardiacTriggerDelayTime",
     "NominalRespiratoryTriggerDelayTime",
 )
-"""What has the same few values at every place, most telling first."""
+"""Keywords with the same few values at every position, the most specific first."""
 _NEVER_MOMENTS = ("ImageType", "ComplexImageComponent", "DataType", "EnergyWindow", "Detector")
-"""What no frame of one film differs in from another."""
+"""Keywords that never differ between the images of one film."""
 _SELDOM_MOMENTS = ("EchoTime", "DiffusionBValue", "InversionTime")
-"""What tells several films of one place apart, unless every frame has a value of its own."""
+"""Keywords that distinguish several films at one position, unless every image has a different value."""
 _TIMES = (
     "TemporalPositionTimeOffset",
     "TriggerTime",
@@ -61,44 +61,44 @@ _TIMES = (
     "ContentTime",
     "InstanceNumber",
 )
-"""What has its own value at every place, and only counts by its order there."""
+"""Keywords with different values at every position, of which only the order matters."""
 _SAME = {
     "EffectiveEchoTime": "EchoTime",
     "FrameType": "ImageType",
     "InversionTimes": "InversionTime",
     "TemporalPositionIndex": "TemporalPositionIdentifier",
 }
-"""Other names of the same thing in enhanced objects."""
+"""Other keywords for the same values in enhanced objects."""
 _ELSEWHERE = re.compile(
     "ImagePosition|ImageOrientation|SliceLocation|InStackPosition|StackID|DimensionIndexValues|TablePosition"
     "|Rescale|Window|PixelValue|Comments|Label|UID|PixelSpacing|SliceThickness|SpacingBetween"
 )
-"""What says where a frame lies or how it is shown; it tells no two images of one place apart."""
+"""Keywords of position or display, which do not distinguish images at one position."""
 _PLAIN = re.compile(r"[\w .,+#*\\/-]{1,40}")
-"""Values that are repeated in a message."""
+"""Values that may be shown in a message."""
 _LISTED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
-    """Several images of every place, in a fixed order.
+    """Several images at every position, in a fixed order.
 
     Parameters
     ----------
     keywords
-        What tells them apart.
+        Keywords that distinguish them.
     groups
-        The frames of each of them.
+        The image planes of each of them.
     values
-        What each says under the keywords; None where every place has a value of its own.
+        The values of each under the keywords; None if every position has different values.
     """
 
     keywords: tuple[str, ...]
-    groups: tuple[tuple[Frame, ...], ...]
+    groups: tuple[tuple[ImagePlane, ...], ...]
     values: tuple[tuple[str, ...] | None, ...]
 
     def described(self) -> str:
-        """The keywords, and which number stands for which values."""
+        """The keywords, and the values of each number."""
         named = " and ".join(self.keywords)
         entries = [
             f"{n}: {', '.join(value or '-' for value in values)}"
@@ -109,54 +109,54 @@ class Moments:
         return f"{named} ({'; '.join(entries)}{more})" if entries else named
 
 
-def moments_of(path: Path, frames: Sequence[Frame]) -> list[dict[str, str]]:
-    """All that headers say of frames but their places and their pixels, by keyword.
+def moments_of(path: Path, planes: Sequence[ImagePlane]) -> list[dict[str, str]]:
+    """The values of headers except positions and pixels, by keyword, for each image plane.
 
-    Raises InputError, in the name of ``path``, where they are damaged.
+    Raises InputError, with ``path`` as its file, if headers are damaged.
     """
     try:
-        return _values_of_each(frames)
+        return _values_of_each(planes)
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError) as error:
         raise InputError(DAMAGED, path=path) from error
 
 
-def _values_of_each(frames: Sequence[Frame]) -> list[dict[str, str]]:
+def _values_of_each(planes: Sequence[ImagePlane]) -> list[dict[str, str]]:
     by_file: dict[int, dict[str, str]] = {}
     found = []
-    for frame in frames:
-        values = {name: str(value) for name, value in frame.vectors.items()}
-        for keyword, value in () if frame.group is None else (*_leaves(frame.group), *_dimensions(frame)):
+    for plane in planes:
+        values = {name: str(value) for name, value in plane.vectors.items()}
+        for keyword, value in () if plane.group is None else (*_leaves(plane.group), *_dimensions(plane)):
             values.setdefault(_SAME.get(keyword, keyword), value)
-        if id(frame.header) not in by_file:
-            by_file[id(frame.header)] = _values_of_all(frame.header)
-        found.append({**by_file[id(frame.header)], **values})
+        if id(plane.header) not in by_file:
+            by_file[id(plane.header)] = _values_of_all(plane.header)
+        found.append({**by_file[id(plane.header)], **values})
     return found
 
 
-def sorted_moments(path: Path, places: Sequence[Sequence[Frame]]) -> Moments | None:
-    """What numbers the images of every place; None where nothing does."""
-    moments = [moments_of(path, place) for place in places]
-    keywords = dict.fromkeys(keyword for place in moments for moment in place for keyword in moment)
+def sorted_moments(path: Path, positions: Sequence[Sequence[ImagePlane]]) -> Moments | None:
+    """Sort the images at every position into groups; None if no keyword distinguishes them."""
+    moments = [moments_of(path, images) for images in positions]
+    keywords = dict.fromkeys(keyword for images in moments for moment in images for keyword in moment)
     others = (name for name in keywords if name not in _TIMES)
     names = [name for name in dict.fromkeys([*_KINDS, *others, *_TIMES]) if name in keywords]
     chosen = _telling(moments, names)
-    tuples = [[tuple(m.get(name, "") for name in chosen) for m in place] for place in moments]
-    if chosen and all(len(set(place)) == len(place) for place in tuples):
-        found = _by_value(places, tuples, chosen)
+    tuples = [[tuple(m.get(name, "") for name in chosen) for m in images] for images in moments]
+    if chosen and all(len(set(images)) == len(images) for images in tuples):
+        found = _by_value(positions, tuples, chosen)
         if found is not None:
             return found
-    if len({len(place) for place in places}) > 1:
+    if len({len(images) for images in positions}) > 1:
         return None
     for time in [name for name in _TIMES if name in keywords]:
-        found = _by_order(places, moments, chosen, time)
+        found = _by_order(positions, moments, chosen, time)
         if found is not None:
             return found
     return None
 
 
-def sorted_films(path: Path, frames: Sequence[Frame]) -> Moments | None:
-    """Several films of one place, such as magnitude and phase; None where the frames are one film."""
-    moments = moments_of(path, frames)
+def sorted_films(path: Path, planes: Sequence[ImagePlane]) -> Moments | None:
+    """Several films at one position, such as magnitude and phase; None if there is one film."""
+    moments = moments_of(path, planes)
     chosen = []
     for name in (*_NEVER_MOMENTS, *_SELDOM_MOMENTS):
         counts = Counter(moment.get(name, "") for moment in moments)
@@ -164,11 +164,11 @@ def sorted_films(path: Path, frames: Sequence[Frame]) -> Moments | None:
         if len(counts) > 1 and long_enough and len(set(counts.values())) == 1:
             chosen.append(name)
     tuples = [tuple(moment.get(name, "") for name in chosen) for moment in moments]
-    return _by_value([frames], [tuples], tuple(chosen)) if chosen else None
+    return _by_value([planes], [tuples], tuple(chosen)) if chosen else None
 
 
 def _values_of_all(header: Dataset) -> dict[str, str]:
-    """The values that hold for all frames of a file."""
+    """The values that are valid for all frames of a file."""
     values = {}
     shared = header.get("SharedFunctionalGroupsSequence")
     for keyword, value in _leaves(shared[0]) if shared else ():
@@ -181,34 +181,34 @@ def _values_of_all(header: Dataset) -> dict[str, str]:
 
 
 def _telling(moments: Sequence[Sequence[dict[str, str]]], names: Sequence[str]) -> tuple[str, ...]:
-    """One keyword that tells all images of a place apart, else the fewest, first ones first."""
-    most = max(len(place) for place in moments)
-    # The others have a value of their own at every place.
-    few = [n for n in names if len({moment.get(n, "") for place in moments for moment in place}) <= most]
+    """One keyword that distinguishes all images at a position, else as few keywords as possible."""
+    most = max(len(images) for images in moments)
+    # The other keywords have different values at every position.
+    few = [n for n in names if len({moment.get(n, "") for images in moments for moment in images}) <= most]
     for name in few:
-        if all(len({m.get(name, "") for m in place}) == len(place) for place in moments):
+        if all(len({m.get(name, "") for m in images}) == len(images) for images in moments):
             return (name,)
     chosen: tuple[str, ...] = ()
     apart = 1
     for name in few:
         tried = (*chosen, name)
-        now = max(len({tuple(m.get(n, "") for n in tried) for m in place}) for place in moments)
+        now = max(len({tuple(m.get(n, "") for n in tried) for m in images}) for images in moments)
         if now > apart:
             chosen, apart = tried, now
     return chosen
 
 
 def _by_value(
-    places: Sequence[Sequence[Frame]], tuples: list[list[tuple[str, ...]]], chosen: tuple[str, ...]
+    positions: Sequence[Sequence[ImagePlane]], tuples: list[list[tuple[str, ...]]], chosen: tuple[str, ...]
 ) -> Moments | None:
-    """One group for each combination of values; None if there are more of them than images of a place."""
-    values = sorted({value for place in tuples for value in place}, key=_sortable)
-    if len(values) > max(len(place) for place in places):
+    """One group for each combination of values; None if there are more of them than images at a position."""
+    values = sorted({value for images in tuples for value in images}, key=_sortable)
+    if len(values) > max(len(images) for images in positions):
         return None
-    groups = {value: list[Frame]() for value in values}
-    for place, keys in zip(places, tuples, strict=True):
-        for frame, value in zip(place, keys, strict=True):
-            groups[value].append(frame)
+    groups = {value: list[ImagePlane]() for value in values}
+    for images, keys in zip(positions, tuples, strict=True):
+        for plane, value in zip(images, keys, strict=True):
+            groups[value].append(plane)
     return Moments(
         keywords=chosen,
         groups=tuple(tuple(group) for group in groups.values()),
@@ -217,20 +217,20 @@ def _by_value(
 
 
 def _by_order(
-    places: Sequence[Sequence[Frame]],
+    positions: Sequence[Sequence[ImagePlane]],
     moments: Sequence[Sequence[dict[str, str]]],
     chosen: tuple[str, ...],
     time: str,
 ) -> Moments | None:
-    """The n-th image of every place, by values and time; None if two are alike or the values differ."""
+    """The n-th image at every position, by values and time; None if two are equal or the values differ."""
     names = (*chosen, time)
     rows, kinds = [], set()
-    for place, headers in zip(places, moments, strict=True):
+    for images, headers in zip(positions, moments, strict=True):
         keys = [tuple(m.get(name, "") for name in names) for m in headers]
         if len(set(keys)) < len(keys):
             return None
         order = sorted(range(len(keys)), key=lambda n: _sortable(keys[n]))
-        rows.append([place[n] for n in order])
+        rows.append([images[n] for n in order])
         kinds.add(tuple(keys[n][:-1] for n in order))
     if len(kinds) > 1:
         return None
@@ -239,7 +239,7 @@ def _by_order(
 
 
 def _differing(values: list[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Values for a message: of lists like image types, only the entries that are not the same in all."""
+    """Values for a message; of lists like image types, only the entries that differ."""
     columns = []
     for column in zip(*values, strict=True):
         parts = [value.split("\\") for value in column]
@@ -250,7 +250,7 @@ def _differing(values: list[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
 
 
 def _leaves(item: Dataset) -> Iterator[tuple[str, str]]:
-    """Keyword and value of all that a functional group says, however deep."""
+    """Keyword and value of every element of a functional group, at any depth."""
     for element in item:
         if element.VR == "SQ":
             for inner in element.value[:1]:
@@ -259,10 +259,10 @@ def _leaves(item: Dataset) -> Iterator[tuple[str, str]]:
             yield element.keyword, _text(element.value)
 
 
-def _dimensions(frame: Frame) -> Iterator[tuple[str, str]]:
-    """The indices of a frame along the dimensions that its object declares, but those of place."""
-    declared = frame.header.get("DimensionIndexSequence") or []
-    contents = frame.group.get("FrameContentSequence") if frame.group is not None else None
+def _dimensions(plane: ImagePlane) -> Iterator[tuple[str, str]]:
+    """The indices of a frame along the dimensions of its object, except those of position."""
+    declared = plane.header.get("DimensionIndexSequence") or []
+    contents = plane.group.get("FrameContentSequence") if plane.group is not None else None
     indices = contents[0].get("DimensionIndexValues") if contents else None
     if indices is None:
         return
@@ -277,14 +277,14 @@ def _dimensions(frame: Frame) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: object) -> str:
-    """A value as text; those of a list behind each other, as the standard writes them."""
+    """A value as text; a list as the standard writes it."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         return str(value)
     return "\\".join(str(one) for one in value)
 
 
 def _sortable(values: Sequence[str]) -> tuple[tuple[int, float, str], ...]:
-    """Numbers before words, and those by their size."""
+    """A sort key that puts numbers, by size, before words."""
     keys = []
     for value in values:
         try:

@@ -1,7 +1,8 @@
-"""Siemens mosaics: all slices of a moment as tiles of one picture, their place in a private header.
+"""Siemens mosaics: all slices of a volume as tiles of one picture, with their geometry in a private header.
 
-The stored position is that of a picture of the mosaic's size with the same centre as the first slice;
-the tiles run along the slice normal of the private header, which may be the opposite of the orientation's.
+The stored position is that of a picture of the size of the mosaic with the same centre as the first slice.
+The tiles are ordered along the slice normal of the private header, which may be opposite to that of the
+orientation.
 """
 
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from synthfm3d.io.dicom_numbers import directions_of, finite, step_of, two_posit
 from synthfm3d.volume import Array
 
 _NUMBER_OF_TILES = 0x0A
-"""Element of the private block of group 0019 that counts the tiles."""
+"""Element of the private block of group 0019 with the number of tiles."""
 _ALONG = 0.99
-"""Least cosine between the two slice normals of a header, but for the sign."""
+"""Smallest absolute cosine between the two slice normals of a header."""
 _REFUSED = (
     "a DICOM image is a Siemens MOSAIC (all slices as tiles of one picture), and its header does not say {} "
     "(the private CSA header is missing or damaged): convert it with dcm2niix, or export it as single slices."
@@ -34,11 +35,11 @@ class Mosaic:
     Parameters
     ----------
     position
-        (3,) of the first pixel of the first tile, LPS mm.
+        First pixel of the first tile (3,), LPS mm.
     orientation
-        (2, 3) along a row and down a column, LPS.
+        Unit vectors (2, 3) along a row and down a column, LPS.
     along
-        (3,) from a slice to the next, LPS mm.
+        Step (3,) from a slice to the next, LPS mm.
     """
 
     count: int
@@ -68,7 +69,7 @@ def is_mosaic(header: Dataset) -> bool:
 
 
 def mosaic_of(file: Path, header: Dataset) -> Mosaic:
-    """How the tiles of a picture lie; InputError where the header does not tell."""
+    """The geometry of the tiles; InputError if the header does not contain it."""
     private = _private_header(file)
     count = _tile_count(private)
     across = int(np.ceil(np.sqrt(count)))
@@ -125,8 +126,8 @@ def _slice_normal(private: Dataset) -> Array | None:
 
 
 def _csa(private: Dataset, name: str = "NumberOfImagesInMosaic", count: int = 1) -> list[Any]:
-    """The first values of an entry of Siemens' private image header; empty where there are none."""
-    with silent_libraries():  # nibabel calls all of its DICOM readers experimental
+    """The first values of an entry of Siemens' private image header; empty if there are none."""
+    with silent_libraries():  # nibabel warns that its DICOM readers are experimental
         from nibabel.nicom.csareader import get_csa_header
     try:
         found = get_csa_header(private, "image")

@@ -1,7 +1,7 @@
-"""Numbers of DICOM headers: how far they may be off, and which are refused.
+"""Numbers in DICOM headers: their tolerances, and checks.
 
-Numbers that are missing, not finite or impossible raise ValueError. Lengths of tolerances are parts of a
-voxel, not millimetres: an optical coherence tomogram has pixels of a few micrometres, a SPECT scan of some
+Numbers that are missing, not finite or impossible raise ValueError. Tolerances are fractions of a voxel, not
+millimetres, because optical coherence tomography has pixels of a few micrometres, and SPECT of some
 millimetres.
 """
 
@@ -10,28 +10,28 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from synthfm3d.io.values import SMALLEST_MM
+from synthfm3d.io.checks import SMALLEST_MM
 from synthfm3d.volume import Array
 
 SAME_PLACE = 0.02
-"""Frames closer than this part of a pixel along the slice normal show the same slice."""
+"""Planes closer than this fraction of a pixel along the slice normal show the same slice."""
 EVEN = 0.1
-"""A slice may lie this part of the slice distance away from its place on the even grid."""
+"""Largest distance of a slice from its position on the even grid, as a fraction of the slice distance."""
 STRAIGHT = 0.2
-"""A slice may lie this part of a pixel beside the straight line that is fitted through all slices."""
+"""Largest distance of a slice from the line fitted through all slices, as a fraction of a pixel."""
 FAR_EDGE = 0.5
-"""Directions and spacings are the same if the far edge of the image moves by less than this part of a
+"""Directions and spacings are equal if the far edge of the image moves by less than this fraction of a
 pixel."""
 ON_GRID = 0.1
-"""A mask lies on the voxels of a scan if no voxel is farther away than this part of one."""
+"""Largest distance between the voxels of a mask and a scan on one grid, as a fraction of a voxel."""
 MOST_EVEN = 20
-"""Interpolation may make so many slices of one: more of them are an error of the header."""
+"""Largest number of interpolated slices for each slice; more come from a wrong header."""
 TILT_DEGREES = 0.5
-"""A gantry counts as tilted from here on."""
+"""Smallest angle of a tilted gantry."""
 CROOKED = 1e-2
-"""How far the length of a direction may be from 1, and the cosine between two from 0."""
+"""Largest difference of the length of a direction from 1, and of the cosine between two from 0."""
 LARGEST_MM = 1e6
-"""A kilometre: a position or step beyond it is damage."""
+"""A kilometre; a larger position or step comes from a damaged header."""
 
 
 def finite(values: Any, count: int) -> Array:
@@ -43,7 +43,7 @@ def finite(values: Any, count: int) -> Array:
 
 
 def directions_of(values: Any) -> Array:
-    """(2, 3) unit vectors at right angles, of the six numbers of an orientation."""
+    """The unit vectors (2, 3) of an orientation with six numbers."""
     directions = finite(values, 6).reshape(2, 3)
     lengths = np.sqrt((directions**2).sum(axis=1))
     if np.abs(lengths - 1).max() > CROOKED or abs(directions[0] @ directions[1]) > CROOKED:
@@ -59,21 +59,21 @@ def two_positive(values: Any) -> tuple[float, float]:
     return float(between_rows), float(between_columns)
 
 
-def step_of(place: Dataset) -> float | None:
-    """``SpacingBetweenSlices`` in mm, which may be negative; None where it is missing or zero."""
-    value = place.get("SpacingBetweenSlices")
+def step_of(header: Dataset) -> float | None:
+    """``SpacingBetweenSlices`` in mm, which may be negative; None if it is missing or zero."""
+    value = header.get("SpacingBetweenSlices")
     if value is None or value == "":
         return None
     (step,) = finite([value], 1)
     return float(step) if abs(step) >= SMALLEST_MM else None
 
 
-def thickness_of(place: Dataset) -> float | None:
-    """Distance to the next slice or else its thickness, in mm; None where the header gives neither."""
-    step = step_of(place)
+def thickness_of(header: Dataset) -> float | None:
+    """Distance to the next slice, or else the slice thickness, in mm; None if the header has neither."""
+    step = step_of(header)
     if step is not None:
         return abs(step)
-    value = place.get("SliceThickness")
+    value = header.get("SliceThickness")
     if value is None or value == "":
         return None
     (thickness,) = finite([value], 1)

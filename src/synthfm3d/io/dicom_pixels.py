@@ -1,4 +1,4 @@
-"""Stored DICOM pixels become integers or colours: decoded, and freed of what is not theirs."""
+"""Decode stored DICOM pixels to integers or colours, without bits that are not part of the pixels."""
 
 import hashlib
 from pathlib import Path
@@ -10,8 +10,8 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_frames import Frame
 from synthfm3d.io.dicom_headers import silent_libraries, whole_file
+from synthfm3d.io.dicom_planes import ImagePlane
 from synthfm3d.volume import Array
 
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)
@@ -20,9 +20,9 @@ _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIA
 
 
 class PixelSource:
-    """The pixels of files, each read once while its frames are asked for in turn.
+    """The pixels of files. A file is read once if its frames are requested one after the other.
 
-    One of these serves one scan, so that no pixel outlives the reading: a file may be written anew.
+    Use one source for each scan, because files may change between two readings.
     """
 
     def __init__(self) -> None:
@@ -33,36 +33,36 @@ class PixelSource:
 
     @property
     def lost_all(self) -> bool:
-        """Whether cells held something, but none of the bits that the headers call the stored ones."""
+        """Whether stored values were not zero, but all their bits in ``BitsStored`` were."""
         return self._held and not self._kept
 
-    def digest(self, path: Path, frame: Frame) -> bytes:
-        """A hash of a frame's stored values: equal for exact copies."""
-        values = self.values(path, frame)
+    def digest(self, path: Path, plane: ImagePlane) -> bytes:
+        """A hash of a plane's stored values, which is equal for exact copies."""
+        values = self.values(path, plane)
         return hashlib.sha256(repr((values.shape, values.dtype.str)).encode() + values.tobytes()).digest()
 
-    def values(self, path: Path, frame: Frame) -> Array:
-        """Numbers (y, x) before rescaling, or colours uint8 (y, x, 3), of a frame.
+    def values(self, path: Path, plane: ImagePlane) -> Array:
+        """Values (y, x) of a plane before rescaling, or colours uint8 (y, x, 3).
 
         Raises
         ------
         InputError
-            The pixels are truncated, damaged, of a kind that is not known here, or compressed in a way
-            for which no decoder is installed.
+            The pixels are truncated, damaged, of an unsupported kind, or compressed in a way for which no
+            decoder is installed.
         """
-        check_interpretation(path, frame.header)
+        check_interpretation(path, plane.header)
         try:
-            dataset = self._file(frame.path)
+            dataset = self._file(plane.path)
             if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
                 raise ValueError("there are no pixels")
             with silent_libraries():
-                values = self._stored(frame)
-        except InputError as error:  # in the name of the scan: that of a file may be the patient's
+                values = self._stored(plane)
+        except InputError as error:  # with the name of the scan, because that of a file may be the patient's
             raise error.about(path) from error
-        except Exception as error:  # decoders raise whatever they like
+        except Exception as error:  # decoders raise many kinds of errors
             raise _refusal(path, error, self._dataset) from error
-        row, column = frame.corner
-        return values[row : row + frame.rows, column : column + frame.columns]
+        row, column = plane.corner
+        return values[row : row + plane.rows, column : column + plane.columns]
 
     def _file(self, path: Path) -> Dataset:
         if path != self._path:
@@ -70,29 +70,29 @@ class PixelSource:
             self._path = path
         return self._dataset
 
-    def _stored(self, frame: Frame) -> Array:
+    def _stored(self, plane: ImagePlane) -> Array:
         dataset = self._dataset
         if dataset.file_meta.TransferSyntaxUID in _BY_GDCM:
             if self._decoded is None:
-                self._decoded = _by_gdcm(frame)
-            return _without_foreign_bits(self._decoded[frame.number], frame.header, 0)
-        unused = _unused_low_bits(frame.header, dataset)
+                self._decoded = _by_gdcm(plane)
+            return _without_foreign_bits(self._decoded[plane.number], plane.header, 0)
+        unused = _unused_low_bits(plane.header, dataset)
         if unused:
-            # pydicom takes the stored bits for the lowest ones; told that all are stored, it leaves them be.
+            # pydicom assumes that the stored bits are the lowest. If all bits are stored, it keeps them.
             dataset.BitsStored, dataset.HighBit = dataset.BitsAllocated, dataset.BitsAllocated - 1
-        values = pixel_array(dataset, index=frame.number)
-        if str(frame.header.get("PhotometricInterpretation")) == "PALETTE COLOR":
+        values = pixel_array(dataset, index=plane.number)
+        if str(plane.header.get("PhotometricInterpretation")) == "PALETTE COLOR":
             return _eight_bits(apply_color_lut(values, dataset)[..., :3], 0)
         if values.ndim == 3:
-            return _eight_bits(values, int(frame.header.get("BitsStored") or 8))
-        kept = _without_foreign_bits(values, frame.header, unused)
+            return _eight_bits(values, int(plane.header.get("BitsStored") or 8))
+        kept = _without_foreign_bits(values, plane.header, unused)
         self._held |= bool(values.any())
         self._kept |= bool(kept.any())
         return kept
 
 
 def check_interpretation(path: Path, header: Dataset) -> None:
-    """InputError for pixels that are neither grey values nor colours as they are known here."""
+    """Raise InputError for pixels that are neither grey values nor supported colours."""
     samples = int(header.get("SamplesPerPixel") or 1)
     kind = str(header.get("PhotometricInterpretation") or "MONOCHROME2")
     known = _COLOURS if samples == 3 else (*_GREY, "PALETTE COLOR") if samples == 1 else ()
@@ -128,26 +128,26 @@ def _refusal(path: Path, error: Exception, dataset: Dataset) -> InputError:
     )
 
 
-def _by_gdcm(frame: Frame) -> Array:
-    """All frames of a lossless JPEG file, which SimpleITK's GDCM decodes.
+def _by_gdcm(plane: ImagePlane) -> Array:
+    """All frames of a lossless JPEG file, decoded by GDCM in SimpleITK.
 
-    GDCM rescales, so the rescaling is taken off again.
+    GDCM rescales the values, so the rescaling is reversed.
     """
     import SimpleITK
 
-    header = frame.header
+    header = plane.header
     if str(header.get("PhotometricInterpretation")) != "MONOCHROME2":
         raise InputError(
             "a lossless JPEG image that is not MONOCHROME2 cannot be decoded", "export it again."
         )
-    array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(frame.path)))
+    array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(plane.path)))
     scaled = array.astype(np.float64)
-    slope, intercept = frame.slope or 1.0, frame.intercept or 0.0
+    slope, intercept = plane.slope or 1.0, plane.intercept or 0.0
     return np.asarray(np.rint((scaled - intercept) / slope), np.int64)
 
 
 def _eight_bits(colours: Array, bits: int) -> Array:
-    """Colours as uint8; ``bits`` of each sample, 0: all that its type has."""
+    """Colours as uint8, from samples with ``bits`` bits; 0: all bits of their type."""
     bits = bits or 8 * colours.dtype.itemsize
     if bits <= 8:
         return colours.astype(np.uint8)
@@ -156,7 +156,7 @@ def _eight_bits(colours: Array, bits: int) -> Array:
 
 
 def _unused_low_bits(header: Dataset, dataset: Dataset) -> int:
-    """How many bits lie below the stored ones, which end at ``HighBit``; 0 where a codec stores them."""
+    """Number of bits below the stored ones, which end at ``HighBit``; 0 if a codec stores the values."""
     stored, allocated = int(header.get("BitsStored") or 0), int(header.get("BitsAllocated") or 0)
     high = int(header.get("HighBit") or 0)
     syntax = dataset.file_meta.TransferSyntaxUID
@@ -166,9 +166,9 @@ def _unused_low_bits(header: Dataset, dataset: Dataset) -> int:
 
 
 def _without_foreign_bits(values: Array, header: Dataset, unused: int) -> Array:
-    """Bits beside the stored ones may hold an old overlay or a sign that was not extended.
+    """The stored bits of values. Other bits may contain an old overlay, or a sign that was not extended.
 
-    ``unused`` bits lie below the stored ones.
+    ``unused`` is the number of bits below the stored ones.
     """
     stored, allocated = int(header.get("BitsStored") or 0), int(header.get("BitsAllocated") or 0)
     if values.dtype.kind not in "iu" or values.ndim != 2 or not 0 < stored < min(allocated, 32):

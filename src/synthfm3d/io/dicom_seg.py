@@ -1,4 +1,4 @@
-"""A label map as a DICOM segmentation object that names the images it was made from."""
+"""Write a label map as a DICOM segmentation, which refers to the images of its scan."""
 
 import io
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from pydicom.sr.codedict import codes
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
-from synthfm3d.io.dicom import ordered_frames
+from synthfm3d.io.dicom import ordered_planes
 from synthfm3d.io.dicom_geometry import OrderedSlices
 from synthfm3d.io.dicom_headers import silent_libraries
 from synthfm3d.io.dicom_numbers import ON_GRID
 from synthfm3d.io.dicom_seg_sources import EMPTIED, source_headers
-from synthfm3d.io.dicom_series import Stack
+from synthfm3d.io.dicom_series import ImageStack
 from synthfm3d.io.structure_codes import coded
 from synthfm3d.volume import Grid, Volume
 
 LONGEST_LABEL = 64
-"""Characters that a segment's label may have; a longer name stands in its description, too."""
+"""Largest number of characters of a segment's label; a longer name is also in its description."""
 
 
 def write_dicom_seg(
@@ -35,24 +35,24 @@ def write_dicom_seg(
     names: Mapping[int, str] | None = None,
     keep_identity: bool = False,
 ) -> None:
-    """Write a label map on the very slices of a DICOM series, whole or not at all.
+    """Write a label map on the slices of a DICOM series, atomically.
 
     Parameters
     ----------
     labels
-        Integers (z, y, x) on the grid that ``read`` gave for the source; 0 is no segment.
+        Integers (z, y, x) on the grid that ``read`` gives for the source; 0 is the background.
     source, series, frame
-        What was read: the series is referenced slice by slice.
+        The series that was read. The segmentation refers to each of its slices.
     names
-        Names of the label values; a known one becomes a coded term.
+        Names of the label values; a known name gets a DICOM code.
     keep_identity
-        Copy the patient's identity from the source, as an archive needs it to file the object. Without
-        it, only the study's and series' unique identifiers say where the object belongs.
+        Whether the patient's identity is copied from the source, which an archive needs to file the object.
+        Without it, the object contains only the unique identifiers of the study and the series.
 
     Raises
     ------
     InputError
-        The label map is empty or does not lie on the slices of the series.
+        The label map is empty or does not fit the slices of the series.
     """
     content = io.BytesIO()
     _made(path, labels, source, series, frame, names or {}, keep_identity).save_as(content)
@@ -62,7 +62,7 @@ def write_dicom_seg(
 def check_dicom_seg(
     path: Path, scan: Grid, source: Path, *, series: str | None = None, frame: int | None = None
 ) -> None:
-    """Raise InputError now if no mask on ``scan`` could be written as a segmentation of the source later."""
+    """Raise InputError if a mask on ``scan`` could not be written as a segmentation of the source."""
     voxels = np.zeros(scan.shape, np.uint8)
     voxels[0, 0, 0] = 1
     _made(path, Volume(voxels=voxels, affine=scan.affine), source, series, frame, {}, False)
@@ -104,18 +104,18 @@ def _made(
 
 def _source_slices(
     path: Path, grid: Grid, source: Path, series: str | None, frame: int | None
-) -> tuple[OrderedSlices, Stack]:
-    """The slices of the source, on which the grid must lie."""
-    ordered, stack = ordered_frames(source, series, frame, allow_gaps=True)
-    shape = (len(ordered.frames), stack.rows, stack.columns)
+) -> tuple[OrderedSlices, ImageStack]:
+    """The slices of the source; InputError if they do not fit the grid."""
+    ordered, stack = ordered_planes(source, series, frame, allow_gaps=True)
+    shape = (len(ordered.planes), stack.rows, stack.columns)
     if ordered.at is not None:
         raise InputError(
             "slices of the scan are missing or uneven and were interpolated, and a DICOM "
-            "segmentation cannot refer to slices that are not there",
+            "segmentation cannot refer to missing slices",
             "write .nii.gz or .nrrd instead.",
             path=path,
         )
-    if ordered.frames[0].is_tile:
+    if ordered.planes[0].is_tile:
         raise InputError(
             "a DICOM segmentation cannot refer to the tiles of a mosaic",
             "write .nii.gz or .nrrd instead.",
@@ -132,10 +132,10 @@ def _source_slices(
 
 
 def _segmentation(
-    ordered: OrderedSlices, stack: Stack, labels: Volume, values: list[int], names: Mapping[int, str]
+    ordered: OrderedSlices, stack: ImageStack, labels: Volume, values: list[int], names: Mapping[int, str]
 ) -> hd.seg.Segmentation:
     """The segmentation object; segments are numbered from 1 in the order of the label ``values``."""
-    sources = source_headers(ordered.frames, labels.spacing_mm[0])
+    sources = source_headers(ordered.planes, labels.spacing_mm[0])
     numbers = np.zeros(max(values) + 1, np.uint8 if len(values) < 256 else np.uint16)
     numbers[values] = range(1, len(values) + 1)
     segmentation = hd.seg.Segmentation(
@@ -180,7 +180,7 @@ def _description(number: int, name: str) -> hd.seg.SegmentDescription:
 
 
 def _without_identity(dataset: Dataset) -> None:
-    """Empty or delete whatever says who the patient is, at the top level, where highdicom copies it to."""
+    """Empty or delete all elements that identify the patient. highdicom copies them to the top level."""
     for element in list(dataset):
         if element.tag.group == 0x0010 and element.keyword not in EMPTIED:
             del dataset[element.tag]

@@ -1,9 +1,10 @@
-"""Headers of a series in the form in which highdicom can refer to its slices.
+"""Headers of a series with which highdicom can refer to its slices.
 
-highdicom wants single images of exactly one orientation, or one multi-frame object whose frames all belong
-to the mask. A series may be neither: rounded directions, some frames of an enhanced object, frames spread
-over several files, nuclear medicine without functional groups. So it gets one header with a functional
-group for each slice, and the references that it makes are then set to the true file and frame.
+highdicom needs single images of exactly one orientation, or one multi-frame object whose frames all belong to
+the mask. Some series are neither: directions are rounded, only some frames of an enhanced object are used,
+frames are spread over several files, or nuclear medicine has no functional groups. For them, highdicom gets
+one header with a functional group for each slice. The references that it writes are then changed to the true
+file and frame.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
-from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.dicom_planes import ImagePlane
 
 EMPTIED = (
     "PatientName",
@@ -28,7 +29,7 @@ EMPTIED = (
     "StudyDate",
     "StudyTime",
 )
-"""The standard wants these to be there, but they may be empty."""
+"""Elements that the standard requires, but that may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,57 +39,57 @@ class Sources:
     Parameters
     ----------
     frames
-        The slices; empty where each header is that of a file of its own.
+        The slices; empty if each header is that of a separate file.
     files
-        The headers of the files as they are.
+        The unchanged headers of the files.
     """
 
     headers: list[Dataset]
-    frames: tuple[Frame, ...]
+    planes: tuple[ImagePlane, ...]
     files: dict[Path, Dataset]
 
     def refer_truly(self, segmentation: Dataset) -> None:
-        """Set references to slices of the one header for all to their true files and frames."""
-        if not self.frames:
+        """Change references to slices of the common header to their true files and frames."""
+        if not self.planes:
             return
-        seen: dict[int, Dataset] = {}  # segments share the references to the slice that both lie on
+        seen: dict[int, Dataset] = {}  # segments on the same slice share a reference
         for group in segmentation.PerFrameFunctionalGroupsSequence:
             derived = chain(*(item.SourceImageSequence for item in group.get("DerivationImageSequence", [])))
             for reference in derived:
                 if id(reference) in seen:
                     continue
                 seen[id(reference)] = reference
-                frame = self.frames[int(reference.ReferencedFrameNumber) - 1]
-                _point_to(reference, self.files[frame.path])
-                reference.ReferencedFrameNumber = frame.number + 1
+                plane = self.planes[int(reference.ReferencedFrameNumber) - 1]
+                _point_to(reference, self.files[plane.path])
+                reference.ReferencedFrameNumber = plane.number + 1
         for series in segmentation.ReferencedSeriesSequence:
             series.ReferencedInstanceSequence = Items(
                 [_point_to(Dataset(), header) for header in self.files.values()]
             )
 
 
-def source_headers(frames: Sequence[Frame], step_mm: float) -> Sources:
+def source_headers(planes: Sequence[ImagePlane], step_mm: float) -> Sources:
     """Headers of the slices of a volume, which are ``step_mm`` apart."""
     files = {
         path: _complete(pydicom.dcmread(path, stop_before_pixels=True, force=True), step_mm)
-        for path in dict.fromkeys(frame.path for frame in frames)
+        for path in dict.fromkeys(plane.path for plane in planes)
     }
     multi_frame = any(int(header.get("NumberOfFrames") or 1) > 1 for header in files.values())
-    if not multi_frame and len(files) == len(frames):
+    if not multi_frame and len(files) == len(planes):
         headers = list(files.values())
         for header in headers:  # rounded directions differ in their last digits
             header.ImageOrientationPatient = headers[0].ImageOrientationPatient
             header.PixelSpacing = headers[0].PixelSpacing
-        return Sources(headers=headers, frames=(), files=files)
-    return Sources(headers=[_one_for_all(frames, files, step_mm)], frames=tuple(frames), files=files)
+        return Sources(headers=headers, planes=(), files=files)
+    return Sources(headers=[_one_for_all(planes, files, step_mm)], planes=tuple(planes), files=files)
 
 
-def _one_for_all(frames: Sequence[Frame], files: dict[Path, Dataset], step_mm: float) -> Dataset:
-    """The first file's header with a functional group for each slice, and no other."""
-    header = pydicom.dataset.Dataset(files[frames[0].path])
-    header.file_meta = getattr(files[frames[0].path], "file_meta", None)
+def _one_for_all(planes: Sequence[ImagePlane], files: dict[Path, Dataset], step_mm: float) -> Dataset:
+    """The header of the first file with a functional group for each slice, and no others."""
+    header = pydicom.dataset.Dataset(files[planes[0].path])
+    header.file_meta = getattr(files[planes[0].path], "file_meta", None)
     shared, measures, turned = Dataset(), Dataset(), Dataset()
-    first = frames[0]
+    first = planes[0]
     assert first.orientation is not None
     assert first.spacing_mm is not None
     measures.PixelSpacing = [_decimal(mm) for mm in first.spacing_mm]
@@ -96,20 +97,20 @@ def _one_for_all(frames: Sequence[Frame], files: dict[Path, Dataset], step_mm: f
     turned.ImageOrientationPatient = [_decimal(v) for v in first.orientation.ravel()]
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = Items([measures]), Items([turned])
     groups = []
-    for frame in frames:
-        assert frame.position is not None
-        group, place = Dataset(), Dataset()
-        place.ImagePositionPatient = [_decimal(mm) for mm in frame.position]
-        group.PlanePositionSequence = Items([place])
+    for plane in planes:
+        assert plane.position is not None
+        group, plane_position = Dataset(), Dataset()
+        plane_position.ImagePositionPatient = [_decimal(mm) for mm in plane.position]
+        group.PlanePositionSequence = Items([plane_position])
         groups.append(group)
     header.SharedFunctionalGroupsSequence = Items([shared])
     header.PerFrameFunctionalGroupsSequence = Items(groups)
-    header.NumberOfFrames = len(frames)
+    header.NumberOfFrames = len(planes)
     return header
 
 
 def _complete(header: Dataset, step_mm: float) -> Dataset:
-    """Give a source what the standard wants it to have and scanners leave out; an empty value says so."""
+    """Add elements that the standard requires and scanners leave out, with empty values."""
     for keyword in (*EMPTIED, "Manufacturer", "PositionReferenceIndicator"):
         if keyword not in header:
             setattr(header, keyword, "")
@@ -125,5 +126,5 @@ def _point_to(reference: Dataset, header: Dataset) -> Dataset:
 
 
 def _decimal(value: float) -> str:
-    """A number in the sixteen characters that a decimal string may have."""
+    """A number in at most sixteen characters, the length of a DICOM decimal string."""
     return next(text for digits in range(14, 3, -1) if len(text := f"{value:.{digits}g}") <= 16)

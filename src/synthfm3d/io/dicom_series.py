@@ -1,7 +1,7 @@
-"""Which DICOM images belong together: a folder or a file becomes stacks to choose from.
+"""Group the DICOM images of a folder or a file into stacks.
 
-Nothing here puts a patient's words into a message: a stack is named by its number, modality, matrix
-and count, never by a description, a name, an id or the name of a file inside the folder.
+Messages never contain text about the patient. They name a stack by its number, modality, matrix and count,
+and never by a description, a name, an id or the name of a file inside the folder.
 """
 
 import os
@@ -14,24 +14,24 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from synthfm3d.errors import ChoiceNeeded, InputError
-from synthfm3d.io.dicom_frames import Frame, frames_of
+from synthfm3d.io.checks import Doubts
 from synthfm3d.io.dicom_headers import header_of, is_image, kind_of
 from synthfm3d.io.dicom_numbers import FAR_EDGE
-from synthfm3d.io.values import Doubts
+from synthfm3d.io.dicom_planes import ImagePlane, planes_of
 
 MOST_FILES = 100_000
-"""A folder with more files is no series of slices: the walk stops instead of going on for hours."""
+"""A folder with more files is not a series of slices; the search stops instead of running for hours."""
 _LISTED = 30
-"""Stacks that a message lists."""
+"""Largest number of stacks that a message lists."""
 _FEW = 4
-"""Single images that lie otherwise are dropped beside a stack of at least this many."""
+"""Single images with another orientation are dropped if a stack has at least this many images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stack:
-    """Frames of one series that share matrix, orientation and pixel spacing.
+class ImageStack:
+    """Image planes of one series with the same matrix, orientation and pixel spacing.
 
-    ``doubts`` say what was left out beside it.
+    ``doubts`` report the images that were left out.
     """
 
     series_uid: str
@@ -39,55 +39,55 @@ class Stack:
     modality: str
     rows: int
     columns: int
-    frames: tuple[Frame, ...]
+    planes: tuple[ImagePlane, ...]
     doubts: Doubts = ()
 
     def described(self) -> str:
         number = "" if self.series_number is None else f", series number {self.series_number}"
-        return f"{self.modality}, {len(self.frames)} images of {self.columns} x {self.rows}{number}"
+        return f"{self.modality}, {len(self.planes)} images of {self.columns} x {self.rows}{number}"
 
 
-def find_stacks(path: Path, *, one_series: bool = False) -> list[Stack]:
+def find_stacks(path: Path, *, one_series: bool = False) -> list[ImageStack]:
     """All stacks of images under a folder or in a file, in a fixed order.
 
-    Localisers and single images that lie otherwise are left out, which the doubts of each stack say.
+    Localisers and single images with another orientation are left out, which the doubts of each stack report.
 
-    With ``one_series`` all images belong to one series, whatever they say: some programs that take names
-    away give each slice a series of its own.
+    With ``one_series`` all images belong to one series. Some programs for anonymisation give each slice a
+    different series.
 
     Raises
     ------
     InputError
-        There is no DICOM image, or a header is damaged; the message names the folder and no file in it.
+        There is no DICOM image, or a header is damaged. The message names the folder, but no file in it.
     """
-    groups: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[ImagePlane]] = defaultdict(list)
     localisers = 0
     others: set[str] = set()
-    for header, frames in _read_headers(path):
+    for header, planes in _read_headers(path):
         if not is_image(header):
             others.add(kind_of(header))
         elif _is_localiser(header) and path.is_dir():
             localisers += 1
-        for frame in frames:
-            groups[_kind(frame, one_series)].append(frame)
+        for plane in planes:
+            groups[_kind(plane, one_series)].append(plane)
     if not groups:
         raise _no_image(path, localisers, others)
-    parts = [part for frames in groups.values() for part in _alike(frames)]
-    stacks, doubts = _without_strays([_stack(frames) for frames in parts])
+    parts = [part for planes in groups.values() for part in _alike(planes)]
+    stacks, doubts = _without_strays([_stack(planes) for planes in parts])
     if localisers:
         doubts = (f"{localisers} localiser images are left out.", *doubts)
     return sorted((replace(stack, doubts=doubts) for stack in stacks), key=_order)
 
 
-def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Stack:
-    """The only stack, or the one of a number in the list or of a series instance UID."""
+def choose_stack(path: Path, stacks: Sequence[ImageStack], series: str | None) -> ImageStack:
+    """The only stack, or the stack with a number in the list or a series instance UID."""
     if series is None:
         if len(stacks) == 1:
             return stacks[0]
         if _are_turned(stacks):
             raise InputError(
-                f"its {len(stacks)} slices are turned against each other (radial or curved), so they "
-                "make no volume",
+                f"its {len(stacks)} slices have different orientations (radial or curved), so they "
+                "are no volume",
                 "export a reconstruction of parallel slices.",
                 path=path,
             )
@@ -108,7 +108,7 @@ def choose_stack(path: Path, stacks: Sequence[Stack], series: str | None) -> Sta
 def files_at(path: Path) -> Iterator[Path]:
     """The file itself, or the regular files below a folder, sorted.
 
-    Links are not followed, hidden files are left out. Raises InputError where there are too many.
+    Links are not followed, and hidden files are left out. Raises InputError if there are too many.
     """
     if path.is_file():
         yield path
@@ -128,18 +128,20 @@ def files_at(path: Path) -> Iterator[Path]:
             yield file
 
 
-def _read_headers(path: Path) -> Iterator[tuple[Dataset, list[Frame]]]:
-    """The headers of all DICOM files, each with the frames that count for a scan."""
+def _read_headers(path: Path) -> Iterator[tuple[Dataset, list[ImagePlane]]]:
+    """The headers of all DICOM files, each with its image planes if it is an image of a scan."""
     for file in files_at(path):
         try:
             header = header_of(file)
             if header is None:
                 continue
             left_out = not is_image(header) or (_is_localiser(header) and path.is_dir())
-            frames = [] if left_out else frames_of(file, header)
-        except InputError as error:  # in the name of the folder: that of a file may be the patient's
+            planes = [] if left_out else planes_of(file, header)
+        except (
+            InputError
+        ) as error:  # with the name of the folder, because that of a file may be the patient's
             raise error.about(path) from error
-        yield header, frames
+        yield header, planes
 
 
 def _is_localiser(header: Dataset) -> bool:
@@ -163,47 +165,47 @@ def _no_image(path: Path, localisers: int, others: set[str]) -> InputError:
     )
 
 
-def _listed(stacks: Sequence[Stack]) -> str:
+def _listed(stacks: Sequence[ImageStack]) -> str:
     shown = enumerate(stacks[:_LISTED], start=1)
     entries = "; ".join(f"{n}: {stack.described()}" for n, stack in shown)
     more = "; …" if len(stacks) > _LISTED else ""
     return f"{len(stacks)} stacks of images ({entries}{more})"
 
 
-def _are_turned(stacks: Sequence[Stack]) -> bool:
-    """Whether every image of one series of one matrix has an orientation of its own."""
+def _are_turned(stacks: Sequence[ImageStack]) -> bool:
+    """Whether every image of one series with one matrix has a different orientation."""
     alike = len({(stack.series_uid, stack.rows, stack.columns) for stack in stacks}) == 1
-    return len(stacks) >= _FEW and alike and all(len(stack.frames) == 1 for stack in stacks)
+    return len(stacks) >= _FEW and alike and all(len(stack.planes) == 1 for stack in stacks)
 
 
-def _order(stack: Stack) -> tuple[int, str, int]:
-    return stack.series_number or 0, stack.series_uid, -len(stack.frames)
+def _order(stack: ImageStack) -> tuple[int, str, int]:
+    return stack.series_number or 0, stack.series_uid, -len(stack.planes)
 
 
-def _kind(frame: Frame, one_series: bool) -> tuple[object, ...]:
-    """What the frames of one stack have exactly in common."""
-    header = frame.header
-    # Frames without a place are those of one film; slices of a series may be spread over several files.
-    film = frame.path if frame.position is None and int(header.get("NumberOfFrames") or 1) > 1 else None
+def _kind(plane: ImagePlane, one_series: bool) -> tuple[object, ...]:
+    """The values that all planes of one stack share exactly."""
+    header = plane.header
+    # Planes without a position are those of one film. Slices of a series may be in several files.
+    film = plane.path if plane.position is None and int(header.get("NumberOfFrames") or 1) > 1 else None
     series = "" if one_series else str(header.get("SeriesInstanceUID", ""))
     pixels = str(header.get("PhotometricInterpretation")), int(header.get("SamplesPerPixel") or 1)
-    return series, frame.rows, frame.columns, frame.is_tile, pixels, film, frame.problem
+    return series, plane.rows, plane.columns, plane.is_tile, pixels, film, plane.problem
 
 
-def _alike(frames: Sequence[Frame]) -> list[list[Frame]]:
-    """Frames of the same orientation and spacing, within tolerance, apart where stacks are numbered."""
-    groups: list[list[Frame]] = []
-    for frame in frames:
-        group = next((group for group in groups if _same_plane(group[0], frame)), None)
+def _alike(planes: Sequence[ImagePlane]) -> list[list[ImagePlane]]:
+    """Groups of planes with equal orientation and spacing, within tolerance, divided by numbered stacks."""
+    groups: list[list[ImagePlane]] = []
+    for plane in planes:
+        group = next((group for group in groups if _same_plane(group[0], plane)), None)
         if group is None:
-            groups.append([frame])
+            groups.append([plane])
         else:
-            group.append(frame)
+            group.append(plane)
     return [part for group in groups for part in _numbered_stacks(group)]
 
 
-def _same_plane(one: Frame, other: Frame) -> bool:
-    """Whether two images of one size would lie on each other, if their first pixels did."""
+def _same_plane(one: ImagePlane, other: ImagePlane) -> bool:
+    """Whether two images of the same size would coincide if their first pixels did."""
     pixels = max(one.rows, one.columns)
     if (one.orientation is None) != (other.orientation is None):
         return False
@@ -220,45 +222,45 @@ def _same_plane(one: Frame, other: Frame) -> bool:
     return True
 
 
-def _numbered_stacks(frames: list[Frame]) -> list[list[Frame]]:
-    """The stacks of an enhanced object that numbers them, if each has several slices."""
-    numbers = [frame.stack for frame in frames]
+def _numbered_stacks(planes: list[ImagePlane]) -> list[list[ImagePlane]]:
+    """The numbered stacks of an enhanced object, if each has several slices."""
+    numbers = [plane.stack_id for plane in planes]
     counts = Counter(numbers)
     if len(counts) == 1 or min(counts.values()) == 1:
-        return [frames]
+        return [planes]
     return [
-        [frame for frame, its in zip(frames, numbers, strict=True) if its == number]
+        [plane for plane, its in zip(planes, numbers, strict=True) if its == number]
         for number in sorted(counts)
     ]
 
 
-def _stack(frames: Sequence[Frame]) -> Stack:
-    header = frames[0].header
+def _stack(planes: Sequence[ImagePlane]) -> ImageStack:
+    header = planes[0].header
     number = header.get("SeriesNumber")
-    return Stack(
+    return ImageStack(
         series_uid=str(header.get("SeriesInstanceUID", "")),
         series_number=None if number is None or number == "" else int(number),
         modality=_code(header.get("Modality")),
-        rows=frames[0].rows,
-        columns=frames[0].columns,
-        frames=tuple(frames),
+        rows=planes[0].rows,
+        columns=planes[0].columns,
+        planes=tuple(planes),
     )
 
 
 def _code(modality: object) -> str:
-    """A modality as the standard writes it; anything else is not repeated."""
+    """A modality, if it is written as in the standard; anything else is not shown."""
     text = str(modality or "")
     return text if text.isupper() and text.isalnum() and len(text) <= 6 else "unknown modality"
 
 
-def _without_strays(stacks: Sequence[Stack]) -> tuple[list[Stack], Doubts]:
-    """Drop single images of a series that lie otherwise than its many others (a scout, a report page)."""
+def _without_strays(stacks: Sequence[ImageStack]) -> tuple[list[ImageStack], Doubts]:
+    """Drop single images of a series with another orientation than its many others (scouts, report pages)."""
     kept, doubts = [], []
     for stack in stacks:
-        largest = max(len(other.frames) for other in stacks if other.series_uid == stack.series_uid)
-        if len(stack.frames) == 1 and largest >= _FEW:
+        largest = max(len(other.planes) for other in stacks if other.series_uid == stack.series_uid)
+        if len(stack.planes) == 1 and largest >= _FEW:
             doubts.append(
-                f"one image lies otherwise than the {largest} others of its series; it is left out."
+                f"one image has another orientation than the {largest} others of its series; it is left out."
             )
         else:
             kept.append(stack)

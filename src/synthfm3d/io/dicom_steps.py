@@ -1,4 +1,4 @@
-"""Multi-frame objects that state one place and a step from frame to frame, not a place for each.
+"""Multi-frame objects with one position and a step from frame to frame, instead of a position for each.
 
 These are nuclear medicine, and multi-frame objects without functional groups (3-D ultrasound, secondary
 captures, converted volumes).
@@ -17,7 +17,7 @@ from synthfm3d.volume import Array
 NUCLEAR = "1.2.840.10008.5.1.4.1.1.20"
 """Nuclear Medicine Image Storage."""
 FILMS = ("US", "IVUS", "XA", "RF", "ES", "XC", "GM")
-"""Modalities whose frames are moments of a film if nothing says otherwise."""
+"""Modalities whose frames are a film, unless the header says otherwise."""
 _TIMES = (0x00181063, 0x00181065)
 """Frame Time and Frame Time Vector, as a Frame Increment Pointer names them."""
 _RECONSTRUCTED = ("RECON TOMO", "RECON GATED TOMO")
@@ -25,20 +25,20 @@ _RECONSTRUCTED = ("RECON TOMO", "RECON GATED TOMO")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Steps:
-    """Where the frames of one object lie.
+    """The positions of the frames of one object.
 
     Parameters
     ----------
     position
-        (3,) of the first slice, LPS mm; None: unknown.
+        Position (3,) of the first slice, LPS mm; None: unknown.
     orientation
-        (2, 3) along a row and down a column, LPS; None: unknown.
+        Unit vectors (2, 3) along a row and down a column, LPS; None: unknown.
     offsets_mm
-        Of each frame from the first slice along the normal; empty: the frames do not differ in place.
+        Distance of each frame from the first slice along the normal; empty: all have the same position.
     step_mm
-        Signed distance between slices; None: not stated.
+        Signed distance between slices; None: unknown.
     doubt
-        What is not known of the place.
+        What is not known about the position.
     """
 
     position: Array | None
@@ -58,12 +58,12 @@ def is_nuclear(header: Dataset) -> bool:
 
 
 def nuclear_steps(header: Dataset, count: int) -> Steps:
-    """The slices of a reconstruction: the place of the first, and the signed spacing between slices.
+    """The slices of a reconstruction: the position of the first, and the signed spacing between slices.
 
     Raises
     ------
     InputError
-        They are projections or planar images, or it is not said where they lie.
+        The images are projections or planar images, or their positions are missing.
     """
     kinds = [str(kind).upper() for kind in np.atleast_1d(np.asarray(header.get("ImageType") or ""))]
     if len(kinds) > 2 and kinds[2] not in _RECONSTRUCTED:
@@ -73,9 +73,9 @@ def nuclear_steps(header: Dataset, count: int) -> Steps:
             "export the reconstructed volume (RECON TOMO).",
         )
     detectors = header.get("DetectorInformationSequence") or []
-    place = detectors[0] if detectors else header
-    position = place.get("ImagePositionPatient") or header.get("ImagePositionPatient")
-    turned = place.get("ImageOrientationPatient") or header.get("ImageOrientationPatient")
+    geometry = detectors[0] if detectors else header
+    position = geometry.get("ImagePositionPatient") or header.get("ImagePositionPatient")
+    turned = geometry.get("ImageOrientationPatient") or header.get("ImageOrientationPatient")
     step = step_of(header) or thickness_of(header)
     if not position or not turned or (count > 1 and step is None):
         raise InputError(
@@ -87,7 +87,7 @@ def nuclear_steps(header: Dataset, count: int) -> Steps:
     numbers = range(count) if slices is None or slices == "" else np.atleast_1d(np.asarray(slices)) - 1
     if len(numbers) != count:
         raise ValueError("the slice vector does not have a number for each frame")
-    # The standard: a positive spacing stacks along the normal of the first slice, a negative one against it.
+    # In the standard, a positive spacing is along the normal of the first slice, a negative one against it.
     return Steps(
         position=finite(position, 3),
         orientation=directions_of(turned),
@@ -99,7 +99,7 @@ def nuclear_steps(header: Dataset, count: int) -> Steps:
 def plain_steps(header: Dataset, count: int) -> Steps:
     """The frames of an object without functional groups: a single image, a stack, or a film.
 
-    Raises InputError where nothing says whether several frames are slices or moments.
+    Raises InputError if the header does not say whether several frames are slices or images over time.
     """
     position, turned = header.get("ImagePositionPatient"), header.get("ImageOrientationPatient")
     at = finite(position, 3) if position else None
@@ -131,7 +131,7 @@ def plain_steps(header: Dataset, count: int) -> Steps:
 
 
 def _is_film(header: Dataset) -> bool:
-    """Whether a header says that its frames follow each other in time."""
+    """Whether a header says that its frames are a sequence in time."""
     pointers = header.get("FrameIncrementPointer")
     named = [] if pointers is None else [int(tag) for tag in np.atleast_1d(np.asarray(pointers))]
     if named:
@@ -140,17 +140,17 @@ def _is_film(header: Dataset) -> bool:
 
 
 def _stated_offsets(header: Dataset, count: int) -> list[float]:
-    """Distances of the frames from the first one in mm; empty where none are stated."""
+    """Distances of the frames from the first one in mm; empty if the header has none."""
     for keyword in ("SliceLocationVector", "GridFrameOffsetVector"):
         stored = header.get(keyword)
         if stored is not None and stored != "":
-            places = finite(np.atleast_1d(np.asarray(stored, dtype=object)), count)
-            return [float(place - places[0]) for place in places]
+            distances = finite(np.atleast_1d(np.asarray(stored, dtype=object)), count)
+            return [float(mm - distances[0]) for mm in distances]
     step = step_of(header)
     return [] if step is None else [n * step for n in range(count)]
 
 
 def _plain_words(kind: str) -> str:
-    """A kind of the standard; anything else is not repeated, for it may be anybody's words."""
+    """An image type of the standard; other text is not shown, because it may identify a person."""
     known = ("STATIC", "DYNAMIC", "GATED", "WHOLE BODY", "TOMO", "GATED TOMO", "GENERAL")
     return kind if kind in known else "other"

@@ -1,4 +1,4 @@
-"""What stored DICOM numbers mean: rescaled, looked up, inverted, and padding told from tissue."""
+"""Convert stored DICOM values: rescale, apply tables, invert, and find padding."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,35 +8,36 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.dicom_frames import Frame
+from synthfm3d.io.checks import SLOPES, Doubts, check_size, colour_doubt, luminance
 from synthfm3d.io.dicom_pixels import PixelSource, is_colour
-from synthfm3d.io.dicom_series import Stack
-from synthfm3d.io.values import SLOPES, Doubts, check_size, colour_doubt, luminance
+from synthfm3d.io.dicom_planes import ImagePlane
+from synthfm3d.io.dicom_series import ImageStack
 from synthfm3d.volume import Array
 
 _QUANTITIES = ("CT", "PT", "NM")
-"""Modalities whose values are measurements: how they are to be shown does not change them."""
+"""Modalities whose values are measurements, which are not inverted for display."""
 _HOUNSFIELD = ("HU", "US", "HU_MOD", "")
-"""Rescale types of CT in Hounsfield units; US is unspecified, which CT scanners write, too."""
+"""Rescale types of CT in Hounsfield units. US means unspecified, which CT scanners also write."""
 
 
-def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSource) -> tuple[Array, Doubts]:
-    """Voxels (z, y, x) of a stack: int16 or int32 where they are whole and fit, else float32; and doubts.
+def values_of(
+    path: Path, planes: Sequence[ImagePlane], stack: ImageStack, pixels: PixelSource
+) -> tuple[Array, Doubts]:
+    """Voxels (z, y, x) of a stack and doubts; int16 or int32 if whole numbers fit, else float32.
 
-    Of colours, the luminance, uint8. Grey values are rescaled slice by slice. Where MONOCHROME1 asks for it
-    they are inverted, but never those of CT, PET and nuclear medicine. Padding takes the smallest value of
-    the rest.
+    Colours become luminance, uint8. Grey values are rescaled slice by slice. MONOCHROME1 values are inverted,
+    except for CT, PET and nuclear medicine. Padding gets the smallest of the other values.
     """
-    shape = (len(frames), stack.rows, stack.columns)
-    colour = is_colour(frames[0].header)
+    shape = (len(planes), stack.rows, stack.columns)
+    colour = is_colour(planes[0].header)
     check_size(path, shape, 12 if colour else 4)
     if colour:
         coloured = np.empty((*shape, 3), np.uint8)
-        for z, frame in enumerate(frames):
-            coloured[z] = _of_shape(path, pixels.values(path, frame), (stack.rows, stack.columns, 3))
+        for z, plane in enumerate(planes):
+            coloured[z] = _of_shape(path, pixels.values(path, plane), (stack.rows, stack.columns, 3))
         grey, share = luminance(coloured)
         return grey, (colour_doubt(share),)
-    voxels, padding = _rescaled(path, frames, shape, pixels)
+    voxels, padding = _rescaled(path, planes, shape, pixels)
     if pixels.lost_all:
         raise InputError(
             "its header says that its values lie in bits that are all zero, while others are not "
@@ -54,30 +55,30 @@ def values_of(path: Path, frames: Sequence[Frame], stack: Stack, pixels: PixelSo
     return voxels, doubts
 
 
-def is_hounsfield(stack: Stack) -> bool:
-    """Whether the values of a CT are Hounsfield units, as far as its header says."""
-    return {frame.unit for frame in stack.frames} <= set(_HOUNSFIELD)
+def is_hounsfield(stack: ImageStack) -> bool:
+    """Whether the values of a CT are Hounsfield units according to its header."""
+    return {plane.unit for plane in stack.planes} <= set(_HOUNSFIELD)
 
 
-def _is_inverted(stack: Stack) -> bool:
-    header = stack.frames[0].header
+def _is_inverted(stack: ImageStack) -> bool:
+    header = stack.planes[0].header
     return str(header.get("PhotometricInterpretation")) == "MONOCHROME1" and stack.modality not in _QUANTITIES
 
 
 def _rescaled(
-    path: Path, frames: Sequence[Frame], shape: tuple[int, int, int], pixels: PixelSource
+    path: Path, planes: Sequence[ImagePlane], shape: tuple[int, int, int], pixels: PixelSource
 ) -> tuple[Array, Array | None]:
-    """Voxels and, if there is any, where the padding is; one copy of the voxels is made."""
-    whole = all((f.slope or 1.0) == 1.0 and float(f.intercept or 0.0).is_integer() for f in frames)
+    """Voxels, and the mask of the padding if there is any; only one copy of the voxels is made."""
+    whole = all((f.slope or 1.0) == 1.0 and float(f.intercept or 0.0).is_integer() for f in planes)
     voxels = np.empty(shape, np.int16 if whole else np.float32)
     padding: Array | None = None
-    for z, frame in enumerate(frames):
-        stored = _of_shape(path, pixels.values(path, frame), shape[1:])
-        padded = _padding(stored, frame.header)
+    for z, plane in enumerate(planes):
+        stored = _of_shape(path, pixels.values(path, plane), shape[1:])
+        padded = _padding(stored, plane.header)
         if padded is not None and padded.any():
             padding = np.zeros(shape, bool) if padding is None else padding
             padding[z] = padded
-        scaled = _meaning(path, stored, frame)
+        scaled = _meaning(path, stored, plane)
         if voxels.dtype.kind == "i" and not np.array_equal(scaled, np.rint(scaled)):
             voxels = voxels.astype(np.float32)
         if voxels.dtype == np.int16 and (scaled.min() < -32768 or scaled.max() > 32767):
@@ -88,20 +89,20 @@ def _rescaled(
     return voxels, padding
 
 
-def _meaning(path: Path, stored: Array, frame: Frame) -> Array:
-    """Stored values of a slice in the unit of the scan, float64."""
-    table = frame.header.get("ModalityLUTSequence")
-    if table and frame.slope is None:
+def _meaning(path: Path, stored: Array, plane: ImagePlane) -> Array:
+    """The values of a slice in the unit of the scan, float64."""
+    table = plane.header.get("ModalityLUTSequence")
+    if table and plane.slope is None:
         try:
-            return np.asarray(apply_modality_lut(stored, frame.header), np.float64)
+            return np.asarray(apply_modality_lut(stored, plane.header), np.float64)
         except Exception as error:  # tables may be damaged in any way
             raise InputError(
                 "the table of a slice that gives its values a meaning (Modality LUT) is damaged",
                 "export the series again.",
                 path=path,
             ) from error
-    slope = 1.0 if frame.slope is None else frame.slope
-    intercept = frame.intercept or 0.0
+    slope = 1.0 if plane.slope is None else plane.slope
+    intercept = plane.intercept or 0.0
     if not SLOPES[0] < abs(slope) < SLOPES[1] or not np.isfinite(intercept):
         raise InputError(
             f"a slice has an impossible rescale slope ({slope:g})", "export it again.", path=path
@@ -110,7 +111,7 @@ def _meaning(path: Path, stored: Array, frame: Frame) -> Array:
 
 
 def _padding(stored: Array, header: Dataset) -> Array | None:
-    """Where stored values are the padding that the header names, or within its range."""
+    """The mask of stored values that are padding according to the header; None without padding."""
     first, last = (_as_stored(header.get(k), header) for k in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
     if first is None:
         return None
@@ -119,7 +120,7 @@ def _padding(stored: Array, header: Dataset) -> Array | None:
 
 
 def _as_stored(value: object, header: Dataset) -> int | None:
-    """A padding value with the sign of the pixels, whatever sign its own type has."""
+    """A padding value with the sign of the pixels, which may differ from the sign of its own type."""
     if value is None or value == "":
         return None
     if not isinstance(value, int):
@@ -132,7 +133,7 @@ def _as_stored(value: object, header: Dataset) -> int | None:
 
 
 def _invert(voxels: Array, padding: Array | None) -> None:
-    """Bright and dark exchanged in place, in a type wide enough; the range of the rest stays the same."""
+    """Invert voxels in place; the range of the voxels that are not padding stays the same."""
     rest = voxels if padding is None or padding.all() else voxels[~padding]
     both = float(rest.max()) + float(rest.min())
     for z, plane in enumerate(voxels):

@@ -1,4 +1,4 @@
-"""Names and colours of the values of a label map, in the forms in which viewers read them.
+"""Names and colours of the values of a label map, in the formats that viewers read.
 
 - NIfTI: the XML extension with a ``LabelTable`` of Caret (Connectome Workbench), as TotalSegmentator
   writes it.
@@ -17,7 +17,7 @@ from synthfm3d.pictures.overlay import Colour, label_colour
 from synthfm3d.volume import Array, Volume
 
 _LONGEST_NAME = 200
-"""Characters: a header is no place for more."""
+"""Largest number of characters of a name in a header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Label:
 
 
 def labels_of(names: Mapping[int, str | None]) -> tuple[Label, ...]:
-    """Labels by value, each with a colour of its own; one without a name is ``object N``."""
+    """Labels sorted by value, each with a colour; a label without a name is called ``object N``."""
     return tuple(
         Label(value=value, name=_one_line(name) or f"object {value}", colour=label_colour(value))
         for value, name in sorted(names.items())
@@ -75,7 +75,7 @@ def caret_extension(labels: Sequence[Label]) -> bytes:
 
 
 def slicer_segments(labels: Sequence[Label], label_map: Volume) -> list[str]:
-    """Lines of an NRRD header that make 3D Slicer read a label map as named segments."""
+    """Lines of an NRRD header with which 3D Slicer reads a label map as named segments."""
     lines = [
         "Segmentation_MasterRepresentation:=Binary labelmap",
         "Segmentation_ContainedRepresentationNames:=Binary labelmap|",
@@ -126,12 +126,12 @@ def _one_line(name: str | None) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Values of NRRD's own key/value pairs escape the backslash."""
+    """A value with the backslash escaped, as NRRD's key/value pairs need it."""
     return value.replace("\\", "\\\\")
 
 
 def _extent(inside: Array) -> list[int]:
-    """First and last index along x, y and z; of nothing, an empty extent."""
+    """First and last index along x, y and z; an empty extent if nothing is inside."""
     if not inside.any():
         return [0, -1, 0, -1, 0, -1]
     extent: list[int] = []

@@ -1,4 +1,4 @@
-"""MetaImage files (``.mha``, ``.mhd``), the format of ITK; itk.org/Wiki/ITK/MetaIO/Documentation."""
+"""Read and write MetaImage files (``.mha``, ``.mhd``) of ITK; itk.org/Wiki/ITK/MetaIO/Documentation."""
 
 import zlib
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
-from synthfm3d.io.affines import LPS_TO_RAS, off_right_angles
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts, off_right_angles, stored_voxels
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
     UNKNOWN_ORIENTATION,
@@ -22,7 +22,6 @@ from synthfm3d.io.research_formats import (
     unit_mm,
     words,
 )
-from synthfm3d.io.values import Doubts, stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _META_TYPES = {
@@ -41,7 +40,7 @@ _META_TYPES = {
 }
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _NO_SHEAR = 1e-4
-"""Cosine between two axes: more than digits lost on the way here."""
+"""Largest cosine between two axes that rounding may cause."""
 
 
 def load_metaimage(path: Path, *, frame: int | None = None, modality: Modality | None = None) -> Volume:
@@ -55,10 +54,10 @@ def load_metaimage(path: Path, *, frame: int | None = None, modality: Modality |
 
 
 def write_metaimage(path: Path, volume: Volume) -> None:
-    """Write a volume as a compressed ``.mha``, whole or not at all, on its own grid.
+    """Write a volume as a compressed ``.mha``, atomically, on its own grid.
 
-    Raises InputError for a sheared grid: the format keeps directions apart from spacing, and its
-    readers take directions that are not at right angles for an error.
+    Raises InputError for a sheared grid, because readers of MetaImage refuse directions that are not at right
+    angles.
     """
     voxels = stored_voxels(volume)
     matrix = lps_matrix(volume)
@@ -134,7 +133,7 @@ def _meta_type(fields: dict[str, str]) -> np.dtype[np.generic]:
 
 
 def _is_true(fields: dict[str, str], name: str, default: bool) -> bool:
-    """A yes or no of a header; ValueError for a word that ITK does not take for either."""
+    """A boolean of a header; ValueError for a word that is not one in ITK."""
     if name not in fields:
         return default
     if fields[name].lower() not in _BOOLEANS:
@@ -143,7 +142,7 @@ def _is_true(fields: dict[str, str], name: str, default: bool) -> bool:
 
 
 def _check_plain(fields: dict[str, str]) -> None:
-    """Raise ValueError for voxels that are stored as text, begin elsewhere, or are scaled."""
+    """Raise ValueError for voxels that are stored as text, do not follow the header, or are scaled."""
     if not _is_true(fields, "BinaryData", True):
         raise ValueError("its voxels are text (BinaryData = False); save them as binary data")
     if fields.get("HeaderSize", "0") not in ("0", "-1"):
@@ -154,7 +153,7 @@ def _check_plain(fields: dict[str, str]) -> None:
 
 
 def _meta_matrix(fields: dict[str, str], rank: int) -> tuple[Array, Doubts]:
-    """(4, 4): RAS mm of a stored index; and what is assumed."""
+    """The affine (4, 4) from a stored index to RAS mm, and doubts."""
 
     def numbers(names: tuple[str, ...], count: int, default: Array | None) -> Array:
         text = next((fields[name] for name in names if name in fields), None)

@@ -1,8 +1,8 @@
-"""NIfTI files: the one place that knows how a stored (i, j, k) array becomes a ``Volume``.
+"""Read and write NIfTI files.
 
-A stored array is transposed, so that its last axis comes first: (i, j, k) becomes (z, y, x) =
-(k, j, i), and the affine's columns follow. Nothing is reoriented or resampled, so a volume that is
-read and written again keeps its voxel order and its place in the world.
+A stored array is transposed, so that its last axis comes first: (i, j, k) becomes (z, y, x) = (k, j, i), and
+so do the columns of the affine. Nothing is reoriented or resampled, so a volume that is read and written
+again keeps its voxel order and its position.
 """
 
 import gzip
@@ -17,9 +17,7 @@ import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.files import read_text, write_atomically
-from synthfm3d.io.label_tables import Label, caret_extension
-from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file, header_doubts
-from synthfm3d.io.values import (
+from synthfm3d.io.checks import (
     SLOPES,
     Doubts,
     as_labels,
@@ -30,11 +28,13 @@ from synthfm3d.io.values import (
     stored_voxels,
     warned,
 )
+from synthfm3d.io.label_tables import Label, caret_extension
+from synthfm3d.io.nifti_checks import Header, checked_affine, checked_file, header_doubts
 from synthfm3d.volume import Array, Modality, ThirdAxis, Volume
 
 _GZIP_LEVEL = 4  # of noise, level 9 takes three times as long for 1 % fewer bytes
 _SEVERAL_NUMBERS = (1004, 1005, 1006, 1007, 1008, 1010, 2003, 2004)
-"""Intent codes of matrices, vectors, quaternions and colours: the axis behind the third is no time."""
+"""Intent codes of matrices, vectors, quaternions and colours, whose axis after the third is not time."""
 _STORED_TO_OURS = [2, 1, 0, 3]
 
 
@@ -44,12 +44,12 @@ def read_nifti(path: str | Path, *, frame: int | None = None, modality: Modality
     Parameters
     ----------
     path
-        NIfTI-1 or NIfTI-2, plain or gzip-compressed (told by content, not by name).
+        NIfTI-1 or NIfTI-2, uncompressed or gzip-compressed (detected from the content, not the name).
     frame
-        Which volume of a 4-D file, counted from 0. A 4-D file with several volumes needs it, unless
-        each is one slice: then it is a sequence, whose third axis is time.
+        Index of the volume of a 4-D file, from 0. It is required for several volumes, unless each is one
+        slice: then the file is a sequence, whose third axis is time.
     modality
-        What the scan is, where it is known; kept in the volume.
+        Modality of the scan, if it is known; stored in the volume.
 
     Returns
     -------
@@ -58,12 +58,12 @@ def read_nifti(path: str | Path, *, frame: int | None = None, modality: Modality
     Raises
     ------
     InputError
-        For whatever is not a sound 3-D image; the message names the file and the way out.
+        The file is not a valid 3-D image; the message names the file and how to solve the problem.
 
     Warns
     -----
     UserWarning
-        Where the file was repaired or is doubtful: NaN, infinity, contradicting or missing geometry.
+        The file was repaired or is doubtful: NaN, infinity, contradictory or missing geometry.
     """
     path = Path(path)
     return warned(path, repaired(path, load_nifti(path, frame=frame, modality=modality)))
@@ -97,16 +97,16 @@ def read_label_names(path: str | Path) -> dict[int, str]:
 
 
 def write_nifti(path: str | Path, volume: Volume, labels: Sequence[Label] = ()) -> None:
-    """Write a volume as NIfTI-1, whole or not at all, in the voxel order that it was read in.
+    """Write a volume as NIfTI-1, atomically, in the voxel order that it was read in.
 
-    Voxel type: see ``values.stored_voxels``. The same volume always gives the same bytes (compressed
-    ones as far as zlib is the same). A sequence is written as 4-D, with time as the fourth axis. Labels
+    For the voxel type, see ``checks.stored_voxels``. The same volume always gives the same bytes (compressed
+    bytes depend on the version of zlib). A sequence is written as 4-D, with time as the fourth axis. Labels
     of a label map are named in an extension of the header.
 
     Raises
     ------
     InputError
-        The name does not end in ``.nii`` or ``.nii.gz``, or the place cannot be written to.
+        The name does not end in ``.nii`` or ``.nii.gz``, or the file cannot be written.
     """
     path = Path(path)
     check_nifti_name(path)
@@ -115,12 +115,12 @@ def write_nifti(path: str | Path, volume: Volume, labels: Sequence[Label] = ()) 
 
 
 def nifti_bytes(volume: Volume, gzip_level: int, labels: Sequence[Label] = ()) -> bytes:
-    """The file that ``write_nifti`` writes, gzip-compressed unless the level is 0."""
+    """The bytes that ``write_nifti`` writes, gzip-compressed unless the level is 0."""
     content = _encoded(volume, labels)
     if gzip_level == 0:
         return content
     packed = bytearray(gzip.compress(content, compresslevel=gzip_level, mtime=0))
-    packed[9] = 255  # operating system: unknown; Python versions write different ones
+    packed[9] = 255  # operating system: unknown, because Python versions write different values
     return bytes(packed)
 
 
@@ -134,10 +134,10 @@ def check_nifti_name(path: str | Path) -> None:
 def load_nifti(
     path: Path, *, frame: int | None = None, modality: Modality | None = None, cine: bool = False
 ) -> Volume:
-    """The volume of a sound file with its values as they are stored: NaN stays NaN.
+    """The volume of a valid file with its stored values; NaN is not replaced.
 
-    With ``cine`` the third axis of a 3-D file is time, and a 2-D image is a sequence of one frame. What was
-    repaired or assumed stands in the doubts of the volume.
+    With ``cine`` the third axis of a 3-D file is time, and a 2-D image is a sequence of one frame. The doubts
+    of the volume report what was repaired or assumed.
     """
     header, content = checked_file(path)
     voxel_type = header.get_data_dtype()
@@ -170,8 +170,8 @@ def _values(
 ) -> tuple[Array, Doubts]:
     """Array (z, y, x) of a frame in the machine's byte order, scaled as the header says.
 
-    As nibabel does it (and its tests hold us to): a slope of zero or one that is not finite counts
-    for nothing. Slice by slice, since nibabel's own way makes a float64 copy of the whole.
+    A slope that is zero or not finite is ignored, as in nibabel. Slices are scaled one by one, because
+    nibabel makes a float64 copy of the whole array.
     """
     voxel_type = header.get_data_dtype()
     offset = int(header["vox_offset"]) + frame * math.prod(shape) * voxel_type.itemsize
@@ -193,7 +193,7 @@ def _values(
 
 
 def _scale_factors(path: Path, header: Header) -> tuple[float, float, Doubts]:
-    """Slope and intercept that are applied to the stored values, and what is doubtful about them."""
+    """The slope and intercept for the stored values, and doubts about them."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if not math.isfinite(slope) or slope == 0:
         if slope != 0 and not math.isnan(slope):
@@ -207,14 +207,14 @@ def _scale_factors(path: Path, header: Header) -> tuple[float, float, Doubts]:
             "export it again.",
             path=path,
         )
-    inverted = (f"its scale factor is {slope:g}: dark and bright change places.",) if slope < 0 else ()
+    inverted = (f"its scale factor is {slope:g}: dark and bright are exchanged.",) if slope < 0 else ()
     return slope, intercept, inverted
 
 
 def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) -> tuple[int, int, ThirdAxis]:
-    """First frame to take, their number, and what they are together.
+    """The first frame to read, the number of frames, and the meaning of the third axis.
 
-    Axes of length one behind the third do not count.
+    Axes of length one after the third are ignored.
     """
     shape = [int(n) for n in header["dim"][1 : int(header["dim"][0]) + 1]]
     if cine and len(shape) in (2, 3) and frame is None:
@@ -251,8 +251,8 @@ def _chosen_frames(path: Path, header: Header, frame: int | None, cine: bool) ->
 def _is_rigid(affine: Array) -> bool:
     """Whether the columns of an affine, each divided by its length, are at right angles to each other.
 
-    The stored quaternion is not compared with the affine: it is stored in float32 without its first number,
-    which near 0 is known to 4e-4 only, and long voxels make a visible difference of that.
+    The stored quaternion is not compared with the affine. It is stored in float32 without its first number,
+    which has an error of up to 4e-4 near 0. For long voxels the difference would be visible.
     """
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     return bool(np.allclose(directions.T @ directions, np.eye(3), rtol=0, atol=1e-3))
@@ -268,7 +268,7 @@ def _encoded(volume: Volume, labels: Sequence[Label]) -> bytes:
     image.set_sform(affine, code="scanner")
     image.set_qform(affine, code="scanner")
     if not _is_rigid(affine):
-        image.set_qform(affine, code="unknown")  # a quaternion cannot hold shear
+        image.set_qform(affine, code="unknown")  # a quaternion cannot represent shear
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = b"SynthFM-3D"
     if labels:

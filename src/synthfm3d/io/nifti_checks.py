@@ -1,7 +1,7 @@
-"""What stands in front of nibabel: a damaged NIfTI file is refused before its numbers are believed.
+"""Checks of NIfTI files before nibabel reads them.
 
-The usual readers fail silently here: a truncated file reads as zeros, a wrong checksum is never looked at,
-a wrong data offset turns the header into voxels.
+Other readers fail silently: a truncated file reads as zeros, a wrong checksum is not noticed, and with a
+wrong data offset the header is read as voxels.
 """
 
 import gzip
@@ -15,20 +15,19 @@ from nibabel.quaternions import quat2mat
 from nibabel.spatialimages import HeaderDataError
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.affines import is_regular, off_right_angles
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO, told_of_damage
-from synthfm3d.io.values import LARGEST_BYTES, SMALLEST_MM, Doubts, check_size
+from synthfm3d.io.checks import LARGEST_BYTES, SMALLEST_MM, Doubts, check_size, is_regular, off_right_angles
 from synthfm3d.volume import Array, Grid
 
 _CHUNK = 1 << 24
 _UNITS_MM = {1: 1000.0, 2: 1.0, 3: 1e-3}
 _UNIT_NAMES = {1000.0: "metre", 1e-3: "micrometre"}
 _LARGEST_MM = 100.0
-"""No voxel of a scan is larger: a file that says metres and means millimetres has larger ones."""
+"""No voxel of a scan is larger. A file in millimetres whose header says metres has larger ones."""
 _QUATERNION_ROUNDED = 1e-3
-"""Of the squared length of a quaternion: more is no rounding."""
+"""Largest rounding error of the squared length of a quaternion."""
 _SHEARED = 1e-2
-"""Cosine between two voxel axes, half a degree off a right angle: less is rounding."""
+"""Cosine between two voxel axes half a degree from a right angle; less is rounding."""
 _HEADER_BYTES = 544  # the longer of NIfTI-1 (348 + 4) and NIfTI-2 (540 + 4), with the extension flag
 _OTHER_FORMATS = {
     b"\x89PNG": "a PNG picture",
@@ -61,16 +60,16 @@ Header = nib.Nifti1Header | nib.Nifti2Header
 
 
 def checked_file(path: Path) -> tuple[Header, io.BytesIO]:
-    """Header and whole uncompressed content of a NIfTI file.
+    """The header and the uncompressed content of a NIfTI file.
 
-    Compression is recognised by content, not by name. A gzip file is read to its very end, so that
-    its checksum is compared.
+    Compression is detected from the content, not the name. A gzip file is read to its end, so that its
+    checksum is verified.
 
     Raises
     ------
     InputError
-        The file is missing, a folder, empty, of another format, damaged or truncated, or its header
-        claims something impossible.
+        The file is missing, a folder, empty, in another format, damaged or truncated, or its header is
+        impossible.
     """
     if not path.exists():
         raise InputError("there is no such file", "check the path.", path=path)
@@ -89,13 +88,13 @@ def checked_file(path: Path) -> tuple[Header, io.BytesIO]:
 
 
 def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> tuple[Header, io.BytesIO]:
-    """Header first, then no more than what the header promises, then on to the end of the file."""
+    """Read the header, then the bytes that it declares, then to the end of the file."""
     start = stream.read(_HEADER_BYTES)
     header = _parsed_header(path, start)
     expected = _expected_bytes(path, header)
     if expected > most_bytes:
         raise InputError(
-            f"the file is truncated: its header promises {expected:,} bytes, "
+            f"the file is truncated: its header declares {expected:,} bytes, "
             f"it cannot hold more than {most_bytes:,}",
             "copy or export it again.",
             path=path,
@@ -106,7 +105,7 @@ def _checked_stream(path: Path, stream: io.BufferedIOBase, most_bytes: int) -> t
         chunk = stream.read(min(_CHUNK, expected - content.tell()))
         if not chunk:
             raise InputError(
-                f"the file is truncated: its header promises {expected:,} bytes, it holds {content.tell():,}",
+                f"the file is truncated: its header declares {expected:,} bytes, it has {content.tell():,}",
                 "copy or export it again.",
                 path=path,
             )
@@ -196,12 +195,12 @@ def _expected_bytes(path: Path, header: Header) -> int:
 
 
 def checked_affine(path: Path, header: Header) -> tuple[Array, Doubts]:
-    """(4, 4) affine from the stored (i, j, k) to RAS mm, by the sform, else the qform, else the spacing.
+    """(4, 4) affine from the stored (i, j, k) to RAS mm, from the sform, else the qform, else the spacing.
 
-    With it come doubts: the two forms contradict each other or are missing, or the unit is not the
-    millimetre. Raises InputError where no form gives a usable geometry.
+    The doubts report that the two forms contradict each other or are missing, or that the unit is not the
+    millimetre. Raises InputError if no form gives a usable geometry.
     """
-    # As ITK takes it: no known unit means millimetres.
+    # As in ITK, an unknown unit means millimetres.
     unit = _UNITS_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     affine, doubts = _affine_in_units(path, header)
     affine[:3] *= unit
@@ -216,12 +215,12 @@ def checked_affine(path: Path, header: Header) -> tuple[Array, Doubts]:
     if not is_regular(affine):
         raise InputError("its voxels are too small to be of space", "export it again.", path=path)
     if unit != 1:
-        doubts = (f"its unit is the {_UNIT_NAMES[unit]}; it is placed in millimetres.", *doubts)
+        doubts = (f"its unit is the {_UNIT_NAMES[unit]}; it is converted to millimetres.", *doubts)
     return affine, doubts
 
 
 def _affine_in_units(path: Path, header: Header) -> tuple[Array, Doubts]:
-    """The affine in the unit of the header, with what is doubtful about it."""
+    """The affine in the unit of the header, with doubts about it."""
     sform, (qform, doubts) = _usable_sform(header), _usable_qform(header)
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
     if (header["pixdim"][1:4] < 0).any():
@@ -249,13 +248,13 @@ def _affine_in_units(path: Path, header: Header) -> tuple[Array, Doubts]:
 def _sform_or_spacing(
     header: Header, sform: Array, qform: Array | None, spacing: Array
 ) -> tuple[Array, Doubts]:
-    """The sform, unless it is a placeholder of 1 mm beside the true spacing, as known from ACDC."""
+    """The sform, unless it is a placeholder of 1 mm and the header has another spacing, as in ACDC."""
     scales = np.sqrt((sform[:3, :3] ** 2).sum(axis=0))
     is_placeholder = np.allclose(scales, 1.0, atol=1e-4) and not np.allclose(spacing, 1.0, atol=1e-3)
     if is_placeholder and spacing.min() > 0:
         doubt = (
             f"its sform says 1 mm but its spacing is {' x '.join(f'{s:.3g}' for s in spacing)} mm; the "
-            "spacing is trusted."
+            "spacing is used."
         )
         return qform if qform is not None else np.asarray(sform @ np.diag([*spacing, 1.0])), (doubt,)
     if qform is not None and not _agree(header, sform, qform):
@@ -274,7 +273,7 @@ def _usable_sform(header: Header) -> Array | None:
 
 
 def _usable_qform(header: Header) -> tuple[Array | None, Doubts]:
-    """The qform as ITK takes it: any quaternion is brought to length one, and a qfac of 0 counts as 1."""
+    """The qform as ITK reads it: the quaternion is normalised, and a qfac of 0 counts as 1."""
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
     vector = np.array([header[f"quatern_{name}"] for name in "bcd"], np.float64)
     if int(header["qform_code"]) <= 0 or not (spacing > 0).all() or not np.isfinite(vector).all():
@@ -283,7 +282,7 @@ def _usable_qform(header: Header) -> tuple[Array | None, Doubts]:
     doubts = Doubts()
     if length > 1 + _QUATERNION_ROUNDED:
         doubts = (f"the quaternion of its qform is {np.sqrt(length):.4g} long; it is shortened to 1.",)
-    # Nearly half a turn: the scalar part is what rounding has left of nothing (nifti1_io.c does the same).
+    # At nearly half a turn the scalar part is only rounding error (nifti1_io.c does the same).
     scalar = np.sqrt(1 - length) if length < 1 - 1e-7 else 0.0
     vector = vector if scalar else vector / np.sqrt(length)
     handedness = -1.0 if float(header["pixdim"][0]) < 0 else 1.0
@@ -294,13 +293,13 @@ def _usable_qform(header: Header) -> tuple[Array | None, Doubts]:
 
 
 def _if_regular(affine: Array) -> Array | None:
-    """The affine, or None where it is not finite or flattens space."""
+    """The affine; None if it is not finite or is singular."""
     affine = np.asarray(affine, np.float64)
     return affine if is_regular(affine) else None
 
 
 def _agree(header: Header, sform: Array, qform: Array) -> bool:
-    """Whether both forms put every corner of the volume within one voxel of the same place."""
+    """Whether both forms have every corner of the volume within one voxel of the same position."""
     shape = (_extent(header, 0), _extent(header, 1), _extent(header, 2))
     grid = Grid(shape, sform)
     return grid.same_as(Grid(shape, qform), tolerance_mm=max(grid.spacing_mm))

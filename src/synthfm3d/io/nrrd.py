@@ -1,4 +1,4 @@
-"""NRRD files (``.nrrd``, ``.nhdr``); the format: teem.sourceforge.net/nrrd/format.html."""
+"""Read and write NRRD files (``.nrrd``, ``.nhdr``); teem.sourceforge.net/nrrd/format.html."""
 
 import gzip
 import re
@@ -9,8 +9,8 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
-from synthfm3d.io.affines import LPS_TO_RAS
 from synthfm3d.io.bounded import Packing
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts, stored_voxels
 from synthfm3d.io.label_tables import Label, slicer_segments
 from synthfm3d.io.research_formats import (
     HEADER_BYTES,
@@ -27,7 +27,6 @@ from synthfm3d.io.research_formats import (
     unit_mm,
     words,
 )
-from synthfm3d.io.values import Doubts, stored_voxels
 from synthfm3d.volume import Array, Modality, Volume
 
 _SPACES: dict[str, Array] = {
@@ -52,7 +51,7 @@ _NRRD_TYPES = {
 }
 _PACKINGS: dict[str, Packing] = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
 _WORDS = re.compile(r"\([^()]*\)|[^\s()]+")
-"""Vectors in brackets, which may hold blanks, and single words."""
+"""Vectors in brackets, which may contain spaces, and single words."""
 
 
 def load_nrrd(path: Path, *, frame: int | None = None, modality: Modality | None = None) -> Volume:
@@ -67,9 +66,9 @@ def load_nrrd(path: Path, *, frame: int | None = None, modality: Modality | None
 
 
 def write_nrrd(path: Path, volume: Volume, labels: Sequence[Label] = ()) -> None:
-    """Write a volume as a gzip-compressed NRRD, whole or not at all, on its own grid.
+    """Write a volume as a gzip-compressed NRRD, atomically, on its own grid.
 
-    Labels of a label map become segments with names and colours, as 3D Slicer keeps them.
+    Labels of a label map become segments with names and colours, as in 3D Slicer.
     """
     voxels = stored_voxels(volume)
     matrix = lps_matrix(volume)
@@ -122,7 +121,7 @@ def _nrrd_layout(path: Path, header: bytes) -> Layout:
 
 
 def _fields(header: bytes) -> dict[str, str]:
-    """Fields of a header by name in small letters; comments and key/value pairs (``:=``) left out."""
+    """Fields of a header by lower-case name, without comments and key/value pairs (``:=``)."""
     lines = header.decode("latin-1").replace("\r\n", "\n").split("\n")[1:]
     parts = [line.partition(":") for line in lines if not line.startswith("#")]
     return fields_of(
@@ -144,7 +143,7 @@ def _voxel_type(fields: dict[str, str]) -> np.dtype[np.generic]:
 
 
 def _packing(fields: dict[str, str]) -> tuple[Packing, bool]:
-    """How the voxels are packed, and whether they are the last bytes of their file."""
+    """The compression of the voxels, and whether they are the last bytes of the file."""
     encoding = needed(fields, "encoding").lower()
     if encoding not in _PACKINGS:
         raise ValueError(
@@ -161,7 +160,7 @@ def _packing(fields: dict[str, str]) -> tuple[Packing, bool]:
 
 
 def _components(kinds: list[str]) -> Components | None:
-    """What the axis that is not of space counts, where it is no sequence of frames."""
+    """The meaning of the axis that is not spatial; None if it counts frames."""
     if any("color" in kind for kind in kinds):
         return "colours"
     numbers = ("vector", "matrix", "complex", "quaternion", "point", "normal", "gradient")
@@ -169,7 +168,7 @@ def _components(kinds: list[str]) -> Components | None:
 
 
 def _nrrd_axes(fields: dict[str, str], rank: int, kinds: list[str]) -> tuple[tuple[int, ...], list[Array]]:
-    """The axes of space, and the step along each of them, three numbers."""
+    """The spatial axes, and the step along each of them as a vector (3,)."""
     if "space directions" in fields:
         axes = [_vector(word) for word in _WORDS.findall(fields["space directions"])]
         if len(axes) != rank:
@@ -188,7 +187,7 @@ def _nrrd_axes(fields: dict[str, str], rank: int, kinds: list[str]) -> tuple[tup
 
 
 def _axes_of_space_and_time(axes: list[Array | None]) -> tuple[tuple[int, ...], list[Array]]:
-    """The same of directions with four numbers, as ITK writes them: one axis lies along the fourth alone."""
+    """The same for directions with four numbers, as ITK writes them; one axis has only the fourth number."""
     along: dict[int, Array] = {}
     for n, axis in enumerate(axes):
         if axis is None or axis.size != 4 or (axis[3] and axis[:3].any()):
@@ -199,7 +198,7 @@ def _axes_of_space_and_time(axes: list[Array | None]) -> tuple[tuple[int, ...], 
 
 
 def _nrrd_matrix(fields: dict[str, str], vectors: list[Array]) -> tuple[Array, Doubts]:
-    """(4, 4): RAS mm of an index along the axes of space; and what is assumed."""
+    """The affine (4, 4) from an index along the spatial axes to RAS mm, and doubts."""
     origin = _vector(fields.get("space origin", "(0,0,0)"))
     if origin is None or origin.size not in (3, 4):
         raise ValueError("its space origin is no vector of three numbers")
@@ -212,14 +211,14 @@ def _nrrd_matrix(fields: dict[str, str], vectors: list[Array]) -> tuple[Array, D
 
 
 def _unit_mm(fields: dict[str, str]) -> tuple[float, Doubts]:
-    """Millimetres in the unit of space, which is the same along all axes."""
+    """The length unit of the spatial axes in millimetres; it must be the same for all axes."""
     named = fields.get("space units", fields.get("units", ""))
     units = {word.strip() for word in re.findall(r'"([^"]*)"', named)}
     return unit_mm(units - {"", "???", "none", "s", "ms", "sec"})
 
 
 def _space(fields: dict[str, str]) -> tuple[Array, Doubts]:
-    """(3, 3): RAS of the axes of the space that a header names."""
+    """The matrix (3, 3) from the space that a header names to RAS."""
     space = fields.get("space", "").lower().removesuffix("-time")
     space = {"rast": "ras", "last": "las", "lpst": "lps"}.get(space, space)
     if space in _SPACES and "space directions" in fields:
@@ -228,7 +227,7 @@ def _space(fields: dict[str, str]) -> tuple[Array, Doubts]:
 
 
 def _vector(text: str) -> Array | None:
-    """The numbers of ``(x, y, z)``, with or without blanks; None for ``none``."""
+    """The numbers of ``(x, y, z)``, with or without spaces; None for ``none``."""
     if text.strip().lower() == "none":
         return None
     return np.array([float(word) for word in text.strip().strip("()").split(",")])

@@ -1,4 +1,4 @@
-"""Bring a label map or mask onto the voxels of its scan, or refuse it where it does not lie on them."""
+"""Put a label map or mask on the grid of its scan, or refuse it if it does not fit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,37 +8,37 @@ import numpy as np
 
 from synthfm3d.errors import InputError
 from synthfm3d.intensity import assumed_modality
+from synthfm3d.io.checks import Doubts, with_doubts
 from synthfm3d.io.read import load_labels
-from synthfm3d.io.values import Doubts, with_doubts
 from synthfm3d.volume import Volume, on_grid_of
 
 _HOLDS_GAS = ("lung", "trachea", "colon", "bowel", "duodenum", "stomach", "esophagus", "oesophagus", "airway")
 _GAS_HU = -300.0
-"""No tissue but lung is darker."""
+"""Only lung tissue is darker."""
 _MOST_GAS = 0.5
-"""A structure that is gas for a larger share is doubted: the label map may lie elsewhere."""
+"""A structure with a larger share of gas gives a doubt: the label map may be misplaced."""
 
 
 def labels_on(image: Volume, labels: Volume, where: str, names: Mapping[int, str] | None = None) -> Volume:
-    """The label map on the image's grid, in the image's storage order whatever its own.
+    """The label map on the grid of the image, in the storage order of the image.
 
     Parameters
     ----------
     where
-        The label file, for messages.
+        Name of the label file, for messages.
     names
-        Names of the label values, if they are known; other values are doubted.
+        Names of the label values, if they are known; other values give a doubt.
 
     Returns
     -------
-    The label map. Its doubts say that the labels had no geometry and take that of the image, that there are
-    values without a name, or that a CT structure lies in air, as if the labels were flipped or another
-    patient's.
+    The label map. Its doubts report that the labels had no geometry and got that of the image, that values
+    have no name, or that a structure of a CT is in air, as if the labels were flipped or from another
+    patient.
 
     Raises
     ------
     InputError
-        Shapes differ, or the same shape lies elsewhere.
+        The shapes differ, or the label map is at another position.
     """
     doubts: list[str] = []
     if labels.voxels.shape == image.voxels.shape and _is_placeholder(labels) and not _lies_on(image, labels):
@@ -64,13 +64,13 @@ def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
     Parameters
     ----------
     label
-        Which label is meant; needed where there are several.
+        The label to use; required if the file has several.
 
     Raises
     ------
     InputError
-        The file is empty, lies elsewhere than the scan, or holds several labels and none is named; what
-        ``read_labels`` refuses.
+        The file is empty, not at the position of the scan, or has several labels and ``label`` is None; or
+        ``read_labels`` refuses it.
     """
     labels = _on_scan(scan, load_labels(path, on=scan.grid), str(path))
     found = [int(value) for value in np.unique(labels.voxels) if value != 0]
@@ -90,7 +90,7 @@ def read_mask(path: Path, scan: Volume, label: int | None = None) -> Volume:
 
 
 def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
-    """Labels on the scan's voxels in its storage order; InputError where they do not lie on them."""
+    """Labels on the scan's grid in its storage order; InputError if they do not fit."""
     if sorted(labels.voxels.shape) != sorted(scan.voxels.shape):
         raise InputError(
             f"its labels have {_shape(labels)} voxels, the scan {_shape(scan)}: they must lie on "
@@ -98,7 +98,7 @@ def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
             path=where,
         )
     if scan.third_axis == "time" and labels.voxels.shape == scan.voxels.shape:
-        # Along time an affine holds no distance, and files write there what they like.
+        # Along time the affine is not a distance, and files store any number there.
         affine = labels.affine.copy()
         affine[:, 0] = scan.affine[:, 0]
         labels = replace(labels, affine=affine, third_axis="time")
@@ -114,7 +114,7 @@ def _on_scan(scan: Volume, labels: Volume, where: str) -> Volume:
 
 
 def _doubts_about_air(image: Volume, labels: Volume, found: list[int], names: Mapping[int, str]) -> Doubts:
-    """Doubts about structures without gas that lie mostly in air."""
+    """Doubts about structures that should not contain gas and are mostly in air."""
     doubts = []
     count = np.bincount(labels.voxels.reshape(-1).astype(np.int64) * (labels.voxels.reshape(-1) > 0))
     air = np.bincount(labels.voxels[image.voxels < _GAS_HU].astype(np.int64), minlength=len(count))
@@ -135,14 +135,14 @@ def _lies_on(image: Volume, labels: Volume) -> bool:
 
 
 def _is_placeholder(labels: Volume) -> bool:
-    """Whether an affine is the identity but for the order of axes, as programs write that know none."""
+    """Whether an affine is the identity, in any axis order, which programs write if they know no geometry."""
     steps = np.abs(labels.affine[:3, :3])
     along_axes = np.allclose(np.sort(steps.ravel()), [0] * 6 + [1] * 3)
     return bool(along_axes and np.allclose(labels.affine[:3, 3], 0))
 
 
 def lattice_in_words(volume: Volume) -> str:
-    """Shape, spacing and first voxel in the order of the stored file, as other tools print them."""
+    """Shape, spacing and first voxel of a grid in the order of the stored file, as other tools print them."""
     spacing = " × ".join(f"{mm:.4g}" for mm in volume.spacing_mm[::-1])
     first = ", ".join(f"{mm:.4g}" for mm in volume.affine[:3, 3])
     return f"{_shape(volume)} voxels of {spacing} mm from ({first})"

@@ -1,4 +1,4 @@
-"""Images without a geometry of their own: folders of PNG or JPEG slices, and NumPy arrays."""
+"""Read images without geometry: folders of PNG or JPEG slices, and NumPy arrays."""
 
 import re
 import zipfile
@@ -11,7 +11,7 @@ from PIL import Image
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import LARGEST_DEFLATE_RATIO
-from synthfm3d.io.values import SMALLEST_MM, Doubts, check_size, colour_doubt, luminance, with_doubts
+from synthfm3d.io.checks import SMALLEST_MM, Doubts, check_size, colour_doubt, luminance, with_doubts
 from synthfm3d.volume import Array, Grid, Modality, Volume
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -21,15 +21,15 @@ _UNKNOWN_ORIENTATION = (
     "does not say how it lies in the patient: axial slices from feet to head, seen from the feet, are "
     "assumed; left and right may be swapped."
 )
-_TURNED = "its pictures say that viewers shall turn them (EXIF); they are read as stored."
+_TURNED = "its pictures have a rotation for viewers (EXIF), which is ignored."
 Spacing = tuple[float, float, float]
 
 
 def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modality | None = None) -> Volume:
-    """A folder of equally large pictures as axial slices, in the order of the numbers in their names.
+    """A folder of pictures of the same size as axial slices, in the order of the numbers in their names.
 
-    The doubts of the volume say what is assumed. Raises InputError where a picture is damaged or of another
-    size, or the spacing is not given.
+    The doubts of the volume report what is assumed. Raises InputError if a picture is damaged or has another
+    size, or if the spacing is not given.
     """
     paths = sorted(picture_files(folder), key=natural_order)
     if len(paths) > MOST_SLICES:
@@ -49,7 +49,7 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
                 grey, share = _grey(picture)
         except InputError:
             raise
-        except Exception as error:  # each of Pillow's decoders has its own way to fail
+        except Exception as error:  # Pillow's decoders raise many kinds of errors
             raise InputError(f"{path.name} is damaged", "export the slices again.", path=folder) from error
         if slices and grey.dtype != slices[0].dtype:
             raise InputError(
@@ -66,7 +66,7 @@ def load_pictures(folder: Path, *, spacing_mm: Spacing | None, modality: Modalit
 
 
 def _check_size(folder: Path, path: Path, picture: Image.Image, before: list[Array], count: int) -> None:
-    """Raise InputError for a picture of another size than those before it, or too large with all others."""
+    """Raise InputError if a picture differs in size from those before it, or all are too large together."""
     width, height = picture.size
     if not before:
         check_size(folder, (count, height, width), 4)
@@ -82,9 +82,9 @@ def _check_size(folder: Path, path: Path, picture: Image.Image, before: list[Arr
 
 
 def _doubts_about_names(folder: Path, paths: list[Path]) -> Doubts:
-    """Whether numbers in the names of slices leave some out.
+    """Doubts about gaps in the numbers in the names of slices.
 
-    Raises InputError for slices that are there twice, in two formats.
+    Raises InputError if a slice exists twice, in two formats.
     """
     names = [path.stem.lower() for path in paths]
     for one, other in pairwise(sorted(range(len(paths)), key=names.__getitem__)):
@@ -97,7 +97,7 @@ def _doubts_about_names(folder: Path, paths: list[Path]) -> Doubts:
     numbers = [int(found[-1]) if (found := re.findall(r"[0-9]+", name)) else None for name in names]
     steps = {b - a for a, b in pairwise(numbers) if a is not None and b is not None}
     if len(steps) > 1 and None not in numbers:
-        return ("the numbers in the names of its slices are not evenly apart: is a slice missing?",)
+        return ("the numbers in the names of its slices are not evenly spaced: is a slice missing?",)
     return ()
 
 
@@ -109,7 +109,7 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def load_array(path: Path, *, spacing_mm: Spacing | None, modality: Modality | None = None) -> Volume:
-    """The array (z, y, x) of an ``.npy`` file, or the only 3-D one of an ``.npz``; pickles are refused."""
+    """The array (z, y, x) of an ``.npy`` file, or the only array of an ``.npz``; pickles are refused."""
     affine = _affine(path, spacing_mm)
     try:
         if zipfile.is_zipfile(path):
@@ -119,21 +119,21 @@ def load_array(path: Path, *, spacing_mm: Spacing | None, modality: Modality | N
                 array = _array(path, file, path.stat().st_size)
     except InputError:
         raise
-    except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen types
+    except Exception as error:  # zipfile, zlib and NumPy raise many kinds of errors
         reason = str(error).split("\n")[0]
-        raise InputError(f"is no sound NumPy file ({reason})", "save it again.", path=path) from error
+        raise InputError(f"is not a valid NumPy file ({reason})", "save it again.", path=path) from error
     return Volume(voxels=array, affine=affine, modality=modality, doubts=(_UNKNOWN_ORIENTATION,))
 
 
 def _array_of_archive(path: Path) -> Array:
-    """The only array of three axes in an archive; nothing is unpacked to the disk."""
+    """The only array in an archive; nothing is unpacked to the disk."""
     with zipfile.ZipFile(path) as archive:
         names = [info for info in archive.infolist() if info.filename.endswith(".npy")]
         if len(names) != 1:
             raise InputError(f"holds {len(names)} arrays, one is needed", "save the scan alone.", path=path)
         with archive.open(names[0]) as file:
             array = _array(path, file, names[0].compress_size * LARGEST_DEFLATE_RATIO)
-            file.read(1)  # to the end, where the checksum is compared
+            file.read(1)  # read to the end, so that the checksum is verified
             return array
 
 
@@ -152,18 +152,18 @@ def _array(path: Path, file: IO[bytes], most_bytes: int) -> Array:
     promised = check_size(path, shape, voxel_type.itemsize)
     content = file.read(promised) if promised <= most_bytes else b""
     if len(content) < promised:
-        raise InputError(f"is truncated: its header promises {promised:,} bytes", "save it again.", path=path)
+        raise InputError(f"is truncated: its header declares {promised:,} bytes", "save it again.", path=path)
     array = np.frombuffer(content, voxel_type).reshape(shape, order="F" if fortran else "C")
     native = np.uint8 if voxel_type.kind == "b" else voxel_type.newbyteorder("=")
     return np.ascontiguousarray(array, dtype=native)
 
 
 def _affine(path: Path, spacing_mm: Spacing | None) -> Array:
-    """(4, 4) of axial slices; InputError without a usable spacing."""
+    """The affine (4, 4) of axial slices; InputError without a usable spacing."""
     if spacing_mm is None:
         raise InputError(
-            "does not say how far its voxels are apart",
-            "give their spacing in millimetres (--spacing X,Y,Z).",
+            "has no voxel spacing",
+            "give it in millimetres (--spacing X,Y,Z).",
             path=path,
         )
     if min(spacing_mm) < SMALLEST_MM or not np.isfinite(spacing_mm).all():
@@ -174,17 +174,17 @@ def _affine(path: Path, spacing_mm: Spacing | None) -> Array:
 
 
 def _grey(picture: Image.Image) -> tuple[Array, float | None]:
-    """Grey values (y, x) of a picture, and the share that is coloured; None where it holds grey values."""
+    """Grey values (y, x) of a picture, and the coloured share; None if the picture is grey."""
     if picture.mode in ("1", "L", "I;16", "I;16B", "I", "F"):
         return np.array(picture.convert("L") if picture.mode == "1" else picture), None
     colours = np.array(picture.convert("RGB"))[None]
     if (np.ptp(colours, axis=-1) == 0).all():
-        return np.asarray(colours[0, ..., 0]), None  # grey values that a program saved three times
+        return np.asarray(colours[0, ..., 0]), None  # grey values, saved in all three channels
     grey, share = luminance(colours)
     return np.asarray(grey[0]), share
 
 
 def natural_order(path: Path) -> tuple[tuple[int, str], ...]:
-    """Key that sorts ``slice10`` behind ``slice9``."""
+    """A sort key that puts ``slice10`` after ``slice9``."""
     parts = re.split(r"(\d+)", path.name)
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)

@@ -8,12 +8,12 @@ from typing import Literal
 
 from synthfm3d.errors import InputError
 from synthfm3d.io.bounded import told_of_damage
+from synthfm3d.io.checks import as_labels, repaired, warned
 from synthfm3d.io.metaimage import load_metaimage
 from synthfm3d.io.nifti import load_nifti
 from synthfm3d.io.nifti_checks import what_it_is
 from synthfm3d.io.nrrd import load_nrrd
 from synthfm3d.io.plain import PICTURE_SUFFIXES, load_array, load_pictures, picture_files
-from synthfm3d.io.values import as_labels, repaired, warned
 from synthfm3d.volume import Grid, Modality, Volume
 
 Format = Literal["nifti", "nrrd", "metaimage", "dicom", "pictures", "numpy"]
@@ -24,7 +24,7 @@ _OPTIONS_IN_WORDS = {
     "allow_gaps": ("leave to fill gaps", "--allow-gaps"),
     "one_series": ("the word that it is one series", "one_series"),
 }
-_HEEDED: dict[Format, tuple[str, ...]] = {
+_USED_OPTIONS: dict[Format, tuple[str, ...]] = {
     "nifti": ("frame",),
     "nrrd": ("frame",),
     "metaimage": ("frame",),
@@ -32,7 +32,7 @@ _HEEDED: dict[Format, tuple[str, ...]] = {
     "numpy": ("spacing_mm",),
     "dicom": ("frame", "series", "allow_gaps", "one_series"),
 }
-"""Options that have an effect on each format; the modality and ``cine`` have one on all."""
+"""Options with an effect on each format; the modality and ``cine`` have an effect on all formats."""
 _IN_WORDS: dict[Format, str] = {
     "nifti": "a NIfTI file",
     "nrrd": "an NRRD file",
@@ -42,31 +42,31 @@ _IN_WORDS: dict[Format, str] = {
     "dicom": "a DICOM scan",
 }
 _START = 4096
-"""Bytes at the start of a file that identify every format."""
+"""Number of bytes at the start of a file that are enough to identify every format."""
 _LOOKED_AT = 50
-"""Files of a folder that are looked into to tell what it holds."""
+"""Number of files of a folder that are inspected to find its format."""
 _FIRST_GROUPS = (b"\x08\x00", b"\x02\x00")
-"""Groups 8 and 2 in little endian, one of which the first element of a DICOM file belongs to."""
+"""Groups 8 and 2 in little endian. The first element of a DICOM file belongs to one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a file may leave open, and only the user knows.
+    """Facts about a scan that a file may not contain.
 
     Parameters
     ----------
     frame
-        Which volume of several, from 0.
+        Index of the volume of a 4-D scan, from 0.
     series
-        Which DICOM series of a folder: its number in the list that the error shows, or its UID.
+        DICOM series of a folder: its number in the list of the error message, or its UID.
     modality
-        What the scan is.
+        Modality of the scan.
     spacing_mm
-        Voxel spacing along (z, y, x), for pictures and arrays, which have none.
+        Voxel spacing along (z, y, x) in mm, for pictures and arrays, which do not store it.
     allow_gaps
         Interpolate over missing and uneven DICOM slices instead of refusing them.
     one_series
-        All DICOM images of a folder are one series, whatever they say.
+        Treat all DICOM images of a folder as one series.
     cine
         The third axis of a 3-D file is time. A 2-D NIfTI image is then a sequence of one frame.
     """
@@ -81,21 +81,21 @@ class ReadOptions:
 
 
 def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
-    """A scan of any format that is known here.
+    """Read a scan in any supported format.
 
     NIfTI-1 and -2, NRRD, MetaImage, a DICOM folder or file, a folder of PNG or JPEG slices, a NumPy
     array.
 
     Returns
     -------
-    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Its ``doubts`` say
-    what was repaired or assumed.
+    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Its ``doubts``
+    report what was repaired or assumed.
 
     Raises
     ------
     InputError
-        It is no sound scan, or an option has no effect on its format; the message names the file, what is
-        wrong, and the way out.
+        The file is not a valid scan, or an option has no effect on its format. The message names the file,
+        what is wrong, and how to solve it.
 
     Warns
     -----
@@ -106,26 +106,26 @@ def read(path: str | Path, options: ReadOptions | None = None) -> Volume:
 
 
 def load(path: Path, options: ReadOptions | None = None) -> Volume:
-    """As ``read``, without a Python warning: the caller passes the doubts on."""
+    """As ``read``, without Python warnings: the caller handles the doubts."""
     return repaired(path, _load(path, options or ReadOptions()))
 
 
 def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Grid | None = None) -> Volume:
-    """A label map or mask of any format, with integer voxels; see ``read``.
+    """Read a label map or mask in any supported format, with integer voxels; see ``read``.
 
     Labels stored as floats are rounded when they are within 0.001 of a whole number.
 
     Parameters
     ----------
     on
-        Grid of the scan that the mask belongs to. A DICOM segmentation stores only slices with segments; it
-        is laid onto this grid, or without one onto the smallest grid that holds them.
+        Grid of the scan that the mask belongs to. A DICOM segmentation stores only slices with segments. It
+        is put on this grid; None: on the smallest grid that contains its slices.
 
     Raises
     ------
     InputError
-        There are other fractions or NaN (the file is then an image or a probability); a DICOM segmentation
-        does not lie on the grid.
+        The file has other fractions or NaN (it is then an image or a probability), or a DICOM segmentation
+        does not fit the grid.
 
     Warns
     -----
@@ -136,7 +136,7 @@ def read_labels(path: str | Path, options: ReadOptions | None = None, *, on: Gri
 
 
 def load_labels(path: Path, options: ReadOptions | None = None, *, on: Grid | None = None) -> Volume:
-    """As ``read_labels``, without a Python warning: the caller passes the doubts on."""
+    """As ``read_labels``, without Python warnings: the caller handles the doubts."""
     if format_of(path) == "dicom":
         from synthfm3d.io.dicom_seg_reading import find_segmentation, load_segmentation  # pydicom: an extra
 
@@ -147,13 +147,13 @@ def load_labels(path: Path, options: ReadOptions | None = None, *, on: Grid | No
 
 
 def format_of(path: Path) -> Format:
-    """What a file or folder holds, by its content; InputError for what is not known here."""
+    """The format of a file or folder, from its content; InputError if it is not supported."""
     if not path.exists():
         raise InputError("there is no such file", "check the path.", path=path)
     if path.is_dir():
         return _format_of_folder(path)
     if not path.is_file():
-        raise InputError("is no regular file", "name a file or a folder.", path=path)
+        raise InputError("is not a regular file", "name a file or a folder.", path=path)
     if path.stat().st_size == 0:
         raise InputError("the file is empty (0 bytes)", "copy or export it again.", path=path)
     start = _start(path)
@@ -172,7 +172,7 @@ def format_of(path: Path) -> Format:
 
 
 def _format_of_start(path: Path, start: bytes) -> Format | None:
-    """The format that a file begins like; None where it is none of those that are read."""
+    """The format of a file from its first bytes; None if it is not supported."""
     if start.startswith(b"NRRD000"):
         return "nrrd"
     if _is_metaimage(start):
@@ -192,7 +192,7 @@ def _format_of_start(path: Path, start: bytes) -> Format | None:
 
 def _load(path: Path, options: ReadOptions) -> Volume:
     kind = format_of(path)
-    _check_heeded(path, kind, options)
+    _check_options(path, kind, options)
     volume = _load_format(path, kind, options)
     return replace(volume, third_axis="time") if options.cine else volume
 
@@ -225,12 +225,12 @@ def _load_format(path: Path, kind: Format, options: ReadOptions) -> Volume:
         raise InputError("cannot be read (permission denied)", "check its permissions.", path=path) from error
 
 
-def _check_heeded(path: Path, kind: Format, options: ReadOptions) -> None:
+def _check_options(path: Path, kind: Format, options: ReadOptions) -> None:
     """Raise InputError that names all options which have no effect on the format."""
     unused = [
         named
         for name, named in _OPTIONS_IN_WORDS.items()
-        if getattr(options, name) not in (None, False) and name not in _HEEDED[kind]
+        if getattr(options, name) not in (None, False) and name not in _USED_OPTIONS[kind]
     ]
     if unused:
         what, named = " and ".join(what for what, _ in unused), ", ".join(option for _, option in unused)
@@ -249,7 +249,7 @@ def _format_of_folder(folder: Path) -> Format:
     files = [p for p in visible if p.is_file()]
     others = [p for p in files if p.suffix.lower() not in PICTURE_SUFFIXES]
     if any(_is_dicom(_start(p)) for p in others[:_LOOKED_AT]):
-        return "dicom"  # pictures beside slices are previews of them
+        return "dicom"  # pictures beside DICOM slices are previews
     if picture_files(folder):
         return "pictures"
     scans = [p for p in files if p.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"))]
@@ -267,7 +267,7 @@ def _format_of_folder(folder: Path) -> Format:
 
 
 def _start(path: Path) -> bytes:
-    """The first bytes of a file, uncompressed where it is a gzip file."""
+    """The first bytes of a file, uncompressed if it is a gzip file."""
     with told_of_damage(path), path.open("rb") as file:
         start = file.read(_START)
         if not start.startswith(b"\x1f\x8b"):

@@ -1,18 +1,19 @@
-"""``sf.read`` and ``sf.example``: reading as one calls it in Python.
+"""``sf.read`` and ``sf.example``: read scans in Python.
 
-What a file leaves open is said by arguments, and errors name these arguments instead of the options of the
-command line.
+The arguments of ``read`` give what a file leaves open. Error messages name these arguments instead of the
+options of the command line.
 """
 
 import re
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.example import read_example
+from synthfm3d.io.checks import warned
+from synthfm3d.io.nifti import read_nifti
 from synthfm3d.io.read import ReadOptions, load
-from synthfm3d.io.values import warned
 from synthfm3d.volume import Modality, Volume
 
 _ARGUMENTS = (
@@ -23,7 +24,7 @@ _ARGUMENTS = (
     (r"--allow-gaps", "allow_gaps=True"),
     (r"--cine", "cine=True"),
 )
-"""Options of the command line in messages, and the arguments that do the same."""
+"""Options of the command line in messages, and the corresponding arguments."""
 
 
 def read(
@@ -37,20 +38,20 @@ def read(
     allow_gaps: bool = False,
     cine: bool = False,
 ) -> Volume:
-    """A scan of any format that is known here: NIfTI, NRRD, MetaImage, DICOM, pictures, NumPy arrays.
+    """Read a scan in any supported format: NIfTI, NRRD, MetaImage, DICOM, pictures, NumPy arrays.
 
     Parameters
     ----------
     options
-        All that follows in one object; arguments that are given beside it win.
+        All the following arguments in one object. Arguments that are also given replace its values.
     frame
-        Which volume of several, from 0.
+        Index of the volume of a 4-D scan, from 0.
     series
-        Which DICOM series of a folder: its number in the list that the error shows, or its UID.
+        DICOM series of a folder: its number in the list of the error message, or its UID.
     modality
-        What the scan is: ``"ct"``, ``"mr"`` or ``"us"``.
+        Modality of the scan: ``"ct"``, ``"mr"`` or ``"us"``.
     spacing_mm
-        Voxel spacing along (z, y, x), for pictures and arrays, which have none.
+        Voxel spacing along (z, y, x) in mm, for pictures and arrays, which do not store it.
     allow_gaps
         Interpolate over missing and uneven DICOM slices instead of refusing them.
     cine
@@ -58,20 +59,20 @@ def read(
 
     Returns
     -------
-    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Whatever was
-    repaired or assumed stands in its ``doubts``.
+    Volume with voxels (z, y, x), float32 or integers, in the storage order of the file. Its ``doubts`` report
+    what was repaired or assumed.
 
     Raises
     ------
     InputError
-        It is no sound scan, or an argument has no effect on its format.
+        The file is not a valid scan, or an argument has no effect on its format.
 
     Warns
     -----
     UserWarning
-        Each of the doubts.
+        For each of the doubts.
     """
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         "frame": frame,
         "series": None if series is None else str(series),
         "modality": modality,
@@ -79,7 +80,7 @@ def read(
         "allow_gaps": allow_gaps or None,
         "cine": cine or None,
     }
-    given = {name: value for name, value in said.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None}
     try:
         volume = load(Path(path), replace(options or ReadOptions(), **given))
     except InputError as error:
@@ -89,12 +90,25 @@ def read(
 
 
 def example() -> Volume:
-    """A real scan that is on every machine: an MR head, 24 axial slices, from nibabel's own tests."""
-    return read_example()
+    """A real scan that comes with nibabel: an MR head of 24 axial slices, 2 x 2 x 2.2 mm.
+
+    It is the first volume of ``example4d.nii.gz`` in nibabel's own tests.
+
+    Raises
+    ------
+    InputError
+        The installed nibabel lacks its test data.
+    """
+    path = Path(str(files("nibabel"))) / "tests" / "data" / "example4d.nii.gz"
+    if not path.is_file():
+        raise InputError(
+            "this build of nibabel lacks its test data", "install the wheel from PyPI.", path=path
+        )
+    return read_nifti(path, frame=0, modality="mr")
 
 
 def with_arguments(message: str) -> str:
-    """A message in which options of the command line are arguments of ``read``."""
+    """A message with arguments of ``read`` in place of options of the command line."""
     for option, argument in _ARGUMENTS:
         message = re.sub(option, argument, message)
     return message

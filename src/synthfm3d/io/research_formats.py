@@ -1,8 +1,8 @@
-"""What NRRD and MetaImage share: a header in words, then raw or deflated voxels.
+"""Code that NRRD and MetaImage share: a text header, followed by raw or compressed voxels.
 
-Both count voxels (i, j, k), first axis fastest, and place them in LPS millimetres (NRRD says so, or
-says RAS). We read them ourselves: SimpleITK, which the tests hold us to, believes headers, follows
-data files anywhere and refuses sheared grids.
+In both formats, voxels are indexed (i, j, k) with the first axis fastest, and have positions in LPS
+millimetres (or RAS, if an NRRD header says so). They are read without SimpleITK, which trusts headers,
+follows data files to any folder and refuses sheared grids. Tests compare the results with it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,18 +13,17 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from synthfm3d.errors import ChoiceNeeded, InputError
-from synthfm3d.io.affines import LPS_TO_RAS, is_regular
 from synthfm3d.io.bounded import Packing, beside, read_promised
-from synthfm3d.io.values import Doubts, check_size, colour_doubt, luminance
+from synthfm3d.io.checks import LPS_TO_RAS, Doubts, check_size, colour_doubt, is_regular, luminance
 from synthfm3d.volume import Array, Modality, Volume
 
 HEADER_BYTES = 1 << 16
-"""More than the header of any sane file."""
+"""Headers of valid files are shorter."""
 Components = Literal["colours", "numbers"]
 UNKNOWN_ORIENTATION = (
     "it does not say how it lies in the patient: its orientation is unknown, left and right may be swapped."
 )
-"""A doubt about headers without directions."""
+"""The doubt about headers without directions."""
 _UNITS_MM = {
     **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-6),
     **dict.fromkeys(("um", "µm", "micron", "micrometer", "micrometre"), 1e-3),
@@ -36,22 +35,22 @@ _UNITS_MM = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """What a header promises.
+    """The layout of the voxels, from a header.
 
     Parameters
     ----------
     sizes
         Length of each stored axis, fastest first.
     spatial
-        The three of them that are axes of space, fastest first.
+        The three spatial axes among them, fastest first.
     matrix
-        (4, 4) from the index along ``spatial`` to RAS mm.
+        Affine (4, 4) from the index along ``spatial`` to RAS mm.
     from_end
-        The voxels are the last bytes of their file, whatever comes before them.
+        Whether the voxels are the last bytes of the file.
     components
-        What the fourth axis counts in each voxel; None: it counts frames.
+        The meaning of the fourth axis; None: it counts frames.
     doubts
-        What is assumed about the header.
+        Doubts about the header.
     """
 
     sizes: tuple[int, ...]
@@ -68,19 +67,19 @@ class Layout:
 def load_voxels(
     path: Path, file: BinaryIO, layout: Layout, frame: int | None, modality: Modality | None
 ) -> Volume:
-    """The volume that a header promises.
+    """Read the volume that a header describes.
 
     Parameters
     ----------
     file
-        The header's own file, at its first voxel; read unless the layout names a file of voxels.
+        The file of the header, at its first voxel. It is read unless the layout names a data file.
     frame
-        Which volume of several, from 0.
+        Index of the volume of a 4-D file, from 0.
 
     Raises
     ------
     InputError
-        There are fewer voxels than promised, or the frame is not there, or not named where it must be.
+        There are fewer voxels than in the header, the frame does not exist, or it is required.
     """
     if min(layout.sizes) < 1:
         raise InputError(f"its header is damaged (sizes {layout.sizes})", "export it again.", path=path)
@@ -93,7 +92,7 @@ def load_voxels(
             content = _promised(data, voxels, promised, layout)
     array = np.frombuffer(content, layout.voxel_type).reshape(layout.sizes[::-1])
     rank = len(layout.sizes)
-    # Stored axis n is array axis rank - 1 - n; the one that is not of space goes to the front.
+    # Stored axis n is array axis rank - 1 - n. The axis that is not spatial becomes the first.
     array = np.moveaxis(array, [rank - 1 - n for n in layout.spatial[::-1]], [rank - 3, rank - 2, rank - 1])
     kept, doubts = _one_frame(path, array, frame, layout, modality)
     native = np.float32 if kept.dtype.kind == "f" else kept.dtype.newbyteorder("=")
@@ -108,7 +107,7 @@ def load_voxels(
 def _one_frame(
     path: Path, array: Array, frame: int | None, layout: Layout, modality: Modality | None
 ) -> tuple[Array, Doubts]:
-    """(z, y, x) of an array (z, y, x) or (frame, z, y, x)."""
+    """The array (z, y, x) of one frame of an array (z, y, x) or (frame, z, y, x)."""
     if array.ndim == 3:
         if frame not in (None, 0):
             raise InputError(f"there is no frame {frame}: the file has only frame 0.", path=path)
@@ -143,7 +142,7 @@ def _one_frame(
 
 
 def _promised(path: Path, file: BinaryIO, promised: int, layout: Layout) -> bytearray:
-    """The bytes of the voxels from a file at its first voxel, or from the end of it."""
+    """Read the bytes of the voxels from the current position of a file, or from its end."""
     if layout.from_end:
         file.seek(max(0, path.stat().st_size - promised))
     return read_promised(path, file, promised, layout.packing)
@@ -159,17 +158,16 @@ def fields_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def needed(fields: Mapping[str, str], name: str) -> str:
-    """A field of a header; ValueError that names it where it is missing."""
+    """A field of a header; ValueError if it is missing."""
     if name not in fields:
         raise ValueError(f"it has no {name!r}")
     return fields[name]
 
 
 def unit_mm(units: Collection[str]) -> tuple[float, Doubts]:
-    """Millimetres in the unit that a header names, with a doubt where it is not the millimetre.
+    """The length in millimetres of a header's unit, with a doubt if it is not the millimetre.
 
-    The millimetre is assumed where the header names no unit. Raises ValueError for an unknown unit, and for
-    several.
+    Without a unit the millimetre is assumed. Raises ValueError for an unknown unit, and for several units.
     """
     if not units:
         return 1.0, ()
@@ -181,11 +179,11 @@ def unit_mm(units: Collection[str]) -> tuple[float, Doubts]:
         raise ValueError(f"its unit of length {unit!r} is none of {', '.join(_UNITS_MM)}")
     if _UNITS_MM[known] == 1:
         return 1.0, ()
-    return _UNITS_MM[known], (f"its unit is {unit}; it is placed in millimetres.",)
+    return _UNITS_MM[known], (f"its unit is {unit}; it is converted to millimetres.",)
 
 
 def check_regular(matrix: Array) -> None:
-    """Raise ValueError, with the reason, for a matrix that is not finite or flattens space."""
+    """Raise ValueError for a matrix that is not finite or is singular."""
     if not np.isfinite(matrix).all():
         raise ValueError("its geometry holds numbers that are not finite")
     if not is_regular(matrix):
@@ -193,7 +191,7 @@ def check_regular(matrix: Array) -> None:
 
 
 def lps_matrix(volume: Volume) -> Array:
-    """(3, 4): LPS mm of a stored index (i, j, k)."""
+    """The matrix (3, 4) from a stored index (i, j, k) to LPS mm."""
     return np.asarray((LPS_TO_RAS @ volume.affine)[:3, [2, 1, 0, 3]])
 
 
@@ -203,11 +201,11 @@ def little_endian(voxels: Array) -> bytes:
 
 
 def name_of(voxel_type: np.dtype[np.generic], names: dict[str, str]) -> str:
-    """What a format calls a voxel type; ``names`` are its names with NumPy's codes, such as ``i2``."""
+    """The name of a voxel type in a format; ``names`` maps its names to NumPy's codes, such as ``i2``."""
     code = f"{voxel_type.kind}{voxel_type.itemsize}"
     return next(name for name, known in names.items() if known == code)
 
 
 def words(numbers: tuple[int, ...] | Array) -> str:
-    """Numbers of a header, with all their digits."""
+    """Numbers as text for a header, with all their digits."""
     return " ".join(repr(n.item() if isinstance(n, np.generic) else n) for n in numbers)

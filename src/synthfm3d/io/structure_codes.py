@@ -1,7 +1,7 @@
-"""Names of structures as coded terms of DICOM: the one table of them.
+"""DICOM codes of the names of structures.
 
-A name counts only as a whole. "liver" is the liver; "liver tumour" is not, and keeps the user's own words
-beside a code that claims nothing.
+Only whole names have a code. "liver" has one; "liver tumour" has none, so it keeps the user's words beside
+the generic code.
 """
 
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ _PAIRED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coded:
-    """Category and type of a structure; the side of one of a pair, if the name gives it."""
+    """The category and the type of a structure, and the side of a paired one, if its name contains it."""
 
     category: Any
     type: Any
@@ -96,7 +96,7 @@ class Coded:
 
 
 GENERIC = Coded(category=codes.SCT.SpatialAndRelationalConcept, type=codes.DCM.SelectedRegion)
-"""A region that somebody selected: what it is, the label says in the user's words."""
+"""The code of a selected region, for names without a code."""
 
 
 def coded(name: str) -> Coded:

@@ -1,4 +1,4 @@
-"""One way out for every volume: the ending of the name says the format."""
+"""Write a volume in the format that the file name extension gives."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Origin:
     names
         Names of the label values.
     keep_identity
-        Copy the patient's identity into the segmentation.
+        Whether the patient's identity is copied into the segmentation.
     """
 
     path: Path
@@ -40,20 +40,20 @@ def write(
     *,
     names: Mapping[int, str | None] | None = None,
 ) -> None:
-    """Write a volume on its own grid, whole or not at all: NIfTI, NRRD, MetaImage, DICOM segmentation.
+    """Write a volume atomically, on its own grid, as NIfTI, NRRD, MetaImage or DICOM segmentation.
 
     Parameters
     ----------
     origin
         The DICOM series that a DICOM segmentation refers to.
     names
-        Names of the values of a label map. NIfTI and NRRD keep them with a colour for each, as
-        ``label_tables`` says, a DICOM segmentation keeps the names; MetaImage has no place for them.
+        Names of the values of a label map. NIfTI and NRRD store them with colours (see ``label_tables``), a
+        DICOM segmentation stores the names, and MetaImage cannot store them.
 
     Raises
     ------
     InputError
-        The ending is not known, the format cannot hold the volume, or the place cannot be written to.
+        The extension is not known, the format cannot store the volume, or the file cannot be written.
     """
     path = Path(path)
     labels: Sequence[Label] = labels_of(names or {})
@@ -86,10 +86,9 @@ def write(
 
 
 def check_writing(path: str | Path, scan: Volume, origin: Origin) -> None:
-    """Raise InputError now if no mask on a scan could be written later: before the work, not after it.
+    """Raise InputError if a mask on a scan could not be written. Call it before the work.
 
-    NRRD and MetaImage cannot hold every grid; a DICOM segmentation cannot refer to every series, as ``write``
-    says.
+    NRRD and MetaImage cannot store every grid, and a DICOM segmentation cannot refer to every series.
     """
     path = Path(path)
     suffix = check_suffix(path)
@@ -104,7 +103,7 @@ def check_writing(path: str | Path, scan: Volume, origin: Origin) -> None:
 
 
 def check_suffix(path: str | Path) -> str:
-    """The ending of a name for ``write``; InputError if it is not known."""
+    """The extension of a file name for ``write``; InputError if it is not known."""
     path = Path(path)
     name = path.name.lower()
     for suffix in SUFFIXES:
@@ -115,5 +114,7 @@ def check_suffix(path: str | Path) -> str:
 
 def _spatial(path: Path, volume: Volume) -> Volume:
     if volume.third_axis == "time":
-        raise InputError("cannot say that its third axis is time", "write .nii.gz instead.", path=path)
+        raise InputError(
+            "this format cannot store that the third axis is time", "write .nii.gz instead.", path=path
+        )
     return volume

@@ -1,1 +1,1 @@
-"""How well a mask agrees with a reference, how a target is shaped, and how visible its boundary is."""
+"""Agreement of a mask with a reference, the shape of a target, and the visibility of its boundary."""

@@ -1,7 +1,7 @@
-"""Whether probabilities mean what they say, of voxels and of slices.
+"""The calibration of probabilities, of voxels and of slices.
 
-A model is calibrated if, of all voxels to which it gives 0.8, four in five belong to the object
-(Guo et al., ICML 2017).
+A model is calibrated if its probabilities are frequencies: of all voxels with a probability of 0.8, 80 %
+belong to the object (Guo et al., ICML 2017).
 """
 
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from scipy.special import expit
 from synthfm3d.volume import Array
 
 BINS = 10
-"""Of equal width, from 0 to 1; a probability on an edge belongs to the bin above it."""
+"""Number of bins of equal width from 0 to 1. A probability on an edge belongs to the bin above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Sums over voxels, or slices, by the probability that was given to them, in ten bins from 0 to 1.
+    """Sums over voxels or slices in ten bins of their predicted probability.
 
     Parameters
     ----------
     count, given, true
-        One value for each bin: how many there are, the sum of their probabilities, and how many are of the
-        object.
+        One value for each bin: the number of voxels or slices, the sum of their probabilities, and the number
+        that belong to the object.
     """
 
     count: tuple[int, ...]
@@ -40,21 +40,21 @@ class Reliability:
 
     @classmethod
     def of(cls, probability: Array, truth: Array) -> "Reliability":
-        """Of probabilities and a boolean truth of the same shape.
+        """The sums for probabilities and a boolean truth of the same shape.
 
-        Raises ValueError for another shape, and unless all probabilities lie in [0, 1].
+        Raises ValueError if the shapes differ, or a probability is outside [0, 1].
         """
         if probability.shape != truth.shape:
             raise ValueError(f"shapes differ: {probability.shape} and {truth.shape}.")
         flat = np.asarray(probability, np.float64).reshape(-1)
-        if not ((flat >= 0) & (flat <= 1)).all():  # neither is a NaN
-            raise ValueError("probabilities must lie between 0 and 1, and some do not.")
+        if not ((flat >= 0) & (flat <= 1)).all():  # also false for NaN
+            raise ValueError("probabilities must be between 0 and 1, and some are not.")
         inside = np.asarray(truth, bool).reshape(-1)
-        places = np.minimum((flat * BINS).astype(int), BINS - 1)
+        bins = np.minimum((flat * BINS).astype(int), BINS - 1)
         return cls(
-            count=tuple(np.bincount(places, minlength=BINS).tolist()),
-            given=tuple(np.bincount(places, flat, BINS).tolist()),
-            true=tuple(np.bincount(places[inside], minlength=BINS).tolist()),
+            count=tuple(np.bincount(bins, minlength=BINS).tolist()),
+            given=tuple(np.bincount(bins, flat, BINS).tolist()),
+            true=tuple(np.bincount(bins[inside], minlength=BINS).tolist()),
         )
 
     def __add__(self, other: "Reliability") -> "Reliability":
@@ -66,28 +66,29 @@ class Reliability:
 
     @property
     def error(self) -> float:
-        """Expected calibration error: mean distance of frequency from probability; nan of nothing."""
+        """Expected calibration error: mean distance of frequency from probability; NaN without samples."""
         total = sum(self.count)
         distance = sum(abs(true - given) for true, given in zip(self.true, self.given, strict=True))
         return distance / total if total else float("nan")
 
     @property
     def points(self) -> list[tuple[float, float]]:
-        """(mean probability, frequency of the object) of each bin that holds something."""
+        """(mean probability, frequency of the object) of each bin that is not empty."""
         bins = zip(self.count, self.given, self.true, strict=True)
         return [(given / count, true / count) for count, given, true in bins if count]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Reliability of what a method said of an object, in voxels around it and in slices of the scan.
+    """Reliability of the probabilities of an object, in voxels around it and in slices of the scan.
 
     Parameters
     ----------
     voxels
-        Of the object's box and half its size more on every side: air far from any object is easy.
+        Voxels of the object's box, enlarged by half its size on every side. Air far from the object is easy
+        and is left out.
     slices
-        Of all slices. The probability that a slice shows the object is that of its likeliest voxel.
+        All slices. The probability that a slice shows the object is the largest probability of its voxels.
     """
 
     voxels: Reliability
@@ -95,17 +96,17 @@ class Calibration:
 
     @classmethod
     def of(cls, logits: Array, truth: Array) -> "Calibration":
-        """Of log-odds and a boolean truth, (z, y, x) both, slices along the first axis.
+        """The calibration of log-odds and a boolean truth, both (z, y, x), with slices along the first axis.
 
         Raises ValueError if the shapes differ or the truth is empty.
         """
         if logits.shape != truth.shape:
             raise ValueError(f"shapes differ: {logits.shape} and {truth.shape}.")
         part = around(truth)
-        # Slice by slice: the sums of a whole body in double precision would take gigabytes.
+        # Slice by slice, because the sums of a whole body in double precision would need gigabytes.
         by_slice = (
-            Reliability.of(_probability(said), inside)
-            for said, inside in zip(logits[part], truth[part], strict=True)
+            Reliability.of(_probability(predicted), inside)
+            for predicted, inside in zip(logits[part], truth[part], strict=True)
         )
         likeliest = logits.max(axis=(1, 2))
         return cls(
@@ -115,7 +116,7 @@ class Calibration:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Calibration":
-        """Of what ``dataclasses.asdict`` and JSON leave of one; TypeError or ValueError for anything else."""
+        """A calibration from the JSON of ``dataclasses.asdict``; TypeError or ValueError for other values."""
         return cls(
             **{
                 name: Reliability(**{key: tuple(bins) for key, bins in sums.items()})
@@ -128,14 +129,14 @@ class Calibration:
 
 
 def around(truth: Array) -> tuple[slice, slice, slice]:
-    """Box of an object (z, y, x) and half its size more on every side, as far as the scan reaches.
+    """The box of an object (z, y, x), enlarged by half its size on every side within the scan.
 
     Raises ValueError for an empty truth.
     """
     if not truth.any():
-        raise ValueError("the truth is empty: there is nothing to look around.")
+        raise ValueError("the truth is empty: it has no box.")
     shown = [np.flatnonzero(truth.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    z, y, x = (_grown(int(places[0]), int(places[-1]) + 1) for places in shown)
+    z, y, x = (_grown(int(indices[0]), int(indices[-1]) + 1) for indices in shown)
     return z, y, x
 
 

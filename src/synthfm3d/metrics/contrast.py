@@ -1,7 +1,7 @@
-"""How visible a boundary is: contrast-to-noise ratios along it, patch by patch.
+"""The visibility of a boundary: contrast-to-noise ratios of its patches.
 
-One number for a whole boundary hides the places where it vanishes, and those are where a
-segmentation leaks. So the boundary is cut into patches, and each is measured for itself.
+One number for a whole boundary would hide the parts where it is invisible, through which segmentations leak.
+So the boundary is divided into patches, and each patch is measured.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ INVISIBLE = 0.3
 _BAND_PIXELS = 4
 """Width of the bands on both sides of a boundary."""
 _BLURRED_PIXELS = 1
-"""Pixels next to a boundary that mix both sides; left out where enough others remain."""
+"""Pixels next to a boundary that mix both sides; they are left out if enough others remain."""
 _CERTAIN = 3.0
-"""Standard errors that noise alone does not reach in any of a boundary's patches."""
+"""Standard errors of a difference that noise alone does not reach in any patch of a boundary."""
 _LEAST_VOXELS = 24
-"""Voxels that a patch needs on each side."""
+"""Smallest number of voxels on each side of a patch."""
 _SLABS, _SECTORS = 5, 8
 _IN_PLANE = np.ones((1, 3, 3), bool)
 
@@ -32,12 +32,12 @@ class BoundaryContrast:
     Parameters
     ----------
     largest, median
-        Over patches.
+        Largest and median ratio of the patches.
     certain
-        The largest of what three standard errors leave of each patch's difference: near 0 where
-        nothing but noise makes patches differ, however many there are.
+        Largest ratio after three standard errors are subtracted from the difference of each patch. It is near
+        0 if patches differ only by noise, for any number of patches.
     invisible_share
-        Share of the boundary, by its voxels, in patches below ``INVISIBLE``.
+        Share of the boundary's voxels in patches below ``INVISIBLE``.
     """
 
     largest: float
@@ -49,50 +49,34 @@ class BoundaryContrast:
 def boundary_contrast(
     image: Array, labels: Array, label: int, valid: Array | None = None
 ) -> BoundaryContrast | None:
-    r"""Contrast-to-noise ratios along the boundary of one label; None if it has no boundary to measure.
+    r"""Contrast-to-noise ratios along the boundary of one label; None if no part of it can be measured.
 
     A patch is one of 8 sectors around the target's centre in a slice, in one of 5 slabs of its
-    slices. With the voxels within 4 pixels of the boundary, in the plane, its ratio is
+    slices. From the voxels within 4 pixels of the boundary, in the plane, its ratio is
 
     .. math:: \sqrt{\max(0, (m_i - m_o)^2 - s^2 (1/n_i + 1/n_o))} / s
 
-    for means m and numbers n of voxels inside and outside and the pooled standard deviation s within
-    tissues (the target, and each other label, about its own mean in the patch). The subtracted term is
-    what the square of the difference is expected to be without any contrast, were noise independent
-    from voxel to voxel.
+    with the means m and numbers n of voxels inside and outside, and the pooled standard deviation s within
+    tissues (the target and each other label, about its mean in the patch). The subtracted term is the
+    expected square of the difference without any contrast, if the noise of voxels is independent.
 
     Parameters
     ----------
     image, labels
         (z, y, x) of the same shape.
     valid
-        Bool, broadcast to the same shape: voxels that may be used. None: all.
+        Bool, broadcast to the same shape: voxels that may be used. None: all voxels.
     """
     found = ndimage.find_objects((labels == label).view(np.uint8))
     if not found:
         raise ValueError(f"no voxel has the label {label}.")
     wide = _widened(found[0], labels.shape)
-    values = image[wide].astype(np.float64)
-    near = labels[wide]
-    usable = np.ones(near.shape, bool) if valid is None else np.broadcast_to(valid, labels.shape)[wide]
-    inside = near == label
-    # Steps to the boundary, 1 next to it: the edge of the volume and what is not usable are no boundary.
-    depth = _steps(inside | ~usable) * (inside & usable)
-    distance = _steps(~inside | ~usable) * (~inside & usable)
-    if not depth.any() or not distance.any():
+    usable = None if valid is None else np.broadcast_to(valid, labels.shape)[wide]
+    bands = _voxels_of_bands(image[wide], labels[wide], label, usable)
+    if bands is None:
         return None
-    patch = _patches(inside)
-    # Voxels of the bands, tissue by tissue: the target is tissue 0, each other label one more.
-    band = (depth > 0) | (distance > 0)
-    _, tissue = np.unique(np.where(inside, -1, near.astype(np.int64))[band], return_inverse=True)
-    voxels = _Voxels(
-        value=values[band],
-        patch=patch[band],
-        tissue=tissue,
-        sharp=np.maximum(depth, distance)[band] > _BLURRED_PIXELS,
-    )
+    voxels, lengths = bands
     ratios, certain = voxels.ratios(1.0), voxels.ratios(_CERTAIN)
-    lengths = np.bincount(patch[depth == 1], minlength=_SLABS * _SECTORS).astype(float)
     measured = np.isfinite(ratios) & (lengths > 0)
     if not measured.any():
         alone = _Voxels(voxels.value, np.zeros_like(voxels.patch), voxels.tissue, voxels.sharp)
@@ -111,7 +95,7 @@ def boundary_contrast(
 
 @dataclass(frozen=True, slots=True)
 class _Voxels:
-    """Voxels of the bands: value, patch, tissue (0 is the target), whether clear of the blur; (n,) each."""
+    """Voxels of the bands, (n,) each: value, patch, tissue (0 is the target), whether outside the blur."""
 
     value: Array
     patch: Array
@@ -119,7 +103,7 @@ class _Voxels:
     sharp: Array
 
     def ratios(self, errors: float) -> Array:
-        """Contrast-to-noise ratio of each patch, less so many standard errors; nan where voxels are few."""
+        """Contrast-to-noise ratio of each patch, less some standard errors; NaN for too few voxels."""
         sharp = self._ratios(self.sharp, errors)
         all_voxels = self._ratios(np.ones(len(self.value), bool), errors)
         return np.where(np.isfinite(sharp), sharp, all_voxels)
@@ -128,9 +112,9 @@ class _Voxels:
         value, patch, tissue = self.value[used], self.patch[used], self.tissue[used]
         count = _SLABS * _SECTORS
         tissues = int(tissue.max(initial=0)) + 1
-        place = patch * tissues + tissue
+        cell = patch * tissues + tissue
         numbers, sums, squares = (
-            np.bincount(place, weights=weights, minlength=count * tissues).reshape(count, tissues)
+            np.bincount(cell, weights=weights, minlength=count * tissues).reshape(count, tissues)
             for weights in (np.ones(len(value)), value, value**2)
         )
         inner, outer = numbers[:, 0], numbers[:, 1:].sum(axis=1)
@@ -144,8 +128,35 @@ class _Voxels:
         return np.where((inner >= _LEAST_VOXELS) & (outer >= _LEAST_VOXELS), ratio, np.nan)
 
 
+def _voxels_of_bands(
+    image: Array, labels: Array, label: int, valid: Array | None
+) -> tuple[_Voxels, Array] | None:
+    """Voxels of the bands on both sides of a boundary, and the length of each patch in boundary voxels.
+
+    None if the label has no boundary in the part that is given, (z, y, x).
+    """
+    usable = np.ones(labels.shape, bool) if valid is None else valid
+    inside = labels == label
+    # Steps to the boundary, 1 next to it. The edge of the volume and unusable voxels are no boundary.
+    depth = _steps(inside | ~usable) * (inside & usable)
+    distance = _steps(~inside | ~usable) * (~inside & usable)
+    if not depth.any() or not distance.any():
+        return None
+    patch = _patches(inside)
+    band = (depth > 0) | (distance > 0)
+    # The target is tissue 0, and each other label is one more tissue.
+    _, tissue = np.unique(np.where(inside, -1, labels.astype(np.int64))[band], return_inverse=True)
+    voxels = _Voxels(
+        value=image.astype(np.float64)[band],
+        patch=patch[band],
+        tissue=tissue,
+        sharp=np.maximum(depth, distance)[band] > _BLURRED_PIXELS,
+    )
+    return voxels, np.bincount(patch[depth == 1], minlength=_SLABS * _SECTORS).astype(float)
+
+
 def _widened(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """A box of slices, wider by the bands in the plane."""
+    """A box of slices, enlarged by the bands in the plane."""
     reach = _BAND_PIXELS + 1
     rows, columns = (
         slice(max(0, s.start - reach), min(n, s.stop + reach))
@@ -165,7 +176,7 @@ def _steps(region: Array) -> Array:
 
 
 def _patches(inside: Array) -> Array:
-    """Number of the patch that each voxel belongs to: slab of slices, sector around the slice's centre."""
+    """Number of the patch of each voxel, from its slab of slices and its sector around the centre."""
     depth, height, width = inside.shape
     y, x = np.arange(height)[:, None], np.arange(width)
     areas = np.maximum(inside.sum(axis=(1, 2)), 1)

@@ -1,8 +1,8 @@
-"""How following an object through slices goes wrong, as numbers: too much, too far, and less and less.
+"""Measures of the errors that occur when an object is followed through slices.
 
-Chakrabarty & Soni (arXiv:2511.21926) name three ways: over-segmentation of the prompted slice,
-propagation beyond the object, and decay with distance from the prompt. Slices are those of the first
-axis; a mask of a sequence in time has frames for slices, and no volume.
+Chakrabarty & Soni (arXiv:2511.21926) name three errors: over-segmentation of the prompted slice, propagation
+beyond the object, and decay with distance from the prompt. Slices are along the first axis. For a sequence in
+time they are its frames, and there is no volume.
 """
 
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from synthfm3d.metrics.overlap import dice
 from synthfm3d.volume import Array, Volume
 
 RETENTION_PLACES = 11
-"""Where retention is given: from the prompted slice (0) to the object's last (1), in tenths of the way."""
+"""Number of points of the retention curve, evenly spaced from the prompted slice (0) to the last one (1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureModes:
-    """What went wrong on the way through the slices.
+    """Errors of a mask that follows an object through slices.
 
     Parameters
     ----------
     prompt_slice_dice
         Dice of the prompted slice alone.
     prompt_slice_excess
-        Area marked beside the object on the prompted slice, over the object's area there; 0 is none. Where
-        the object does not show, 0 for an empty slice and 1 for any other.
+        Area of the mask outside the object on the prompted slice, divided by the object's area there. If
+        the object is not on this slice: 0 for an empty mask, 1 for any other.
     slices_beyond
-        Slices marked before the object's first or after its last.
+        Slices with mask voxels before the object's first slice or after its last.
     ml_beyond
-        Volume marked there, in ml; None where the third axis is time.
+        Volume of the mask in these slices, in ml; None if the third axis is time.
     retention
-        Dice of the slices at 0, 0.1, ... 1 of the way from the prompted slice to the object's last slice,
-        interpolated, both ways averaged; None where the object shows on the prompted slice alone.
+        Dice of the slices at 0, 0.1, ... 1 of the way from the prompted slice to the object's end,
+        interpolated, and averaged over both directions; None if the object is only on the prompted slice.
     """
 
     prompt_slice_dice: float
@@ -44,7 +44,7 @@ class FailureModes:
 
 
 def failure_modes(prediction: Volume, reference: Volume, prompt_slice: int) -> FailureModes:
-    """Failure modes of a mask whose first axis counts slices; non-zero voxels are inside.
+    """Failure modes of a mask with slices along its first axis; non-zero voxels are inside.
 
     Raises ValueError if the shapes differ, the reference is empty or there is no such slice.
     """
@@ -55,7 +55,7 @@ def failure_modes(prediction: Volume, reference: Volume, prompt_slice: int) -> F
     marked, inside = prediction.voxels != 0, reference.voxels != 0
     shown = np.flatnonzero(inside.any(axis=(1, 2)))
     if not len(shown):
-        raise ValueError("the reference is empty: nothing can be followed.")
+        raise ValueError("the reference is empty: there is no object to follow.")
     first, last = int(shown[0]), int(shown[-1])
     beyond = np.concatenate([marked[:first], marked[last + 1 :]]).sum(axis=(1, 2))
     in_space = reference.third_axis == "space"
@@ -81,10 +81,10 @@ def _retention(
     curves = []
     for end in ends:
         slices = range(prompt_slice, end + 1) if end > prompt_slice else range(prompt_slice, end - 1, -1)
-        # Not every slice between shows the object: one in a gap says nothing about following it.
+        # Slices in a gap of the object are left out.
         shown = [z for z in slices if inside[z].any()]
         if end == prompt_slice or len(shown) < 2:
             continue
-        places = [(z - prompt_slice) / (end - prompt_slice) for z in shown]
-        curves.append(np.interp(way, places, [dice(marked[z], inside[z]) for z in shown]))
+        fractions = [(z - prompt_slice) / (end - prompt_slice) for z in shown]
+        curves.append(np.interp(way, fractions, [dice(marked[z], inside[z]) for z in shown]))
     return tuple(float(value) for value in np.mean(curves, axis=0)) if curves else None

@@ -1,7 +1,7 @@
-"""How much two masks have in common, and how large they are: Dice, volume in ml, volume error.
+"""The overlap of two masks and their volumes: Dice, volume in ml, volume error.
 
-Policy for empty masks, the same everywhere in the package: two empty masks agree perfectly (1), an
-empty and a non-empty one not at all (0). Nothing is ever nan, so nothing drops out of a mean.
+Empty masks are treated in the same way in the whole package. Two empty masks agree perfectly (1); an empty
+and a non-empty mask do not agree at all (0). No result is NaN, so every result counts in a mean.
 """
 
 from statistics import fmean
@@ -28,14 +28,14 @@ def dice(prediction: Array, reference: Array) -> float:
 
 
 def volume_dice(prediction: Volume, reference: Volume) -> float:
-    """Dice over all voxels of two masks; along time, the mean over the frames, since each is a picture."""
+    """Dice over all voxels of two masks; for a sequence in time, the mean Dice of its frames."""
     if reference.third_axis == "space":
         return dice(prediction.voxels, reference.voxels)
     return fmean(dice(*frames) for frames in zip(prediction.voxels, reference.voxels, strict=True))
 
 
 def volume_error(prediction: Array, reference: Array) -> float:
-    r"""Relative error of the volume, :math:`(|A| - |B|) / |B|`, with its sign: 1 is twice as much.
+    r"""Relative error of the volume, :math:`(|A| - |B|) / |B|`, with its sign: 1 means twice the volume.
 
     Non-zero voxels are foreground. Both empty: 0; only the reference empty: 1.
     """
@@ -44,7 +44,7 @@ def volume_error(prediction: Array, reference: Array) -> float:
 
 
 def volume_ml(mask: Volume) -> float:
-    """Volume of the non-zero voxels in millilitres; raises ValueError where the third axis is time."""
+    """Volume of the non-zero voxels in millilitres; raises ValueError if the third axis is time."""
     if mask.third_axis == "time":
         raise ValueError("a cine sequence has no volume in ml: its third axis is time.")
     return int(np.count_nonzero(mask.voxels)) * mask.grid.voxel_ml

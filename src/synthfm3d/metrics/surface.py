@@ -1,7 +1,7 @@
-r"""How far apart two surfaces are: surface Dice (NSD), 95 % Hausdorff distance, average distance.
+r"""Distances between two surfaces: surface Dice (NSD), 95 % Hausdorff distance, average distance.
 
-Definitions of surface-distance (Nikolov et al., arXiv:1809.04430). With :math:`S_A, S_B` the surfels
-of two masks (``metrics.surfels``), :math:`|s|` the area of one and :math:`d(s, S)` the distance in mm
+The definitions are those of surface-distance (Nikolov et al., arXiv:1809.04430). With :math:`S_A, S_B` the
+surfels of two masks (``metrics.surfels``), :math:`|s|` the area of one and :math:`d(s, S)` the distance in mm
 from it to the nearest surfel of the other mask:
 
 - normalised surface Dice (NSD, surface Dice) at a tolerance :math:`\tau`:
@@ -9,16 +9,20 @@ from it to the nearest surfel of the other mask:
 - HD95: the larger of the two directed 95th percentiles of d, each weighted by area;
 - average surface distance: the mean of d over the area of both surfaces together.
 
-Along time there is no third dimension: each frame is measured by itself, along its contours, and the
-mean over the frames is given.
+For a sequence in time, each frame is measured along its contours, and the result is the mean over the frames.
 
-Empty masks: two empty masks agree (NSD 1, distances 0); one empty mask shares nothing (NSD 0) and is
-as far away as the scan allows (distances: diagonal of the scan, or of its frame). Nothing is ever nan.
+Two empty masks agree (NSD 1, distances 0). If one mask is empty, the NSD is 0 and the distances are the
+diagonal of the scan, or of a frame. No result is NaN.
 """
 
+import json
 import math
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -28,12 +32,12 @@ from synthfm3d.volume import Array, Volume
 
 PERCENTILE = 95.0
 _TOLERANCE_SLACK_MM = 1e-5
-"""Distances are float32: one of 3.0000002 mm is within a tolerance of 3 mm."""
+"""Distances are float32, so 3.0000002 mm must count as within a tolerance of 3 mm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceAgreement:
-    """How well two surfaces agree.
+    """The agreement of two surfaces.
 
     Parameters
     ----------
@@ -85,7 +89,7 @@ def _agreement(a: Array, b: Array, spacing_mm: tuple[float, ...], tolerance_mm: 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surfels:
-    """Surfels of one mask: distance to the other mask's surface (n,) in mm, and area or length (n,)."""
+    """Surfels of one mask: distance to the surface of the other mask (n,) in mm, and area or length (n,)."""
 
     distance_mm: Array
     area: Array
@@ -95,15 +99,15 @@ class Surfels:
         return float(self.area[self.distance_mm <= tolerance_mm + _TOLERANCE_SLACK_MM].sum())
 
     def percentile(self, percent: float) -> float:
-        """The least distance that ``percent`` of the area does not exceed."""
+        """The smallest distance that ``percent`` of the area does not exceed."""
         order = self.distance_mm.argsort()
         share = np.cumsum(self.area[order]) / self.area.sum()
-        place = min(int(np.searchsorted(share, percent / 100)), len(order) - 1)
-        return float(self.distance_mm[order[place]])
+        index = min(int(np.searchsorted(share, percent / 100)), len(order) - 1)
+        return float(self.distance_mm[order[index]])
 
 
 def surfel_distances(a: Array, b: Array, spacing_mm: tuple[float, ...]) -> tuple[Surfels, Surfels]:
-    """Surfels of two masks (2-D or 3-D, boolean, neither empty), each with its way to the other's."""
+    """Surfels of two masks (2-D or 3-D, boolean, neither empty), each with its distance to the others."""
     part = _foreground_part(a | b)
     codes = [neighbourhood_codes(mask[part]) for mask in (a, b)]
     most = np.uint8(2**2**a.ndim - 1)
@@ -120,15 +124,15 @@ def surfel_distances(a: Array, b: Array, spacing_mm: tuple[float, ...]) -> tuple
 
 
 def _foreground_part(mask: Array) -> tuple[slice, ...]:
-    """The part of an array that its true elements span: surfels lie around it, and it is mostly small."""
+    """The part of an array that its true elements span, which is small in most scans."""
     axes = range(mask.ndim)
     shown = [np.flatnonzero(mask.any(axis=tuple(n for n in axes if n != axis))) for axis in axes]
-    return tuple(slice(int(places[0]), int(places[-1]) + 1) for places in shown)
+    return tuple(slice(int(indices[0]), int(indices[-1]) + 1) for indices in shown)
 
 
 def _distances_mm(surface: Array, other: Array, spacing_mm: tuple[float, ...]) -> Array:
     """Distance (n,) float32 from each surfel of a surface to the nearest of another."""
-    # Only the nearest surfels are asked for: distances of all voxels, in float64, would cost twice as much.
+    # Only the nearest surfels are computed: distances of all voxels, in float64, would take twice as long.
     nearest = ndimage.distance_transform_edt(
         ~other, sampling=spacing_mm, return_distances=False, return_indices=True
     )
@@ -137,3 +141,36 @@ def _distances_mm(surface: Array, other: Array, spacing_mm: tuple[float, ...]) -
     for axis, step in enumerate(spacing_mm):
         squared += np.square((nearest[axis][at] - at[axis]) * np.float32(step))
     return np.sqrt(squared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """The distance in mm by which observers may differ, and its source."""
+
+    mm: float
+    source: str
+
+
+def tolerance_of(structure: str) -> Tolerance:
+    """The tolerance of a structure in ``tolerances.json``; the default if it is not listed.
+
+    The order of the words of a name, capitals and separators do not matter: ``kidney_right`` equals
+    ``Right kidney``.
+    """
+    table = _table()
+    for source in table["sources"].values():
+        for name, mm in source["mm"].items():
+            if _words(name) == _words(structure):
+                return Tolerance(mm=mm, source=source["says"])
+    return Tolerance(**table["default"])
+
+
+def _words(name: str) -> list[str]:
+    return sorted(re.findall(r"[a-z0-9]+", name.lower()))
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
+    text = files("synthfm3d.metrics").joinpath("tolerances.json").read_text("utf-8")
+    table: dict[str, Any] = json.loads(text)
+    return table

@@ -1,10 +1,10 @@
 r"""Surface elements (surfels): the piece of a mask's surface between 2 × 2 × 2 neighbouring voxels.
 
-The surface runs through the middles of the edges that join a voxel inside to one outside. Of a face
-whose four voxels alternate, the rarer kind of the eight voxels is cut off corner by corner. What goes
-round is one polygon, split into triangles of the greatest area at equal spacing, whatever the spacing.
-These are the surfels of surface-distance (DeepMind: Nikolov et al., arXiv:1809.04430), which most
-challenges use; tests hold the areas to theirs.
+The surface passes through the middles of the edges between a voxel inside and a voxel outside. If the four
+voxels of a face alternate, the corners of the rarer kind among the eight voxels are cut off. Each closed
+polygon is split into the triangles with the largest area at equal spacing; the same triangles are used for
+every spacing. These are the surfels of surface-distance (DeepMind: Nikolov et al., arXiv:1809.04430), which
+most challenges use. Tests compare the areas with it.
 """
 
 from collections.abc import Iterator
@@ -21,17 +21,17 @@ _Triangles = tuple[tuple[int, int, int], ...]
 
 
 def neighbourhood_codes(mask: Array) -> Array:
-    """Which voxels of each neighbourhood are inside: uint8, one longer than ``mask`` along every axis.
+    """The voxels of each neighbourhood that are inside, as uint8; one longer than ``mask`` along every axis.
 
     Parameters
     ----------
     mask
-        Boolean, of two or three axes; beyond its edge all is outside.
+        Boolean, with two or three axes; everything beyond its edge is outside.
 
     Returns
     -------
-    One bit for each of the 4 or 8 voxels around a corner, the first voxel the highest. All or no bits:
-    there is no surface.
+    One bit for each of the 4 or 8 voxels around a corner; the first voxel has the highest bit. If all bits or
+    no bits are set, there is no surface.
     """
     codes: Array = np.pad(mask, 1).astype(np.uint8)
     width = 1
@@ -78,13 +78,13 @@ def _polygons(code: int) -> list[tuple[_Loop, _Triangles]]:
 
 
 def _faces() -> Iterator[list[_Corner]]:
-    """The six faces of a cube, each as its corners in turn."""
+    """The six faces of a cube, each as its corners in order."""
     for axis, side in product(range(3), (0, 1)):
         yield [(*turn[:axis], side, *turn[axis:]) for turn in ((0, 0), (0, 1), (1, 1), (1, 0))]
 
 
 def _cuts(square: list[_Corner], inside: dict[_Corner, bool], *, cut_off: bool) -> list[tuple[Array, Array]]:
-    """Lines between edge middles of a square; where corners alternate, around those equal to ``cut_off``."""
+    """Lines between edge middles of a square; if corners alternate, around those equal to ``cut_off``."""
     middles = [np.add(corner, square[n - 1]) / 2 for n, corner in enumerate(square)]  # of the edge before it
     crossed = [n for n, corner in enumerate(square) if inside[corner] != inside[square[n - 1]]]
     if len(crossed) == 4:

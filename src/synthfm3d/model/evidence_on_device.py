@@ -1,4 +1,4 @@
-"""The evidence of ``prompt_evidence`` in torch, for batches on an accelerator.
+"""The evidence of ``prompt_channels`` in torch, for batches on an accelerator.
 
 An accelerator trains faster than processor cores can work out what prompts say. The channels are the same,
 held to those of NumPy and Numba by a test; the ways there suit a device. A sweep along an axis finds the
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from synthfm3d.model import diffusion, seed_contest
-from synthfm3d.model import prompt_evidence as evidence
+from synthfm3d.model import geodesic, random_walker
+from synthfm3d.model import prompt_channels as evidence
 from synthfm3d.model.prompt_channels import BOX, MASK, NEGATIVE_CLICKS, POSITIVE_CLICKS, PREVIOUS
 
 _FAR = 1e6
@@ -26,7 +26,7 @@ _MOST_ROUNDS = 80
 
 @torch.no_grad()
 def evidence_channels_on_device(image: Tensor, prompts: Tensor) -> Tensor:
-    """Float32 (clip, 9, z, y, x), on the device of ``image``; see ``prompt_evidence.evidence_channels``.
+    """Float32 (clip, 9, z, y, x), on the device of ``image``; see ``prompt_channels.evidence_channels``.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def _peaks(sources: Tensor) -> Tensor:
 
 
 def _box_core(box: Tensor, negative: Tensor) -> Tensor:
-    """As ``prompt_evidence._box_core``, of (clip, z, y, x)."""
+    """As ``prompt_channels._box_core``, of (clip, z, y, x)."""
     rows, height = _from_middle(box.amax(3) > 0)
     columns, width = _from_middle(box.amax(2) > 0)
 
@@ -182,21 +182,21 @@ def _smoothed(values: Tensor, stds: tuple[float, float, float]) -> Tensor:
 
 
 def _contest(values: Tensor, channels: Tensor, inside: Tensor, outside: Tensor) -> list[Tensor]:
-    """As ``seed_contest.seed_contest``: three maps (clip, 1, z, y, x)."""
-    smoothed = _smoothed(values, seed_contest._SMOOTHING)
+    """As ``geodesic.seed_contest``: three maps (clip, 1, z, y, x)."""
+    smoothed = _smoothed(values, geodesic._SMOOTHING)
     maps: list[Tensor] = []
     for image in (values, smoothed):
         steps = [_step_cost(image, channels, axis) for axis in (2, 3, 4)]
         near = _path_distance(steps, inside)
-        maps.append(torch.tanh(seed_contest._SHARPNESS * (_path_distance(steps, outside) - near)))
-    return [*maps, torch.exp(-seed_contest._SHARPNESS * near)]
+        maps.append(torch.tanh(geodesic._SHARPNESS * (_path_distance(steps, outside) - near)))
+    return [*maps, torch.exp(-geodesic._SHARPNESS * near)]
 
 
 def _step_cost(values: Tensor, channels: Tensor, axis: int) -> Tensor:
     """Cost of the step between a voxel and the one before it, 0 for the first, (clip, 1, z, y, x)."""
     squared = torch.diff(values, dim=axis).square() * channels
     difference = (squared.sum(1, keepdim=True) / channels.sum(1, keepdim=True)).sqrt()
-    return _behind(-torch.log((1 - difference).clamp(min=seed_contest._LEAST)), axis)
+    return _behind(-torch.log((1 - difference).clamp(min=geodesic._LEAST_STRENGTH)), axis)
 
 
 def _behind(steps: Tensor, axis: int) -> Tensor:
@@ -238,7 +238,7 @@ def _relaxed(seeds: Tensor, forward: list[Tensor], backward: list[Tensor]) -> Te
 def _walkers(
     values: Tensor, channels: Tensor, inside: Tensor, outside: Tensor, likely: Tensor
 ) -> list[Tensor]:
-    """As ``prompt_evidence._walkers``: four maps (clip, 1, z, y, x)."""
+    """As ``prompt_channels._walkers``: four maps (clip, 1, z, y, x)."""
     probability: Tensor | None = None
     maps = []
     for beta in evidence.WALKER_BETAS:
@@ -257,11 +257,11 @@ def _step_weights(values: Tensor, channels: Tensor, beta: float) -> list[Tensor]
     number = used.sum((1, 2, 3, 4), keepdim=True).clamp(min=1)
     mean = (values * used).sum((1, 2, 3, 4), keepdim=True) / number
     deviation = (((values - mean).square() * used).sum((1, 2, 3, 4), keepdim=True) / number).sqrt()
-    scale = -beta / (10 * deviation.clamp(min=diffusion._FLAT) * counted.sqrt())
+    scale = -beta / (10 * deviation.clamp(min=random_walker._FLAT) * counted.sqrt())
     weights = []
     for axis, spacing in zip((2, 3, 4), (evidence._SLICE_SPACING, 1.0, 1.0), strict=True):
         squared = (torch.diff(values, dim=axis).square() * channels).sum(1, keepdim=True)
-        weights.append(_behind(torch.exp(scale / spacing**2 * squared) + diffusion._LEAST_WEIGHT, axis))
+        weights.append(_behind(torch.exp(scale / spacing**2 * squared) + random_walker._LEAST_WEIGHT, axis))
     return weights
 
 
@@ -280,7 +280,7 @@ def _walker_probability(
     prior: Tensor | None,
     prior_weight: float,
 ) -> Tensor:
-    """As ``diffusion.walker_probability``, of all clips together; each stops when it is done."""
+    """As ``random_walker.walker_probability``, of all clips together; each stops when it is done."""
     unknown = (~(inside | outside)).float()
     known = inside.float()
     x = torch.where(unknown > 0, torch.full_like(known, 0.5) if start is None else start, known)
@@ -309,7 +309,7 @@ def _walker_probability(
     residual = ends * unknown - laplacian(x)
     direction = inverse * residual
     energy = dot(residual, direction)
-    for number in range(diffusion.MOST_ITERATIONS):
+    for number in range(random_walker.MOST_ITERATIONS):
         running = (dot(residual, residual).sqrt() > goal) & (energy > 0)
         if number % 8 == 0 and not bool(running.any()):
             break

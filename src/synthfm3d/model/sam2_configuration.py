@@ -1,14 +1,24 @@
-"""The configuration of transformers' ``Sam2VideoModel``, every dependent setting derived in one place.
+"""A new SAM 2: the configuration of transformers' ``Sam2VideoModel``, and random weights.
 
-transformers derives nothing: a model whose ``image_size`` alone is set fails at the first tracked slice.
+transformers derives no setting from another one: if only ``image_size`` is set, the model fails at the first
+tracked slice. So every dependent setting is derived here.
+
+transformers also draws the weights of every layer from N(0, 0.02), which is meant for models whose weights a
+checkpoint replaces. A model that is trained from weights this small ignores its prompts. The code of Meta
+keeps the distributions of torch outside the encoder, and so does ``fresh_network``. Besides, a new
+``Sam2VideoModel`` has two different random Fourier bases, one for clicks and one for the image, so that
+clicks have no place in the image; SAM 2 has one basis for both.
 """
 
+import torch
+from torch import nn
 from transformers import Sam2HieraDetConfig, Sam2VideoConfig, Sam2VisionConfig
 from transformers.models.sam2_video.configuration_sam2_video import (
     Sam2VideoMaskDecoderConfig,
     Sam2VideoPromptEncoderConfig,
 )
 
+from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_sizes import SIZES, Sam2Settings, check_image_size
 
 
@@ -60,3 +70,46 @@ def set_image_size(configuration: Sam2VideoConfig, image_size: int) -> None:
     configuration.vision_config.backbone_config.image_size = [image_size] * 2
     configuration.vision_config.backbone_feature_sizes = [[image_size // n] * 2 for n in (4, 8, 16)]
     configuration.memory_attention_rope_feat_sizes = [image_size // 16] * 2
+
+
+def fresh_network(settings: Sam2Settings, seed: int) -> Sam2Network:
+    """A network with random weights that are a function of the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Sam2Network(configuration_of(settings))
+        _initialise(network)
+    return network
+
+
+@torch.no_grad()
+def _initialise(network: Sam2Network) -> None:
+    sam = network.sam
+    # A copy, not a shared buffer: safetensors refuses to store one tensor under two names.
+    sam.prompt_encoder.shared_embedding.positional_embedding.copy_(
+        sam.shared_image_embedding.positional_embedding
+    )
+    for part in (
+        sam.vision_encoder.neck,
+        sam.prompt_encoder,
+        sam.mask_decoder,
+        sam.memory_attention,
+        sam.memory_encoder,
+        sam.mask_downsample,
+        sam.object_pointer_proj,
+        sam.temporal_positional_encoding_projection_layer,
+    ):
+        for module in part.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)):
+                module.reset_parameters()
+    for name in (
+        "no_memory_embedding",
+        "no_memory_positional_encoding",
+        "memory_temporal_positional_encoding",
+        "no_object_pointer",
+        "occlusion_spatial_embedding_parameter",
+    ):
+        parameter = getattr(sam, name)
+        if parameter is not None:
+            nn.init.trunc_normal_(parameter, std=0.02)
+    for layer in sam.memory_encoder.memory_fuser.layers:
+        layer.scale.fill_(network.configuration.memory_fuser_layer_scale_init_value)

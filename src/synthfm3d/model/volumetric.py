@@ -15,8 +15,12 @@ from torch.nn import functional
 from synthfm3d.intensity import CHANNELS
 from synthfm3d.model.evidence_on_device import evidence_channels_on_device
 from synthfm3d.model.interface import Judge
-from synthfm3d.model.prompt_channels import PROMPT_CHANNELS, prompt_channels
-from synthfm3d.model.prompt_evidence import EVIDENCE_CHANNELS, evidence_channels
+from synthfm3d.model.prompt_channels import (
+    EVIDENCE_CHANNELS,
+    PROMPT_CHANNELS,
+    evidence_channels,
+    prompt_channels,
+)
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 

@@ -1,10 +1,9 @@
 """Pictures of volumes: grey slices, masks and marks over them, three planes, frames, contact sheets.
 
-A picture is a uint8 array (row, column, 3) in sRGB, made with NumPy and Pillow alone. Letters come
-from the font inside Pillow, so a picture is the same on every machine.
+A picture is a uint8 array (row, column, 3) in sRGB, made only with NumPy and Pillow. Text uses the font
+inside Pillow, so a picture is the same on every machine.
 """
 
-from synthfm3d.pictures.frames import frames_in_time
 from synthfm3d.pictures.histogram import histogram_svg
 from synthfm3d.pictures.overlay import (
     MARK_COLOUR,
@@ -13,18 +12,18 @@ from synthfm3d.pictures.overlay import (
     label_colour,
     overlay,
     with_cross,
-    with_frame,
+    with_rectangle,
 )
-from synthfm3d.pictures.planes import Cross, Frame, Layer, Mark, three_planes
+from synthfm3d.pictures.planes import Cross, Layer, Mark, Rectangle, frames_in_time, three_planes
 from synthfm3d.pictures.sheet import contact_sheet, data_uri, png_bytes
 
 __all__ = [
     "MARK_COLOUR",
     "PALETTE",
     "Cross",
-    "Frame",
     "Layer",
     "Mark",
+    "Rectangle",
     "contact_sheet",
     "data_uri",
     "frames_in_time",
@@ -35,5 +34,5 @@ __all__ = [
     "png_bytes",
     "three_planes",
     "with_cross",
-    "with_frame",
+    "with_rectangle",
 ]

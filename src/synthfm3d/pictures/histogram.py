@@ -1,4 +1,4 @@
-"""A histogram as a piece of SVG inside an HTML page; the page's style sheet colours it."""
+"""A histogram as SVG for an HTML page; the style sheet of the page sets its colours."""
 
 import math
 from collections.abc import Sequence
@@ -20,40 +20,40 @@ def histogram_svg(
     band: tuple[float, float] | None = None,
     marks: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """Bars of how often values fall between ``axis[0]`` and ``axis[1]``; what lies beyond joins the end bars.
+    """Bars of the number of values between ``axis[0]`` and ``axis[1]``; values outside count in the end bars.
 
-    Classes for the style sheet: ``bar``, ``band`` (a range behind the bars), ``mark`` (single values
-    below the axis, each with its name as a tool tip), ``axis`` (line and numbers).
+    Classes for the style sheet: ``bar``, ``band`` (a range behind the bars), ``mark`` (single values below
+    the axis, each with its name as a tool tip), ``axis`` (line and numbers).
     """
 
-    def place(value: float) -> float:
+    def x_of(value: float) -> float:
         low, high = axis
         share = (
             math.log(max(value, low) / low) / math.log(high / low) if log else (value - low) / (high - low)
         )
         return _WIDTH * min(1.0, max(0.0, share))
 
-    places = np.array([place(value) for value in values])
-    counts, edges = np.histogram(places, _BINS, (0, _WIDTH))
+    positions = np.array([x_of(value) for value in values])
+    counts, edges = np.histogram(positions, _BINS, (0, _WIDTH))
     parts = [
         f'<svg viewBox="0 {-_ABOVE} {_WIDTH} {_ABOVE + _HEIGHT + _BELOW}" role="img" '
-        f'aria-label="histogram of {len(places)} values">'
+        f'aria-label="histogram of {len(positions)} values">'
     ]
     if band:
-        left, right = (place(bound) for bound in band)
+        left, right = (x_of(bound) for bound in band)
         parts.append(
             f'<rect class="band" x="{left:.1f}" y="{-_ABOVE}" width="{max(1.0, right - left):.1f}" '
             f'height="{_ABOVE + _HEIGHT}"/>'
         )
-    parts += _bars(counts, edges, len(places))
+    parts += _bars(counts, edges, len(positions))
     parts.append(f'<path class="axis" d="M0 {_HEIGHT}H{_WIDTH}"/>')
     parts += [
-        f'<path class="mark" d="M{place(value):.1f} {_HEIGHT - 7}v7">'
+        f'<path class="mark" d="M{x_of(value):.1f} {_HEIGHT - 7}v7">'
         f"<title>{escape(name)}: {value:g}</title></path>"
         for value, name in marks
     ]
     for value in _ticks(axis, log):
-        x = place(value)
+        x = x_of(value)
         anchor = "start" if x < 12 else "end" if x > _WIDTH - 12 else "middle"
         parts.append(
             f'<text class="axis" x="{x:.1f}" y="{_HEIGHT + 12}" text-anchor="{anchor}">{value:g}</text>'
@@ -73,7 +73,7 @@ def _bars(counts: Array, edges: Array, total: int) -> list[str]:
 
 
 def _ticks(axis: tuple[float, float], log: bool) -> list[float]:
-    """Round numbers within an axis: powers of ten, or four to eight even steps."""
+    """Round numbers along an axis: powers of ten, or four to eight equal steps."""
     low, high = axis
     if log:
         decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)

@@ -1,23 +1,22 @@
-"""What a notebook shows of a volume: three planes, or frames of a sequence, as a PNG."""
+"""The picture of a volume in a notebook: three planes, or frames of a sequence, as a PNG."""
 
 import numpy as np
 
-from synthfm3d.pictures.frames import frames_in_time
-from synthfm3d.pictures.planes import Layer, three_planes
+from synthfm3d.pictures.planes import Layer, frames_in_time, three_planes
 from synthfm3d.pictures.sheet import png_bytes
 from synthfm3d.volume import Array, Position, Volume
 
 MOST_LABELS = 64
-"""Different values of a label map; an image has more."""
+"""Largest number of different values in a label map; an image has more."""
 PERCENTILES = (1.0, 99.5)
-"""Of the voxels, shown black and white."""
+"""Percentiles of the voxels that are shown black and white."""
 _HEIGHT_PX = 200
 _LOOKED_AT = 1_000_000
-"""Voxels that are looked at to tell a label map from an image."""
+"""Number of voxels that are inspected to distinguish a label map from an image."""
 
 
 def notebook_png(image: Volume, labels: Volume | None = None) -> bytes:
-    """An image with its labels over it, or a label map alone, through the middle of what it shows."""
+    """An image with its labels, or a label map alone, through the middle of the labels or of the image."""
     if labels is None and is_label_map(image):
         labels, image = image, image.with_voxels(np.zeros(image.voxels.shape, np.uint8))
     low, high = (float(v) for v in np.percentile(_sample(image.voxels), PERCENTILES))
@@ -30,7 +29,7 @@ def notebook_png(image: Volume, labels: Volume | None = None) -> bytes:
 
 
 def is_label_map(volume: Volume) -> bool:
-    """Whether the voxels are few different whole numbers, none negative, as those of a mask or label map."""
+    """Whether the voxels have only a few different unsigned values, like a mask or a label map."""
     if volume.voxels.dtype.kind not in "bu":
         return False
     sample = _sample(volume.voxels)
@@ -43,10 +42,10 @@ def _sample(voxels: Array) -> Array:
 
 
 def _middle(volume: Volume) -> Position:
-    """RAS mm of the middle of the foreground of a label map, of any other volume that of its grid."""
+    """RAS mm of the middle of a label map's foreground; for other volumes, of the middle of the grid."""
     if is_label_map(volume) and volume.voxels.any():
         found = [np.flatnonzero(volume.voxels.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-        index = np.array([places[len(places) // 2] for places in found])
+        index = np.array([indices[len(indices) // 2] for indices in found])
     else:
         index = np.array(volume.voxels.shape) // 2
     r, a, s = (float(mm) for mm in volume.grid.to_mm(index))

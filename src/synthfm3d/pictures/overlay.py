@@ -1,4 +1,4 @@
-"""One slice as a picture: grey values, regions in colour over them, crosses and frames."""
+"""One slice as a picture: grey values with coloured regions, crosses and rectangles."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,25 +16,25 @@ PALETTE: tuple[Colour, ...] = (
     (204, 121, 167),  # reddish purple
     (0, 114, 178),  # blue
 )
-"""Colours that stay apart under colour blindness: Okabe & Ito, Color Universal Design (2008)."""
+"""Colours that colour-blind people can tell apart: Okabe & Ito, Color Universal Design (2008)."""
 
 MARK_COLOUR: Colour = (255, 230, 0)
 FILL = 0.35
-"""Opacity of a region, if nothing else is asked: the tissue stays visible below it."""
+"""Default opacity of a region; the tissue below it stays visible."""
 OUTLINE_PX = 2
-"""Thickness of its outline in pixels."""
+"""Default thickness of the outline in pixels."""
 
 
 def label_colour(value: int) -> Colour:
-    """Colour of a label value: the palette, then the same hues lighter, then darker, and again."""
-    turn, place = divmod(value - 1, len(PALETTE))
+    """Colour of a label value: the palette, then its lighter hues, then its darker hues, then repeated."""
+    turn, index = divmod(value - 1, len(PALETTE))
     tint = ((0, 0.0), (255, 0.45), (0, 0.4))[turn % 3]
-    red, green, blue = (round(c + (tint[0] - c) * tint[1]) for c in PALETTE[place])
+    red, green, blue = (round(c + (tint[0] - c) * tint[1]) for c in PALETTE[index])
     return red, green, blue
 
 
 def grey(voxels: Array, window: tuple[float, float]) -> Array:
-    """Values mapped linearly from ``window`` (low, high) to 0 ... 255 and clipped: uint8, same shape."""
+    """Values mapped linearly from ``window`` (low, high) to 0 ... 255 and clipped; uint8, same shape."""
     low, high = window
     if not high > low:
         raise ValueError(f"the window's upper bound must exceed its lower one, got {window}.")
@@ -55,14 +55,14 @@ def overlay(
     fill: float = FILL,
     outline_px: int = OUTLINE_PX,
 ) -> Array:
-    """A picture with the regions of a label map drawn over it: translucent inside, crisp outline.
+    """A picture with the regions of a label map drawn over it, translucent and with a sharp outline.
 
     Parameters
     ----------
     picture
         uint8 (row, column) or (row, column, 3).
     labels
-        Integers (row, column); 0 is left as it is.
+        Integers (row, column); pixels with label 0 are not changed.
     colour, fill, outline_px
         As in ``Layer``.
 
@@ -71,16 +71,16 @@ def overlay(
     New uint8 array (row, column, 3).
     """
     base = in_colour(picture)
-    values, place = np.unique(labels, return_inverse=True)
+    values, index = np.unique(labels, return_inverse=True)
     colours = np.array([colour or label_colour(int(v)) for v in values], np.float32)
-    paint = colours[place.reshape(labels.shape)]
+    paint = colours[index.reshape(labels.shape)]
     opacity = np.where(labels != 0, np.float32(fill), np.float32(0))
     opacity[_outline(labels, outline_px)] = 1
     return (base + (paint - base) * opacity[..., None] + 0.5).astype(np.uint8)
 
 
 def _outline(labels: Array, thickness: int) -> Array:
-    """Pixels of regions that lie within ``thickness`` (in 4-steps) of another region; bool."""
+    """Pixels of regions within ``thickness`` steps (4 neighbours) of another region; bool."""
     core = labels
     for _ in range(thickness):
         around = np.pad(core, 1, mode="edge")
@@ -92,7 +92,7 @@ def _outline(labels: Array, thickness: int) -> Array:
 def with_cross(
     picture: Array, position: tuple[float, float], colour: Colour = MARK_COLOUR, arm: int = 7
 ) -> Array:
-    """A copy of the picture with a cross, haloed in black, at (x, y) pixels."""
+    """A copy of the picture with a cross with a black outline at (x, y) pixels."""
     x, y = (int(p) for p in position)
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
@@ -102,10 +102,10 @@ def with_cross(
     return np.asarray(image)
 
 
-def with_frame(
+def with_rectangle(
     picture: Array, corner: tuple[float, float], opposite: tuple[float, float], colour: Colour = MARK_COLOUR
 ) -> Array:
-    """A copy of the picture with a rectangle, haloed in black, around two corners (x, y) in pixels."""
+    """A copy of the picture with a rectangle with a black outline between two corners (x, y) in pixels."""
     (left, right), (top, bottom) = (
         sorted(round(p) for p in pair) for pair in zip(corner, opposite, strict=True)
     )

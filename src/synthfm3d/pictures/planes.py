@@ -1,9 +1,8 @@
-"""Three orthogonal planes of a volume in radiological convention, as a hospital's viewer shows them.
+"""Three orthogonal planes of a volume, in the convention of radiology; and frames of a sequence in time.
 
-The patient's right is on the left of the picture, anterior or superior at the top, and sagittal
-planes look to the left. Voxels keep their physical proportions, however anisotropic they are. Grey
-values are interpolated for display; masks never, so an outline runs along the very voxels that
-were scored.
+The patient's right is on the left of the picture, anterior or superior is at the top, and sagittal planes
+look to the left. Voxels keep their physical proportions. Grey values are interpolated for display. Masks are
+not, so outlines follow the voxels that were scored.
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from synthfm3d.pictures.overlay import (
     in_colour,
     overlay,
     with_cross,
-    with_frame,
+    with_rectangle,
 )
 from synthfm3d.pictures.sheet import BACKGROUND, INK, font
 from synthfm3d.volume import Array, Grid, Volume
@@ -39,7 +38,7 @@ class Layer:
     labels
         Label map (0 = nothing) on the grid of the image it lies over.
     colour
-        One colour for all labels; None gives every label its own (``label_colour``).
+        One colour for all labels; None: a colour for each label (``label_colour``).
     fill
         Opacity of the inside, 0 (outline only) to 1.
     outline_px
@@ -57,7 +56,7 @@ class Layer:
             raise ValueError("a layer must lie on the grid of the image that it is drawn over.")
 
     def over(self, picture: Array, part: Array) -> Array:
-        """A picture with a part of the labels, (row, column) as the picture, drawn as the layer asks."""
+        """Draw a part of the labels, (row, column) like the picture, with the colours of the layer."""
         return overlay(picture, part, colour=self.colour, fill=self.fill, outline_px=self.outline_px)
 
 
@@ -70,7 +69,7 @@ class Cross:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Rectangle:
     """A box, drawn as a rectangle around its corner voxels on the planes that cut it; corners in RAS mm."""
 
     corner_mm: tuple[float, float, float]
@@ -78,12 +77,12 @@ class Frame:
     colour: Colour = MARK_COLOUR
 
 
-Mark = Cross | Frame
+Mark = Cross | Rectangle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plane:
-    """How one plane of an axial volume (z to Superior, y to Posterior, x to Left) is shown."""
+    """The orientation of one plane of an axial volume (z to Superior, y to Posterior, x to Left)."""
 
     axis: int
     """Array axis across the plane."""
@@ -111,22 +110,22 @@ def three_planes(
     field_of_view_mm: float | None = None,
     height_px: int = 240,
 ) -> Array:
-    """Axial, coronal and sagittal plane through a point, side by side at one physical scale.
+    """Axial, coronal and sagittal planes through a point, side by side at the same physical scale.
 
     Parameters
     ----------
     image
         Scan in any storage order; its third axis must be space.
     centre_mm
-        Point in RAS mm that all planes pass through; the nearest voxel's, inside the scan.
+        Point in RAS mm. The planes pass through the nearest voxel of the scan.
     window
         Values (low, high) shown as black and white.
     layers
         Label maps on the grid of the image, drawn in this order.
     marks
-        Crosses and frames, drawn above the layers.
+        Crosses and rectangles, drawn over the layers.
     field_of_view_mm
-        Side of the part that is shown, around the point; None shows the whole scan.
+        Side of the shown part around the point; None: the whole scan.
     height_px
         Height of the picture.
 
@@ -174,7 +173,7 @@ def _window_of_view(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """From a plane's voxels to the pixels of its picture."""
+    """The mapping from a plane's voxels to the pixels of its picture."""
 
     plane: _Plane
     low: Array
@@ -211,15 +210,15 @@ def _with_mark(pane: Array, mark: Mark, scan: Grid, view: _View, at: int) -> Arr
     """The pane with a mark drawn on it, if it touches this plane (voxel ``at`` across it)."""
     across = view.plane.axis
     if isinstance(mark, Cross):
-        place = scan.to_index(np.array(mark.position_mm))
-        if round(place[across]) != at:
+        index = scan.to_index(np.array(mark.position_mm))
+        if round(index[across]) != at:
             return pane
-        return with_cross(pane, view.position(place + 0.5), mark.colour)
+        return with_cross(pane, view.position(index + 0.5), mark.colour)
     corners = np.round(scan.to_index(np.array([mark.corner_mm, mark.opposite_mm])))
     lower, upper = corners.min(axis=0), corners.max(axis=0)
     if not lower[across] <= at <= upper[across]:
         return pane
-    return with_frame(pane, view.position(lower), view.position(upper + 1), mark.colour)
+    return with_rectangle(pane, view.position(lower), view.position(upper + 1), mark.colour)
 
 
 def _with_letters(pane: Array, letters: tuple[str, str, str, str]) -> Array:
@@ -227,13 +226,13 @@ def _with_letters(pane: Array, letters: tuple[str, str, str, str]) -> Array:
     image = Image.fromarray(pane)
     draw = ImageDraw.Draw(image)
     width, height = image.size
-    places = (
+    positions = (
         (width / 2, 3, "mt"),
         (width / 2, height - 4, "mb"),
         (4, height / 2, "lm"),
         (width - 4, height / 2, "rm"),
     )
-    for letter, (x, y, anchor) in zip(letters, places, strict=True):
+    for letter, (x, y, anchor) in zip(letters, positions, strict=True):
         draw.text((x, y), letter, INK, font(12), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0))
     return np.asarray(image)
 
@@ -244,7 +243,58 @@ def _padded(pane: Array, height: int) -> Array:
 
 
 def side_by_side(panes: Sequence[Array]) -> Array:
-    """Pictures uint8 (row, column, 3) of one height in a row, with gaps between them."""
+    """Pictures, uint8 (row, column, 3) of the same height, in a row with gaps between them."""
     gap = np.full((panes[0].shape[0], _GAP, 3), BACKGROUND, np.uint8)
     parts = [part for pane in panes for part in (gap, pane)]
     return np.concatenate(parts[1:], axis=1)
+
+
+def frames_in_time(
+    image: Volume,
+    window: tuple[float, float],
+    *,
+    layers: Sequence[Layer] = (),
+    count: int = 3,
+    height_px: int = 240,
+) -> Array:
+    """The middle frames of ``count`` equal parts of a sequence, and the middle column over time.
+
+    The last pane is like an M-mode: it shows the middle column of every frame, with time to the right. A
+    frame is as wide as a pixel is high. In the other panes, pixels keep their proportions.
+
+    Returns
+    -------
+    uint8 (``height_px``, width, 3).
+    """
+    for layer in layers:
+        layer.check_on(image)
+    depth, height, width = image.voxels.shape
+    _, pixel_y, pixel_x = image.spacing_mm
+    scale = height_px / height
+    frame_size = (max(1, round(width * pixel_x / pixel_y * scale)), height_px)
+    pieces = [(np.s_[int((n + 0.5) * depth / count)], frame_size) for n in range(count)]
+    column = np.s_[:, :, width // 2]
+    panes = [_pane(image, piece, size, window, layers, False) for piece, size in pieces]
+    panes.append(_pane(image, column, (max(1, round(depth * scale)), height_px), window, layers, True))
+    return side_by_side(panes)
+
+
+def _pane(
+    image: Volume,
+    piece: int | tuple[slice | int, ...],
+    size: tuple[int, int],
+    window: tuple[float, float],
+    layers: Sequence[Layer],
+    transposed: bool,
+) -> Array:
+    """One cut through a sequence at the resolution of the picture; only grey values are interpolated."""
+
+    def cut(voxels: Array, method: Image.Resampling) -> Array:
+        plane = voxels[piece].T if transposed else voxels[piece]
+        return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, method))
+
+    picture = cut(grey(image.voxels, window), Image.Resampling.BICUBIC)
+    for layer in layers:
+        part = cut(layer.labels.voxels.astype(np.int32), Image.Resampling.NEAREST)
+        picture = layer.over(picture, part)
+    return in_colour(picture)

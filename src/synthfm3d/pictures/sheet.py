@@ -1,4 +1,4 @@
-"""Pictures put together with captions, and as PNG files."""
+"""Contact sheets of pictures with captions, and pictures as PNG files."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ _TEXT_PX, _LINE_PX = 12, 17
 
 
 def contact_sheet(rows: Sequence[Sequence[Array]], captions: Sequence[Sequence[str]] | None = None) -> Array:
-    """Tiles in rows and columns on a dark ground, each with its caption below.
+    """Tiles in rows and columns on a dark background, each with its caption below.
 
     Parameters
     ----------
     rows
-        Pictures, uint8 (row, column) or (row, column, 3); sizes and numbers per row may differ. A
-        column is as wide as its widest tile, a row as high as its highest.
+        Pictures, uint8 (row, column) or (row, column, 3). Their sizes, and their number in each row, may
+        differ. A column is as wide as its widest tile, a row as high as its highest tile.
     captions
-        One text per tile; lines too long for the tile's column are wrapped.
+        One text for each tile; long lines are wrapped at the width of the column.
     """
     if not any(len(row) for row in rows):
         raise ValueError("a contact sheet needs at least one tile.")
@@ -62,7 +62,7 @@ def contact_sheet(rows: Sequence[Sequence[Array]], captions: Sequence[Sequence[s
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """The text broken into lines of at most ``width`` pixels where it has spaces."""
+    """The text, broken at spaces into lines of at most ``width`` pixels."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -75,15 +75,15 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font of all pictures, in pixels."""
+    """The font of all pictures, with its size in pixels."""
     return ImageFont.load_default(size)
 
 
 def png_bytes(picture: Array, *, bits: int = 8) -> bytes:
     """The picture as a PNG file.
 
-    ``bits`` (1 ... 8) of each channel are kept: with 6 the eye sees no difference and the file is a
-    third smaller, which counts on pages that hold hundreds of pictures.
+    ``bits`` (1 ... 8) of each channel are kept. With 6 bits the difference is invisible and the file is a
+    third smaller, which matters on pages with hundreds of pictures.
     """
     file = BytesIO()
     ImageOps.posterize(Image.fromarray(picture), bits).save(file, format="PNG")
@@ -91,5 +91,5 @@ def png_bytes(picture: Array, *, bits: int = 8) -> bytes:
 
 
 def data_uri(png: bytes) -> str:
-    """A PNG file as the address of an image inside an HTML page."""
+    """A PNG file as a data URI for an HTML page."""
     return "data:image/png;base64," + b64encode(png).decode("ascii")

@@ -15,8 +15,8 @@ from synthfm3d import __version__
 from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume, generate
 from synthfm3d.intensity import windows_of
-from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.reading import example
 from synthfm3d.pictures import Cross, Layer, contact_sheet, data_uri, png_bytes, three_planes
 from synthfm3d.pipeline import gallery
 from synthfm3d.pipeline.pages import filled
@@ -62,7 +62,7 @@ def run_demo(
     sheet = _write_gallery(folder, made)
 
     report("Segmenting a real MR scan of a head from one click.")
-    scan = read_example()
+    scan = example()
     r, a, s = (float(v) for v in scan.grid.to_mm(np.array(CLICK_IJK[::-1])))
     click = Point(position_mm=(r, a, s))
     segmenter = Segmenter.from_pretrained(model, device)

@@ -10,9 +10,8 @@ from synthfm3d.files import write_atomically
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.pipeline.features import Shares
 from synthfm3d.pipeline.gallery import CONTACT_SHEET, MOST_PICTURED, ContactSheet
-from synthfm3d.pipeline.pages import filled
+from synthfm3d.pipeline.pages import STATISTICS_PAGE, filled, write_statistics
 from synthfm3d.pipeline.statistics import measure_volumes, read_real_targets
-from synthfm3d.pipeline.statistics_page import PAGE_NAME, write_statistics
 from synthfm3d.shards.reader import ShardFolder
 from synthfm3d.shards.sample import StoredVolume
 from synthfm3d.synthesis.scene import Scene
@@ -105,7 +104,7 @@ def dataset_card(*, volumes: int, **known: Any) -> str:
         volumes=volumes,
         category=category or ("1M<n<10M" if volumes < 10_000_000 else "10M<n<100M"),
         picture=CONTACT_SHEET,
-        page=PAGE_NAME,
+        page=STATISTICS_PAGE,
         version=__version__,
         rows=share_rows,
         **known,

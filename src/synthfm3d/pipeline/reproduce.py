@@ -17,23 +17,22 @@ from typing import Any
 from synthfm3d import __version__
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import PendingCase
-from synthfm3d.evaluation.datasets.choice import chosen_cases
-from synthfm3d.evaluation.datasets.registry import dataset_named
+from synthfm3d.evaluation.datasets.registry import chosen_cases, dataset_named
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
 from synthfm3d.evaluation.methods.method import Method
 from synthfm3d.evaluation.methods.models import model_method
 from synthfm3d.evaluation.report import PAGE_NAME, Report, write_report
-from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.scoring.results import Score
-from synthfm3d.files import appearing_whole
+from synthfm3d.files import atomic_writer
 from synthfm3d.generate import realise
 from synthfm3d.loading.clips import volume_scene
-from synthfm3d.pipeline.comparison import write_comparison
 from synthfm3d.pipeline.gallery import ContactSheet
+from synthfm3d.pipeline.pages import write_comparison
 from synthfm3d.pipeline.reproduction_config import EvaluationChoice, ReproductionConfig
 from synthfm3d.pipeline.stages import Facts, Folders, Stage, StageState, run_stages, stage_states
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 BEFORE, AFTER = "before", "after"
 """Names of the two models in every table."""
@@ -162,7 +161,7 @@ def _draw_volumes(config: ReproductionConfig, folder: Path) -> Facts:
     )
     sheet = ContactSheet()
     with (
-        appearing_whole(folder / SCENES_FILE) as file,
+        atomic_writer(folder / SCENES_FILE) as file,
         gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=4, mtime=0) as stream,
     ):
         for scene in scenes:

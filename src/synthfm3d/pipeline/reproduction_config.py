@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from synthfm3d.evaluation.datasets.cases import Split
 from synthfm3d.evaluation.protocol import Protocol
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
+from synthfm3d.training.sam2 import Sam2TrainingConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

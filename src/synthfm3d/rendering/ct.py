@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthfm3d.kernels import kernel
-from synthfm3d.rendering.hashing import field_key, hashed_normal, mix, noise_key
+from synthfm3d.rendering.fields import field_key, hashed_normal, mix, noise_key
 from synthfm3d.rendering.scanner import Bias, Scanner
 from synthfm3d.synthesis.ct import CtAcquisition
 from synthfm3d.synthesis.scene import Scene

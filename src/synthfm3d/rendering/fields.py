@@ -1,9 +1,13 @@
-r"""Smooth random fields of any correlation length: white noise on a coarse grid, spline-interpolated.
+r"""Noise without state: hashed normal numbers, and smooth random fields interpolated between them.
 
-Cubic B-spline weights on a grid of spacing :math:`h` smooth like a Gaussian of standard deviation
-:math:`\sigma = h / \sqrt{3}`. The weights of each voxel are normalised to unit energy, so the
-field has exactly unit variance everywhere. Node (a, b, c) of a field is a hash of the field's key,
-so any slice of it can be made alone.
+A normal number is a hash of a key and a counter, computed with integers only. So the noise of any voxel can
+be computed alone, and it has the same bits on every processor. Numba promotes unsigned 32-bit arithmetic to
+64 bits, so every step is cast back.
+
+A smooth field of any correlation length is white noise on a coarse grid, interpolated with cubic B-splines.
+On a grid of spacing :math:`h` their weights smooth like a Gaussian of standard deviation :math:`\sigma = h /
+\sqrt{3}`. The weights of each voxel are normalised to unit energy, so the field has unit variance everywhere.
+Node (a, b, c) is a hash of the key of the field, so any slice can be computed alone.
 """
 
 import math
@@ -13,8 +17,51 @@ from functools import lru_cache
 import numpy as np
 
 from synthfm3d.kernels import inlined, kernel
-from synthfm3d.rendering.hashing import hashed_normal
+from synthfm3d.randomness import key
+from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
+
+_u32 = np.uint32
+_i32 = np.int32
+_f32 = np.float32
+GOLDEN = 0x9E3779B9
+"""2^32 over the golden ratio: spreads keys that differ in few bits (Knuth, TAOCP 3, 6.4)."""
+INVERSE_STD = 1.0 / 37837.2
+"""Inverse standard deviation of a sum of four uniform 16-bit integers, sqrt(4 (2^32 - 1) / 12)."""
+
+
+@inlined
+def mix(word):
+    """Bijective scrambling of 32 bits (the ``lowbias32`` family of C. Wellons and T. Ettinger)."""
+    word = _u32(word ^ _u32(word >> _u32(16)))
+    word = _u32(word * _u32(0x21F0AAAD))
+    word = _u32(word ^ _u32(word >> _u32(15)))
+    word = _u32(word * _u32(0x735A2D97))
+    return _u32(word ^ _u32(word >> _u32(15)))
+
+
+@inlined
+def hashed_normal(counter, key):
+    """Number with zero mean and unit variance: four uniforms summed (Irwin-Hall), ``|value| < 3.47``."""
+    # The key enters twice: alone in the first word it would only permute the counters.
+    first = mix(_u32(counter ^ key))
+    second = mix(_u32(first + _u32(_u32(key * _u32(GOLDEN)) | _u32(1))))
+    total = _i32(
+        _u32(_u32(first & _u32(0xFFFF)) + _u32(first >> _u32(16)))
+        + _u32(_u32(second & _u32(0xFFFF)) + _u32(second >> _u32(16)))
+    )
+    return _f32(_i32(total - _i32(131070))) * _f32(INVERSE_STD)
+
+
+def field_key(scene: Scene, name: str) -> int:
+    """32-bit key of a field of a scene: a texture, the warp, the scatterers of ultrasound."""
+    return key(scene.seed, scene.index, "field", name)
+
+
+def noise_key(scene: Scene) -> np.uint32:
+    """Key of what a scanner adds to each voxel of a scene."""
+    return np.uint32(key(scene.seed, scene.index, "noise"))
+
 
 _SPACING_OVER_STD = math.sqrt(3.0)
 

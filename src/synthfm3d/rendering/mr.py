@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from synthfm3d.kernels import kernel
-from synthfm3d.rendering.fields import field_row
-from synthfm3d.rendering.hashing import hashed_normal, noise_key
+from synthfm3d.rendering.fields import field_row, hashed_normal, noise_key
 from synthfm3d.rendering.scanner import Bias, Scanner, grey_table, map_grey
 from synthfm3d.synthesis.mr import MrAcquisition
 from synthfm3d.synthesis.scene import Scene

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from synthfm3d.kernels import kernel
-from synthfm3d.synthesis.grey import GreyMap
+from synthfm3d.synthesis.modality import GreyMap
 from synthfm3d.volume import Array
 
 Bias = tuple[Array, Array, Array]

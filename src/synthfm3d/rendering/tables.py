@@ -10,8 +10,7 @@ import numpy as np
 
 from synthfm3d.rendering import columns as at
 from synthfm3d.rendering.distances import BLUR_REACH
-from synthfm3d.rendering.fields import SplineAxis, spline_axis
-from synthfm3d.rendering.hashing import field_key
+from synthfm3d.rendering.fields import SplineAxis, field_key, spline_axis
 from synthfm3d.rendering.parts import part_rows
 from synthfm3d.rendering.tiles import texture_tile
 from synthfm3d.synthesis.scene import TEXTURES, Boundary, Scene

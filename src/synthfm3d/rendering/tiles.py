@@ -10,8 +10,7 @@ import math
 import numpy as np
 
 from synthfm3d.kernels import inlined, kernel
-from synthfm3d.rendering.fields import field_row, periodic_axis
-from synthfm3d.rendering.hashing import hashed_normal, mix
+from synthfm3d.rendering.fields import field_row, hashed_normal, mix, periodic_axis
 from synthfm3d.volume import Array
 
 _f32 = np.float32

@@ -13,8 +13,7 @@ import math
 import numpy as np
 
 from synthfm3d.kernels import inlined, kernel
-from synthfm3d.rendering.fields import SplineAxis, spline_axis
-from synthfm3d.rendering.hashing import GOLDEN, field_key, mix
+from synthfm3d.rendering.fields import GOLDEN, SplineAxis, field_key, mix, spline_axis
 from synthfm3d.rendering.probe import REACH, Fan, fan_of
 from synthfm3d.rendering.scanner import Bias, Scan, Scanner, grey_table, map_grey
 from synthfm3d.synthesis.scene import Scene

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from synthfm3d.files import appearing_whole, remove_unfinished
+from synthfm3d.files import atomic_writer, remove_unfinished
 from synthfm3d.generate import LabelledVolume
 from synthfm3d.shards.record import Entry, ShardOrigin, ShardRecord, record_path
 from synthfm3d.shards.sample import encoded, key_of
@@ -32,12 +32,12 @@ def write_shard(path: Path, volumes: Iterable[LabelledVolume], origin: ShardOrig
     remove_unfinished(path)
     remove_unfinished(beside)
     beside.unlink(missing_ok=True)  # of a shard that is about to be replaced
-    with appearing_whole(path) as file:
+    with atomic_writer(path) as file:
         tar = _TarWriter(file)
         samples = tuple(_add(tar, volume) for volume in volumes)
         tar.finish()
     record = ShardRecord(size=tar.size, sha256=tar.hash.hexdigest(), origin=origin, samples=samples)
-    with appearing_whole(beside) as file:
+    with atomic_writer(beside) as file:
         file.write(record.to_json().encode())
     return record
 

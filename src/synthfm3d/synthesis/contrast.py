@@ -8,12 +8,14 @@ in its own module. In all of them a labelled layer differs from its surroundings
 from dataclasses import dataclass, replace
 from typing import get_args
 
+from synthfm3d.synthesis.ct import CtSignals
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.modalities import signals_of
+from synthfm3d.synthesis.modality import Mean, Signals, unpaired
+from synthfm3d.synthesis.mr import MrSignals
 from synthfm3d.synthesis.scene import TEXTURES, Acquisition, Contrast, Tissue
 from synthfm3d.synthesis.settings import ContrastSettings
-from synthfm3d.synthesis.signals import Mean, Signals, unpaired
 from synthfm3d.synthesis.structures import Anatomy, Layer, Material, Structure
+from synthfm3d.synthesis.ultrasound import UltrasoundSignals
 from synthfm3d.volume import Modality
 
 _TEXTURE_PROFILE = (0.35, 0.5, 0.7, 0.8)
@@ -62,6 +64,17 @@ class _Palette:
     def moved_apart(self, draw: Draw, around: float) -> float:
         """A mean just visible against its surroundings, brighter or darker."""
         return self.signals.moved_apart(draw, around, 1.2 * self.least)
+
+
+def signals_of(modality: Modality, settings: ContrastSettings) -> Signals:
+    """The signals of a modality."""
+    match modality:
+        case "ct":
+            return CtSignals(settings.ct)
+        case "mr":
+            return MrSignals(settings.mr)
+        case "us":
+            return UltrasoundSignals(settings.us)
 
 
 def draw_contrast(

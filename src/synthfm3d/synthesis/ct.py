@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.ranges import Range, check_ranges
-from synthfm3d.synthesis.signals import Mean, Signals, unpaired
+from synthfm3d.synthesis.draw import Draw, Range, check_ranges, rounded
+from synthfm3d.synthesis.modality import Mean, Signals, unpaired
 from synthfm3d.synthesis.structures import ZYX, Layer, Material
 
 

@@ -9,10 +9,8 @@ inversion's null.
 import math
 from dataclasses import dataclass, replace
 
-from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.grey import GreyMap, GreySettings, draw_grey
-from synthfm3d.synthesis.ranges import Range, check_ranges
-from synthfm3d.synthesis.signals import Mean, Signals
+from synthfm3d.synthesis.draw import Draw, Range, check_ranges, rounded
+from synthfm3d.synthesis.modality import GreyMap, GreySettings, Mean, Signals, draw_grey
 from synthfm3d.synthesis.structures import Layer, Material
 
 

@@ -10,13 +10,15 @@ view. A fixed axis is the same in all volumes where these are (``modalities``, `
 from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.assembly import draw_anatomy, draw_cine, draw_layout
-from synthfm3d.synthesis.boundary import draw_boundary
 from synthfm3d.synthesis.contrast import draw_contrast
+from synthfm3d.synthesis.ct import CtAcquisition, draw_ct_acquisition
 from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.modalities import draw_acquisition
-from synthfm3d.synthesis.scene import Scene
-from synthfm3d.synthesis.settings import Mode, SynthesisSettings
+from synthfm3d.synthesis.mr import MrAcquisition, draw_mr_acquisition
+from synthfm3d.synthesis.scene import Acquisition, Boundary, Scene
+from synthfm3d.synthesis.settings import BoundarySettings, Mode, NoiseSettings, SynthesisSettings
 from synthfm3d.synthesis.structures import ZYX, Layout
+from synthfm3d.synthesis.ultrasound import draw_ultrasound_acquisition, without_beam_artefacts
+from synthfm3d.volume import Modality
 
 GENERATOR_VERSION = 6
 """Changes whenever any seed's volume changes; the changelog says how."""
@@ -31,6 +33,14 @@ _BODIES_MM: dict[Layout, tuple[float, float]] = {
     "head": (190.0, 270.0),
 }
 """Fields of view that show a whole body, an adult's and a smaller one's."""
+_BOX_STD = 0.2887
+"""Standard deviation of a slice profile of unit width, 1 / sqrt(12)."""
+_SHARPEST = 0.3
+"""Standard deviation of the point spread in pixels, where boundaries are switched off."""
+
+_THICK, _SUB_SLICES = 2.5, 3
+"""Slices more than this many pixels apart may be averaged from so many thinner ones."""
+_RIM_PIXELS = 1.5
 
 
 def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None) -> Scene:
@@ -86,3 +96,55 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
 def _place(index: int, mode: Mode) -> int | str:
     """Name of an axis's streams: a fixed axis is drawn once for all volumes of a seed."""
     return "fixed" if mode == "fixed" else index
+
+
+def draw_boundary(draw: Draw, modality: Modality, settings: BoundarySettings, spacing_mm: ZYX) -> Boundary:
+    """Point spread, texture shield, fading and rims for voxels of ``spacing_mm`` (z, y, x).
+
+    Switched off, boundaries are as sharp as pixels allow, everywhere.
+    """
+    pixel = spacing_mm[1]
+    thickness = spacing_mm[0] * draw.uniform(*settings.thickness)
+    in_plane = draw.log_uniform(*settings.psf_pixels)
+    # Drawn first and kept or not: no share shifts what comes after it.
+    shield, fade, rim = (draw.uniform(*r) for r in (settings.shield_pixels, settings.fade, settings.rim))
+    shield *= draw.chance(settings.shield_share)
+    fade *= draw.chance(settings.ct.fade_share if modality == "ct" else settings.fade_share)
+    rim *= draw.chance(settings.rim_share)
+    averaged = draw.chance(settings.averaged_share) and spacing_mm[0] > _THICK * pixel
+    if settings.mode == "off":
+        averaged = False
+        thickness, in_plane, shield, fade, rim = 0.0, _SHARPEST, 0.0, 0.0, 0.0
+    return Boundary(
+        psf_mm=(rounded(max(_BOX_STD * thickness, _SHARPEST * pixel)), rounded(pixel * in_plane)),
+        sub_slices=_SUB_SLICES if averaged else 1,
+        texture_shield_mm=0.0 if modality == "us" else rounded(pixel * shield),
+        fade=fade,
+        rim=rim,
+        rim_mm=rounded(_RIM_PIXELS * pixel),
+    )
+
+
+def draw_acquisition(
+    draw: Draw, modality: Modality, settings: NoiseSettings, size_mm: ZYX, pixel_mm: float
+) -> Acquisition:
+    """Acquisition parameters for a field of view (z, y, x) in mm and a pixel size in mm.
+
+    Switched off, CT and MR have no noise and no bias; ultrasound keeps its speckle, which is its
+    signal, but nothing happens along its beams.
+    """
+    off = settings.mode == "off"
+    match modality:
+        case "ct":
+            if off:
+                return CtAcquisition(noise_hu=0.0)
+            return draw_ct_acquisition(draw, settings.ct, size_mm, pixel_mm)
+        case "mr":
+            return (
+                MrAcquisition(noise=0.0, bias=0.0)
+                if off
+                else draw_mr_acquisition(draw, settings.mr, settings.grey)
+            )
+        case "us":
+            drawn = draw_ultrasound_acquisition(draw, settings.us, settings.grey, size_mm, pixel_mm)
+            return without_beam_artefacts(drawn) if off else drawn

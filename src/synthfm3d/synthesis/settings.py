@@ -11,9 +11,9 @@ from typing import Literal
 
 from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
-from synthfm3d.synthesis.grey import GreySettings
+from synthfm3d.synthesis.draw import Range, check_ranges, check_ratios
+from synthfm3d.synthesis.modality import GreySettings
 from synthfm3d.synthesis.mr import MrContrastSettings, MrNoiseSettings
-from synthfm3d.synthesis.ranges import Range, check_ranges, check_ratios
 from synthfm3d.synthesis.ultrasound import UltrasoundContrastSettings, UltrasoundNoiseSettings
 from synthfm3d.volume import MODALITIES, Modality, ThirdAxis
 

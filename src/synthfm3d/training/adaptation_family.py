@@ -21,10 +21,14 @@ from synthfm3d.loading.labelled_scans import LabelledScan
 from synthfm3d.model.volumetric import VolumetricNetwork
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig, ValidationConfig
-from synthfm3d.training.family import Sample
-from synthfm3d.training.loss import hard_dice, segmentation_loss
-from synthfm3d.training.validation import held_out_patches, score_patches
-from synthfm3d.training.volumetric import Batches, VolumetricFamily
+from synthfm3d.training.family import Sample, hard_dice
+from synthfm3d.training.volumetric import (
+    Batches,
+    VolumetricFamily,
+    held_out_patches,
+    score_patches,
+    segmentation_loss,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Everything that a training run depends on, in frozen dataclasses that check themselves.
 
-Here stands what all families of models have in common, and the configuration of the volumetric family. The
-configuration of SAM 2 is in ``sam2_config``.
+This module has the settings that all families of models share, and the configuration of the volumetric
+family. The configuration of SAM 2 is in ``training.sam2``.
 """
 
 import math

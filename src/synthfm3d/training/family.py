@@ -88,3 +88,18 @@ def bytes_kept(step: Callable[[], object], network: nn.Module) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         step()
     return sum(t.untyped_storage().nbytes() for place, t in kept.items() if place not in weights)
+
+
+def soft_dice(probability: Tensor, target: Tensor) -> Tensor:
+    """Dice of probabilities (clip, …) against targets of the same shape, one value per clip.
+
+    One is added above and below, so that two empty masks agree (Milletari et al., 3DV 2016).
+    """
+    axes = tuple(range(1, probability.ndim))
+    overlap = (probability * target).sum(axes)
+    return (2 * overlap + 1) / (probability.sum(axes) + target.sum(axes) + 1)
+
+
+def hard_dice(logits: Tensor, target: Tensor) -> Tensor:
+    """Dice of the mask where logits are positive, one value per clip."""
+    return soft_dice((logits > 0).float(), target)

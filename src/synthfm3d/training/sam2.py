@@ -1,25 +1,64 @@
-"""Training SAM 2: clips in, its own loss, Dice by kind of prompt and distance from it to judge it."""
+"""Training of SAM 2: its configuration, how it fits into the training loop, and validation on held-out clips.
 
+Validation gives Dice separately for prompted slices and for slices that propagation reached, since one does
+not predict the other. Two rates show how often propagation continues beyond the end of an object, or ends
+before it.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from synthfm3d.errors import InputError
-from synthfm3d.loading.clips import ClipDataset, ClipSample, clip_volumes
+from synthfm3d.loading.clips import ClipDataset, ClipSample, ClipSettings, clip_volumes
 from synthfm3d.model.checkpoint import load_model
-from synthfm3d.model.model_card import model_card
-from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE, write_folder
-from synthfm3d.model.sam2_initial import fresh_network
+from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE, model_card, write_folder
+from synthfm3d.model.sam2_configuration import fresh_network
 from synthfm3d.model.sam2_model import Sam2Model
-from synthfm3d.training.family import Family, bytes_kept
+from synthfm3d.model.sam2_sizes import Sam2Settings
+from synthfm3d.prompts.prompt import PROMPT_KINDS
+from synthfm3d.training.config import RunConfig, ValidationConfig
+from synthfm3d.training.family import Family, bytes_kept, hard_dice, on_device
 from synthfm3d.training.sam2_clip import ClipTracker
-from synthfm3d.training.sam2_config import Sam2TrainingConfig
-from synthfm3d.training.sam2_groups import freeze, parameter_groups
-from synthfm3d.training.sam2_loss import clip_loss
-from synthfm3d.training.sam2_validation import validate_clips
+from synthfm3d.training.sam2_groups import Part, Sam2OptimiserConfig, freeze, parameter_groups
+from synthfm3d.training.sam2_loss import Sam2LossSettings, clip_loss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sam2TrainingConfig(RunConfig):
+    """A training run of SAM 2.
+
+    Parameters
+    ----------
+    start
+        Weights to start from, as ``load_model`` takes them; None: random ones.
+    frozen
+        Parts that keep their weights.
+    recompute
+        Compute activations again for the gradient instead of keeping them: about a third less memory for a
+        fifth more time.
+    compile
+        Compile the encoder (``torch.compile``).
+    validation
+        ``patches`` are clips.
+    """
+
+    family: Literal["sam2"] = "sam2"
+    batch_size: int = 1
+    averaging: float = 0.999
+    start: str | None = None
+    model: Sam2Settings = Sam2Settings()
+    data: ClipSettings = ClipSettings()
+    loss: Sam2LossSettings = Sam2LossSettings()
+    optimiser: Sam2OptimiserConfig = Sam2OptimiserConfig()
+    validation: ValidationConfig = ValidationConfig(every_steps=500, patches=16)
+    frozen: tuple[Part, ...] = ()
+    recompute: bool = False
+    compile: bool = False
 
 
 class Sam2Family(Family[Sam2TrainingConfig]):
@@ -86,3 +125,49 @@ class Sam2Family(Family[Sam2TrainingConfig]):
         name = f"synthfm3d-sam2-{self.config.model.size}-{self.config.model.image_size}"
         write_folder(folder, network.network, model_card(name, record))
         return folder / WEIGHTS_FILE
+
+
+@torch.inference_mode()
+def validate_clips(
+    tracker: ClipTracker, config: Sam2TrainingConfig, device: torch.device
+) -> dict[str, float]:
+    """Means over objects of the held-out clips.
+
+    - ``validation_dice_<kind>_prompted`` and ``…_propagated``: Dice where the object is visible, on
+      prompted and on other slices; ``validation_dice``, by which the best is chosen, is the mean of the
+      latter over kinds of prompts;
+    - ``validation_over_propagation``: share of slices without the object on which there is a mask;
+    - ``validation_under_propagation``: share of slices with it, not prompted, on which there is none.
+    """
+    tracker.eval()
+    clips = ClipDataset(config.validation.seed, 1, config.model.image_size, config.data)
+    dice: dict[str, list[float]] = {}
+    over: list[float] = []
+    under: list[float] = []
+    for number in range(config.validation.patches):
+        batch = on_device(clips[number], device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            answers = tracker(batch)
+        prompted = set(batch["prompted"].tolist())
+        for answer in answers:
+            logits = answer.rounds[-1].best_high[:, 0].float()
+            truth = batch["targets"][:, answer.index]
+            there, found = truth.flatten(1).any(1), (logits > 0).flatten(1).any(1)
+            place = "prompted" if answer.index in prompted else "propagated"
+            scores = hard_dice(logits, truth.float())[there].tolist()
+            dice.setdefault(f"{PROMPT_KINDS[int(batch['kind'])]}_{place}", []).extend(scores)
+            if answer.index not in prompted:
+                over += found[~there].float().tolist()
+                under += (~found[there]).float().tolist()
+    means = {f"validation_dice_{name}": _mean(values) for name, values in sorted(dice.items()) if values}
+    propagated = [value for name, value in means.items() if name.endswith("propagated")]
+    rates = {"validation_over_propagation": over, "validation_under_propagation": under}
+    return (
+        {"validation_dice": round(_mean(propagated), 4)}
+        | {name: round(value, 4) for name, value in means.items()}
+        | {name: round(_mean(values), 4) for name, values in rates.items() if values}
+    )
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

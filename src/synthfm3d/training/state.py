@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from synthfm3d.errors import InputError
-from synthfm3d.files import appearing_whole
+from synthfm3d.files import atomic_writer
 from synthfm3d.training.config import RunConfig
 from synthfm3d.training.families import family_of
 from synthfm3d.training.family import Family
@@ -71,7 +71,7 @@ class TrainingState:
             "metrics": self.metrics,
         }
         try:
-            with appearing_whole(path) as file:
+            with atomic_writer(path) as file:
                 torch.save(content, file)
         except RuntimeError as error:  # as torch reports a full disk
             raise InputError(f"{path}: cannot be written ({error}): free some space.") from error

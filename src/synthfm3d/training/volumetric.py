@@ -1,10 +1,14 @@
-"""Training the volumetric family: patches in, some rounds of corrections, cross-entropy and Dice."""
+"""Training of the volumetric family: batches of patches, the loss, and validation on held-out patches."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.data import Dataset, default_collate
 
 from synthfm3d.errors import InputError
@@ -12,12 +16,11 @@ from synthfm3d.loading.patches import PatchDataset, volumes_of_patches
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
 from synthfm3d.model.volumetric import INPUT_CHANNELS, TOLD_CHANNELS, VolumetricNetwork, with_evidence
+from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
-from synthfm3d.training.family import Family, Sample, bytes_kept
-from synthfm3d.training.loss import segmentation_loss
+from synthfm3d.training.family import Family, Sample, bytes_kept, hard_dice, soft_dice
 from synthfm3d.training.rounds import after_corrections, after_hand_over
-from synthfm3d.training.validation import validate
 
 
 class Batches(Dataset[Sample]):
@@ -108,3 +111,75 @@ class VolumetricFamily(Family[TrainingConfig]):
         folder.mkdir(parents=True, exist_ok=True)
         write_network(folder / WEIGHTS_FILE, network, record)
         return folder / WEIGHTS_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Terms of the loss (scalars), and the soft Dice of each clip (clip,), detached."""
+
+    cross_entropy: Tensor
+    dice: Tensor
+    soft_dice: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        return self.cross_entropy + self.dice
+
+
+def segmentation_loss(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Loss:
+    """Binary cross-entropy plus 1 - soft Dice, of logits and targets (clip, 1, z, y, x).
+
+    ``known``, of the same shape, is 1 where the target is known and 0 where it is not; there nothing counts,
+    and the target is 0. The cross-entropy is the mean over known voxels.
+    """
+    if known is None:
+        dice = soft_dice(logits.sigmoid(), target)
+        cross_entropy = functional.binary_cross_entropy_with_logits(logits, target)
+    else:
+        dice = soft_dice(logits.sigmoid() * known, target)
+        each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        cross_entropy = (each * known).sum() / known.sum().clamp(min=1)
+    return Loss(cross_entropy=cross_entropy, dice=(1 - dice).mean(), soft_dice=dice.detach())
+
+
+_CORRECTIONS = 4
+"""After one click: five clicks in all."""
+
+
+def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.device) -> dict[str, float]:
+    """Mean Dice by kind of prompt over the held-out patches, ``validation_dice_<kind>``, and their mean.
+
+    ``corrected`` are the patches that began with clicks, after four corrections.
+    """
+    return score_patches(network, held_out_patches(config), device, bf16=config.precision == "bf16")
+
+
+def held_out_patches(config: TrainingConfig) -> Iterator[Sample]:
+    """The patches that the validation of a run judges by, rendered when they are asked for."""
+    dataset = PatchDataset(config.validation.seed, config.model.grid_shape, config.data)
+    return (dataset[index] for index in range(config.validation.patches))
+
+
+@torch.inference_mode()
+def score_patches(
+    network: VolumetricNetwork, patches: Iterable[Sample], device: torch.device, *, bf16: bool
+) -> dict[str, float]:
+    """As ``validate``, on these patches."""
+
+    def score(inputs: Tensor, target: Tensor) -> float:
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            logits = network(inputs)
+        return float(hard_dice(logits.float(), target).item())
+
+    found: dict[str, list[float]] = defaultdict(list)
+    for sample in patches:
+        inputs, target = sample["inputs"][None].to(device), sample["target"][None].to(device)
+        kind = PROMPT_KINDS[int(sample["kind"])]
+        found[kind].append(score(inputs, target))
+        if kind == "point":
+            inputs = after_corrections(network, inputs, target, _CORRECTIONS, bf16=bf16)
+            found["corrected"].append(score(inputs, target))
+    means = {kind: sum(values) / len(values) for kind, values in sorted(found.items())}
+    return {"validation_dice": round(sum(means.values()) / len(means), 4)} | {
+        f"validation_dice_{kind}": round(mean, 4) for kind, mean in means.items()
+    }

@@ -8,8 +8,8 @@ import pytest
 
 from synthfm3d.app.napari.layers import MODALITY_KEY, read_layers, reader_of, scan_of_layer, world_affine
 from synthfm3d.errors import InputError
-from synthfm3d.io.example import read_example
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.io.reading import example
 from synthfm3d.randomness import stream
 from synthfm3d.volume import Grid
 
@@ -88,7 +88,7 @@ def test_a_layer_that_is_no_scan_is_refused(layer, said):
 
 
 def test_a_file_that_was_opened_as_a_layer_is_the_same_scan(tmp_path):
-    scan = read_example()
+    scan = example()
     write_nifti(tmp_path / "head.nii.gz", scan)
     [(data, settings, kind)] = reader_of(str(tmp_path / "head.nii.gz"))(str(tmp_path / "head.nii.gz"))
     assert (kind, settings["name"]) == ("image", "head")

@@ -12,7 +12,7 @@ from viewer_phantom import MIDDLE, SHAPE, SPACING, TOKEN, listening
 from synthfm3d.app.server import create_app
 from synthfm3d.app.settings import Limits, ServeSettings
 from synthfm3d.app.viewers.scan import grid_of_spacing, scan_of_array
-from synthfm3d.io.example import read_example
+from synthfm3d.io.reading import example
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Point, Scribble
 from synthfm3d.prompts.simulation import correcting_click
@@ -219,7 +219,7 @@ def test_four_corrections_are_as_good_through_the_wire_as_without_it(client, ses
 
 @pytest.mark.slow
 def test_a_real_scan_is_segmented_through_the_wire_as_without_it(connect, segmenter):
-    head = read_example()
+    head = example()
     client = connect()
     client.set_image(head.voxels[None], {"spacing": head.spacing_mm})
     client.set_target_buffer(np.zeros(head.voxels.shape, np.uint8))

@@ -34,7 +34,7 @@ def test_the_epicardium_is_wall_and_cavity_together(copy, look):
 def test_ed_is_the_frame_that_equals_the_ed_image_whatever_the_cfg_says(copy, look):
     case = look("camus", copy("camus"), "patient0003_2CH_half_sequence")
     assert case.key_frames == {"ED": 4, "ES": 0}
-    assert "ED is said to be frame 1, its image is frame 5; the image is believed." in case.notes
+    assert "ED is given as frame 1, but its image equals frame 5; frame 5 is used." in case.notes
 
 
 def test_without_a_cfg_and_images_the_first_and_last_frame_are_taken_and_told(copy, look):
@@ -46,7 +46,7 @@ def test_without_a_cfg_and_images_the_first_and_last_frame_are_taken_and_told(co
     case = look("camus", path, "patient0001_2CH_half_sequence")
     assert case.key_frames == {"ED": 0, "ES": 4}
     assert case.notes == (
-        "the frames of ED and ES are not told by Info_2CH.cfg; the first and the last are taken.",
+        "Info_2CH.cfg does not give the frames of ED and ES; the first and the last frame are used.",
     )
 
 

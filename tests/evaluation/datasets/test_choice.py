@@ -6,11 +6,10 @@ import pytest
 
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.checking import check
-from synthfm3d.evaluation.datasets.choice import chosen_cases, described_by_user
-from synthfm3d.evaluation.datasets.registry import DATASETS
+from synthfm3d.evaluation.datasets.registry import DATASETS, chosen_cases, described_by_user
 from synthfm3d.evaluation.methods.method import Method, Restarting
 from synthfm3d.evaluation.protocol import Protocol
-from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.run import run_evaluation
 
 
 class Nothing(Restarting):

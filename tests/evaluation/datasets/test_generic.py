@@ -7,7 +7,7 @@ import pytest
 from miniatures import chaos_ct_labels, decathlon, picture, write_dicom
 
 from synthfm3d.errors import InputError
-from synthfm3d.evaluation.datasets.named_labels import structures_of
+from synthfm3d.evaluation.datasets.files import structures_of
 from synthfm3d.evaluation.datasets.registry import DATASETS
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.io.read import read

@@ -28,7 +28,7 @@ def test_without_info_cfg_the_labelled_frames_keep_their_numbers(copy, look):
     path = copy("acdc")
     next(path.rglob("patient001/Info.cfg")).unlink()
     case = look("acdc", path, "patient001_frame12")
-    assert case.notes == ("Info.cfg does not tell which frames are ED and ES.",)
+    assert case.notes == ("Info.cfg does not give the frames of ED and ES.",)
 
 
 def test_a_missing_frame_of_acdc_is_named(copy):
@@ -43,7 +43,7 @@ def test_the_slip_in_a_label_of_mm_whs_is_read_as_the_left_atrium_and_told(copy,
     path = copy("mm-whs-mr")
     case = look("mm-whs-mr", path, "mr_train_1001")
     other = look("mm-whs-ct", path, "ct_train_1001")
-    assert "3 voxels have the value 421, which stands for 420" in case.notes[0]
+    assert "3 voxels have the value 421, which is a mistake for 420" in case.notes[0]
     assert (case.label_map.voxels == other.label_map.voxels).all()
 
 

@@ -8,7 +8,7 @@ import pytest
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.samples import sample_cases
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox, ShrinkingMask
-from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.run import run_evaluation
 
 
 def test_ten_cases_and_39_targets_are_frozen(tmp_path: Path) -> None:

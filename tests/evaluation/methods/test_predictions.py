@@ -11,9 +11,9 @@ from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import Case, PendingCase
 from synthfm3d.evaluation.methods.baselines import EllipsoidFromBox
 from synthfm3d.evaluation.methods.predictions import FolderOfMasks
+from synthfm3d.evaluation.prompt_export import export_prompts
 from synthfm3d.evaluation.protocol import PROMPT_NAMES, Protocol
-from synthfm3d.evaluation.running.prompt_export import export_prompts
-from synthfm3d.evaluation.scoring.evaluate import evaluate_case, tasks
+from synthfm3d.evaluation.scoring.evaluate import evaluate_case, prompted_targets
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.io.read import read
 from synthfm3d.prompts.prompt import Mask
@@ -107,7 +107,7 @@ def test_exported_prompts_are_those_that_methods_are_given(case: Case, tmp_path:
     assert len(questions) == 2 * (4 + 2 * 3)
     expected = {
         (task.target.structure, prompt, draw): task.prompts(prompt, draw, 0)
-        for task in tasks(case, EVERYTHING)
+        for task in prompted_targets(case, EVERYTHING)
         for prompt in PROMPT_NAMES
         for draw in EVERYTHING.seeds(prompt)
     }

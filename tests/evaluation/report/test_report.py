@@ -28,7 +28,7 @@ from synthfm3d.evaluation.report import (
 )
 from synthfm3d.evaluation.report.contents import STATISTICS
 from synthfm3d.evaluation.report.pictures import chosen_pictures
-from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.scoring.results import Round, Score
 from synthfm3d.prompts.prompt import PROMPT_KINDS, Prompt, PromptKind
 from synthfm3d.volume import Volume
@@ -171,7 +171,7 @@ def test_nothing_is_written_if_the_page_cannot_be_composed(
     def fails(report: Report) -> str:
         raise RuntimeError
 
-    monkeypatch.setattr("synthfm3d.evaluation.report.write.report_page", fails)
+    monkeypatch.setattr("synthfm3d.evaluation.report.files.report_page", fails)
     with pytest.raises(RuntimeError):
         write_report(tmp_path / "report", report)
     assert not list(tmp_path.iterdir())

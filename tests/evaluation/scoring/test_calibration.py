@@ -18,7 +18,7 @@ from synthfm3d.evaluation.methods.models import ModelMethod
 from synthfm3d.evaluation.protocol import Protocol
 from synthfm3d.evaluation.report import Report, means_csv, report_data, report_page
 from synthfm3d.evaluation.report.plots import reliability_diagram
-from synthfm3d.evaluation.running.run import run_evaluation
+from synthfm3d.evaluation.run import run_evaluation
 from synthfm3d.evaluation.scoring.evaluate import evaluate_case
 from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.metrics.calibration import Calibration, Reliability

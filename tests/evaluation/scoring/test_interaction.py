@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthfm3d.evaluation.methods.method import Restarting
-from synthfm3d.evaluation.scoring.interaction import answers, click_into_error
+from synthfm3d.evaluation.scoring.interaction import click_into_error, predictions
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Point, Prompt, PromptKind
 from synthfm3d.volume import Grid, ThirdAxis, Volume
@@ -87,7 +87,7 @@ class Painter(Restarting):
 def test_a_method_that_cannot_correct_is_given_all_clicks_and_gets_better() -> None:
     scan = volume(np.zeros(SHAPE))
     first = Point(position_mm=tuple(GRID.to_mm(np.array([5, 15, 15]))))
-    found = list(answers(Painter(), scan, (first,), volume(TRUTH), 5))
+    found = list(predictions(Painter(), scan, (first,), volume(TRUTH), 5))
     overlaps = [dice(answer.mask.voxels, TRUTH) for answer in found if answer.mask is not None]
     assert len(overlaps) == 6
     assert overlaps[-1] > overlaps[0] + 0.1
@@ -103,7 +103,7 @@ def test_the_last_answer_stands_once_nothing_is_wrong() -> None:
 
     right = Right()
     first = Point(position_mm=tuple(GRID.to_mm(np.array([5, 15, 15]))))
-    found = list(answers(right, volume(np.zeros(SHAPE)), (first,), volume(TRUTH), 3))
+    found = list(predictions(right, volume(np.zeros(SHAPE)), (first,), volume(TRUTH), 3))
     assert (len(found), right.calls) == (4, 1)
 
 
@@ -113,7 +113,7 @@ def test_a_failure_stands() -> None:
             raise RuntimeError("no memory")
 
     first = Point(position_mm=tuple(GRID.to_mm(np.array([5, 15, 15]))))
-    found = list(answers(Failing(), volume(np.zeros(SHAPE)), (first,), volume(TRUTH), 2))
+    found = list(predictions(Failing(), volume(np.zeros(SHAPE)), (first,), volume(TRUTH), 2))
     assert [answer.error for answer in found] == ["RuntimeError: no memory"] * 3
 
 
@@ -125,4 +125,4 @@ def test_a_method_that_takes_no_clicks_answers_once() -> None:
             return scan
 
     box = Box(corner_mm=(0.0, 0.0, 0.0), opposite_mm=(1.0, 1.0, 0.0))
-    assert len(list(answers(BoxOnly(), volume(TRUTH), (box,), volume(TRUTH), 5))) == 1
+    assert len(list(predictions(BoxOnly(), volume(TRUTH), (box,), volume(TRUTH), 5))) == 1

@@ -10,7 +10,7 @@ from pydantic import Field, FiniteFloat
 from synthfm3d.app.viewers.arrays import TooLarge, WireError
 from synthfm3d.app.viewers.messages import WireMessage
 from synthfm3d.errors import InputError
-from synthfm3d.io.affines import LPS_TO_RAS, is_regular
+from synthfm3d.io.checks import LPS_TO_RAS, is_regular
 from synthfm3d.volume import Array, Grid
 
 _DTYPE = np.dtype("<f4")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from synthfm3d.errors import InputError
-from synthfm3d.io.values import repaired, smallest_integers
+from synthfm3d.io.checks import repaired, smallest_integers
 from synthfm3d.volume import Array, Grid, Volume
 
 _NAME = Path("the image")

@@ -1,1 +1,1 @@
-"""Public datasets as their owners publish them: one small file for each, all of them in ``registry``."""
+"""Public datasets as their owners publish them; ``registry`` lists all of them."""

@@ -71,17 +71,17 @@ def _listing(dataset: Dataset, path: Path, parts: tuple[str, ...]) -> Listing:
                     read_case = partial(_read_sequence, pair, view, dataset.labels, dataset.modality)
                     case = replace(case, read=read_case)
                 cases.append(case)
-    there = {folder.name for folder in patients}
+    present = {folder.name for folder in patients}
     excluded += [
         Excluded(name=patient, reason="is named by a split file, and its folder is missing.", split=split)
         for patient, split in splits.items()
-        if patient not in there
+        if patient not in present
     ]
     return listed(cases, excluded)
 
 
 def _splits(root: Path) -> tuple[dict[str, Split], list[Excluded]]:
-    """Split of each patient that the files beside the database name, and the files that are missing."""
+    """The split of each patient in the files beside the database, and the missing files."""
     folder = next(
         (f for f in (root / "database_split", root.parent / "database_split") if f.is_dir()),
         root.parent / "database_split",
@@ -99,32 +99,32 @@ def _splits(root: Path) -> tuple[dict[str, Split], list[Excluded]]:
 
 
 def _read_sequence(pair: Pair, view: str, labels: Labels, modality: Modality | None) -> Case:
-    """The half sequence, with the frames of end diastole and end systole found."""
+    """Read a half sequence and find the frames of end diastole and end systole."""
     case = read_pair(pair, labels, modality, cine=True)
     frames = len(case.image.voxels)
     info = pair.image.parent / f"Info_{view}.cfg"
     fields = read_colon_file(info) if info.is_file() else {}
     notes, key_frames = list(case.notes), dict(zip(PHASES, (0, frames - 1), strict=True))
-    told = {phase: whole_number(fields, phase) for phase in PHASES}
-    if all(number is not None and 1 <= number <= frames for number in told.values()):
-        key_frames = {phase: number - 1 for phase, number in told.items() if number is not None}
+    stored = {phase: whole_number(fields, phase) for phase in PHASES}
+    if all(number is not None and 1 <= number <= frames for number in stored.values()):
+        key_frames = {phase: number - 1 for phase, number in stored.items() if number is not None}
     else:
         notes.append(
-            f"the frames of ED and ES are not told by {info.name}; the first and the last are taken."
+            f"{info.name} does not give the frames of ED and ES; the first and the last frame are used."
         )
     for phase in PHASES:
         at = _frame_of_still(pair, view, phase, case)
         if at is not None and at != key_frames[phase]:
             notes.append(
-                f"{phase} is said to be frame {key_frames[phase] + 1}, its image is frame {at + 1}; the "
-                "image is believed."
+                f"{phase} is given as frame {key_frames[phase] + 1}, but its image equals frame {at + 1}; "
+                f"frame {at + 1} is used."
             )
             key_frames[phase] = at
     return replace(case, key_frames=key_frames, notes=tuple(notes))
 
 
 def _frame_of_still(pair: Pair, view: str, phase: str, case: Case) -> int | None:
-    """The frame of the sequence that equals the image of a phase; None without one or several such."""
+    """The frame of the sequence that equals the image of a phase; None unless there is exactly one."""
     patient = pair.image.parent.name
     path = scan_named(pair.image.parent, f"{patient}_{view}_{phase}")
     if path is None:
@@ -143,7 +143,7 @@ CAMUS = Dataset(
     licence="CC BY-NC-SA 4.0",
     registration="none, or an account of humanheart-project.creatis.insa-lyon.fr",
     modality="us",
-    # Cardiologists drew ED and ES; who made the frames between is not said where we could read it.
+    # Cardiologists labelled ED and ES. It is not published who labelled the frames between.
     labels=Labels(structures=_STRUCTURES, source="unknown"),
     tree=(
         "CAMUS_public/",
@@ -155,10 +155,10 @@ CAMUS = Dataset(
     list_cases=list_sequences,
     cases={"training": 800, "validation": 100, "test": 100},
     handled=(
-        "the third axis is time: no distance and no millilitres are taken along it",
-        "ED and ES by Info_*.cfg, and checked against the ED and ES images",
-        "a missing split file: named; its patients belong to no split",
-        "patients named by a split file and not on the disk: named",
+        "the third axis is time: there is no distance and no volume along it",
+        "ED and ES are read from Info_*.cfg and checked against the ED and ES images",
+        "a missing split file: reported; its patients belong to no split",
+        "patients in a split file whose folders are missing: excluded",
     ),
 )
 CAMUS_STILLS = replace(
@@ -174,5 +174,5 @@ CAMUS_STILLS = replace(
     ),
     list_cases=list_stills,
     cases={"training": 1600, "validation": 200, "test": 200},
-    handled=("2-D files are sequences of one frame", *CAMUS.handled[2:], "the old .mhd layout is read, too"),
+    handled=("2-D files are sequences of one frame", *CAMUS.handled[2:], "the old .mhd layout is also read"),
 )

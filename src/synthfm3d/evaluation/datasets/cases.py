@@ -1,4 +1,4 @@
-"""What is scored: scans with label maps, and the structures in them."""
+"""Cases: scans with label maps, and the structures in them that are scored."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,15 +11,15 @@ from synthfm3d.io.pairs import lattice_in_words
 from synthfm3d.volume import Volume
 
 LabelSource = Literal["expert", "automatic", "non-expert", "unknown"]
-"""Who drew the reference. Agreement with an automatic label is called agreement, not accuracy; what
-nobody vouched for is called unknown, not expert."""
+"""Who made the labels. Reports call agreement with automatic labels agreement, and not accuracy. Labels whose
+origin is not published are unknown."""
 
 Split = Literal["training", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def labels_of(source: LabelSource) -> str:
-    """Labels of a source in the words of tables: ``"expert labels"``."""
+    """The name of a label source in tables, such as ``"expert labels"``."""
     return "labels of unknown origin" if source == "unknown" else f"{source} labels"
 
 
@@ -34,20 +34,20 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """A scan, its label map on the same grid, and what is scored in it.
+    """A scan, its label map on the same grid, and the structures that are scored.
 
     Parameters
     ----------
     targets
-        Structures that the label map holds.
+        Structures that the label map has.
     absent
-        Names of structures that were asked for and have no voxel; they are skipped and counted.
+        Names of requested structures without a voxel; they are skipped and counted.
     patient
-        Whose scan it is: statistics resample patients, not scans. The case's name, if not given.
+        The patient of the scan: statistics resample patients, not scans. By default the name of the case.
     key_frames
-        Of a sequence in time: frames that have a name, such as ``{"ED": 0, "ES": 17}``.
+        The named frames of a sequence in time, such as ``{"ED": 0, "ES": 17}``.
     notes
-        What was repaired or assumed when it was read, one sentence each, without paths.
+        What was repaired or assumed on reading, one sentence each, without paths.
     """
 
     name: str
@@ -69,10 +69,10 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PendingCase:
-    """A case that is read when its turn comes, so that one scan at a time is in memory.
+    """A case that is read only when it is evaluated, so that one scan at a time is in memory.
 
-    ``read`` raises InputError if the case cannot be used. ``patient`` is as in ``Case``; ``split`` is the
-    part of its dataset that a case belongs to, None where that is not known.
+    ``read`` raises InputError if the case cannot be used. ``patient`` is as in ``Case``. ``split`` is the
+    part of the dataset that the case belongs to; None if it is not known.
     """
 
     name: str
@@ -96,22 +96,22 @@ def make_case(
     key_frames: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
 ) -> Case:
-    """A case of the targets that its label map holds; the others are listed as absent.
+    """A case with the targets that its label map has; the other targets are listed as absent.
 
     Parameters
     ----------
     cine
-        The third axis may be time; ``image`` and ``label_map`` then hold one frame after the other.
+        The third axis may be time. ``image`` and ``label_map`` then have one frame after the other.
     patient, key_frames, notes
-        As in ``Case``; the doubts about the image and the label map are put in front of the notes.
+        As in ``Case``. The doubts about the image and the label map are put before the notes.
 
     Raises
     ------
     InputError
-        Image and label map lie on different grids, or the third axis is time and ``cine`` is not set.
+        Image and label map have different grids, or the third axis is time and ``cine`` is False.
     """
     if image.third_axis == "time" and cine:
-        # Along time an affine holds no distance, and files write there what they like.
+        # Along time the affine is not a distance, and files store any number there.
         affine = label_map.affine.copy()
         affine[:, 0] = image.affine[:, 0]
         label_map = replace(label_map, affine=affine, third_axis="time")
@@ -126,7 +126,7 @@ def make_case(
     found = {int(value) for value in np.unique(label_map.voxels)}
     present = tuple(target for target in targets if found & set(target.labels))
     absent = tuple(target.structure for target in targets if not found & set(target.labels))
-    # Stored affines may differ in their last digits; one grid from here on.
+    # Stored affines may differ in their last digits. From here on, there is one grid.
     on_image = replace(image, voxels=label_map.voxels, doubts=())
     return Case(
         name=name,
@@ -155,10 +155,10 @@ def choose_targets(
     names
         Name of each label value; values without one are called ``label_<value>``.
     wanted
-        Names or values such as ``"liver"`` or ``"5"``, in the order of the result; empty: every
-        structure that the label map holds, by value.
+        Names or values such as ``"liver"`` or ``"5"``, in the order of the result. Empty: every structure
+        of the label map, by value.
     where
-        The file, for messages.
+        The file name for messages.
 
     Raises
     ------

@@ -21,9 +21,9 @@ from synthfm3d.volume import Array, Modality, Volume
 GREY_RANGES = {1: (55, 70), 2: (110, 135), 3: (175, 200), 4: (240, 255)}
 """MR: grey values, both ends included, that stand for liver, right kidney, left kidney and spleen."""
 LIVER_HU = (50.0, 200.0)
-"""Portal venous phase: a label map that is put the right way round lies in it, a reversed one less so."""
+"""Portal venous phase: most liver voxels lie in this range if the label map is in the right order."""
 _CLEARLY = 0.05
-"""Least difference between the two shares that tells which way round is right."""
+"""Smallest difference between the shares of the two orders that decides which one is right."""
 _IMAGES_OF_SEQUENCE = {
     "T1DUAL": {"InPhase": "DICOM_anon/InPhase", "OutPhase": "DICOM_anon/OutPhase"},
     "T2SPIR": {"": "DICOM_anon"},
@@ -46,11 +46,11 @@ def list_mr(dataset: Dataset, path: Path) -> Listing:
     pairs = []
     for folder in folders(root / "MR", "[0-9]*"):
         for sequence, images in _IMAGES_OF_SEQUENCE.items():
-            for phase, place in images.items():
+            for phase, subfolder in images.items():
                 pairs.append(
                     Pair(
                         name="_".join(filter(None, ("MR", folder.name, sequence, phase))),
-                        image=folder / sequence / place,
+                        image=folder / sequence / subfolder,
                         labels=folder / sequence / "Ground",
                         patient=f"MR_{folder.name}",
                     )
@@ -79,12 +79,12 @@ def _listing(dataset: Dataset, pairs: list[Pair]) -> Listing:
 
 
 def _read(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
-    """DICOM slices by position, each with the picture that has its place in the order of file names."""
+    """Read DICOM slices sorted by position, each with the label picture of the same number."""
     from synthfm3d.io.dicom import slice_files  # pydicom: an extra
 
     image = load(pair.image, ReadOptions(modality=modality, one_series=True))
     files = slice_files(pair.image, one_series=True)
-    # Without their doubts: it is known that pictures have no geometry, they take that of the slices.
+    # The doubts about missing geometry are dropped: the pictures take the geometry of the slices.
     pictures = load_labels(pair.labels, ReadOptions(spacing_mm=image.spacing_mm)).voxels
     if len(pictures) != len(files):
         raise InputError(f"{pair.name}: {len(files)} slices and {len(pictures)} label pictures.")
@@ -99,14 +99,14 @@ def _read(pair: Pair, labels: Labels, modality: Modality | None) -> Case:
     if modality == "ct":
         values, reversed_ = _right_way_round(pair.name, image, values)
         if reversed_:
-            notes.append("its label pictures run against the order of its slices; they are turned round.")
+            notes.append("its label pictures are in the reverse order of its slices; they are reversed.")
     return make_case(
         pair.name, image, image.with_voxels(values), labels.targets, patient=pair.patient, notes=notes
     )
 
 
 def _label_values(name: str, grey: Array, modality: Modality | None) -> Array:
-    """Label values uint8 of grey values; InputError for a grey value that stands for nothing."""
+    """Label values, uint8, of grey values; InputError for a grey value outside all ranges."""
     if modality == "ct":
         return np.asarray(grey != 0, np.uint8)  # one bit, or 255
     values = np.zeros(grey.shape, np.uint8)
@@ -114,15 +114,15 @@ def _label_values(name: str, grey: Array, modality: Modality | None) -> Array:
         values[(grey >= low) & (grey <= high)] = value
     unknown = np.unique(grey[(values == 0) & (grey != 0)])
     if len(unknown):
-        told = ", ".join(str(value) for value in unknown[:5])
-        raise InputError(f"{name}: its label pictures hold grey values that stand for nothing: {told}.")
+        greys = ", ".join(str(value) for value in unknown[:5])
+        raise InputError(f"{name}: its label pictures have grey values outside all ranges: {greys}.")
     return values
 
 
 def _right_way_round(name: str, image: Volume, values: Array) -> tuple[Array, bool]:
-    """The labels, and whether they were reversed along z: the order in which they cover a bright liver.
+    """The labels in the order in which they cover a bright liver, and whether they were reversed along z.
 
-    Raises InputError where both orders do so equally well.
+    Raises InputError if both orders fit equally well.
     """
     bright = (image.voxels >= LIVER_HU[0]) & (image.voxels <= LIVER_HU[1])
     if not values.any():
@@ -130,7 +130,7 @@ def _right_way_round(name: str, image: Volume, values: Array) -> tuple[Array, bo
     share, reversed_share = (float(bright[order != 0].mean()) for order in (values, values[::-1]))
     if abs(share - reversed_share) < _CLEARLY:
         raise InputError(
-            f"{name}: in which order its label pictures belong to its slices cannot be told: "
+            f"{name}: the order of its label pictures cannot be determined: "
             f"{share:.0%} or, reversed, {reversed_share:.0%} of the liver has {LIVER_HU[0]:g} to "
             f"{LIVER_HU[1]:g} HU."
         )
@@ -149,10 +149,10 @@ CHAOS_CT = Dataset(
     list_cases=list_ct,
     cases={"training": 20},
     handled=(
-        "slices by their position, pictures by their number, never by the order of a folder",
-        "slices that name a series each: one folder is taken for one series",
-        "pictures that run backwards: turned round if the liver is then clearly the brighter; else excluded",
-        "as many pictures as slices, or excluded",
+        "slices are sorted by position and pictures by number, not by the order in a folder",
+        "slices that each name another series: a folder is read as one series",
+        "label pictures in reverse order: reversed if the liver is then clearly brighter; else excluded",
+        "a different number of pictures and slices: excluded",
     ),
 )
 CHAOS_MR = replace(
@@ -174,7 +174,7 @@ CHAOS_MR = replace(
     cases={"training": 60},
     handled=(
         *CHAOS_CT.handled[:2],
-        "structures by ranges of grey values; a value outside of all ranges: excluded",
+        "structures are ranges of grey values; a value outside all ranges: excluded",
         "one label map serves T1 in and out of phase; the three images of a patient are one patient",
         CHAOS_CT.handled[3],
     ),

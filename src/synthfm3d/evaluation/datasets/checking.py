@@ -1,4 +1,4 @@
-"""A local copy of a dataset put to the test: every case is read as it would be for scoring."""
+"""Check a copy of a dataset: every case is read as it would be for scoring."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,22 +11,22 @@ from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a copy holds.
+    """The result of checking a copy.
 
     Parameters
     ----------
     usable
-        Cases that were read, by split ("" where it is not known).
+        Number of cases that were read, by split ("" if it is not known).
     unread
-        Cases that were not looked into, because a limit was set.
+        Number of cases that were not read, because a limit was set.
     published
-        Cases that the owners publish, by split; empty where that is not known.
+        Number of cases that the owners publish, by split; empty if it is not known.
     structures
-        In how many cases each structure has a voxel.
+        Number of cases in which each structure has a voxel.
     excluded
-        What cannot be used, and why.
+        Cases and files that cannot be used, with the reasons.
     notes
-        What was repaired or assumed, and in how many cases.
+        What was repaired or assumed, with the number of cases.
     """
 
     usable: Mapping[str, int]
@@ -39,9 +39,9 @@ class Findings:
 
     @property
     def missing(self) -> int:
-        """Published cases that are not there at all; none are counted where a limit was set."""
-        there = sum(self.usable.values()) + self.unread + len(self.excluded)
-        return max(0, sum(self.published.values()) - there)
+        """Number of published cases that the copy lacks; cases beyond a limit do not count as missing."""
+        present = sum(self.usable.values()) + self.unread + len(self.excluded)
+        return max(0, sum(self.published.values()) - present)
 
     @property
     def complete(self) -> bool:
@@ -56,10 +56,10 @@ def check(
     limit: int | None = None,
     on_case: Callable[[str], None] = lambda name: None,
 ) -> Findings:
-    """Read the cases of a copy (the first so many, with a limit) and tell what was found.
+    """Read the cases of a copy, at most ``limit`` of them, and count what was found.
 
-    ``on_case`` is told the name of each that was read. Raises InputError if nothing in ``path`` looks like
-    the dataset.
+    ``on_case`` is called with the name of each case after reading. Raises InputError if ``path`` contains no
+    case of the dataset.
     """
     listing = dataset.listing(path)
     looked = listing.cases[:limit]

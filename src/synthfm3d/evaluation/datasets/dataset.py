@@ -1,4 +1,4 @@
-"""What is known of a dataset, and what a copy of it on the disk turns out to hold."""
+"""The description of a dataset, and the cases of a copy of it on disk."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,16 +14,17 @@ ReadCase = Callable[[], Case]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What the values of a label map mean.
+    """The structures of a label map.
 
     Parameters
     ----------
     structures
-        Label values of each structure, by name; a structure may be a union of values, and share them.
+        Label values of each structure, by name. A structure may be a union of values, and structures may
+        share values.
     source
-        Who drew them.
+        Who made the labels.
     mended
-        Values that are known to stand for another by mistake: found value → meant value.
+        Known mistakes in label maps: stored value → meant value.
     """
 
     structures: Mapping[str, tuple[int, ...]]
@@ -39,18 +40,18 @@ class Labels:
 
     @property
     def names(self) -> dict[int, str]:
-        """A name for every value; of a value in several structures, the last one's."""
+        """A name for every value. A value in several structures has the name of the last one."""
         return {value: name for name, values in self.structures.items() for value in values}
 
     @property
     def values(self) -> frozenset[int]:
-        """Every value that is defined; 0 is background."""
+        """All defined values, with 0 for the background."""
         return frozenset({0, *self.names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excluded:
-    """A case, or a file that cases depend on, that cannot be used, and why; its split, where known."""
+    """A case or a file that cannot be used, the reason, and its split, if it is known."""
 
     name: str
     reason: str
@@ -59,27 +60,27 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The cases that a copy of a dataset holds, in a fixed order, and what is left out of it."""
+    """The cases of a copy of a dataset, in a fixed order, and what was excluded."""
 
     cases: tuple[PendingCase, ...] = ()
     excluded: tuple[Excluded, ...] = ()
 
     def of_split(self, split: Split | None) -> "Listing":
-        """The part of a split (None: everything); a case whose split is unknown is excluded, by name."""
+        """The cases of one split; None: all cases. A case whose split is unknown is excluded."""
         if split is None:
             return self
-        homeless = tuple(
+        unknown = tuple(
             Excluded(name=case.name, reason=f"whether it belongs to the {split} split is not known.")
             for case in self.cases
             if case.split is None
         )
         return Listing(
             cases=tuple(case for case in self.cases if case.split == split),
-            excluded=(*(e for e in self.excluded if e.split in (split, None)), *homeless),
+            excluded=(*(e for e in self.excluded if e.split in (split, None)), *unknown),
         )
 
     def pending(self) -> tuple[PendingCase, ...]:
-        """The cases, and behind them what is excluded: its turn comes, its reason goes into the report."""
+        """The cases, then the excluded ones, whose ``read`` raises the reason for the report."""
         return (
             *self.cases,
             *(
@@ -96,18 +97,18 @@ class Dataset:
     Parameters
     ----------
     name
-        On the command line.
+        Name on the command line.
     page, licence, registration
-        Official page; terms, as far as they were found; what stands between a user and the files.
+        Official page; terms of use, as far as they are known; what a user must do to get the files.
     tree
-        What a copy looks like, a line each; the first line is what a path should name.
+        Folders and files of a copy, one on each line. The first line is the folder that a path should name.
     cases
-        Labelled cases that its owners publish, by split, as a reader may expect them ("" where there is
-        one part only); empty where nobody knows. Copies are counted by what is on the disk.
+        Number of labelled cases that the owners publish, by split ("" if there is only one part); empty if
+        it is not known.
     handled
-        Known defects of the published files, and what is done about each.
+        Known defects of the published files, and how each is handled.
     list_cases
-        Finds the cases of a copy; gets the dataset and the path that the user named.
+        Lists the cases of a copy, from the dataset and the path that the user named.
     """
 
     name: str
@@ -123,12 +124,12 @@ class Dataset:
     handled: tuple[str, ...] = ()
 
     def listing(self, path: Path) -> Listing:
-        """What a copy holds; names of cases and patients begin with that of the dataset.
+        """The cases of a copy; names of cases and patients begin with the name of the dataset.
 
         Raises
         ------
         InputError
-            ``path`` is no folder, or nothing in it looks like this dataset.
+            ``path`` is not a folder, or contains no case of this dataset.
         """
         if not path.is_dir():
             raise InputError("no such folder", f"name the folder of {self.title}.", path=path)
@@ -157,18 +158,18 @@ class Dataset:
 def listed(
     cases: Sequence[PendingCase], excluded: Sequence[Excluded] = (), *, known: Sequence[str] = ()
 ) -> Listing:
-    """A listing; cases that a list of the owners names and the disk does not hold are excluded as absent."""
-    there = {case.name for case in cases} | {e.name for e in excluded}
+    """A listing. Cases in ``known``, a list of the owners, whose files are missing are excluded."""
+    present = {case.name for case in cases} | {e.name for e in excluded}
     missing = [
         Excluded(name=name, reason="is named by the dataset's own list, and its files are missing.")
         for name in known
-        if name not in there
+        if name not in present
     ]
     return Listing(cases=tuple(cases), excluded=(*excluded, *missing))
 
 
 def _read_as(dataset: str, folder: Path, read: ReadCase) -> Case:
-    """The case under its full name; errors name files by their place in the dataset."""
+    """Read the case and give it its full name; errors name files relative to the dataset's folder."""
     try:
         case = read()
     except InputError as error:
@@ -181,7 +182,7 @@ def _read_as(dataset: str, folder: Path, read: ReadCase) -> Case:
 
 
 def _in_folder(error: InputError, folder: Path) -> InputError:
-    """The error with its file named by its place in the folder."""
+    """The error, with the path of its file relative to the folder."""
     if error.path is None or folder not in Path(error.path).parents:
         return error
     return error.about(Path(error.path).relative_to(folder))

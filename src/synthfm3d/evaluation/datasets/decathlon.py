@@ -1,4 +1,4 @@
-"""The ten tasks of the Medical Segmentation Decathlon, each a dataset of its own; only training is labelled.
+"""The ten tasks of the Medical Segmentation Decathlon; each is a dataset, and only training is labelled.
 
 Antonelli et al., Nature Communications 13:4128 (2022), doi:10.1038/s41467-022-30695-9.
 """
@@ -9,16 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from synthfm3d.evaluation.datasets.dataset import Dataset, Labels, Listing, listed
-from synthfm3d.evaluation.datasets.files import folder_with, scans, stem
-from synthfm3d.evaluation.datasets.named_labels import named_scans, read_json
+from synthfm3d.evaluation.datasets.files import folder_with, named_scans, read_json, scans, stem
 from synthfm3d.evaluation.datasets.pairs import paired, pending_pairs
 from synthfm3d.volume import Modality
 
-_FILES = "._ files of macOS in the archives: passed over"
+_FILES = "._ files of macOS in the archives: skipped"
 
 
 def list_decathlon(dataset: Dataset, path: Path, *, task: str, channel: str | None) -> Listing:
-    """The labelled scans of a task; of a 4-D image its first channel."""
+    """The labelled scans of a task; of a 4-D image, the first channel."""
     root = folder_with(path, "imagesTr", task)
     found, alone = paired(
         {stem(p): p for p in scans(root / "imagesTr")},
@@ -59,7 +58,7 @@ def _task(
     )
 
 
-_CHANNEL = "4-D images: the first channel, told in the notes"
+_CHANNEL = "4-D images: the first channel is used, with a note"
 
 DECATHLON = (
     _task(

@@ -1,28 +1,33 @@
-"""Finding the files of a dataset: folders that may lie one level deeper, names without their endings."""
+"""Find and read the files of a dataset: folders, scans by name, text files, and label names in JSON."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from synthfm3d.errors import InputError
+from synthfm3d.files import read_text
 from synthfm3d.io.plain import natural_order
 
+BACKGROUND = ("background", "bg", "unlabelled", "unlabeled")
+"""Names of labels that are no structure."""
 SCAN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 
 
 def folder_with(path: Path, wanted: str, *below: str) -> Path:
-    """The folder that holds ``wanted`` (a name or pattern): the one named, or one of its folders ``below``.
+    """The folder that contains ``wanted`` (a name or pattern): ``path``, or one of its folders ``below``.
 
-    Raises InputError if none of them holds it.
+    Raises InputError if none of them contains it.
     """
     for folder in (path, *(path / name for name in below)):
         if next(folder.glob(wanted), None) is not None:
             return folder
-    places = " or ".join(["it", *below])
-    raise InputError(f"there is no {wanted} in {places}", "name the folder that holds it.", path=path)
+    searched = " or ".join(["it", *below])
+    raise InputError(f"there is no {wanted} in {searched}", "name the folder that holds it.", path=path)
 
 
 def visible(folder: Path, pattern: str = "*") -> Iterator[Path]:
-    """Entries of a folder in natural order, without what macOS and archives leave (``._x``, ``__MACOSX``)."""
+    """Entries of a folder in natural order, without hidden files and the ``__MACOSX`` of archives."""
     entries = [p for p in folder.glob(pattern) if not p.name.startswith((".", "__MACOSX"))]
     return iter(sorted(entries, key=natural_order))
 
@@ -38,7 +43,7 @@ def scans(folder: Path, pattern: str = "*") -> list[Path]:
 
 
 def stem(path: Path) -> str:
-    """Name of a scan without its ending: ``amos_0001`` of ``amos_0001.nii.gz``."""
+    """Name of a scan without its extension: ``amos_0001`` of ``amos_0001.nii.gz``."""
     for suffix in SCAN_SUFFIXES:
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
@@ -46,7 +51,7 @@ def stem(path: Path) -> str:
 
 
 def scan_named(folder: Path, name: str) -> Path | None:
-    """The scan of a name, whatever its ending; None where there is none."""
+    """The scan with this name and any extension; None if there is none."""
     return next((folder / f"{name}{s}" for s in SCAN_SUFFIXES if (folder / f"{name}{s}").is_file()), None)
 
 
@@ -63,6 +68,56 @@ def read_colon_file(path: Path) -> dict[str, str]:
 
 
 def whole_number(fields: dict[str, str], name: str) -> int | None:
-    """A field as a number, None where it is missing or is none."""
+    """A field as an integer; None if it is missing or not a number."""
     text = fields.get(name, "")
     return int(text) if text.isdecimal() else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; InputError if it contains anything else."""
+    try:
+        content = json.loads(read_text(path))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot be read as JSON ({type(error).__name__})", "correct it.", path=path
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError("is not a JSON object", "write it as {...}.", path=path)
+    return content
+
+
+def named_scans(content: Mapping[str, Any], *parts: str) -> list[str]:
+    """Names of the scans in parts of a ``dataset.json``; an entry is ``{"image": path, …}`` or a path."""
+    lists = [content.get(part) for part in parts]
+    entries = [entry for part in lists if isinstance(part, list) for entry in part]
+    paths = [entry.get("image") if isinstance(entry, dict) else entry for entry in entries]
+    return [stem(Path(path)) for path in paths if isinstance(path, str) and path]
+
+
+def structures_of(labels: Mapping[str, Any], where: Path) -> dict[str, tuple[int, ...]]:
+    """Label values of each structure, by name.
+
+    Parameters
+    ----------
+    labels
+        ``{"1": "liver"}``, ``{"liver": 1}``, or with unions ``{"whole heart": [1, 2]}``.
+
+    Raises
+    ------
+    InputError
+        The labels have another form, or name only the background.
+    """
+    structures: dict[str, tuple[int, ...]] = {}
+    try:
+        for key, value in labels.items():
+            name, stored = (value, [key]) if isinstance(value, str) else (key, value)
+            values = tuple(int(v) for v in (stored if isinstance(stored, list) else [stored]))
+            if name.lower() not in BACKGROUND and values != (0,):
+                structures[name] = (*structures.get(name, ()), *values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            'its label names cannot be read", f"write {"1": "liver"} or {"liver": 1}.', path=where
+        ) from error
+    if not structures:
+        raise InputError("names no structure", "add its label names.", path=where)
+    return structures

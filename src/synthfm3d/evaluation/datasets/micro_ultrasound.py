@@ -20,7 +20,7 @@ _LABEL_FOLDERS: dict[LabelSource, str] = {
 
 
 def list_micro_ultrasound(dataset: Dataset, path: Path) -> Listing:
-    """A case for each scan and label source: tables keep the two apart."""
+    """A case for each scan and label source, since tables separate the sources."""
     root = folder_with(path, "train", "Micro_Ultrasound_Prostate_Segmentation_Dataset")
     cases: list[PendingCase] = []
     excluded: list[Excluded] = []
@@ -42,7 +42,7 @@ def list_micro_ultrasound(dataset: Dataset, path: Path) -> Listing:
 
 
 def _by_index(folder: Path, split: str) -> dict[str, Path]:
-    """Scans by the number at the end of their names, which is all that images and labels share."""
+    """Scans by the number at the end of their names, the only part that images and labels share."""
     numbered = [(re.search(r"(\d+)$", stem(p)), p) for p in scans(folder)]
     return {f"{split}_{match[1]}": p for match, p in numbered if match}
 
@@ -66,7 +66,7 @@ MICRO_ULTRASOUND = Dataset(
     cases={"training": 55, "test": 20},
     handled=(
         "images and labels are paired by the number at the end of their names",
-        "expert and non-expert labels: cases of their own, of one patient",
-        "slices are a fan, not parallel: distances and volumes across slices are those of the header",
+        "expert and non-expert labels: separate cases of one patient",
+        "slices are a fan, not parallel: distances and volumes across slices are nominal",
     ),
 )

@@ -1,4 +1,4 @@
-"""An image and a label map of a dataset become a case: the way that nearly all adapters share."""
+"""Make cases from pairs of an image and a label map, as nearly all datasets store them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,26 +10,26 @@ import numpy as np
 from synthfm3d.errors import InputError
 from synthfm3d.evaluation.datasets.cases import Case, PendingCase, Split, make_case
 from synthfm3d.evaluation.datasets.dataset import Dataset, Excluded, Labels
+from synthfm3d.io.checks import with_doubts
 from synthfm3d.io.pairs import labels_on
 from synthfm3d.io.read import ReadOptions, load, load_labels
-from synthfm3d.io.values import with_doubts
 from synthfm3d.volume import Modality, Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Where a case lies on the disk.
+    """The files of a case.
 
     Parameters
     ----------
     patient
-        Whose it is; the case's name, if not given.
+        The patient; by default the name of the case.
     frame
-        Which volume of a 4-D image belongs to the labels.
+        The volume of a 4-D image that the labels belong to.
     notes
-        What is assumed of it, for the report.
+        What is assumed about the case, for the report.
     key_frames
-        Of a sequence, see ``Case``.
+        Named frames of a sequence, see ``Case``.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Pair:
 
 
 def pending(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bool = False) -> PendingCase:
-    """The case of a pair, which is read when its turn comes; it can be sent to another process."""
+    """The case of a pair. It is read when it is evaluated, and can be sent to another process."""
     return PendingCase(
         name=pair.name,
         targets=labels.targets,
@@ -59,7 +59,7 @@ def pending_pairs(dataset: Dataset, pairs: Sequence[Pair], *, cine: bool = False
 
 
 def read_pair(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bool = False) -> Case:
-    """The case; InputError where its files are damaged, lie on different grids or hold undefined values."""
+    """Read a case; InputError for damaged files, different grids or undefined label values."""
     image = load(pair.image, ReadOptions(modality=modality, cine=cine, frame=pair.frame))
     label_map = load_labels(pair.labels, ReadOptions(cine=cine), on=image.grid)
     label_map = defined(pair.labels.name, label_map, labels)
@@ -78,26 +78,26 @@ def read_pair(pair: Pair, labels: Labels, modality: Modality | None, *, cine: bo
 
 
 def defined(where: str, label_map: Volume, labels: Labels) -> Volume:
-    """The label map with known slips mended, which its doubts say.
+    """The label map with known mistakes corrected; a doubt reports each.
 
     Raises InputError for values that the dataset does not define; ``where`` names the file.
     """
     voxels, doubts = label_map.voxels, list[str]()
     for found, meant in labels.mended.items():
-        slips = voxels == found
-        if slips.any():
+        mistakes = voxels == found
+        if mistakes.any():
             doubts.append(
-                f"{np.count_nonzero(slips)} voxels have the value {found}, which stands for {meant} by "
-                "mistake; they are read as it."
+                f"{np.count_nonzero(mistakes)} voxels have the value {found}, which is a "
+                f"mistake for {meant}; they are read as {meant}."
             )
-            voxels = np.where(slips, np.asarray(meant, voxels.dtype), voxels)
+            voxels = np.where(mistakes, np.asarray(meant, voxels.dtype), voxels)
     values, counts = np.unique(voxels, return_counts=True)
     unknown = [(int(v), int(n)) for v, n in zip(values, counts, strict=True) if int(v) not in labels.values]
     if unknown:
-        told = ", ".join(f"{value} ({count} voxels)" for value, count in unknown[:5])
+        listed = ", ".join(f"{value} ({count} voxels)" for value, count in unknown[:5])
         known = ", ".join(str(value) for value in sorted(labels.values))
         raise InputError(
-            f"holds label values that the dataset does not define: {told}; defined are {known}: "
+            f"holds label values that the dataset does not define: {listed}; defined are {known}: "
             "is it another version of the dataset?",
             path=where,
         )
@@ -107,7 +107,7 @@ def defined(where: str, label_map: Volume, labels: Labels) -> Volume:
 def paired(
     images: Mapping[str, Path], labels: Mapping[str, Path], split: Split | None = None
 ) -> tuple[list[Pair], list[Excluded]]:
-    """Images and labels with the same key, which names the case; and what has no partner."""
+    """Pairs of images and labels with the same key, which is the name of the case; and what is excluded."""
     pairs = [
         Pair(name=name, image=image, labels=labels[name], split=split)
         for name, image in images.items()

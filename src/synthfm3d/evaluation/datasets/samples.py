@@ -1,9 +1,8 @@
-"""The frozen targets on the ten real sample scans, and the scans themselves.
+"""The ten real sample scans and their frozen targets.
 
-``sample_targets.json`` holds names, label values and volumes only. The scans are not part of this
-package: each lies in a folder of its case's name, which begins with its modality, as
-``image.nii.gz`` and ``labels.nii.gz``. No model, threshold or preset may be chosen on them; a frozen
-model is scored once.
+``sample_targets.json`` has only names, label values and volumes. The scans are not part of this package. Each
+is in a folder with the name of its case, which begins with its modality, as ``image.nii.gz`` and
+``labels.nii.gz``. No model, threshold or preset may be chosen on these scans; a frozen model is scored once.
 """
 
 import json
@@ -18,11 +17,11 @@ from synthfm3d.io.read import ReadOptions, load, load_labels
 from synthfm3d.volume import MODALITIES, Modality
 
 _SEQUENCES = frozenset({"us_camus_p0002_4ch"})
-"""Scans whose third axis is time, which a NIfTI file does not say."""
+"""Scans whose third axis is time, which a NIfTI file cannot store."""
 
 
 def sample_cases(folder: Path) -> tuple[PendingCase, ...]:
-    """The frozen list, in its order, with scans that lie in a folder; InputError if it is no folder."""
+    """The frozen targets in their order, with the scans in ``folder``; InputError if it does not exist."""
     if not folder.is_dir():
         raise InputError("no such folder", "name the folder of the sample scans.", path=folder)
     rows = json.loads(

@@ -40,7 +40,7 @@ STRUCTURES = (
     "inferior_vena_cava",
     "portal_vein_and_splenic_vein",
 )
-"""Scored structures: those that other datasets of the registry have, too. Others are passed over."""
+"""The scored structures, which other datasets of the registry also have. Other masks are not read."""
 
 
 def list_totalsegmentator(dataset: Dataset, path: Path) -> Listing:
@@ -81,7 +81,7 @@ def _read(
     source: LabelSource,
     modality: Modality | None,
 ) -> Case:
-    """Image and one label map of all masks; where masks overlap, the overlap has a value of its own."""
+    """Read the image, and all masks as one label map. The overlap of two masks has its own value."""
     masks = {name: scan_named(folder / "segmentations", name) for name in structures}
     image = load(image_path, ReadOptions(modality=modality))
     merged = np.zeros(image.voxels.shape, np.uint16)
@@ -99,7 +99,7 @@ def _read(
     targets = [
         Target(
             structure=name,
-            # -1 is no voxel's value: the structure is absent.
+            # No voxel has the value -1, so the structure is absent.
             labels=tuple(v for v, group in enumerate(members) if name in group) or (-1,),
             label_source=source,
         )
@@ -111,7 +111,7 @@ def _read(
 
 
 def _add(merged: Array, members: list[frozenset[str]], name: str, mask: Array) -> None:
-    """Paint a mask in place: a new value for each value that it covers, so that no mask erases another."""
+    """Add a mask to ``merged`` in place: a new value for each value that it covers, so that none is lost."""
     covered = merged[mask]
     for value in np.unique(covered):
         members.append(members[int(value)] | {name})
@@ -149,10 +149,10 @@ TOTALSEGMENTATOR_CT = Dataset(
         "one file for each structure, so the ids of v1 and v2, which differ, do not matter",
         "overlapping masks: no mask erases another",
         "empty masks: counted as absent",
-        "scan and mask up to a tenth of a voxel apart: taken for one grid; more: excluded",
+        "scan and mask up to a tenth of a voxel apart: read as one grid; more: excluded",
         "damaged compression (s0864 of v1): excluded; a sheared affine: read",
-        "masks in the void of rotated scans: told as a doubt",
-        "a missing meta.csv: named; its subjects belong to no split",
+        "masks outside the image of rotated scans: a doubt",
+        "a missing meta.csv: reported; its subjects belong to no split",
     ),
 )
 TOTALSEGMENTATOR_MR = replace(

@@ -1,1 +1,1 @@
-"""What is scored: models, baselines and the masks of other tools."""
+"""The methods that are scored: models, baselines and the masks of other tools."""

@@ -92,5 +92,5 @@ class ShrinkingMask(Restarting):
 
 
 def _half_widths_mm(corners: Array, spacing_mm: Array) -> Array:
-    """Half the extent of an inclusive box (2, 3) along each axis, both border voxels included."""
+    """Half the extent of an inclusive box (2, 3) along each axis, with both border voxels."""
     return np.asarray((corners[1] - corners[0] + 1) * spacing_mm / 2)

@@ -1,7 +1,6 @@
-"""What can be scored: anything that turns a scan and prompts into a mask.
+"""The interface of methods that can be scored: they make a mask from a scan and prompts.
 
-A trained model, a classical tool, a trivial baseline and a folder of masks that another tool made have the
-same interface.
+Trained models, classical tools, trivial baselines and folders of masks from another tool share it.
 """
 
 import json
@@ -18,7 +17,7 @@ from synthfm3d.volume import Volume
 
 
 class Dialogue(Protocol):
-    """An object that is being segmented, click after click."""
+    """The segmentation of one object, which clicks can correct."""
 
     @property
     def mask(self) -> Volume:
@@ -31,13 +30,13 @@ class Dialogue(Protocol):
         ...
 
     def correct(self, click: Point) -> None:
-        """Take one more click into account; ``mask`` is the answer to it."""
+        """Correct the mask with one more click; ``mask`` is the new mask."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked, in the names of the protocol."""
+    """The case, structure, prompt and draw that a mask is asked for."""
 
     case: str
     structure: str
@@ -51,11 +50,11 @@ class Method(ABC):
     Attributes
     ----------
     name
-        Printed in results and reports; no two methods of an evaluation share it.
+        Printed in results and reports; unique among the methods of an evaluation.
     accepts
-        Kinds of prompt that the method is defined for.
+        Kinds of prompt that the method accepts.
     is_timed
-        Whether the seconds and the memory of a call are those of the method.
+        Whether the time and the memory of a call are those of the method.
     seen
         Content hashes (``volume.content_hash``) of the scans that it was adapted to.
     """
@@ -67,30 +66,30 @@ class Method(ABC):
 
     @abstractmethod
     def start(self, scan: Volume, prompts: Sequence[Prompt]) -> Dialogue:
-        """Segment an object of ``scan``, which is not changed."""
+        """Segment an object of ``scan`` from prompts; the scan is not changed."""
 
     def takes(self, prompt: PromptName) -> bool:
         """Whether the method is scored with a prompt."""
         return KIND_OF[prompt] in self.accepts
 
     def answering(self, question: Question, whole: Volume) -> "Method":
-        """The method that answers one question; itself, unless its answers are found by name.
+        """The method for one question; the method itself, unless it looks up masks by name.
 
         ``whole`` is the scan before it was cut for propagation in one direction.
         """
         return self
 
     def facts(self) -> dict[str, str]:
-        """What the report says of the method: ``weights``, ``masks``, ``training data``, ``said by``."""
+        """Facts for the report: ``weights``, ``masks``, ``training data``, ``said by``."""
         return {"training data": "none: it is not trained"}
 
 
 class Restarting(Method):
-    """A method that cannot correct a mask: with each click it starts again, from all prompts."""
+    """A method that cannot correct a mask. With each click it segments again from all prompts."""
 
     @abstractmethod
     def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
-        """Mask (non-zero = object) on the grid of ``scan``, which is not changed."""
+        """The mask (non-zero = object) on the grid of ``scan``; the scan is not changed."""
 
     def start(self, scan: Volume, prompts: Sequence[Prompt]) -> Dialogue:
         return _Restarted(self, scan, tuple(prompts))
@@ -109,7 +108,7 @@ class _Restarted:
 
 
 def training_facts(name: str) -> dict[str, str]:
-    """What a model of others saw in training, by its name.
+    """The training data of a model by others, found by its name.
 
     ``training_data.json`` lists the models, with the source of each fact.
     """

@@ -1,4 +1,4 @@
-"""Models as methods: a segmenter under the name that the user gave, with the hash of its weights."""
+"""Models as methods: a segmenter with the name that the user gave and the hash of its weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from synthfm3d.volume import Volume
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelMethod(Method):
-    """A promptable model with its region, zoom and propagation, as a user meets it.
+    """A promptable model with its region, zoom and propagation, as users run it.
 
     Parameters
     ----------
     weights
-        Start of the SHA-256 of the weights file, or None for a model without weights.
+        Start of the SHA-256 of the weights file; None for a model without weights.
     learnt_from
-        What the weights say that they were trained on; None where they say nothing.
+        The training data that the weights file records; None if it records nothing.
     seen
         Content hashes (``volume.content_hash``) of the scans that it was adapted to.
     """
@@ -31,7 +31,7 @@ class ModelMethod(Method):
     accepts: frozenset[PromptKind] = frozenset(PROMPT_KINDS)
 
     def start(self, scan: Volume, prompts: Sequence[Prompt]) -> "ModelDialogue":
-        """Further clicks correct the mask where they are, as in a ``Session``."""
+        """Segment; later clicks correct the mask around them, as in a ``Session``."""
         return ModelDialogue(self.segmenter, scan, prompts)
 
     def facts(self) -> dict[str, str]:
@@ -43,7 +43,7 @@ class ModelMethod(Method):
 
 
 class ModelDialogue:
-    """A model that is corrected click by click."""
+    """The mask of a model, which clicks correct."""
 
     def __init__(self, segmenter: Segmenter, scan: Volume, prompts: Sequence[Prompt]) -> None:
         self._segmenter = segmenter

@@ -1,4 +1,4 @@
-"""Masks that another tool made, as a method: matched by the names of case, structure and prompt."""
+"""Masks that another tool made, as a method. They are found by the names of case, structure and prompt."""
 
 import hashlib
 import re
@@ -21,20 +21,20 @@ SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".dcm")
 
 
 def mask_name(question: Question) -> str:
-    """Path of the mask of a question in the folder, without its ending: ``case/structure/prompt``.
+    """Path of the mask of a question in the folder, without its extension: ``case/structure/prompt``.
 
-    The draws of a prompt that holds chance are numbered: ``3-points-0``, ``3-points-1`` …
+    The draws of a prompt with random parts are numbered: ``3-points-0``, ``3-points-1`` …
     """
     number = f"-{question.draw}" if question.prompt in DRAWN else ""
-    return f"{_place(question)}/{question.prompt}{number}"
+    return f"{_case_and_structure(question)}/{question.prompt}{number}"
 
 
 @dataclass(frozen=True)
 class FolderOfMasks(Method):
-    """A folder of masks that another tool made before; nothing is computed.
+    """A folder of masks that another tool made.
 
-    A mask is ``FOLDER/CASE/STRUCTURE/PROMPT.nii.gz``, as ``mask_name`` says. A tool that takes no prompt
-    writes ``FOLDER/CASE/STRUCTURE.nii.gz``, which answers every prompt. Non-zero voxels are the object.
+    A mask is ``FOLDER/CASE/STRUCTURE/PROMPT.nii.gz``, see ``mask_name``. The mask of a tool without prompts
+    is ``FOLDER/CASE/STRUCTURE.nii.gz``, and is used for every prompt. Non-zero voxels are the object.
     """
 
     name: str
@@ -55,7 +55,7 @@ class FolderOfMasks(Method):
 
     @property
     def identity(self) -> str:
-        """Number of masks, and a hash of their names, sizes and times."""
+        """The number of masks, and a hash of their names, sizes and times."""
         masks = self._masks()
         entries = [(str(p.relative_to(self.folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in masks]
         return f"{len(masks)} files, {hashlib.sha256(repr(entries).encode()).hexdigest()[:12]}"
@@ -64,17 +64,17 @@ class FolderOfMasks(Method):
         return {"masks": self.identity, **training_facts(self.name)}
 
     def takes(self, prompt: PromptName) -> bool:
-        """Whether some mask answers a prompt, or all of them."""
-        answer = re.compile(rf"{re.escape(prompt)}(-\d+)?({'|'.join(map(re.escape, SUFFIXES))})")
+        """Whether the folder has a mask for a prompt."""
+        pattern = re.compile(rf"{re.escape(prompt)}(-\d+)?({'|'.join(map(re.escape, SUFFIXES))})")
         parts = (path.relative_to(self.folder).parts for path in self._masks())
-        return any(len(p) == 2 or answer.fullmatch(p[-1]) for p in parts)
+        return any(len(p) == 2 or pattern.fullmatch(p[-1]) for p in parts)
 
     def answering(self, question: Question, whole: Volume) -> "StoredMask":
-        """The mask of a question; the file is read when the mask is needed."""
+        """The mask for a question; its file is read when the mask is needed."""
         return StoredMask(name=self.name, folder=self.folder, question=question, whole=whole)
 
     def start(self, scan: Volume, prompts: Sequence[Prompt]) -> Dialogue:
-        raise TypeError("a mask is found by the name of its question: call answering first.")
+        raise TypeError("a stored mask is found by its question: call answering first.")
 
     def _masks(self) -> list[Path]:
         return sorted(
@@ -87,7 +87,7 @@ class FolderOfMasks(Method):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoredMask(Restarting):
-    """The mask that answers one question about a scan, ``whole``."""
+    """The stored mask for one question about a scan, ``whole``."""
 
     name: str
     folder: Path
@@ -97,7 +97,7 @@ class StoredMask(Restarting):
     is_timed: bool = False
 
     def segment(self, scan: Volume, prompts: Sequence[Prompt]) -> Volume:
-        """The mask on the part of the scan that is asked for; InputError without one that can be read."""
+        """The mask on ``scan``, a part of the whole scan; InputError if no mask can be read."""
         mask = on_grid_of(self._read(), self.whole.grid)
         if scan.voxels.shape == self.whole.voxels.shape:
             return mask
@@ -105,16 +105,16 @@ class StoredMask(Restarting):
         return working[len(working.voxels) - len(scan.voxels) :]
 
     def _read(self) -> Volume:
-        for place in (mask_name(self.question), _place(self.question)):
+        for stem in (mask_name(self.question), _case_and_structure(self.question)):
             for suffix in SUFFIXES:
-                path = self.folder / f"{place}{suffix}"
+                path = self.folder / f"{stem}{suffix}"
                 if path.is_file():
                     return _one_object(path, load_labels(path, on=self.whole.grid))
         raise InputError(f"there is no {mask_name(self.question)}{SUFFIXES[0]}.")
 
 
 def _one_object(path: Path, mask: Volume) -> Volume:
-    """The mask; InputError for a label map of several objects: a question is about one."""
+    """The mask; InputError for a label map of several objects."""
     values = [int(value) for value in np.unique(mask.voxels) if value]
     if len(values) > 1:
         listed = ", ".join(map(str, values[:20]))
@@ -124,5 +124,5 @@ def _one_object(path: Path, mask: Volume) -> Volume:
     return mask
 
 
-def _place(question: Question) -> str:
+def _case_and_structure(question: Question) -> str:
     return f"{safe_name(question.case)}/{safe_name(question.structure)}"

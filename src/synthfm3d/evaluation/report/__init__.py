@@ -1,9 +1,15 @@
-"""An evaluation written down: one page to look at, JSON, CSV and LaTeX to go on with."""
+"""The report of an evaluation: a page, and the same results as JSON, CSV and LaTeX."""
 
 from synthfm3d.evaluation.report.contents import Report, report_data
+from synthfm3d.evaluation.report.files import (
+    PAGE_NAME,
+    check_report_folder,
+    latex_tables,
+    means_csv,
+    scores_csv,
+    write_report,
+)
 from synthfm3d.evaluation.report.page import report_page
-from synthfm3d.evaluation.report.tables import latex_tables, means_csv, scores_csv
-from synthfm3d.evaluation.report.write import PAGE_NAME, check_report_folder, write_report
 
 __all__ = [
     "PAGE_NAME",

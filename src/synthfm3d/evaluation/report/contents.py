@@ -1,4 +1,4 @@
-"""What a report knows, and the same as plain values."""
+"""The contents of a report, and the same as plain values."""
 
 import platform
 from collections.abc import Mapping
@@ -24,28 +24,30 @@ STATISTICS = (
     "Effect: matched-pairs rank-biserial correlation, 1 if every patient gains and -1 if every patient "
     "loses.",
 )
+SIGNIFICANT = 0.05
+"""A Holm-adjusted p below this is marked in tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What is written down of an evaluation.
+    """The results of an evaluation.
 
     Parameters
     ----------
     scores
-        In the order in which they were made.
+        Scores in the order in which they were made.
     against
         Method that the others are compared with.
     pictures
-        PNG files of some scores, by their number.
+        PNG files of some scores, by the index of the score.
     absent
-        (case, structure) pairs that were asked for and have no voxel.
+        (case, structure) pairs of requested structures without a voxel.
     unusable
         (case, reason) pairs of cases that could not be read.
     notes
-        (case, sentence) pairs: what was repaired or assumed when a case was read.
+        (case, sentence) pairs: what was repaired or assumed on reading.
     methods
-        What is known of each method, by name: for example the hash of its weights.
+        Facts about each method, by name, such as the hash of its weights.
     """
 
     scores: tuple[Score, ...]
@@ -75,7 +77,7 @@ class Report:
 
 
 def report_data(report: Report) -> dict[str, Any]:
-    """Everything that the report knows but its pictures, as plain JSON values."""
+    """Everything in the report but its pictures, as plain JSON values."""
     return {
         "scores": [{**score.as_json(), "click_area": score.click_area} for score in report.scores],
         "means": [asdict(mean) for mean in report.means],
@@ -92,7 +94,7 @@ def report_data(report: Report) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what took part; torch and scikit-image only where they are installed."""
+    """Versions of the packages in use; torch and scikit-image only if they are installed."""
     found = {"synthfm3d": __version__, "python": platform.python_version()}
     for name in ("numpy", "scipy", "nibabel", "pillow", "torch", "transformers", "scikit-image"):
         try:

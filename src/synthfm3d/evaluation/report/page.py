@@ -1,4 +1,4 @@
-"""The page: one HTML file for a reader, light or dark, on a screen or on paper."""
+"""The page of a report: one HTML file, in light or dark colours, for a screen or for paper."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -8,13 +8,12 @@ import jinja2
 
 from synthfm3d.evaluation.datasets.cases import LabelSource, labels_of
 from synthfm3d.evaluation.protocol import PromptName
-from synthfm3d.evaluation.report.contents import STATISTICS, Report, versions
+from synthfm3d.evaluation.report.contents import SIGNIFICANT, STATISTICS, Report, versions
 from synthfm3d.evaluation.report.plots import FEW, box_plot, curves, reliability_diagram
-from synthfm3d.evaluation.report.tables import SIGNIFICANT
 from synthfm3d.evaluation.scoring.results import Score
 from synthfm3d.evaluation.statistics.summary import Mean, by_patient
 from synthfm3d.metrics.failure import RETENTION_PLACES
-from synthfm3d.metrics.tolerances import tolerance_of
+from synthfm3d.metrics.surface import tolerance_of
 from synthfm3d.pictures import data_uri
 
 
@@ -51,7 +50,7 @@ def report_page(report: Report) -> str:
 
 
 def _datasets(scores: Sequence[Score]) -> list[str]:
-    """Datasets by the names of their cases, ``dataset/case``; a single scan is of none."""
+    """The datasets in the names of cases, ``dataset/case``; a single scan belongs to none."""
     return list(dict.fromkeys(score.case.partition("/")[0] for score in scores if "/" in score.case))
 
 
@@ -60,7 +59,7 @@ def _methods(scores: Sequence[Score]) -> list[str]:
 
 
 def _section(report: Report, source: LabelSource) -> dict[str, Any]:
-    """What the page shows of one label source."""
+    """The values that the page shows for one label source."""
     numbers = [n for n, score in enumerate(report.scores) if score.label_source == source]
     scores = [report.scores[n] for n in numbers]
     prompts = [p for p in report.protocol.prompts if any(score.prompt == p for score in scores)]
@@ -72,7 +71,7 @@ def _section(report: Report, source: LabelSource) -> dict[str, Any]:
     methods = _methods(scores)
     return {
         "labels": labels_of(source),
-        # An automatic label is another program's opinion: to overlap with it is to agree with it.
+        # Automatic labels come from another program, so overlap with them is agreement, not accuracy.
         "measure": "agreement (Dice)" if source == "automatic" else "Dice",
         "patients": len({score.patient for score in scores}),
         "cases": len({score.case for score in scores}),
@@ -94,7 +93,7 @@ def _section(report: Report, source: LabelSource) -> dict[str, Any]:
 
 
 def _reliability(report: Report, together: Sequence[Mean]) -> dict[str, list[str]]:
-    """Diagrams by prompt, one for each method that gives probabilities; prompts without any are left out."""
+    """Diagrams by prompt, one for each method with probabilities; prompts without diagrams are left out."""
     colours = {name: n for n, name in enumerate(_methods(report.scores))}
     found: dict[str, list[str]] = {}
     for mean in together:
@@ -107,7 +106,7 @@ def _reliability(report: Report, together: Sequence[Mean]) -> dict[str, list[str
 def _table(
     report: Report, source: LabelSource, prompt: PromptName, scores: Sequence[Score]
 ) -> dict[str, Any]:
-    """Rows of structures, all of them together last, columns of methods, and the plots of one prompt."""
+    """The table and the plots of one prompt: rows of structures (all together last), columns of methods."""
     mine = [score for score in scores if score.prompt == prompt]
     methods = _methods(mine)
     means = {
@@ -178,6 +177,6 @@ def _structure_values(scores: Sequence[Score]) -> list[float]:
 
 
 def _best(means: Any) -> float:
-    """The greatest Dice to the digits that the page shows; more than 1 where there is nothing to compare."""
+    """The largest Dice with the digits of the page; more than 1 if there is only one method."""
     found = [round(mean.dice, 2) for mean in means]
     return max(found) if len(found) > 1 else 2.0

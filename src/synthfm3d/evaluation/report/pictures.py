@@ -1,12 +1,21 @@
-"""Pictures of outcomes (prediction filled, truth outlined, prompt marked), and which of them are shown."""
+"""Pictures of scored masks: prediction filled, truth outlined, prompt marked; and the choice of pictures."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from synthfm3d.evaluation.scoring.evaluate import Outcome
+from synthfm3d.evaluation.scoring.evaluate import ScoredMask
 from synthfm3d.evaluation.scoring.results import Score
-from synthfm3d.pictures import MARK_COLOUR, PALETTE, Cross, Frame, Layer, Mark, frames_in_time, three_planes
+from synthfm3d.pictures import (
+    MARK_COLOUR,
+    PALETTE,
+    Cross,
+    Layer,
+    Mark,
+    Rectangle,
+    frames_in_time,
+    three_planes,
+)
 from synthfm3d.prompts.prompt import Box, Mask, Point, Prompt
 from synthfm3d.volume import Array, Volume, foreground_corners
 
@@ -15,43 +24,43 @@ PREDICTION_COLOUR = PALETTE[4]
 PROMPT_COLOUR = MARK_COLOUR
 NEGATIVE_COLOUR = (255, 64, 64)
 _FIELD_OVER_EXTENT = 2.0
-"""Side of what is shown over the extent of the structure: it and as much around it."""
+"""Side of the shown field as a multiple of the structure's extent."""
 _SMALLEST_FIELD_MM = 60.0
-"""Less would show a small structure without what it lies in."""
+"""A smaller field would not show the surroundings of a small structure."""
 _FRAMES = 3
 MOST_PICTURES_OF_ALL = 60
-"""More outcomes than this are shown by the best and worst of each source, prompt and method."""
+"""More scored masks than this are shown by the best and worst of each source, prompt and method."""
 
 
-def outcome_picture(outcome: Outcome, window: tuple[float, float], *, height_px: int = 200) -> Array:
+def scored_mask_picture(scored: ScoredMask, window: tuple[float, float], *, height_px: int = 200) -> Array:
     """Three planes through the innermost point of the prompt slice, zoomed to the true structure.
 
-    Every method and prompt of one structure is shown on the same planes at the same scale. Of a sequence
-    some frames are shown, and how the middle column moves; clicks and boxes, which lie on one frame, are not.
+    Every method and prompt of a structure is shown on the same planes at the same scale. Of a sequence, some
+    frames and the motion of the middle column are shown, without clicks and boxes, which are on one frame.
     """
     layers = (
         []
-        if outcome.prediction is None
-        else [Layer(labels=outcome.prediction, colour=PREDICTION_COLOUR, outline_px=1)]
+        if scored.prediction is None
+        else [Layer(labels=scored.prediction, colour=PREDICTION_COLOUR, outline_px=1)]
     )
-    layers.append(Layer(labels=outcome.reference, colour=REFERENCE_COLOUR, fill=0, outline_px=2))
-    layers += [outline_layer(prompt) for prompt in outcome.prompts if isinstance(prompt, Mask)]
-    if outcome.image.third_axis == "time":
-        count = min(_FRAMES, len(outcome.image.voxels))
-        return frames_in_time(outcome.image, window, layers=layers, count=count, height_px=height_px)
+    layers.append(Layer(labels=scored.reference, colour=REFERENCE_COLOUR, fill=0, outline_px=2))
+    layers += [outline_layer(prompt) for prompt in scored.prompts if isinstance(prompt, Mask)]
+    if scored.image.third_axis == "time":
+        count = min(_FRAMES, len(scored.image.voxels))
+        return frames_in_time(scored.image, window, layers=layers, count=count, height_px=height_px)
     return three_planes(
-        outcome.image,
-        outcome.centre_mm,
+        scored.image,
+        scored.centre_mm,
         window,
         layers=layers,
-        marks=prompt_marks(outcome.prompts),
-        field_of_view_mm=max(_SMALLEST_FIELD_MM, _FIELD_OVER_EXTENT * _largest_extent_mm(outcome.reference)),
+        marks=prompt_marks(scored.prompts),
+        field_of_view_mm=max(_SMALLEST_FIELD_MM, _FIELD_OVER_EXTENT * _largest_extent_mm(scored.reference)),
         height_px=height_px,
     )
 
 
 def prompt_marks(prompts: Sequence[Prompt]) -> list[Mark]:
-    """Clicks as crosses and boxes as frames; mask prompts are drawn with ``outline_layer``."""
+    """Clicks as crosses and boxes as rectangles; mask prompts are drawn with ``outline_layer``."""
     marks: list[Mark] = []
     for prompt in prompts:
         if isinstance(prompt, Point):
@@ -59,7 +68,7 @@ def prompt_marks(prompts: Sequence[Prompt]) -> list[Mark]:
             marks.append(Cross(position_mm=prompt.position_mm, colour=colour))
         elif isinstance(prompt, Box):
             marks.append(
-                Frame(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm, colour=PROMPT_COLOUR)
+                Rectangle(corner_mm=prompt.corner_mm, opposite_mm=prompt.opposite_mm, colour=PROMPT_COLOUR)
             )
     return marks
 
@@ -78,7 +87,7 @@ def _largest_extent_mm(mask: Volume) -> float:
 def chosen_pictures(
     scores: Sequence[Score], pictures_of: Callable[[str], Sequence[bytes | None]]
 ) -> dict[int, bytes]:
-    """PNG files by their score's number; ``pictures_of`` a case has one or None for each score."""
+    """PNG files by the index of the score; ``pictures_of`` gives one or None for each score of a case."""
     wanted = set(_chosen(scores))
     numbers: dict[str, list[int]] = {}
     for n, score in enumerate(scores):

@@ -12,9 +12,9 @@ import numpy as np
 from synthfm3d.metrics.calibration import BINS, Calibration, Reliability
 
 COLOURS = 8
-"""Series beyond begin again with the first colour; boxes and lines are named as well."""
+"""With more series, colours repeat; boxes and lines also have names."""
 FEW = 20
-"""Voxels or slices of a bin below which chance may move its dot by 0.1 and more."""
+"""With fewer voxels or slices in a bin, chance may move its dot by 0.1 or more."""
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LETTER = 6.3
 """Mean width of a letter of the plots' font in pixels."""
@@ -78,8 +78,8 @@ def curves(
 ) -> str:
     """Lines through (x, y) points, y from 0 to 1, with a legend beside them."""
     left, top, width, height = 44, 8, 300, 190
-    places = [x for points in lines.values() for x, _ in points]
-    low, high = min(places), max(places)
+    positions = [x for points in lines.values() for x, _ in points]
+    low, high = min(positions), max(positions)
     span = (high - low) or 1.0
     legend = 34 + _LETTER * max(len(name) for name in lines)
     parts = [_open(left + width + 14 + legend, top + height + 38, f"{y_name} against {x_name}")]
@@ -93,13 +93,13 @@ def curves(
     parts.append(_upright(11, top + height / 2, y_name))
     for n, (name, points) in enumerate(lines.items()):
         at = [(left + width * (x - low) / span, top + height * (1 - y)) for x, y in points]
-        told = escape(f"{name}: " + ", ".join(f"{y:.2f}" for _, y in points))
+        title = escape(f"{name}: " + ", ".join(f"{y:.2f}" for _, y in points))
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
         dots = "".join(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.4"/>' for x, y in at)
         at_row = top + 12 + 18 * n
         at_column = left + width + 14
         parts.append(
-            f'<g class="series c{colours[name] % COLOURS}"><title>{told}</title>'
+            f'<g class="series c{colours[name] % COLOURS}"><title>{title}</title>'
             f'<path class="line" d="M{path}"/>'
             f'{dots}<path class="line" d="M{at_column} {at_row - 4}h18"/></g>'
         )
@@ -108,10 +108,10 @@ def curves(
 
 
 def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
-    """Frequency of the object against the probability that was given: a dot for each bin that holds some.
+    """Frequency of the object against the predicted probability, with a dot for each bin that is not empty.
 
-    Voxels are a full line, slices a broken one; how many there are in each bin stands below it. Lines
-    join neighbouring bins. Bins of fewer than ``FEW`` are pale and not joined: chance alone moves them far.
+    Voxels have a full line, slices a broken line. The number in each bin is printed below it. Lines join
+    neighbouring bins. Bins with fewer than ``FEW`` are pale and not joined, because chance moves them far.
     """
     left, top, side = 60, 44, 320
     base = top + side
@@ -140,7 +140,7 @@ def reliability_diagram(name: str, found: Calibration, colour: int) -> str:
 
 
 def _reliability_line(what: str, sums: Reliability, left: float, base: float, side: float) -> list[str]:
-    told = "; ".join(f"given {given:.3f}, true {true:.3f}" for given, true in sums.points)
+    values = "; ".join(f"given {given:.3f}, true {true:.3f}" for given, true in sums.points)
     path, dots, joined = "", [], False
     for count, given, true in zip(sums.count, sums.given, sums.true, strict=True):
         if count:
@@ -150,11 +150,11 @@ def _reliability_line(what: str, sums: Reliability, left: float, base: float, si
             if not pale:
                 path += f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
         joined = count >= FEW
-    return [f'<g><title>{what}: {told}</title><path class="line {what}" d="{path}"/>', *dots, "</g>"]
+    return [f'<g><title>{what}: {values}</title><path class="line {what}" d="{path}"/>', *dots, "</g>"]
 
 
 def _short(count: int) -> str:
-    """A number in four letters at most: 0, 999, 1.2k, 34k, 5.6M."""
+    """A number in at most four characters: 0, 999, 1.2k, 34k, 5.6M."""
     if count < 1000:
         return str(count)
     power = 3 if count >= 999_500_000 else 2 if count >= 999_500 else 1

@@ -1,1 +1,1 @@
-"""Prompts from the truth, answers to them, and their scores."""
+"""Simulate prompts, get predictions for them, and score these."""

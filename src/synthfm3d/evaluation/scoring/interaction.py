@@ -15,14 +15,14 @@ from synthfm3d.segmentation.slices import working_form
 from synthfm3d.volume import Volume, on_grid_of
 
 _MaskAndLogits = tuple[Volume, Volume | None]
-"""A mask, and the log-odds of a first answer where the method has them."""
+"""A mask, and the log-odds of the first mask if the method has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
-    """A mask (uint8, 0 or 1) on the grid of the scan, or the error if there is none.
+class Prediction:
+    """A mask (uint8, 0 or 1) on the grid of the scan, or the error of a method that made none.
 
-    ``calibration`` is that of a first answer with probabilities; else None.
+    ``calibration`` is set for a first mask with probabilities; else None.
     """
 
     mask: Volume | None
@@ -31,13 +31,13 @@ class Answer:
     calibration: Calibration | None = None
 
 
-def answers(
+def predictions(
     method: Method, scan: Volume, prompts: tuple[Prompt, ...], truth: Volume, rounds: int
-) -> Iterator[Answer]:
-    """The answer to the prompts, then one to each of ``rounds`` clicks into its largest error.
+) -> Iterator[Prediction]:
+    """Yield the prediction for the prompts, then one after each of ``rounds`` clicks into its largest error.
 
-    A method that takes no clicks gives its first answer alone. Once nothing is wrong the last answer
-    stands; after a failure there is nothing more to correct, and the failure stands.
+    A method that accepts no clicks gives only its first prediction. If nothing is wrong, or the method
+    failed, the last prediction is repeated.
     """
     dialogue: Dialogue | None = None
 
@@ -47,19 +47,19 @@ def answers(
         return dialogue.mask, dialogue.logits
 
     def corrected(click: Point) -> _MaskAndLogits:
-        assert dialogue is not None  # an answer without a mask is not clicked into
+        assert dialogue is not None  # a prediction without a mask gets no clicks
         dialogue.correct(click)
         return dialogue.mask, None
 
-    answer = _answer(first, scan, truth)
-    yield answer
+    prediction = _prediction(first, scan, truth)
+    yield prediction
     if "point" not in method.accepts:
         return
     for _ in range(rounds):
-        click = None if answer.mask is None else click_into_error(answer.mask, truth)
+        click = None if prediction.mask is None else click_into_error(prediction.mask, truth)
         if click is not None:
-            answer = _answer(partial(corrected, click), scan, truth)
-        yield answer
+            prediction = _prediction(partial(corrected, click), scan, truth)
+        yield prediction
 
 
 def click_into_error(mask: Volume, truth: Volume) -> Point | None:
@@ -68,18 +68,18 @@ def click_into_error(mask: Volume, truth: Volume) -> Point | None:
     if truth.third_axis == "time":
         frame = int((marked != inside).sum(axis=(1, 2)).argmax())
         found = correcting_click(marked[frame], inside[frame], truth.spacing_mm[1:])
-        place = None if found is None else (frame, *found[0])
+        index = None if found is None else (frame, *found[0])
     else:
         found = correcting_click(marked, inside, truth.spacing_mm)
-        place = None if found is None else found[0]
-    if found is None or place is None:
+        index = None if found is None else found[0]
+    if found is None or index is None:
         return None
-    r, a, s = (float(value) for value in truth.grid.to_mm(np.array(place)))
+    r, a, s = (float(value) for value in truth.grid.to_mm(np.array(index)))
     return Point(position_mm=(r, a, s), positive=found[1])
 
 
-def _answer(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> Answer:
-    """What a call gives, on the grid of the scan; another grid is an error of the method."""
+def _prediction(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> Prediction:
+    """The result of a call, on the grid of the scan; another grid is an error of the method."""
 
     def on_scan() -> _MaskAndLogits:
         mask, logits = call()
@@ -87,20 +87,20 @@ def _answer(call: Callable[[], _MaskAndLogits], scan: Volume, truth: Volume) -> 
         logits = None if logits is None else on_grid_of(logits, scan.grid)
         return scan.with_voxels((mask.voxels != 0).astype(np.uint8)), logits
 
-    answered = measured_call(on_scan)
-    mask, logits = answered.result or (None, None)
+    called = measured_call(on_scan)
+    mask, logits = called.result or (None, None)
     if logits is None:
-        return Answer(mask=mask, error=answered.error, cost=answered.cost)
-    # Measured here, so that no log-odds are kept; not a part of the cost, and an error is the method's.
+        return Prediction(mask=mask, error=called.error, cost=called.cost)
+    # Measured here, so that log-odds are not kept. Its time is no cost of the method, an error is.
     calibrated = measured_call(lambda: _calibration(logits, truth))
-    return Answer(
+    return Prediction(
         mask=None if calibrated.error else mask,
         error=calibrated.error,
-        cost=answered.cost,
+        cost=called.cost,
         calibration=calibrated.result,
     )
 
 
 def _calibration(logits: Volume, truth: Volume) -> Calibration:
-    """Of log-odds on the grid of the truth, in whatever order they are stored."""
+    """Calibration of log-odds on the grid of the truth, in any storage order."""
     return Calibration.of(working_form(logits).voxels, working_form(truth).voxels > 0)

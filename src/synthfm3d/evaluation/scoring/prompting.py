@@ -1,4 +1,4 @@
-"""Prompts from the truth: the only way by which a method learns of it."""
+"""Simulate prompts from the true mask; methods know the truth only through them."""
 
 from dataclasses import dataclass
 
@@ -49,10 +49,10 @@ class PromptSlice:
 def prompt_slice(reference: Volume, rule: SliceRule = "largest", key_frame: int | None = None) -> PromptSlice:
     """The slice of a true mask that is prompted, without stray components; ValueError if it is empty.
 
-    ``key_frame`` is taken instead of the rule's, if the structure shows on this slice.
+    ``key_frame`` is used instead of the rule if the structure is visible on it.
     """
     working = working_form(reference)
-    low, high = foreground_corners(working.voxels)  # a small part of most scans: cheaper to clean
+    low, high = foreground_corners(working.voxels)  # cleaning only this part is faster
     part = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
     cleaned = without_stray_components(working.voxels[part])
     index = ruled_slice(cleaned, rule)
@@ -72,7 +72,7 @@ def prompt_slice(reference: Volume, rule: SliceRule = "largest", key_frame: int 
 def simulated_prompts(
     name: PromptName, prompted: PromptSlice, draw: np.random.Generator
 ) -> tuple[Prompt, ...]:
-    """The prompts that a name of the protocol stands for (``Protocol.words``)."""
+    """The prompts of a name, as ``Protocol.words`` describes them."""
     outline = prompted.outline
     match name:
         case "point":

@@ -1,4 +1,4 @@
-"""What a call costs: wall-clock seconds, and peak memory where the system tells."""
+"""Measure the cost of a call: wall-clock seconds, and peak memory if the system reports it."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Result]):
-    """What a call returned, or the error that it raised, with its cost."""
+    """The result of a call, or the error that it raised, with its cost."""
 
     result: Result | None
     error: str | None
@@ -30,8 +30,8 @@ class Call(Generic[Result]):
 
 
 def measured_call(call: Callable[[], Result]) -> Call[Result]:
-    """Call, and measure; an exception becomes a sentence, since one failing case must not cost a night."""
-    _forget_peak()
+    """Call and measure; an exception becomes an error message, so that it does not stop a long run."""
+    _reset_peak()
     start = perf_counter()
     try:
         result, error = call(), None
@@ -40,8 +40,8 @@ def measured_call(call: Callable[[], Result]) -> Call[Result]:
     return Call(result, error, Cost(perf_counter() - start, _peak_mb()))
 
 
-def _forget_peak() -> None:
-    """The peak counts from here on; where the system cannot do that, from the start of the process."""
+def _reset_peak() -> None:
+    """Measure the peak from here on; if the system cannot, it is measured from the start of the process."""
     torch = _torch_on_gpu()
     if torch is not None:
         torch.cuda.reset_peak_memory_stats()
@@ -68,6 +68,6 @@ def _peak_mb() -> float | None:
 
 
 def _torch_on_gpu() -> Any:
-    """The module, if someone uses it with CUDA already; else None."""
+    """The torch module, if CUDA is in use; else None."""
     torch = sys.modules.get("torch")
     return torch if torch is not None and torch.cuda.is_initialized() else None

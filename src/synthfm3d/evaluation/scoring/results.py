@@ -1,4 +1,4 @@
-"""Scores, and the results of cases on the disk, from which a run that was stopped goes on."""
+"""Scores, and results of cases stored on disk, so that a stopped run can be resumed."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ from synthfm3d.volume import Modality
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """The answer after a number of clicks that correct it; after none, the first answer."""
+    """The scores after a number of correcting clicks; 0 clicks: the scores of the first mask."""
 
     clicks: int
     dice: float
@@ -31,38 +31,38 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A structure of a case, a prompt, a method.
+    """The scores of one method for one structure of a case and one prompt.
 
     Parameters
     ----------
     patient
-        Whose scan it is; statistics resample patients.
+        The patient of the scan; statistics resample patients.
     draw
-        Number of the draw of a prompt that holds chance, from 0.
+        Number of the draw of a prompt with random parts, from 0.
     dice, nsd
         0 ... 1; 0 where the method failed.
     tolerance_mm
-        Of NSD.
+        Tolerance of the NSD.
     hd95_mm, average_surface_mm
         95 % Hausdorff distance and average surface distance; the diagonal of the scan for an empty mask.
     volume_error
-        Relative, with its sign.
+        Relative error of the volume, with its sign.
     prompt_slice_dice, prompt_slice_excess, slices_beyond, ml_beyond, retention
         See ``metrics.failure``.
     reference_ml, prediction_ml
-        Volumes; None along time, the latter also where the method failed.
+        Volumes; None if the third axis is time. ``prediction_ml`` is also None if the method failed.
     prompt_slice
         Index of the prompted slice in the scan's working form (``segmentation.slices``).
     seconds, peak_mb
-        Cost of the call; None for masks that were made elsewhere.
+        Cost of the call; None for masks of another tool.
     frame_dice
-        Dice of the frames of a sequence that have a name, such as ED and ES.
+        Dice of the named frames of a sequence, such as ED and ES.
     rounds
-        Answers to 0, 1, 2 ... correcting clicks; empty without interaction.
+        Scores after 0, 1, 2 ... correcting clicks; empty without interaction.
     calibration
-        Of the first answer's probabilities; None where the method failed or has none.
+        Calibration of the first mask's probabilities; None if the method failed or gives none.
     error
-        Why the method failed, else None.
+        Why the method failed; None if it did not.
     """
 
     case: str
@@ -96,14 +96,14 @@ class Score:
 
     @property
     def click_area(self) -> float | None:
-        """Area under Dice against clicks over the number of clicks (trapezoids); None without interaction."""
+        """Area under the curve of Dice against clicks, divided by the clicks; None without interaction."""
         if len(self.rounds) < 2:
             return None
         heights = [step.dice for step in self.rounds]
         return sum((a + b) / 2 for a, b in pairwise(heights)) / (len(heights) - 1)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values; ``from_json`` makes an equal score of them."""
+        """Plain JSON values, from which ``from_json`` makes an equal score."""
         return asdict(self)
 
     @classmethod
@@ -125,18 +125,18 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseResult:
-    """What became of a case.
+    """The result of a case.
 
     Parameters
     ----------
     scores
-        In the order in which they were made; none if the case cannot be used.
+        Scores in the order in which they were made; empty if the case cannot be used.
     absent
-        Structures that were asked for and have no voxel.
+        Requested structures without a voxel.
     unusable
-        Why the case cannot be used, else None.
+        Why the case cannot be used; None if it can.
     notes
-        What was repaired or assumed when it was read.
+        What was repaired or assumed on reading.
     """
 
     case: str
@@ -160,12 +160,12 @@ _CODE_OF_SCORES = (
     "segmentation",
     "volume.py",
 )
-"""What determines scores: how scans are read, prompted, segmented, corrected and measured."""
+"""The code that determines scores: it reads, prompts, segments, corrects and measures."""
 
 
 @lru_cache
 def code_digest(package: Path = Path(synthfm3d.__file__).parent) -> str:
-    """A hash of the code that determines scores: a changed rule of corrections, say, has another one."""
+    """A hash of the code that determines scores."""
     digest = hashlib.sha256()
     for part in _CODE_OF_SCORES:
         path = package / part
@@ -176,7 +176,7 @@ def code_digest(package: Path = Path(synthfm3d.__file__).parent) -> str:
 
 
 def fingerprint(protocol: Protocol, methods: Sequence[tuple[str, dict[str, str]]]) -> str:
-    """What results depend on besides the case, hashed: the code, the protocol, and the methods' facts."""
+    """A hash of what results depend on besides the case: the code, the protocol, and the methods' facts."""
     content = {
         "version": __version__,
         "code": code_digest(),
@@ -202,7 +202,7 @@ class ResultStore:
         """Write a result; raises InputError if the folder cannot be written to."""
         self.folder.mkdir(parents=True, exist_ok=True)
         encoded = [None if png is None else base64.b64encode(png).decode() for png in pictures]
-        # The result last: where it is, its pictures are.
+        # The result is written last: if it exists, its pictures exist.
         write_atomically(self._pictures(result.case), json.dumps(encoded).encode())
         content = {
             "made_with": self._key(pending),
@@ -213,7 +213,7 @@ class ResultStore:
         write_atomically(self._result(result.case), text.encode("utf-8"))
 
     def load(self, pending: PendingCase) -> CaseResult | None:
-        """The result of a case, if it is there and was made with the same protocol, methods and targets."""
+        """The stored result of a case; None if it was made with another protocol, methods or targets."""
         try:
             content: dict[str, Any] = json.loads(self._result(pending.name).read_text("utf-8"))
             if content.pop("made_with") != self._key(pending) or content["unusable"] is not None:
@@ -225,10 +225,10 @@ class ResultStore:
                 notes=tuple(content["notes"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None  # not there, or not ours: it is made again
+            return None  # missing or damaged: the case is evaluated again
 
     def pictures(self, case: str) -> list[bytes | None]:
-        """PNG files of a case's scores, None where a score has none."""
+        """The PNG file of each score of a case; None for a score without one."""
         encoded = json.loads(self._pictures(case).read_text("utf-8"))
         return [None if text is None else base64.b64decode(text) for text in encoded]
 

@@ -1,4 +1,4 @@
-"""Methods against one of them: differences of Dice with intervals, tests and effect sizes."""
+"""Compare methods with one of them: differences of Dice with intervals, tests and effect sizes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,19 +20,19 @@ from synthfm3d.evaluation.statistics.summary import by_patient, grouped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A method less the one that it is compared with, on the cases that both were scored on.
+    """The difference between a method and the one it is compared with, on cases that both were scored on.
 
     Parameters
     ----------
     structure
-        None: all structures together.
+        The structure; None: all structures together.
     difference
-        Of Dice, mean over cases; positive where ``method`` is better.
+        Mean difference of Dice over cases; positive if ``method`` is better.
     interval
-        95 %, patients resampled; None for too few of them.
+        95 % interval, with patients resampled; None for too few patients.
     p, p_holm
-        Wilcoxon, and adjusted over the family: all structures, prompts and methods of a label source; the
-        rows of all structures together are a family of their own.
+        p of Wilcoxon's test, and adjusted over the family: all structures, prompts and methods of a label
+        source. The rows of all structures together are a separate family.
     effect
         Matched-pairs rank-biserial correlation.
     """
@@ -52,9 +52,9 @@ class Comparison:
 
 
 def comparisons(scores: Sequence[Score], against: str) -> list[Comparison]:
-    """Every other method against one, wherever both were given the same prompt.
+    """Comparisons of every other method with ``against``, for each prompt that both were given.
 
-    Raises InputError if no score is of the method that others are compared with.
+    Raises InputError if ``against`` was not scored.
     """
     names = list(dict.fromkeys(score.method for score in scores))
     if against not in names:
@@ -73,7 +73,7 @@ def comparisons(scores: Sequence[Score], against: str) -> list[Comparison]:
 
 
 def _compared(rows: Sequence[Score], others: Sequence[Score], against: str) -> Comparison | None:
-    """A comparison whose p is not adjusted yet; None if the two share no structure of a case."""
+    """A comparison with p not yet adjusted; None if the methods share no structure of a case."""
     shared = {(s.case, s.structure, s.draw) for s in rows} & {(s.case, s.structure, s.draw) for s in others}
 
     def dice(these: Sequence[Score]) -> dict[str, dict[str, float]]:

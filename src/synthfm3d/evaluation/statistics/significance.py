@@ -1,4 +1,4 @@
-r"""What a difference is worth: intervals, tests and effect sizes, with the patient as the unit.
+r"""Confidence intervals, tests and effect sizes of differences; the patient is the unit.
 
 - Interval of a mean over cases: bias-corrected and accelerated bootstrap (BCa; Efron, J. Am. Stat. Assoc.
   82:171 (1987)) by ``scipy.stats.bootstrap``. Patients are resampled, each with all cases:
@@ -26,7 +26,7 @@ from synthfm3d.volume import Array
 CONFIDENCE = 0.95
 RESAMPLES = 9999
 FEWEST_PATIENTS = 5
-"""With fewer, resampling says nothing about patients who were not seen, and no interval is given."""
+"""With fewer patients no interval is given, because resampling cannot represent other patients."""
 _SEED = 0
 _EQUAL = 1e-12
 """Differences below this are rounding errors of equal numbers."""
@@ -34,7 +34,7 @@ Interval = tuple[float, float]
 
 
 def mean_interval(patients: Sequence[Sequence[float]]) -> Interval | None:
-    """95 % interval of the mean over all cases; the values of each patient's cases, none empty.
+    """95 % interval of the mean over all cases, from the values of each patient's cases (at least one).
 
     None for fewer than ``FEWEST_PATIENTS``. The same values always give the same interval.
     """
@@ -63,18 +63,18 @@ def _mean_over_cases(sums: Array, counts: Array, axis: int = -1) -> Array:
 
 
 def wilcoxon_p(differences: Sequence[float]) -> float:
-    """Two-sided p of the patients' differences; 1 where all are zero or there are none."""
+    """Two-sided p of the patients' differences; 1 if all are zero or there are none."""
     found = _without_zeros(differences)
     if not len(found):
         return 1.0
     with warnings.catch_warnings():
-        # A few patients with ties: SciPy says that its normal approximation is rough, and so do we.
+        # SciPy warns that its normal approximation is rough for a few patients with ties.
         warnings.simplefilter("ignore", UserWarning)
         return float(min(1.0, stats.wilcoxon(found, zero_method="wilcox", method="auto").pvalue))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p of a family of tests, in its order; at most 1, and in the order of the given ones."""
+    """Adjusted p of a family of tests, in the order of ``p_values``; at most 1."""
     order = np.argsort(p_values, kind="stable")
     factors = np.arange(len(p_values), 0, -1)
     stepped = np.maximum.accumulate(np.asarray(p_values, float)[order] * factors)
@@ -84,7 +84,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def rank_biserial(differences: Sequence[float]) -> float:
-    """Matched-pairs rank-biserial correlation of the patients' differences, -1 ... 1; 0 without any."""
+    """Matched-pairs rank-biserial correlation of the patients' differences, -1 ... 1; 0 if all are zero."""
     found = _without_zeros(differences)
     if not len(found):
         return 0.0
@@ -93,5 +93,5 @@ def rank_biserial(differences: Sequence[float]) -> float:
 
 
 def _without_zeros(differences: Sequence[float]) -> Array:
-    found = np.asarray(differences, float).round(12)  # or ranks of equal numbers would not tie
+    found = np.asarray(differences, float).round(12)  # so that equal numbers have tied ranks
     return np.asarray(found[np.abs(found) > _EQUAL])

@@ -1,4 +1,4 @@
-"""Means of scores: over draws, over the structures of each case, over cases; label sources kept apart."""
+"""Means of scores over draws, then the structures of each case, then cases, for each label source."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from synthfm3d.evaluation.statistics.significance import Interval, mean_interval
 from synthfm3d.metrics.calibration import Calibration
 
 ALL_STRUCTURES = None
-"""Stands for a structure in rows over all of them."""
+"""The value of ``structure`` in rows over all structures."""
 Measure = Callable[[Score], float | None]
 Key = tuple[LabelSource, str | None, PromptName, str]
 """Label source, structure (or all of them), prompt, method."""
@@ -29,19 +29,19 @@ class Mean:
     Parameters
     ----------
     structure
-        None: the mean over the structures of each case, then over cases.
+        The structure; None: the mean over the structures of each case, then over cases.
     dice_interval
-        95 % interval of the mean Dice, patients resampled; None for too few of them.
+        95 % interval of the mean Dice, with patients resampled; None for too few patients.
     volume_error
-        Of its absolute value.
+        Mean of its absolute value.
     ml_beyond, seconds, peak_mb, click_area, retention
-        None where no score has it; retention is a curve, see ``metrics.failure``.
+        None if no score has it. ``retention`` is a curve, see ``metrics.failure``.
     frame_dice
-        Of the frames of sequences that have a name.
+        Mean Dice of the named frames of sequences.
     calibration
-        Sum over all answers that have probabilities, so a large structure counts for more; None without any.
+        Sum over all masks with probabilities, so large structures count more; None without such masks.
     patients, cases, failures
-        How many the mean was taken over, and how many answers failed (and count as empty masks).
+        Number of patients and cases in the mean, and of masks that failed (they count as empty masks).
     """
 
     label_source: LabelSource
@@ -74,13 +74,13 @@ class Mean:
 def means(scores: Sequence[Score]) -> list[Mean]:
     """A mean for each label source, structure, prompt and method, and for all structures together.
 
-    Structures and methods come in the order in which they first appear, all structures together first.
+    Structures and methods are in the order of their first score; all structures together come first.
     """
     return [_mean(key, rows) for key, rows in grouped(scores).items()]
 
 
 def grouped(scores: Sequence[Score]) -> dict[Key, list[Score]]:
-    """Scores by key, once for their structure and once for all structures together."""
+    """Scores by key; each score is in the group of its structure and in that of all structures."""
     groups: dict[Key, list[Score]] = {}
     for all_structures in (True, False):
         for score in scores:
@@ -91,7 +91,7 @@ def grouped(scores: Sequence[Score]) -> dict[Key, list[Score]]:
 
 
 def by_patient(scores: Iterable[Score], measure: Measure) -> dict[str, dict[str, float]]:
-    """Mean of a measure by patient and case: over the draws of each structure, then over structures."""
+    """Mean of a measure by patient and case, over the draws of each structure, then over structures."""
     draws: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for score in scores:
         value = measure(score)
@@ -113,9 +113,9 @@ def mean_over_cases(scores: Iterable[Score], measure: Measure) -> float | None:
 
 
 def calibration_of(scores: Iterable[Score]) -> Calibration | None:
-    """Sum over the scores that have one; None if none has."""
-    there = [score.calibration for score in scores if score.calibration is not None]
-    return reduce(add, there) if there else None
+    """Sum of the calibrations of the scores; None if no score has one."""
+    found = [score.calibration for score in scores if score.calibration is not None]
+    return reduce(add, found) if found else None
 
 
 def _mean(key: Key, rows: Sequence[Score]) -> Mean:
@@ -123,7 +123,7 @@ def _mean(key: Key, rows: Sequence[Score]) -> Mean:
 
     def mean(measure: Measure) -> float:
         found = mean_over_cases(rows, measure)
-        assert found is not None  # a measure that every score has
+        assert found is not None  # every score has this measure
         return found
 
     dice = by_patient(rows, lambda score: score.dice)
@@ -157,9 +157,9 @@ def _mean(key: Key, rows: Sequence[Score]) -> Mean:
 
 
 def _curve(curves: Sequence[tuple[float, ...]]) -> tuple[float, ...] | None:
-    """Mean of the curves that are there, all of one length."""
-    there = [curve for curve in curves if curve]
-    return tuple(float(value) for value in np.mean(there, axis=0)) if there else None
+    """Mean of the curves that are not empty; all have the same length."""
+    present = [curve for curve in curves if curve]
+    return tuple(float(value) for value in np.mean(present, axis=0)) if present else None
 
 
 def _frame_means(rows: Sequence[Score]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 from packaging.requirements import Requirement
 
 import synthfm3d
-from synthfm3d.pipeline.doctor.finding import Finding, fail, ok, warn
+from synthfm3d.pipeline.doctor import Finding, fail, ok, warn
 
 NOT_FOR_USERS = {"all", "bench", "dev"}
 """Extras that gather others, or are for those who change this package."""

@@ -6,7 +6,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from synthfm3d.pipeline.doctor.finding import Finding, fail, ok, warn
+from synthfm3d.pipeline.doctor import Finding, fail, ok, warn
 
 CGROUPS = Path("/sys/fs/cgroup")
 GIB = 2**30

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import synthfm3d
-from synthfm3d.pipeline.doctor.finding import Finding, fail, ok, warn
+from synthfm3d.pipeline.doctor import Finding, fail, ok, warn
 
 MIB = 2**20
 ENOUGH_MIB, LEAST_MIB = 2048, 100

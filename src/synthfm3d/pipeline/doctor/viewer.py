@@ -14,7 +14,7 @@ import numpy as np
 
 from synthfm3d.app.viewers.arrays import WireError, pack, unpack
 from synthfm3d.errors import InputError
-from synthfm3d.pipeline.doctor.finding import Finding, fail, ok, warn
+from synthfm3d.pipeline.doctor import Finding, fail, ok, warn
 from synthfm3d.volume import Array
 
 SHAPE = (24, 48, 56)

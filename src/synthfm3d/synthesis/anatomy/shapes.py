@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView
-from synthfm3d.synthesis.draw import Draw, rounded
-from synthfm3d.synthesis.ranges import check_ratios
+from synthfm3d.synthesis.draw import Draw, check_ratios, rounded
 from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Part, Stack, Star, Superquadric, Tube
 
 Quaternion = tuple[float, float, float, float]

@@ -1,1 +1,0 @@
-"""Evaluations from cases to a report: in one process, in several, or in another tool."""
