@@ -114,7 +114,7 @@ class AdaptationFamily(VolumetricFamily):
     @torch.inference_mode()
     def dice_of_patches(self, network: nn.Module, device: torch.device) -> list[tuple[str, float]]:
         """Kind of prompt and Dice of each patch of the held-back scans; only known voxels count."""
-        found = []
+        found: list[tuple[str, float]] = []
         for sample in self._judging_samples():
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
                 logits = network(sample["inputs"][None].to(device)).float().cpu()
