@@ -1,8 +1,8 @@
-"""Patches of labelled scans: as those of synthetic volumes, with the slices of which nothing is known.
+"""Patches of labelled scans, like those of synthetic volumes, together with which slices were labelled.
 
 A patch is a pure function of (seed, number). Regions, prompts and their imprecision are those of training on
-synthetic volumes (``patches``), but for walls around something: there a box or a click alone would mean both,
-and here it means what the user has labelled.
+synthetic volumes (``patches``), with one difference. On synthetic volumes, a box or a click alone never means
+a wall without its content. Here it means what the user has labelled.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Scans that a user has labelled, whole or on a few slices, as the adaptation of a model reads them.
+"""Scans that a user has labelled on all or some slices, for the adaptation of a model.
 
-A slice is known or not known. On a known slice, voxels without a label are background. On the other slices
-nothing is said, and nothing may be learnt from them but the image.
+A slice is known if it was labelled. On a known slice, voxels without a label are background. The labels of
+the other slices are not used.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.volume import Array, Volume, content_hash
 
 Outlined = Literal["auto", "all", "some"]
-"""Which slices are known: all, those with an outline, or what the outlines look like."""
+"""Which slices are known: all, those with an outline, or decided from the outlines."""
 _TAPERED = 0.5
 """Where the last outline has less than this share of the largest area, the object ends. Where it is larger,
 the outlines have ended and not the object."""
