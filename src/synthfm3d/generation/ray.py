@@ -1,4 +1,4 @@
-"""Workers of a Ray cluster: for those who have one, with its retries and autoscaling.
+"""Workers of a Ray cluster, with its retries and autoscaling.
 
 All nodes must see the folder under the same path, as on a shared file system.
 """
@@ -30,7 +30,7 @@ class RayCluster:
 
     def run(self, tasks: Sequence[ShardTask], report: Report) -> None:
         """Make all shards; see ``Engine``. A shard counts when it is whole."""
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
         import ray
 
         cores = self._workers if self._address is None else None

@@ -16,7 +16,7 @@ from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
 REGION_DEPTH = 32
-"""Slices of a region where somebody asks for one; ``follow`` takes any number."""
+"""Slices of a region, if one is needed; ``follow`` accepts any number of slices."""
 
 
 class Sam2Model:
@@ -119,7 +119,7 @@ def slice_prompts(
 
 
 def _starting(by_slice: dict[int, SlicePrompt], prompts: GridPrompts, *, revised: bool) -> set[int]:
-    """Slices from which the object is found; the prompts on the others correct what was found there.
+    """Slices on which propagation starts; the prompts on the others correct its result.
 
     Negative clicks start nothing. Of a ``revised`` answer only boxes and masks do, or the first click:
     later clicks were made on seeing it.

@@ -1,4 +1,4 @@
-"""What is seen of a slice, said about it, and answered: the data that go in and out of SAM 2."""
+"""Inputs and outputs of SAM 2 for one slice: its features, its prompts, and the answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """What the encoder sees in n slices.
+    """The output of the encoder for n slices.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlicePrompt:
-    """What was said about one object on one slice.
+    """The prompts for one object on one slice.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ class SlicePrompt:
 
     def __post_init__(self) -> None:
         if not len(self.points) and self.mask is None:
-            raise ValueError("nothing is said: a point or a mask is needed.")
+            raise ValueError("a prompt needs a point or a mask.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """What the model says of n objects on one slice.
+    """The answer of the model for n objects on one slice.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """``reproduce``: the paper's experiment from one file, in stages that are done once.
 
-A model is written down as it is before (start); the volumes are drawn (generate); the model learns from
-them (train); both are scored on public datasets with the same prompts (evaluate); and what came out is put
-beside the figures that the paper is known for (the page).
+The model before training is stored (start), the volumes are drawn (generate), and the model is trained on
+them (train). Both models are scored on public datasets with the same prompts (evaluate), and a page compares
+the results with the figures of the paper.
 """
 
 import gzip
@@ -52,7 +52,7 @@ class Reproduced:
 def reproduce(
     config: ReproductionConfig, folder: Path, *, scale: float = 1.0, device: str = "auto", say: Say = print
 ) -> Reproduced | None:
-    """Do the whole experiment below ``folder``, or what is missing of it.
+    """Run the whole experiment in ``folder``, or the stages that are missing.
 
     Under ``accelerate launch`` all processes train, the first one does the rest; the others return None.
 
@@ -179,13 +179,13 @@ def _train(training: Sam2TrainingConfig, folder: Path, device: str, say: Say) ->
     from synthfm3d.training.loop import train
     from synthfm3d.training.state import CHECKPOINT_FILE
 
-    told = -1
+    reported = -1
 
     def report(entry: dict[str, Any]) -> None:
-        nonlocal told
+        nonlocal reported
         tenth = 10 * entry["step"] // training.steps
-        if "loss" in entry and tenth > told:
-            told = tenth
+        if "loss" in entry and tenth > reported:
+            reported = tenth
             say(f"train: step {entry['step']} of {training.steps}, loss {entry['loss']:.3f}")
 
     resume = (folder / CHECKPOINT_FILE).exists()

@@ -1,7 +1,7 @@
-"""Long work in stages: each has a folder of its own, and a marker that appears when all of it is there.
+"""Long computations in stages. Each stage has its own folder, and a marker when it is complete.
 
 A stage's key is a hash of its settings and of the key of the stage before it. Its folder is named after
-the key: other settings go to another folder, and nothing that took days is ever overwritten.
+the key: so other settings use another folder, and no result is overwritten.
 """
 
 import json
@@ -74,9 +74,9 @@ def run_stages(
 ) -> dict[str, Facts]:
     """Do what is not done yet, in order; returns the facts of every stage by name.
 
-    ``report`` is told which stage begins or was kept. Whatever a stage raises ends the run; the stages
-    before it stay done. A process that is not the ``first`` of several waits for the others' stages, and
-    is through when no stage is left that it takes part in.
+    ``report`` is called with a sentence when a stage begins or is kept. Whatever a stage raises ends the run;
+    the stages before it stay done. A process that is not the ``first`` of several waits for the others'
+    stages, and is through when no stage is left that it takes part in.
     """
     if not first:
         return _help(folder, stages)

@@ -97,7 +97,7 @@ class AdaptationFamily(VolumetricFamily):
     def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
         known = batch["known"]
         # A correction is a click on a difference from the whole target, so the whole target must be known.
-        inputs = self.met_at_work(network, batch, corrected=bool(known.all()))
+        inputs = self.inputs_after_rounds(network, batch, corrected=bool(known.all()))
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
             logits = network(inputs)  # (clip, 1, z, y, x)
         loss = segmentation_loss(logits.float(), batch["target"], known)

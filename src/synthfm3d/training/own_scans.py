@@ -1,4 +1,4 @@
-"""Prepares the labelled scans of a user for training, and holds a part of the labels back for scoring."""
+"""Labelled scans of a user, prepared for adaptation; a part of them is held out for validation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -20,9 +20,9 @@ from synthfm3d.segmentation.slices import slicing_axis, working_form
 from synthfm3d.volume import Array, Volume, on_grid_of
 
 HELD_BACK = 0.25
-"""Share of the slices, or of the scans, that is held back."""
+"""Share of the slices, or of the scans, that are held out for validation."""
 FEWEST_SCANS = 3
-"""With this number of scans or more, whole scans are held back instead of slices of each."""
+"""Labelled scans from which on whole scans are held back, and not slices of each."""
 _DRAWS = 100
 
 
@@ -61,10 +61,10 @@ def _first_slice(together: Volume) -> list[Mask]:
 def held_back(
     scans: Sequence[LabelledScan], seed: int
 ) -> tuple[list[LabelledScan], list[LabelledScan], Literal["scans", "slices"]]:
-    """Scans for training, scans for scoring, and what was held back: whole scans, or slices of each.
+    """Scans to learn from, scans to judge by, and what was held back: whole scans, or slices of each.
 
     Of three or more scans a quarter, at least one, is held back. Of fewer, a run of a quarter of the outlined
-    slices of each structure is, at least one slice. A structure with one outlined slice is not scored.
+    slices of each structure is, at least one slice; a structure with one outlined slice is only learnt from.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def held_back(
 def _parted(
     scans: Sequence[LabelledScan], draw: np.random.Generator
 ) -> tuple[list[LabelledScan], list[LabelledScan]]:
-    """Training and scoring scans, drawn so that as many structures as possible are in both."""
+    """Scans to learn from and scans to judge by, drawn so that as many structures as can be are in both."""
     number = max(1, round(HELD_BACK * len(scans)))
     orders = [draw.permutation(len(scans)) for _ in range(_DRAWS)]
     parted = [([scans[n] for n in order[number:]], [scans[n] for n in order[:number]]) for order in orders]

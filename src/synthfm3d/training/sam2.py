@@ -73,7 +73,7 @@ class Sam2Family(Family[Sam2TrainingConfig]):
         if config.start is not None and not started:
             model = load_model(config.start, "cpu")  # no weight depends on the size of the image
             if not isinstance(model, Sam2Model):
-                raise InputError(f"start {config.start}: is no SAM 2: give one, or start: null.")
+                raise InputError(f"start {config.start}: is not a SAM 2: give one, or set start: null.")
             try:
                 network.load_state_dict(model.network.state_dict())
             except RuntimeError as error:
@@ -95,7 +95,7 @@ class Sam2Family(Family[Sam2TrainingConfig]):
         return ClipDataset(config.seed, config.batch_size, config.model.image_size, config.data)
 
     def loss(self, network: nn.Module, batch: ClipSample) -> dict[str, Tensor]:
-        # Dropout is drawn from the batch's own name: the same whoever computes it, and when.
+        # Dropout depends on the key of the batch only, not on the process or the time.
         torch.manual_seed(int(batch["key"]))
         targets = batch["targets"]
         with torch.autocast(targets.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
@@ -112,7 +112,7 @@ class Sam2Family(Family[Sam2TrainingConfig]):
         return [0, config.data.volumes or clip_volumes(batches * config.batch_size).start]
 
     def activation_bytes(self, network: nn.Module) -> int:
-        """That of the encoder, which needs by far the most."""
+        """Bytes of the encoder, which needs by far the most."""
         assert isinstance(network, ClipTracker)
         config = self.config
         together = 1 if config.recompute else config.batch_size * config.data.length

@@ -1,4 +1,4 @@
-"""The loss of SAM 2: focal and Dice of the best candidate, the guess at its IoU, and the object score.
+"""The loss of SAM 2: focal and Dice loss of the best candidate, the predicted IoU, and the object score.
 
 Ravi et al. (2024), arXiv 2408.00714, appendix D.2.2; terms and weights as in ``training/loss_fns.py`` of
 facebookresearch/sam2.
@@ -40,8 +40,7 @@ def clip_loss(
 ) -> dict[str, Tensor]:
     """Terms of the loss by name, means over objects, slices and rounds; ``total`` is their weighted sum.
 
-    ``targets`` are bool (object, slice, y, x). Where an object is absent, only the object score is
-    judged.
+    ``targets`` are bool (object, slice, y, x). If an object is absent, only the object score has a loss.
     """
     terms = [
         answer_loss(network, decoded, targets[:, answer.index], settings)
@@ -64,7 +63,7 @@ def clip_loss(
 def answer_loss(
     network: Sam2Network, decoded: Decoded, target: Tensor, settings: Sam2LossSettings
 ) -> dict[str, Tensor]:
-    """Terms of one answer about objects bool (object, y, x)."""
+    """Terms of the loss of one answer, for objects bool (object, y, x)."""
     there = target.flatten(1).any(1).float()
     logits = network.enlarged(decoded.candidates)  # (object, candidate, y, x)
     truth = target[:, None].float().expand_as(logits)

@@ -1,4 +1,4 @@
-"""Whether what is installed is whole, new enough, and what Python really imports."""
+"""Checks that the installed packages are complete, new enough, and the ones that Python imports."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def sources() -> Finding:
 
 
 def command() -> Finding:
-    """The word ``synthfm3d`` in a shell starts this installation, not another."""
+    """The command ``synthfm3d`` starts this installation and not another one."""
     found = shutil.which("synthfm3d")
     if found is None:
         return warn(
@@ -48,7 +48,7 @@ def command() -> Finding:
 
 
 def core_packages() -> Finding:
-    """Everything that the core asks for is there, and new enough."""
+    """All packages that the core needs are installed and new enough."""
     needed = _requirements().get("", [])
     wrong = [trouble for one in needed if (trouble := _trouble(one))]
     if wrong:
@@ -59,7 +59,7 @@ def core_packages() -> Finding:
 
 
 def extras() -> list[Finding]:
-    """Every extra is there whole, or not at all."""
+    """Every extra is installed completely, or not at all."""
     needed = _requirements()
     return [
         _extra(extra, needed, names)

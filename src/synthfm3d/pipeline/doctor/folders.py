@@ -1,4 +1,4 @@
-"""Whether the places can be used that are written to and read from."""
+"""Checks of the folders, caches, weights and stores that the package writes to and reads from."""
 
 import hashlib
 import os
