@@ -85,7 +85,7 @@ def test_a_change_is_too_large_if_it_is_many_balls_and_only_what_was_asked_for_c
 
 def test_a_stroke_shows_by_itself_what_is_wrong_and_is_never_unused():
     points = GRID.to_mm(np.array([[10, 25, 30], [10, 35, 30]]))
-    stroke = Scribble(points_mm=tuple(tuple(point) for point in points), positive=False)
+    stroke = Scribble(positions_mm=tuple(tuple(point) for point in points), positive=False)
     reach = reach_of(cube(), [stroke])
     assert reach.has_strokes
     assert not reach.is_unused(cube(), cube())
