@@ -10,6 +10,8 @@ from fastapi.testclient import TestClient
 from synthfm3d.app.server import create_app
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.io.nifti import write_nifti
+from synthfm3d.model.checkpoint import write_network
+from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
 from synthfm3d.randomness import stream
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.volume import Array, Grid, Volume
@@ -64,13 +66,27 @@ def segmenter() -> Segmenter:
     return Segmenter.from_pretrained("random-walker")
 
 
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> str:
+    """Folder of a tiny network with random weights, which any training can only improve."""
+    import torch
+
+    torch.manual_seed(0)
+    network = VolumetricNetwork(VolumetricConfig(widths=(4, 4, 4, 4, 4), grid_shape=(16, 32, 32)))
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    write_network(folder / "model.safetensors", network, {"data": "none"})
+    return str(folder)
+
+
 @pytest.fixture
 def serve(segmenter, scan_file):
     """Starts servers: ``serve(token=..., limits=...)`` gives a client; all stop with the test."""
     started = []
 
-    def start(model=segmenter, base_url=ADDRESS, **settings):
-        app = create_app(model, ServeSettings(**{"scans": (scan_file,), **settings}))
+    def start(model=segmenter, base_url=ADDRESS, model_name="default", adapt=None, **settings):
+        named = {"scans": (scan_file,), "model": model_name, **settings}
+        app = create_app(model, ServeSettings(**named), adapt)
         client = TestClient(app, base_url=base_url)
         client.__enter__()
         started.append(client)

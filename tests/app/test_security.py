@@ -191,7 +191,7 @@ def test_the_page_serves_nothing_of_the_package_but_itself(client, path):
 def test_a_root_or_scan_that_does_not_exist_is_told_at_the_start(serve, tmp_path):
     with pytest.raises(InputError, match="no such file"):
         serve(scans=(tmp_path / "missing.nii.gz",))
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="not a folder"):
         serve(root=tmp_path / "missing")
 
 

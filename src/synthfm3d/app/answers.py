@@ -1,4 +1,4 @@
-"""What is told of an open scan: its objects, their sizes and doubts, and the agreement with a drawn truth."""
+"""Answers about an open scan: its objects, their sizes and warnings, and the Dice with a drawn truth."""
 
 import base64
 import math
@@ -6,20 +6,30 @@ import re
 
 import numpy as np
 
-from synthfm3d.app.messages import AlternativeAnswer, Preview, ScanDetails, ScanObject, ScanState, shown
+from synthfm3d.app.messages import (
+    AlternativeAnswer,
+    PatientMask,
+    Preview,
+    ScanDetails,
+    ScanObject,
+    ScanState,
+    ShownPatient,
+    shown,
+)
+from synthfm3d.app.patient import patient_mask
 from synthfm3d.app.store import OpenScan
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.segmentation.result import Segmentation
-from synthfm3d.volume import Volume
+from synthfm3d.volume import Array, Volume
 
 COLOURS = ("#e53935", "#1e9bff", "#2fbf71", "#f4c430", "#b362d9", "#ff8a3d", "#19c2c2", "#f06ca8")
-"""Of objects by label; the first is red, as masks are shown in the field."""
+"""Colours of objects by label. The first is red, as is usual for masks."""
 
 
 def without_options(text: str) -> str:
-    """A sentence without options of the command line, which visitors have not: their names alone are left."""
+    """A sentence without command-line options, which visitors of the page cannot use; their names stay."""
     in_brackets = re.sub(r" \(--[a-z][^()]*\)", "", text)
     return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), in_brackets)
 
@@ -63,8 +73,27 @@ def details_of(opened: OpenScan) -> ScanDetails:
 def preview_of(mask: Volume, number: int) -> Preview:
     """A mask uint8 (1, y, x) on one slice as a message."""
     _, rows, columns = mask.voxels.shape
-    bits = base64.b64encode(np.packbits(mask.voxels > 0).tobytes()).decode()
+    bits = _packed(mask.voxels > 0)
     return Preview(number=number, shape=(rows, columns), affine=mask.affine.tolist(), bits=bits)
+
+
+def shown_patient(scan: Volume) -> ShownPatient:
+    """The patient in a CT scan as a message."""
+    mask = patient_mask(scan)
+    if mask is None:
+        return ShownPatient(mask=None)
+    s, a, r = mask.shape
+    return ShownPatient(mask=PatientMask(shape=(s, a, r), bits=_packed(mask)))
+
+
+def _packed(mask: Array) -> str:
+    """A bool mask in its order, eight values a byte, in base64."""
+    return base64.b64encode(np.packbits(mask).tobytes()).decode()
+
+
+def object_name(opened: OpenScan, label: int) -> str:
+    """The name that the visitor gave to an object, or its number."""
+    return opened.names.get(label, f"Object {label}")
 
 
 def _object(opened: OpenScan, label: int, found: Segmentation) -> ScanObject:
@@ -72,7 +101,7 @@ def _object(opened: OpenScan, label: int, found: Segmentation) -> ScanObject:
     structure = _structure_under(opened, prompts)
     return ScanObject(
         label=label,
-        name=opened.names.get(label, f"Object {label}"),
+        name=object_name(opened, label),
         colour=COLOURS[(label - 1) % len(COLOURS)],
         prompts=[shown(prompt) for prompt in prompts],
         voxels=int(np.count_nonzero(found.mask.voxels)),

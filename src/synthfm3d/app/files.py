@@ -1,4 +1,4 @@
-"""Which files of this machine visitors may open: the named scans, and what lies under the root."""
+"""The files that visitors may open: the scans named at the start, and the files below a root folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from synthfm3d.errors import InputError
 
 MOST_ENTRIES = 2000
-"""Entries of a folder that a visitor is shown: a page with more is slow to draw and to read."""
+"""Most entries of a folder in a list; a page with more is slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Entry:
 
 
 class Files:
-    """Named scans by their number, and a folder tree that nothing leads out of.
+    """The named scans by number, and a folder with its subfolders; no path and no link leads out of it.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Files:
             if not path.exists():
                 raise InputError(f"{path}: there is no such file: check the path.")
         if root is not None and not root.is_dir():
-            raise InputError(f"{root}: is no folder: --root names the folder that visitors may open.")
+            raise InputError(f"{root}: is not a folder: --root names the folder that visitors may open.")
         self.scans = tuple(path.resolve() for path in scans)
         self.root = None if root is None else root.resolve()
 
@@ -57,15 +57,15 @@ class Files:
         ------
         InputError
             There is no root or no such file, or the path is absolute, climbs, is hidden, or leads out of the
-            root through a link. All of these are told alike, so that nobody learns what lies elsewhere.
+            root through a link. The message is always the same, so that nobody learns which files exist.
         """
         found = self._found(path)
         if found.is_dir() and not all(self._inside(inner) for inner in found.iterdir()):
-            raise InputError(f"{path}: holds a link that leads out of the folder that this server shows.")
+            raise InputError(f"{path}: contains a link to a place outside the folder that this server shows.")
         return found
 
     def listing(self, folder: str) -> list[Entry]:
-        """What a folder under the root holds: folders first, hidden things and links out of it left out."""
+        """The entries of a folder under the root, folders first; without hidden files and links out."""
         parent = self._found(folder)
         if not parent.is_dir():
             raise InputError(f"{folder}: is a file: open it.")

@@ -1,9 +1,10 @@
-"""What goes over the wire: every request and every answer, as OpenAPI shows them. Positions are RAS mm."""
+"""Every request and every answer of the REST interface, as OpenAPI shows them. Positions are RAS mm."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from synthfm3d.app.adaptations import MOST_MINUTES, State
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.volume import Modality
 
@@ -15,7 +16,7 @@ Name = Annotated[str, Field(max_length=64)]
 
 
 class Message(BaseModel):
-    """A message that takes no field it does not know."""
+    """A message that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,10 +68,10 @@ ShownPrompt = Annotated[
 Prompts = Annotated[list[AnyPrompt], Field(min_length=1, max_length=MOST_PROMPTS)]
 
 
-def prompts_of(said: list[AnyPrompt]) -> list[Prompt]:
+def prompts_of(messages: list[AnyPrompt]) -> list[Prompt]:
     """Prompts as the session takes them."""
     prompts: list[Prompt] = []
-    for one in said:
+    for one in messages:
         match one:
             case PointPrompt():
                 prompts.append(Point(position_mm=one.position_mm, positive=one.positive))
@@ -144,7 +145,7 @@ class SegmentRequest(Message):
 
 
 class ScanRequest(Message):
-    """What the scan is taken for from now on, and which model answers; None leaves it as it is."""
+    """Change the modality of a scan, or the model that answers prompts on it; None changes nothing."""
 
     modality: Modality | Literal["unknown"] | None = None
     model: Annotated[str, Field(max_length=256)] | None = None
@@ -160,6 +161,31 @@ class ChoiceRequest(Message):
     """Which of an object's alternatives to take, by its position in the list."""
 
     position: Annotated[int, Field(ge=0)]
+
+
+class AdaptationRequest(Message):
+    """A model to be adapted to masks.
+
+    Parameters
+    ----------
+    scans
+        Open scans whose objects are learnt from; objects without a voxel are left out.
+    name
+        Name of the new model: letters, digits, - and _.
+    start
+        The model to begin with; None: that of the first scan.
+    minutes, steps
+        About how long it may take; steps, if they are given, count instead.
+    synthetic_share
+        Share of synthetic patches among those that are learnt from; they keep what the model could do before.
+    """
+
+    scans: Annotated[list[str], Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(max_length=64)]
+    start: Annotated[str, Field(max_length=256)] | None = None
+    minutes: Annotated[float, Field(ge=0.1, le=MOST_MINUTES)] = 20.0
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    synthetic_share: Annotated[float, Field(ge=0, le=0.95)] = 0.25
 
 
 class LoginRequest(Message):
@@ -190,7 +216,7 @@ class AlternativeAnswer(Message):
 
 
 class ScanObject(Message):
-    """An object, its prompts and what was found.
+    """An object: its prompts and its mask.
 
     Parameters
     ----------
@@ -238,8 +264,29 @@ class Preview(Message):
     bits: str
 
 
+class PatientMask(Message):
+    """A coarse mask of the patient, without the table under them.
+
+    Parameters
+    ----------
+    shape
+        Samples along S, A, R; they cover the scan.
+    bits
+        The mask, eight samples a byte, the first one in the highest bit, R fastest; in base64.
+    """
+
+    shape: tuple[int, int, int]
+    bits: str
+
+
+class ShownPatient(Message):
+    """Which part of the scan a 3-D view shows; None: all of it, as in any scan but CT."""
+
+    mask: PatientMask | None
+
+
 class ScanState(Message):
-    """What a visitor did with a scan so far; ``revision`` grows with every change."""
+    """The objects of a scan; ``revision`` grows with every change."""
 
     id: str
     name: str
@@ -259,7 +306,7 @@ class ScanDetails(ScanState):
     affine
         From voxel (z, y, x, 1) to RAS mm, row by row.
     modality
-        What the scan is taken for; None: unknown.
+        Of the scan; None: unknown.
     display
         Grey values shown as black and white if nothing else is chosen.
     warnings
@@ -312,8 +359,47 @@ class Listing(Message):
     entries: list[FileEntry]
 
 
+class Models(Message):
+    """The models that can be chosen, and whether new ones can be adapted here."""
+
+    names: list[str]
+    can_adapt: bool
+
+
+class AdaptationAnswer(Message):
+    """An adaptation and how far it is.
+
+    Parameters
+    ----------
+    model
+        Name of the new model; it can be chosen once the state is ``better``.
+    scans, masks
+        How many it learns from.
+    state
+        ``not better``: on masks that were held back, the result was not better than the start, so no model
+        was written.
+    step, steps
+        Steps done, and in all; 0 before they are known.
+    before, after
+        Dice on the masks that were held back: at the start, and the latest.
+    error
+        What went wrong, if it failed.
+    """
+
+    id: str
+    model: str
+    scans: int
+    masks: int
+    state: State
+    step: int
+    steps: int
+    before: float | None
+    after: float | None
+    error: str | None
+
+
 class Choices(Message):
-    """Why a file was not opened, and what it offers.
+    """Why a file was not opened, and what can be chosen.
 
     Parameters
     ----------
@@ -329,7 +415,7 @@ class Choices(Message):
 
 
 class Health(Message):
-    """That the server lives, and how busy it is.
+    """That the server runs, and how busy it is.
 
     Parameters
     ----------

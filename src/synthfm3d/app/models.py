@@ -26,10 +26,18 @@ class OfferedModels:
         self._loaded = {name: segmenter}
         self._load = load
 
-    def get(self, name: str) -> Segmenter:
-        """The segmenter of an offered model, loaded if need be; InputError for any other name."""
+    def add(self, name: str) -> None:
+        """Offer another model from now on."""
+        self.names = tuple(dict.fromkeys((*self.names, name)))
+
+    def check(self, name: str) -> None:
+        """InputError for the name of a model that is not offered."""
         if name not in self.names:
             raise InputError(f"there is no model {name} here: choose {', '.join(self.names)}.")
+
+    def get(self, name: str) -> Segmenter:
+        """The segmenter of an offered model, loaded if need be; InputError for any other name."""
+        self.check(name)
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]

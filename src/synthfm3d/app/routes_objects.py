@@ -1,4 +1,4 @@
-"""Objects of a scan: prompt, segment, correct, take back, take away the result."""
+"""Objects of a scan: prompt, segment, correct, undo, and download the result."""
 
 import tempfile
 from dataclasses import replace
@@ -35,10 +35,10 @@ ThisLabel = Annotated[Label, InPath()]
 
 
 @router.post("/prompts")
-async def add_prompts(said: PromptRequest, opened: ThisScan, state: State) -> ScanState:
+async def add_prompts(body: PromptRequest, opened: ThisScan, state: State) -> ScanState:
     """Add prompts to an object, as one step. Clicks on an object that is there correct its mask."""
-    prompts = prompts_of(said.prompts)
-    await changed(state, opened, lambda: opened.session.add(prompts, said.label))
+    prompts = prompts_of(body.prompts)
+    await changed(state, opened, lambda: opened.session.add(prompts, body.label))
     return await _state(opened)
 
 
@@ -71,18 +71,18 @@ async def add_mask(
 
 
 @router.post("/objects/{label}/alternative")
-async def choose(label: ThisLabel, said: ChoiceRequest, opened: ThisScan, state: State) -> ScanState:
+async def choose(label: ThisLabel, body: ChoiceRequest, opened: ThisScan, state: State) -> ScanState:
     """Take another of the answers of different sizes that an object lists, as one step."""
     _check_there(opened, label)
-    await changed(state, opened, lambda: opened.session.choose(said.position, label))
+    await changed(state, opened, lambda: opened.session.choose(body.position, label))
     return await _state(opened)
 
 
 @router.patch("/objects/{label}")
-async def rename(label: ThisLabel, said: NameRequest, opened: ThisScan) -> ScanState:
+async def rename(label: ThisLabel, body: NameRequest, opened: ThisScan) -> ScanState:
     """Name an object; a known structure becomes a coded term in DICOM."""
     _check_there(opened, label)
-    opened.names[label] = said.name.strip() or f"Object {label}"
+    opened.names[label] = body.name.strip() or f"Object {label}"
     return await _state(opened)
 
 
@@ -96,7 +96,7 @@ async def discard(label: ThisLabel, opened: ThisScan, state: State) -> ScanState
 
 @router.post("/undo")
 async def undo(opened: ThisScan, state: State) -> ScanState:
-    """Take back the last step, if there is one."""
+    """Undo the last step, if there is one."""
     await changed(state, opened, opened.session.undo)
     return await _state(opened)
 
@@ -113,7 +113,7 @@ _NOTHING_NEW: dict[int | str, dict[str, Any]] = {204: {"description": "There is 
 
 @router.get("/preview", responses=_NOTHING_NEW, response_model=Preview)
 async def get_preview(opened: ThisScan, after: int = 0) -> Preview | Response:
-    """What the model found so far on the clicked slice, while a prompt is being answered.
+    """The mask on the clicked slice so far, while a prompt is being answered.
 
     ``after`` is the number of the last preview that the caller has seen.
     """
@@ -125,27 +125,27 @@ async def get_preview(opened: ThisScan, after: int = 0) -> Preview | Response:
 
 @router.post("/redo")
 async def redo(opened: ThisScan, state: State) -> ScanState:
-    """Make the last step again that was taken back, if there is one."""
+    """Redo the last step that was undone, if there is one."""
     await changed(state, opened, opened.session.redo)
     return await _state(opened)
 
 
 @router.post("/reset")
 async def reset(opened: ThisScan, state: State) -> ScanState:
-    """Remove all objects; can be taken back."""
+    """Remove all objects; this can be undone."""
     await changed(state, opened, opened.session.clear)
     return await _state(opened)
 
 
 @router.post("/segment", response_class=Response)
-async def segment(said: SegmentRequest, opened: ThisScan, state: State) -> Response:
+async def segment(body: SegmentRequest, opened: ThisScan, state: State) -> Response:
     """All objects from all their prompts in one call; answers with the label map as NIfTI."""
-    labels = [one.label for one in said.objects]
+    labels = [one.label for one in body.objects]
     if len(set(labels)) < len(labels):
         raise InputError("give each object a label of its own.")
-    objects = {one.label: prompts_of(one.prompts) for one in said.objects}
+    objects = {one.label: prompts_of(one.prompts) for one in body.objects}
     await changed(state, opened, lambda: opened.session.segment(objects))
-    opened.names.update({one.label: one.name for one in said.objects if one.name})
+    opened.names.update({one.label: one.name for one in body.objects if one.name})
     return await get_labels(opened)
 
 

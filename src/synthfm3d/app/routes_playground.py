@@ -41,19 +41,19 @@ async def get_choices() -> Choices:
 
 
 @router.post("/playground", status_code=201)
-async def draw(said: DrawRequest, state: State, visitor: Visitor) -> Drawn:
+async def draw(body: DrawRequest, state: State, visitor: Visitor) -> Drawn:
     """Draw a synthetic volume of 96 x 96 x 96 voxels; it is an open scan then, with its truth."""
-    if said.preset not in PRESETS:
-        raise InputError(f"there is no preset {said.preset}: choose {', '.join(PRESETS)}.")
+    if body.preset not in PRESETS:
+        raise InputError(f"there is no preset {body.preset}: choose {', '.join(PRESETS)}.")
     state.store.check_room()
-    settings = settings_of(said)
+    settings = settings_of(body)
     start = time.perf_counter()
-    drawn = await state.renderer.do(lambda: generate(said.seed, said.index, settings, threads=_THREADS))
+    drawn = await state.renderer.do(lambda: generate(body.seed, body.index, settings, threads=_THREADS))
     milliseconds = 1000 * (time.perf_counter() - start)
-    name = f"{said.preset}, seed {said.seed}, volume {said.index}"
+    name = f"{body.preset}, seed {body.seed}, volume {body.index}"
     opened = state.store.add(open_drawn(drawn, name, visitor, state.segmenter, state.settings.limits))
     details = await read_out(opened, lambda: details_of(opened))
-    return Drawn(scan=details, yaml=as_yaml(said, settings), milliseconds=milliseconds)
+    return Drawn(scan=details, yaml=as_yaml(body, settings), milliseconds=milliseconds)
 
 
 @router.get("/scans/{identifier}/truth.nii.gz", response_class=Response)

@@ -1,4 +1,4 @@
-"""Scans come and go: list, open, upload, look at, close."""
+"""Scans: list, open, upload, look at, close."""
 
 import asyncio
 import shutil
@@ -10,8 +10,16 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from synthfm3d.app.answers import details_of
-from synthfm3d.app.messages import FileEntry, Listing, OpenRequest, ScanDetails, ScanRequest, Source
+from synthfm3d.app.answers import details_of, shown_patient
+from synthfm3d.app.messages import (
+    FileEntry,
+    Listing,
+    OpenRequest,
+    ScanDetails,
+    ScanRequest,
+    ShownPatient,
+    Source,
+)
 from synthfm3d.app.opening import open_file
 from synthfm3d.app.state import AppState, State, ThisScan, Visitor, read_out
 from synthfm3d.app.store import OpenScan
@@ -23,7 +31,7 @@ from synthfm3d.volume import Modality, Volume
 router = APIRouter(prefix="/api", tags=["scans"])
 NIFTI = "application/gzip"
 QUICK_GZIP = 1
-"""Level for what is made at every click: of a label map, level 4 takes three times as long."""
+"""Compression level of files that are made at every click; level 4 takes three times as long."""
 Stack = Annotated[
     bool, Query(description="Frames of a sequence as slices of a stack, as the page shows them.")
 ]
@@ -47,22 +55,22 @@ async def list_scans(state: State, visitor: Visitor) -> list[ScanDetails]:
 
 
 @router.post("/scans", status_code=201)
-async def open_scan(said: OpenRequest, state: State, visitor: Visitor) -> ScanDetails:
+async def open_scan(body: OpenRequest, state: State, visitor: Visitor) -> ScanDetails:
     """Open a named scan, or a file or DICOM folder under the root."""
-    if (said.scan is None) == (said.path is None):
-        raise InputError("say which scan to open: its number, or its path.")
-    path = state.files.named(said.scan) if said.scan is not None else state.files.under_root(said.path or "")
-    given = state.settings.reading if said.scan is not None else ReadOptions()
+    if (body.scan is None) == (body.path is None):
+        raise InputError("give either the number of a scan or a path.")
+    path = state.files.named(body.scan) if body.scan is not None else state.files.under_root(body.path or "")
+    given = state.settings.reading if body.scan is not None else ReadOptions()
     options = replace(
         given,
-        frame=given.frame if said.frame is None else said.frame,
-        series=said.series or given.series,
-        modality=said.modality or given.modality,
-        spacing_mm=said.spacing_mm or given.spacing_mm,
-        allow_gaps=said.allow_gaps,
-        cine=said.cine,
+        frame=given.frame if body.frame is None else body.frame,
+        series=body.series or given.series,
+        modality=body.modality or given.modality,
+        spacing_mm=body.spacing_mm or given.spacing_mm,
+        allow_gaps=body.allow_gaps,
+        cine=body.cine,
     )
-    source = Source(scan=said.scan, path=said.path, frame=said.frame, series=said.series)
+    source = Source(scan=body.scan, path=body.path, frame=body.frame, series=body.series)
     return await _opened(state, path, path.name, visitor, options, source=source)
 
 
@@ -102,15 +110,15 @@ async def get_scan(opened: ThisScan) -> ScanDetails:
 
 
 @router.patch("/scans/{identifier}")
-async def change_scan(said: ScanRequest, opened: ThisScan, state: State) -> ScanDetails:
-    """Say what the scan is, or choose the model for it; objects stay as they are."""
+async def change_scan(body: ScanRequest, opened: ThisScan, state: State) -> ScanDetails:
+    """Change the modality of a scan or the model for it; its objects stay as they are."""
     async with opened.lock:
-        if said.model is not None:
-            name = said.model
+        if body.model is not None:
+            name = body.model
             opened.session.segmenter = await state.model.do(lambda: state.models.get(name))
             opened.model = name
-        if said.modality is not None:
-            modality = None if said.modality == "unknown" else said.modality
+        if body.modality is not None:
+            modality = None if body.modality == "unknown" else body.modality
             opened.session.take_for(modality)
             opened.scan = opened.session.scan
         opened.revision += 1
@@ -128,6 +136,12 @@ async def get_image(opened: ThisScan, stack: Stack = False) -> Response:
     """The scan as NIfTI on its own grid."""
     content = await asyncio.to_thread(_packed, opened.scan, stack)
     return Response(content, media_type=NIFTI)
+
+
+@router.get("/scans/{identifier}/patient")
+async def get_patient(opened: ThisScan) -> ShownPatient:
+    """A coarse mask of the patient in a CT scan; for a 3-D view without the table."""
+    return await asyncio.to_thread(shown_patient, opened.scan)
 
 
 def attachment(opened: OpenScan, ending: str) -> dict[str, str]:
@@ -173,7 +187,7 @@ async def _details(opened: OpenScan) -> ScanDetails:
     return await read_out(opened, lambda: details_of(opened))
 
 
-def _plain_name(said: str) -> str:
+def _plain_name(given: str) -> str:
     """The last part of a name, without what could be a path or be hidden."""
-    name = PurePosixPath(unquote(said).replace("\\", "/")).name
+    name = PurePosixPath(unquote(given).replace("\\", "/")).name
     return "".join(c for c in name if c.isprintable()).lstrip(".")[:120] or "scan"

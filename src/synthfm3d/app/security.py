@@ -1,4 +1,4 @@
-"""The guard in front of every request: who may call, by which name, with how much, and what goes back."""
+"""The guard checks host name, origin, token and size of every request, and adds headers to every answer."""
 
 import hashlib
 import hmac
@@ -16,13 +16,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from synthfm3d.app.settings import ServeSettings
-from synthfm3d.app.viewers.addresses import PREFIX, VIEWER_UPLOADS
+from synthfm3d.app.viewers.messages import PREFIX, VIEWER_UPLOADS
 
 log = logging.getLogger("synthfm3d.app")
 LOGIN_COOKIE = "synthfm3d_login"
 UPLOADS = "/api/uploads"
 PRIVATE = ("/api/", f"{PREFIX}/")
-"""What wants the token, and is not for pages of other sites."""
+"""Beginnings of paths that need the token and that pages of other sites may not call."""
 UPLOAD_PATHS = (UPLOADS, *sorted(VIEWER_UPLOADS))
 _OPEN = frozenset({"/healthz", "/api/login", PREFIX, f"{PREFIX}/", f"{PREFIX}/healthz"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -44,12 +44,12 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware that refuses what must not be answered, and answers what fails.
+    """ASGI middleware that refuses requests that are not allowed, and answers requests that fail.
 
     Parameters
     ----------
     private, uploads
-        How the paths begin that are not for everybody, and that take files.
+        Beginnings of the paths that need the token, and of those that take files.
     """
 
     def __init__(
@@ -103,9 +103,7 @@ class Guard:
             log.error("failure %s: %s%s", reference, type(error).__name__, places)
             if answered:
                 raise RuntimeError(f"failure {reference} while an answer was sent") from None
-            detail = (
-                f"The server failed at this; your prompts are as they were. Its log has it as {reference}."
-            )
+            detail = f"The server failed. Your prompts are unchanged. Look for {reference} in its log."
             await JSONResponse({"detail": detail}, 500)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
@@ -146,7 +144,7 @@ class Guard:
         )
 
     def _public_hosts(self) -> frozenset[str]:
-        """Names of a proxy in front, of which the port may differ from the one that is called here."""
+        """Names of a proxy in front of the server; its port may be another one."""
         return frozenset(name for name in self._settings.hosts if not _is_address(name)) - {"localhost"}
 
     def _needs_login(self, path: str) -> bool:
@@ -168,7 +166,7 @@ class Guard:
         return limits.upload_bytes if is_file else limits.body_bytes
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        """Count what arrives: a length may be missing, or a lie."""
+        """Count the bytes that arrive: the header with the length may be missing or wrong."""
         most, got = self._most_bytes(scope), 0
 
         async def counted() -> Message:
@@ -183,7 +181,7 @@ class Guard:
 
 
 def login_value(token: str) -> str:
-    """What the login cookie holds: proof that the visitor knew the token, and not the token."""
+    """The value of the login cookie. It proves that the visitor knew the token, and does not contain it."""
     return hmac.new(token.encode(), b"synthfm3d login", hashlib.sha256).hexdigest()
 
 

@@ -12,19 +12,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 from synthfm3d import __version__
-from synthfm3d.app import routes_objects, routes_playground, routes_scans, routes_sessions
+from synthfm3d.app import routes_models, routes_objects, routes_playground, routes_scans, routes_sessions
+from synthfm3d.app.adaptations import Adapt, Adaptations
 from synthfm3d.app.answers import without_options
 from synthfm3d.app.files import Files
 from synthfm3d.app.messages import Choices, Health, LoginRequest
 from synthfm3d.app.models import OfferedModels
 from synthfm3d.app.security import LOGIN_COOKIE, Guard, login_value, same_secret
-from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.state import AppState, State, set_cookie
 from synthfm3d.app.store import Full, Store
 from synthfm3d.app.viewers import routes_nninteractive
 from synthfm3d.app.viewers.leases import Leases
-from synthfm3d.app.work import WarmUp
+from synthfm3d.app.work import SerialThread, WarmUp
 from synthfm3d.errors import ChoiceNeeded, InputError
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.watching import Cancelled
@@ -34,8 +34,10 @@ _SWEEP_SECONDS = 30.0
 """How often scans that nobody uses are looked for."""
 
 
-def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
+def create_app(segmenter: Segmenter, settings: ServeSettings, adapt: Adapt | None = None) -> FastAPI:
     """The application for any ASGI server; one process of it, since open scans live in its memory.
+
+    ``adapt`` adapts models to the masks of visitors; without it, this is not offered.
 
     Raises InputError for a named scan or a root that does not exist.
     """
@@ -45,9 +47,11 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
 
     store = Store(settings.limits)
     model = SerialThread("model")
+    models = OfferedModels(settings.model, segmenter, settings.other_models, load)
     state = AppState(
         settings=settings,
-        models=OfferedModels(settings.model, segmenter, settings.other_models, load),
+        models=models,
+        adaptations=Adaptations(adapt, settings.adapted_models, models, settings.device),
         files=Files(settings.scans, settings.root),
         store=store,
         leases=Leases(settings.limits, store),
@@ -72,7 +76,14 @@ def create_app(segmenter: Segmenter, settings: ServeSettings) -> FastAPI:
     app.add_exception_handler(Cancelled, _cancelled)
     app.add_exception_handler(RequestValidationError, _wrong_request)
     _add_general_routes(app)
-    for module in (routes_scans, routes_objects, routes_sessions, routes_playground, routes_nninteractive):
+    for module in (
+        routes_scans,
+        routes_objects,
+        routes_sessions,
+        routes_models,
+        routes_playground,
+        routes_nninteractive,
+    ):
         app.include_router(module.router)
     app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE, html=True), minimum_size=2000, compresslevel=4))
     return app
@@ -107,10 +118,10 @@ def _add_general_routes(app: FastAPI) -> None:
         )
 
     @app.post("/api/login", tags=["server"], status_code=204, response_class=Response)
-    async def log_in(said: LoginRequest, request: Request, state: State) -> Response:
+    async def log_in(body: LoginRequest, request: Request, state: State) -> Response:
         """Exchange the token for a cookie; programs send it as ``Authorization: Bearer`` instead."""
         token = state.settings.token
-        if token is not None and not same_secret(said.token, token):
+        if token is not None and not same_secret(body.token, token):
             raise HTTPException(401, "That is not the token.")
         response = Response(status_code=204)
         if token is not None:

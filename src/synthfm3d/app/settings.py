@@ -1,4 +1,4 @@
-"""What a server is told at its start: what it may show, to whom, and how much it takes."""
+"""Settings of a server: what it shows, to whom, and how much it accepts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ SHORTEST_TOKEN = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a server takes from its visitors.
+    """How much a server accepts from its visitors.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class Limits:
     body_bytes
         Largest body of any other request.
     idle_seconds
-        A scan that nobody used for so long is closed.
+        A scan is closed after so many seconds without use.
     viewers
         Most viewers of others (3D Slicer, napari) at a time.
     silent_seconds
-        A viewer whose program did not call for so long is taken for dead.
+        A viewer is given up after so many seconds without a call.
     step_bytes
         Memory for the masks of former states of one scan; the number of steps that can be taken back follows.
     """
@@ -66,7 +66,7 @@ class ServeSettings:
     by_address
         May be called by any numeric address, too.
     token
-        What visitors must know; None: nothing.
+        Visitors must give it; None: no token is needed.
     model
         Name of the model that every scan begins with.
     other_models
@@ -75,8 +75,10 @@ class ServeSettings:
         Where further models run.
     warm_up
         Segment something on each kind of scan when it is opened, so that the first prompt is not slow.
+    adapted_models
+        Folder of the models that visitors adapt to their masks.
     reading
-        What the scans that are named at the start leave open, such as the frame of a 4-D file.
+        Choices for the scans that are named at the start, such as the frame of a 4-D file.
     """
 
     scans: tuple[Path, ...] = ()
@@ -88,6 +90,7 @@ class ServeSettings:
     other_models: tuple[str, ...] = ()
     device: str = "auto"
     warm_up: bool = False
+    adapted_models: Path = Path("adapted-models")
     reading: ReadOptions = ReadOptions()
     limits: Limits = Limits()
 

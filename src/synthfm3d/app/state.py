@@ -1,4 +1,4 @@
-"""What all routes share: the model, the open scans, the files that may be opened, and who is asking."""
+"""What all routes share: the models, the open scans, the files that may be opened, and the visitor."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from typing import Annotated, TypeVar
 
 from fastapi import Cookie, Depends, HTTPException, Request, Response
 
+from synthfm3d.app.adaptations import Adaptations
 from synthfm3d.app.files import Files
 from synthfm3d.app.models import OfferedModels
-from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.store import OpenScan, Store
 from synthfm3d.app.viewers.leases import Leases
-from synthfm3d.app.work import WarmUp, Work
+from synthfm3d.app.work import SerialThread, WarmUp, Work
 from synthfm3d.segmentation.predictor import Segmenter
 
 _VISITOR_COOKIE = "synthfm3d_visitor"
@@ -30,6 +30,8 @@ class AppState:
     ----------
     models
         The models that visitors may choose.
+    adaptations
+        Models that learn from the visitors' masks.
     leases
         Places of viewers such as 3D Slicer and napari.
     warm_up
@@ -40,6 +42,7 @@ class AppState:
 
     settings: ServeSettings
     models: OfferedModels
+    adaptations: Adaptations
     files: Files
     store: Store
     leases: Leases
@@ -50,12 +53,13 @@ class AppState:
 
     @property
     def segmenter(self) -> Segmenter:
-        """The one that every scan begins with."""
+        """The segmenter that every scan begins with."""
         return self.models.get(self.settings.model)
 
     def close(self) -> None:
-        """Stop the threads, with what they are at, and close all scans."""
+        """Cancel all work, stop the threads, and close all scans."""
         self.warm_up.stop()
+        self.adaptations.stop_all()
         self.store.cancel_all()
         for thread in (self.model, self.reader, self.renderer):
             thread.close()
@@ -90,14 +94,15 @@ def set_cookie(request: Request, response: Response, name: str, value: str) -> N
     response.set_cookie(name, value, httponly=True, samesite="strict", secure=request.url.scheme == "https")
 
 
-def _open_scan(identifier: str, state: State) -> OpenScan:
+def find_scan(identifier: str, state: State) -> OpenScan:
+    """The open scan of an identifier; 404 if there is none."""
     try:
         return state.store.get(identifier)
     except KeyError:
         raise HTTPException(404, "This scan is not open (any more): open it again.") from None
 
 
-ThisScan = Annotated[OpenScan, Depends(_open_scan)]
+ThisScan = Annotated[OpenScan, Depends(find_scan)]
 
 
 async def changed(state: AppState, opened: OpenScan, call: Callable[[], Result]) -> Result:

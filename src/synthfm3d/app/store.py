@@ -32,7 +32,7 @@ class OpenScan:
     id
         Whoever knows it may use the scan.
     visitor
-        In whose list it stands.
+        The visitor in whose list it is.
     origin
         The DICOM series to which a DICOM segmentation refers; None for other formats.
     drawn
@@ -48,7 +48,7 @@ class OpenScan:
     looks_like_labels
         Whether the voxels look like those of a label map.
     work
-        The change that is being made now, if there is one.
+        The change that is running now, if there is one.
     names
         Names that the visitor gave to objects, by label.
     """
@@ -112,7 +112,7 @@ class Store:
         return found
 
     def has(self, identifier: str) -> bool:
-        """Whether a scan is open; asking is no use of it."""
+        """Whether a scan is open; this does not count as use."""
         return identifier in self._scans
 
     def of(self, visitor: str) -> list[OpenScan]:
@@ -126,7 +126,7 @@ class Store:
             shutil.rmtree(closed.folder, ignore_errors=True)
 
     def close_idle(self) -> int:
-        """Close the scans that nobody used for too long; their number. One at work is not idle."""
+        """Close scans that were not used for too long, unless they are being changed; their number."""
         oldest = self._clock() - self._limits.idle_seconds
         idle = [i for i, one in self._scans.items() if one.used < oldest and not one.lock.locked()]
         for identifier in idle:

@@ -1,4 +1,4 @@
-"""One segmentation that is under way for a visitor: what is seen of it so far, and how it is stopped.
+"""Long work beside the event loop, so that the server answers while a model computes.
 
 Also the first segmentation on a kind of scan, which nobody asked for: it compiles kernels and fills caches,
 so that the visitor's own first prompt does not wait for them. It stops as soon as somebody prompts.
@@ -6,7 +6,9 @@ so that the visitor's own first prompt does not wait for them. It stops as soon 
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Event
@@ -14,7 +16,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from synthfm3d.app.serial_thread import SerialThread
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.watching import Cancelled, Watcher, stop_if_cancelled, watched
@@ -24,9 +25,46 @@ log = logging.getLogger("synthfm3d.app")
 Result = TypeVar("Result")
 
 
+class SerialThread:
+    """A thread that makes one call after the other.
+
+    One thread has the model: calls of several visitors wait for each other and do not share the cores.
+    Another reads and writes scans: visitors who open large scans together do not fill the memory.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self.waiting = 0
+        self._seconds = 0.0
+
+    async def do(self, call: Callable[[], Result]) -> Result:
+        """The result of a call, or its exception."""
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, call)
+        finally:
+            self.waiting -= 1
+
+    @property
+    def expected_wait(self) -> float:
+        """Seconds that a further call would wait, if those before it take as long as the last few."""
+        return self.waiting * self._seconds
+
+    def _timed(self, call: Callable[[], Result]) -> Result:
+        start = time.monotonic()
+        try:
+            return call()
+        finally:
+            self._seconds += (time.monotonic() - start - self._seconds) / 4
+
+    def close(self) -> None:
+        """Finish the present call and drop those that wait."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
 @dataclass(slots=True, eq=False)
 class Work:
-    """A call in the model's thread.
+    """A call in the model's thread that a visitor waits for: its preview, and a way to stop it.
 
     Parameters
     ----------

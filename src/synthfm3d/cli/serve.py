@@ -71,6 +71,14 @@ PublicHostOption = Annotated[
 UploadOption = Annotated[
     int, typer.Option("--upload-limit", min=1, metavar="MIB", help="Largest file to upload.")
 ]
+AdaptedModelsOption = Annotated[
+    Path,
+    typer.Option(
+        "--adapted-models",
+        metavar="FOLDER",
+        help="Folder for the models that visitors adapt to their masks on the page.",
+    ),
+]
 ItksnapOption = Annotated[
     int | None,
     typer.Option(
@@ -110,6 +118,7 @@ def serve(
     token: TokenOption = None,
     public_host: PublicHostOption = None,
     upload_mib: UploadOption = 1024,
+    adapted_models: AdaptedModelsOption = Path("adapted-models"),
     itksnap_port: ItksnapOption = None,
     idle_minutes: IdleOption = 60.0,
     device: Device = "auto",
@@ -132,6 +141,7 @@ def serve(
         _settings(tuple(scans or ()), root, host, _token(token), tuple(public_host or ()), first, limits),
         other_models=(*others, *_ALWAYS_OFFERED),
         device=device,
+        adapted_models=adapted_models,
         warm_up=True,
         reading=ReadOptions(frame=frame, series=series, modality=modality),
     )
@@ -151,8 +161,9 @@ def _run(settings: "ServeSettings", host: str, port: int, itksnap_port: int | No
 
     from synthfm3d.app.server import create_app
     from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
+    from synthfm3d.pipeline.improving import improve
 
-    app = create_app(model_method(settings.model, settings.device).segmenter, settings)
+    app = create_app(model_method(settings.model, settings.device).segmenter, settings, improve)
     _write_log(quiet)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
@@ -179,8 +190,7 @@ def _run_with_itksnap(server: "uvicorn.Server", listener: "socket.socket", app: 
     """Also serve ITK-SNAP, at a port of this machine's own address, until the process is stopped."""
     import uvicorn
 
-    from synthfm3d.app.listening import run_both
-    from synthfm3d.app.viewers.itksnap import create_itksnap_app
+    from synthfm3d.app.viewers.itksnap import create_itksnap_app, run_both
 
     beside = uvicorn.Config(create_itksnap_app(app), port=port, log_config=None, access_log=False, ws="none")
     beside_listener = beside.bind_socket()

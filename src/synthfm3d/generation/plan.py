@@ -25,7 +25,7 @@ VOLUMES_PER_SHARD = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetPlan:
-    """Volumes ``range(first, first + count)`` of a seed, so many in each shard."""
+    """Volumes ``range(first, first + count)`` of a seed, with ``volumes_per_shard`` in each shard."""
 
     settings: SynthesisSettings
     count: int
@@ -113,21 +113,21 @@ def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSe
     Raises InputError where it was made by another generator, or its settings are not those whose hash
     is stored beside them.
     """
-    there = read_dataset(folder)
-    if there["generator_version"] != GENERATOR_VERSION:
+    stored = read_dataset(folder)
+    if stored["generator_version"] != GENERATOR_VERSION:
         raise InputError(
-            f"{folder}: is of generator version {there['generator_version']}, this is {GENERATOR_VERSION}: "
-            f"install synthfm3d {there['package_version']}, which made it."
+            f"{folder}: is of generator version {stored['generator_version']}, this is {GENERATOR_VERSION}: "
+            f"install synthfm3d {stored['package_version']}, which made it."
         )
-    settings = settings_of(there["settings"])
-    if settings_sha256(settings) != there["settings_sha256"]:
+    settings = settings_of(stored["settings"])
+    if settings_sha256(settings) != stored["settings_sha256"]:
         raise InputError(f"{folder / DATASET_FILE}: the settings in it were changed: restore the file.")
     return DatasetPlan(
         settings=settings,
-        count=there["count"],
-        seed=there["seed"],
-        first=there["first"],
-        volumes_per_shard=there["volumes_per_shard"],
+        count=stored["count"],
+        seed=stored["seed"],
+        first=stored["first"],
+        volumes_per_shard=stored["volumes_per_shard"],
     )
 
 
@@ -145,17 +145,17 @@ def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
     path = folder / DATASET_FILE
     wanted: dict[str, Any] = json.loads(json.dumps(describe(plan)))
     if path.exists():
-        there = read_dataset(folder)
+        stored = read_dataset(folder)
         other = [
-            name for name in wanted if there.get(name) != wanted[name] and name not in ("count", "shards")
+            name for name in wanted if stored.get(name) != wanted[name] and name not in ("count", "shards")
         ]
         if other:
             names = ", ".join(other)
             raise InputError(f"{folder}: holds a dataset with other {names}: choose another folder.")
-        if there["count"] > plan.count:
-            count = there["count"]
+        if stored["count"] > plan.count:
+            count = stored["count"]
             raise InputError(f"{folder}: holds {count} volumes: give -n {count} or more, or another folder.")
-        if there["count"] == plan.count:
+        if stored["count"] == plan.count:
             return
     with atomic_writer(path) as file:
         file.write((json.dumps(wanted, indent=1, ensure_ascii=False) + "\n").encode())

@@ -38,8 +38,8 @@ Report = Callable[[Progress], None]
 class Engine(Protocol):
     """Interface of all engines that make shards. All shards are complete when ``run`` returns.
 
-    Raises InputError where the user can mend it, RuntimeError where a shard kills its worker again
-    and again.
+    Raises InputError for an error that the user can correct, and RuntimeError if a shard kills its workers
+    repeatedly.
     """
 
     def run(self, tasks: Sequence[ShardTask], report: Report) -> None: ...
@@ -83,8 +83,8 @@ def what_differs(record: ShardRecord, plan: DatasetPlan, number: int) -> str | N
     """Why a record is not that of shard ``number`` of the plan; None if it is."""
     origin, wanted = record.origin, plan.origin(number)
     if not origin.same_volumes(wanted):
-        there, planned = asdict(origin), asdict(wanted)
-        return "other " + ", ".join(name for name in planned if there[name] != planned[name])
+        existing, planned = asdict(origin), asdict(wanted)
+        return "other " + ", ".join(name for name in planned if existing[name] != planned[name])
     if [entry.index for entry in record.samples] != list(plan.indices(number)):
         return "other volumes than the plan has"
     return None

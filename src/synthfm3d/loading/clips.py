@@ -96,7 +96,7 @@ class ClipSettings:
         self.synthesis(self.depth[0], 64)
 
     def synthesis(self, depth: int, image_size: int) -> SynthesisSettings:
-        """What to draw for a volume of so many slices of so many pixels."""
+        """Settings of a volume with ``depth`` slices of ``image_size`` pixels along an edge."""
         return replace(
             without(PRESETS[self.preset], self.off),
             shape=(depth, image_size, image_size),

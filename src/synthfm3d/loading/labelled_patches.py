@@ -186,7 +186,7 @@ class MixedPatches(Dataset[KnownSample]):
         return sample_of(whole, number)
 
     def volumes(self, items: int) -> range:
-        """Indices of the synthetic volumes of the seed that the first so many items may come from."""
+        """Indices of the synthetic volumes of the seed from which this many first items may come."""
         last = int(items * self.synthetic_share) // self.synthetic.per_volume
         return range(volumes_of(last).stop if self.synthetic_share else 0)
 

@@ -93,7 +93,7 @@ class PatchSettings:
         check_shares(self, "off_centre", "inversion", "windowed_ct")
 
     def synthesis(self, depth: int, in_plane: int) -> SynthesisSettings:
-        """What to draw for a volume of so many slices of so many pixels along an edge."""
+        """Settings of a volume with this many slices, of this many pixels along an edge."""
         return replace(
             without(PRESETS[self.preset], self.off),
             shape=(depth, in_plane, in_plane),
@@ -261,7 +261,7 @@ def group_of(number: int, per_volume: int) -> tuple[int, int]:
 
 
 def volumes_of_patches(patches: int, settings: PatchSettings) -> range:
-    """Indices of the volumes of a seed that the first so many patches may come from."""
+    """Indices of the volumes of a seed from which this many first patches may come."""
     last, _ = group_of(max(0, patches - 1) // LANES * LANES + LANES - 1, settings.per_volume)
     return range(volumes_of(last).stop)
 

@@ -88,7 +88,7 @@ def drawable_targets(
     """Targets of a volume in random order, in which larger ones tend to come first.
 
     A target is one label, or all labels of a structure. A user who clicks on a wall may mean the wall or the
-    organ; the prompt must tell which.
+    organ; the prompt must show which.
     """
     labels = volume.labels.voxels
     sizes = np.bincount(labels.reshape(-1), minlength=MOST_LABELS + 1)

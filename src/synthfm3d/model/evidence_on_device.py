@@ -125,9 +125,7 @@ def _box_core(box: Tensor, negative: Tensor) -> Tensor:
 
 
 def _from_middle(inside: Tensor) -> tuple[Tensor, Tensor]:
-    """Places along profiles (clip, z, n), from the middle of what is inside, in lengths; lengths (clip, z,
-    1).
-    """
+    """Offsets from the middle of the inside of profiles (clip, z, n), over its length; and that length."""
     places = torch.arange(inside.shape[2], device=inside.device, dtype=torch.float32)
     first = torch.where(inside, places, torch.inf).amin(2, keepdim=True)
     last = torch.where(inside, places, -torch.inf).amax(2, keepdim=True)
@@ -227,8 +225,8 @@ def _relaxed(seeds: Tensor, forward: list[Tensor], backward: list[Tensor]) -> Te
     distance = torch.where(seeds, 0.0, _FAR)
     for _ in range(_MOST_ROUNDS):
         before = distance
-        for axis, there, back in zip((2, 3, 4), forward, backward, strict=True):
-            distance = torch.minimum(distance, torch.cummin(distance - there, axis).values + there)
+        for axis, ahead, back in zip((2, 3, 4), forward, backward, strict=True):
+            distance = torch.minimum(distance, torch.cummin(distance - ahead, axis).values + ahead)
             returned = torch.cummin((distance + back).flip(axis), axis).values.flip(axis) - back
             distance = torch.minimum(distance, returned)
         if bool((before - distance).amax() < 1e-4):

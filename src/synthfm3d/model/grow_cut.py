@@ -63,10 +63,10 @@ def attacks(channels: Array) -> Array:
     shape = channels.shape[:3]
     found = np.zeros((len(_STEPS), *shape), np.float32)
     for n, step in enumerate(_STEPS):
-        here = tuple(slice(max(0, -s), size - max(0, s)) for s, size in zip(step, shape, strict=True))
-        there = tuple(slice(max(0, s), size + min(0, s)) for s, size in zip(step, shape, strict=True))
-        difference = np.sqrt(np.square(channels[here] - channels[there]).sum(axis=-1))
-        found[n][here] = 1 - difference / LARGEST_DIFFERENCE
+        voxels = tuple(slice(max(0, -s), size - max(0, s)) for s, size in zip(step, shape, strict=True))
+        neighbours = tuple(slice(max(0, s), size + min(0, s)) for s, size in zip(step, shape, strict=True))
+        difference = np.sqrt(np.square(channels[voxels] - channels[neighbours]).sum(axis=-1))
+        found[n][voxels] = 1 - difference / LARGEST_DIFFERENCE
     return found
 
 

@@ -209,9 +209,7 @@ def _box_core(box: Array, negative_clicks: Array) -> Array:
 
 
 def _from_middle(inside: Array) -> tuple[Array, int]:
-    """Places along a profile bool (n,), from the middle of what is inside, in lengths of it; and its
-    length.
-    """
+    """Offsets from the middle of the inside of a profile bool (n,), over its length; and that length."""
     found = np.flatnonzero(inside)
     length = int(found[-1] - found[0] + 1)
     return (np.arange(len(inside)) - (found[0] + found[-1]) / 2) / length, length

@@ -133,7 +133,7 @@ def step_weights(
 
 
 def _deviation(values: Array) -> float:
-    """Standard deviation of values (channel, z, y, x) without constant slices, as beyond the ends of a scan."""
+    """Standard deviation of values (channel, z, y, x) without constant slices, as lie beyond a scan."""
     varying = np.ptp(values, axis=(0, 2, 3)) > 0
     return float(values[:, varying].std()) if varying.any() else 0.0
 
@@ -143,8 +143,8 @@ def _solve(
 ) -> None:
     """Conjugate gradients in place, on padded arrays (z + 2, y + 2, x + 2).
 
-    ``unknown`` is 1 where a probability is to be found and 0 elsewhere; ``own`` is the weight of a walk that
-    ends where it stands, and ``ends`` that weight times the prior.
+    ``unknown`` is 1 where a probability is to be found and 0 elsewhere; ``own`` is the weight with which a
+    walk ends at its voxel, and ``ends`` is that weight times the prior.
     """
     columns = weights.along_z, weights.along_y, weights.along_x, unknown, own
     inverse = unknown / (weights.total + own)
@@ -214,7 +214,7 @@ class RandomWalker:
 def _object_probability(features: SeededFeatures, seeds: Array) -> Array:
     inside, outside = seeds == OBJECT, (seeds != OBJECT) & (seeds != 0)
     if np.ptp(features.channels) == 0:
-        return np.asarray(inside, np.float64)  # nothing to see
+        return np.asarray(inside, np.float64)  # a constant image
     z, y, x = features.spacing_mm
     # In pixels of the region, so that the weight of a difference does not depend on the size of the object.
     weights = step_weights(np.moveaxis(features.channels, -1, 0), BETA, (z / y, 1.0, x / y))

@@ -18,7 +18,7 @@ from synthfm3d.model.sam2_memory import Memory, MemoryBank
 from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt, joined
 
 NO_OBJECT = -1024.0
-"""Logit of every pixel where the model says that the object is absent."""
+"""Logit of every pixel if the object is absent according to the model."""
 MOST_PROMPTED = 4
 """Largest number of prompted slices in the memory of a slice, so that attention does not grow with
 corrections."""
@@ -180,16 +180,16 @@ class Sam2Network(nn.Module):
         size = self.sam.prompt_encoder.mask_input_size
         shrunk = self.sam.mask_downsample(masks)
         pointed = self.decode(features, features.coarse, previous=_resized(shrunk, size))
-        there = masks.flatten(1).any(1, keepdim=True)
+        present = masks.flatten(1).any(1, keepdim=True)
         high = masks * (2 * _CERTAIN) - _CERTAIN
         low = _resized(high, size)
         return Decoded(
             candidates=low,
             iou=torch.ones_like(low[:, :, 0, 0]),
-            score=there * (2 * _CERTAIN) - _CERTAIN,
+            score=present * (2 * _CERTAIN) - _CERTAIN,
             best=low,
             best_high=high,
-            pointer=self._present(pointed.pointer, there),
+            pointer=self._present(pointed.pointer, present),
         )
 
     def remember(self, features: Features, decoded: Decoded, *, prompted: bool) -> Memory:
@@ -212,9 +212,9 @@ class Sam2Network(nn.Module):
         size = (self.image_size, self.image_size)
         return functional.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
 
-    def _present(self, pointer: Tensor, there: Tensor) -> Tensor:
+    def _present(self, pointer: Tensor, present: Tensor) -> Tensor:
         """Pointers (n, channel), replaced where the object is absent, (n, 1)."""
-        share = there.to(pointer.dtype)
+        share = present.to(pointer.dtype)
         return share * pointer + (1 - share) * self.sam.no_object_pointer  # type: ignore[no-any-return]
 
     def _pointer_tokens(

@@ -175,7 +175,7 @@ def _size_of(weights: Mapping[str, Tensor], where: str) -> SizeName:
 def _read_pickle(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
-            # Of pickle protocols other than torch's: whatever cannot be read is refused below.
+            # For pickle protocols other than torch's; files that cannot be read are refused below.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:

@@ -108,8 +108,8 @@ def slice_prompts(
             masks[index] = _mask(prompts.mask[index] > 0, image_size).to(device)
     by_slice = {}
     for index in sorted(set(points) | set(masks)):
-        there = points.get(index, [])
-        xy, labels = [place for place, _ in there], [label for _, label in there]
+        on_slice = points.get(index, [])
+        xy, labels = [position for position, _ in on_slice], [label for _, label in on_slice]
         by_slice[index] = SlicePrompt(
             torch.tensor(np.array(xy).reshape(-1, 2), dtype=torch.float32, device=device),
             torch.tensor(labels, dtype=torch.int32, device=device),

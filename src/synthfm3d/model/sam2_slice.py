@@ -29,7 +29,7 @@ class Features:
         return Features(self.fine[index], self.middle[index], self.coarse[index], self.position)
 
     def repeated(self, objects: int) -> "Features":
-        """The features of one slice for so many objects, without a copy."""
+        """The features of one slice for several objects, without a copy."""
         fine, middle, coarse = (f.expand(objects, -1, -1, -1) for f in (self.fine, self.middle, self.coarse))
         return Features(fine, middle, coarse, self.position)
 
@@ -63,9 +63,9 @@ class Decoded:
     Parameters
     ----------
     candidates
-        Logits (n, m, y, x) at a quarter of the resolution; m is 3, or 1 where nothing is ambiguous.
+        Logits (n, m, y, x) at a quarter of the resolution; m is 3, or 1 if the prompts are not ambiguous.
     iou
-        The model's guess at the IoU of each candidate, (n, m).
+        The predicted IoU of each candidate, (n, m).
     score
         Log-odds that the object is on this slice, (n, 1).
     best, best_high

@@ -92,7 +92,7 @@ def inspect_shards(
 
 
 def evenly_spread(count: int, most: int) -> list[int]:
-    """At most so many of ``range(count)``, at even distances."""
+    """At most ``most`` numbers of ``range(count)``, at even distances."""
     return [n * count // min(count, most) for n in range(min(count, most))]
 
 

@@ -61,7 +61,7 @@ def reproduce(
     scale
         Share of the steps, volumes and cases; below 1 it is a rehearsal, see ``ReproductionConfig``.
     say
-        Told what is going on, a sentence at a time.
+        Called with a sentence before each step.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def _draw_volumes(config: ReproductionConfig, folder: Path) -> Facts:
 
 
 def _train(training: Sam2TrainingConfig, folder: Path, device: str, say: Say) -> Facts:
-    """Fine-tune, going on from a checkpoint if there is one."""
+    """Fine-tune, continuing from a checkpoint if there is one."""
     from synthfm3d.model.checkpoint import weights_hash
     from synthfm3d.training.loop import train
     from synthfm3d.training.state import CHECKPOINT_FILE
@@ -200,7 +200,7 @@ def _evaluate(
 ) -> Facts:
     """Score both models, and the baselines, on every case; the report of it lies in the stage's folder.
 
-    The result of each case is kept, so that a run that was stopped goes on with the next.
+    The result of each case is kept, so that a run that was stopped continues with the next case.
     """
     size = config.training.model.image_size
     start = config.training.start or str(folders["start"])
@@ -239,9 +239,9 @@ def _cases(choice: EvaluationChoice) -> list[PendingCase]:
     for name, part in choice.datasets.items():
         if part.path is not None:
             dataset, path = dataset_named(name), Path(part.path)
-            there = len(dataset.listing(path).of_split(part.split).cases)
+            available = len(dataset.listing(path).of_split(part.split).cases)
             cases += chosen_cases(
-                dataset, path, split=part.split, limit=choice.limit(there), structures=choice.structures
+                dataset, path, split=part.split, limit=choice.limit(available), structures=choice.structures
             )
     if not cases:
         names = ", ".join(choice.datasets) or "camus"

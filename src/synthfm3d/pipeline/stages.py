@@ -30,9 +30,9 @@ class Stage:
     settings
         All that the result depends on besides the stages before, as plain JSON values.
     run
-        Does the work. Gets the folders of this stage and of those before it by name; returns what is
-        worth knowing of the result, as plain JSON values. When it is stopped in its middle it is called
-        again with the same folder, and may go on from what lies there.
+        Does the work. Gets the folders of this stage and of those before it by name; returns what is worth
+        knowing of the result, as plain JSON values. After an interruption it is called again with the same
+        folder, and may continue from the files in it.
     together
         Under ``accelerate launch`` all processes take part; in the other stages the first one works.
     """

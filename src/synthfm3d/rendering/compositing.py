@@ -86,7 +86,7 @@ class Scratch(NamedTuple):
 
 
 def scratch_for(width: int, structures: int, node_rows: int) -> Scratch:
-    """Memory for rows of so many pixels. They are computed in whole blocks, so it is a little wider."""
+    """Memory for rows of ``width`` pixels, rounded up to whole blocks."""
     padded = -(-width // BLOCK) * BLOCK
     row, rows = (padded,), (structures, padded)
     fields = np.zeros((TEXTURES + 4, padded), np.float32)  # what fills the last block stays 0
@@ -132,7 +132,7 @@ def compose_slice(
     visible, first, after, present = scratch.visible, scratch.first, scratch.after, scratch.present
     extremes_y, extremes_x = scratch.extremes[0], scratch.extremes[1]
     padded = y_mm.size
-    there = _find_boxes(parts, structures, boxes, present)
+    number = _find_boxes(parts, structures, boxes, present)
     _find_extremes(planes[at.WARP_Y], y_first[at.WARP_Y, height - 1] + 4, extremes_y)
     _find_extremes(planes[at.WARP_X], y_first[at.WARP_X, height - 1] + 4, extremes_x)
     for y in range(height):
@@ -148,7 +148,7 @@ def compose_slice(
         low_x, high_x = _bounds(extremes_x, y_first[at.WARP_X, y], y_weights[at.WARP_X, y])
         bounds = (row_mm + warp_mm * low_y, row_mm + warp_mm * high_y, warp_mm * low_x, warp_mm * high_x)
         seen = _find_visible(
-            structures, parts, boxes, present[:there], bounds, x_step, padded, visible, first, after
+            structures, parts, boxes, present[:number], bounds, x_step, padded, visible, first, after
         )
         start = 0
         while start < seen:
@@ -298,14 +298,14 @@ def _find_boxes(parts, structures, boxes, present):
     for n in range(structures.shape[0]):
         box = boxes[n]
         box[0], box[1], box[2], box[3] = _f32(1e9), _f32(-1e9), _f32(1e9), _f32(-1e9)
-        there = False
+        has_part = False
         for p in range(int(structures[n, at.FIRST_PART]), int(structures[n, at.LAST_PART])):
             part = parts[p]
             if part[at.KIND] > _f32(0):
-                there = True
+                has_part = True
                 box[0], box[1] = min(box[0], part[at.Y_LOW]), max(box[1], part[at.Y_HIGH])
                 box[2], box[3] = min(box[2], part[at.X_LOW]), max(box[3], part[at.X_HIGH])
-        if there:
+        if has_part:
             present[found] = n
             found += 1
     return found

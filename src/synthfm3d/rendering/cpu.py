@@ -125,7 +125,7 @@ def _render_slices(
     scan = scanner(slices)
     for n, z in enumerate(slices):
         places = nodes[TILED:, n] - nodes[TILED:, 0]
-        # A copy: kernels would be compiled anew for the other memory layout of volumes of one slice.
+        # A copy, because kernels would be compiled again for the memory layout of volumes with one slice.
         along_z = z_weights[:, z].copy()
         fields_of_slice(
             lattices, places, along_z[TILED:], x_first[TILED:], x_columns[TILED:], node_row, planes[TILED:]

@@ -28,8 +28,8 @@ STAR_SLOPE = np.float32(0.9)
 """A star's distance is measured along the ray from its centre, to which its surface is oblique on average."""
 
 
-# The four lines that unite a part with the row stand in each function below: moved to a function of
-# their own they are not vectorised, and rendering takes 2.4 times as long.
+# The four lines that unite a part with the row are repeated in each function below. In a function of their
+# own they are not vectorised, and rendering takes 2.4 times as long.
 
 
 @subroutine
@@ -49,8 +49,8 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         g_x = a_yx * dy + a_xx * dx
         m = dy * g_y + dx * g_x + m0
         root = math.sqrt(m)
-        # A scale that grows steadily reaches a point sqrt(M) - 1 over its rate later: with M instead of
-        # its root, no place would be far from a section that grows fast.
+        # If the scale grows at a constant rate, it reaches a point (sqrt(M) - 1) / rate mm later. With M
+        # instead of its root, no point would be far from a section that grows fast.
         g_z = c0 - v_y * g_y - v_x * g_x - rate * root
         plane2 = g_y * g_y + g_x * g_x
         z2 = g_z * g_z

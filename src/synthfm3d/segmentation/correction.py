@@ -101,14 +101,15 @@ def mend(
 ) -> bool:
     """Correct a canvas where the corrections are, in a view of this width; whether the ends were found.
 
-    Only the changes that the corrections ask for count (``Canvas.take_back``), as far as they reach.
+    Only the changes that the corrections ask for count (``Canvas.take_back``). Clicks and strokes change the
+    mask only as far as they reach; a box or an outline among them asks for all that it holds.
     """
     prompts = earlier + corrections
     place = _place_of(model, canvas, prompts, corrections, field_of_view_mm)
     if place is None:
         return True
     before = Canvas(canvas.logits.copy())
-    reach = Reach.of(before.mask, earlier, corrections)
+    reach = Reach.of(before.mask, earlier, corrections) if corrections.are_clicks else None
     look = model.look(
         place.prompts, place.focus.centre_mm, place.focus.field_of_view_mm, previous=before.logits
     )

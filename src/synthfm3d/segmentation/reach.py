@@ -18,7 +18,7 @@ REACH = 4.0
 MOST_CHANGE = 30.0
 """A correction changes too much if it changes more than so many balls with the depth as radius. Long errors,
 such as a leak along a vessel, are several balls; whole organs are many more."""
-LEAST_CHANGE = 1.0
+LEAST_CHANGE = 0.15
 """A click was ignored if less than so many balls change."""
 
 
@@ -49,12 +49,11 @@ class Reach:
 
     @classmethod
     def of(cls, mask: Array, earlier: PlacedPrompts, corrections: PlacedPrompts) -> Self | None:
-        """The reach of corrections of a mask (z, y, x).
+        """The reach of the clicks and strokes among corrections of a mask (z, y, x).
 
-        None where nothing limits them: a box or an outline is among them, no click lies in what is wrong, or
-        the mask is empty or the whole scan.
+        None if none of them lies in what is wrong, or if the mask is empty or the whole scan.
         """
-        if not corrections.are_clicks or not mask.any() or mask.all():
+        if not mask.any() or mask.all():
             return None
         found = [
             (np.rint(place).astype(int), prompt.positive) for prompt in corrections for place in prompt.clicks

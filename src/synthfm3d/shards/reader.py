@@ -53,7 +53,7 @@ class Shard(Sequence[StoredVolume]):
             ) from error
 
     def is_whole(self) -> bool:
-        """Whether the file has the size and the SHA-256 that its record says."""
+        """Whether the file has the size and the SHA-256 of its record."""
         try:
             if self.path.stat().st_size != self.record.size:
                 return False

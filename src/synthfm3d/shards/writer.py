@@ -49,7 +49,7 @@ def _add(tar: "_TarWriter", volume: LabelledVolume) -> Entry:
 
 
 class _TarWriter:
-    """POSIX tar that knows where its members lie, and its own hash, while it is written."""
+    """Writer of a POSIX tar that records the positions of its members and computes its hash."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -124,7 +124,7 @@ def _tissues(
     """Tissues of every layer of every structure, in the order of the anatomy."""
     by_name = {structure.name: structure for structure in anatomy.structures}
     drawn: dict[str, tuple[Tissue, ...]] = {}
-    # A structure that repeats the tissues of another one is drawn after it, whatever the order of painting.
+    # A structure that repeats the tissues of another one is drawn after it, for any order of painting.
     for structure in sorted(anatomy.structures, key=lambda structure: structure.like is not None):
         # Organs that are paired, and of the same materials, share a stream.
         materials = (layer.material for layer in structure.layers)

@@ -39,7 +39,7 @@ _SHARPEST = 0.3
 """Standard deviation of the point spread in pixels, where boundaries are switched off."""
 
 _THICK, _SUB_SLICES = 2.5, 3
-"""Slices more than this many pixels apart may be averaged from so many thinner ones."""
+"""Slices with a distance of more than ``_THICK`` pixels may be averages of ``_SUB_SLICES`` thinner ones."""
 _RIM_PIXELS = 1.5
 
 

@@ -23,15 +23,15 @@ Material = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What lies deeper than ``depth_mm`` under a structure's surface.
+    """The part of a structure that lies deeper than ``depth_mm`` under its surface.
 
     Parameters
     ----------
     label
         Value in the label map; 0 is unlabelled.
     thickness_mm
-        Beyond this depth below its outer surface the layer ends and what was there before shows
-        through, as inside a sheet or a capsule; None: it goes on inwards.
+        Beyond this depth below its outer surface the layer ends and the structures painted before it are
+        visible, as inside a sheet or a capsule; None: it has no end.
     """
 
     name: str

@@ -140,12 +140,12 @@ class UltrasoundAcquisition:
     grey: GreyMap = GreyMap()
 
     def signal_std(self, texture_std: float) -> float:
-        """Standard deviation inside a tissue in dB: that of speckle, whatever the texture."""
+        """Standard deviation inside a tissue in dB: that of speckle, for any texture."""
         return _SPECKLE_DB
 
 
 _SPECKLE_DB = 5.57
-"""Standard deviation of fully developed speckle, whatever its mean: (20 / ln 10) (pi / sqrt(24))."""
+"""Standard deviation of fully developed speckle, for any mean: (20 / ln 10) (pi / sqrt(24))."""
 
 
 def draw_ultrasound_acquisition(

@@ -60,7 +60,7 @@ class Family(ABC, Generic[Config]):
 
     @abstractmethod
     def volumes(self, batches: int) -> list[int]:
-        """The indices ``[first, after]`` of the volumes of the seed that so many batches may show."""
+        """The indices ``[first, after]`` of the volumes of the seed that this many batches may show."""
 
     @abstractmethod
     def activation_bytes(self, network: nn.Module) -> int:

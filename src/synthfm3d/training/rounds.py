@@ -62,7 +62,7 @@ class RoundSettings:
 def after_corrections(
     network: nn.Module, inputs: Tensor, target: Tensor, rounds: int, *, bf16: bool
 ) -> Tensor:
-    """Inputs (clip, channel, z, y, x) as they are after so many corrections of the network's answers.
+    """Inputs (clip, channel, z, y, x) after this many corrections of the network's answers.
 
     ``target`` is (clip, 1, z, y, x), of 0 and 1. An answer without a mistake is not corrected.
     """
@@ -93,7 +93,7 @@ def _image_and_prompts(inputs: Tensor) -> Array:
 
 
 def _inputs(channels: list[Array], like: Tensor) -> Tensor:
-    """What the network sees of image and prompt channels, on the device of other inputs."""
+    """Inputs of the network from image and prompt channels, on the device of other inputs."""
     return with_evidence(torch.from_numpy(np.stack(channels)).to(like.device))
 
 

@@ -152,13 +152,13 @@ def validate_clips(
         for answer in answers:
             logits = answer.rounds[-1].best_high[:, 0].float()
             truth = batch["targets"][:, answer.index]
-            there, found = truth.flatten(1).any(1), (logits > 0).flatten(1).any(1)
+            visible, predicted = truth.flatten(1).any(1), (logits > 0).flatten(1).any(1)
             place = "prompted" if answer.index in prompted else "propagated"
-            scores = hard_dice(logits, truth.float())[there].tolist()
+            scores = hard_dice(logits, truth.float())[visible].tolist()
             dice.setdefault(f"{PROMPT_KINDS[int(batch['kind'])]}_{place}", []).extend(scores)
             if answer.index not in prompted:
-                over += found[~there].float().tolist()
-                under += (~found[there]).float().tolist()
+                over += predicted[~visible].float().tolist()
+                under += (~predicted[visible]).float().tolist()
     means = {f"validation_dice_{name}": _mean(values) for name, values in sorted(dice.items()) if values}
     propagated = [value for name, value in means.items() if name.endswith("propagated")]
     rates = {"validation_over_propagation": over, "validation_under_propagation": under}

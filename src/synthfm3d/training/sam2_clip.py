@@ -177,7 +177,7 @@ def _prompts_of(sample: ClipSample, place: int) -> list[SlicePrompt]:
     masks = sample["masks"][:, place]
     prompts = []
     for number, (points, labels) in enumerate(zip(sample["points"], sample["labels"], strict=True)):
-        there = labels[place] != NO_POINT
+        given = labels[place] != NO_POINT
         mask = masks[number] if masks.shape[-1] else None
-        prompts.append(SlicePrompt(points[place][there], labels[place][there], mask))
+        prompts.append(SlicePrompt(points[place][given], labels[place][given], mask))
     return prompts

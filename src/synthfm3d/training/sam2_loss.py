@@ -64,7 +64,7 @@ def answer_loss(
     network: Sam2Network, decoded: Decoded, target: Tensor, settings: Sam2LossSettings
 ) -> dict[str, Tensor]:
     """Terms of the loss of one answer, for objects bool (object, y, x)."""
-    there = target.flatten(1).any(1).float()
+    present = target.flatten(1).any(1).float()
     logits = network.enlarged(decoded.candidates)  # (object, candidate, y, x)
     truth = target[:, None].float().expand_as(logits)
     probability = logits.sigmoid()
@@ -72,13 +72,13 @@ def answer_loss(
     dice = _dice_loss(probability, truth)
     best = (settings.focal * focal + settings.dice * dice).argmin(-1, keepdim=True)
     iou_error = (decoded.iou.float() - _iou(logits > 0, truth > 0)).abs().mean(-1)  # of all candidates
-    objects = len(there)
+    objects = len(present)
     return {
-        "focal": (focal.gather(1, best)[:, 0] * there).sum() / objects,
-        "dice": (dice.gather(1, best)[:, 0] * there).sum() / objects,
-        "iou": (iou_error * there).sum() / objects,
-        "present": there.mean(),
-        "score": functional.binary_cross_entropy_with_logits(decoded.score[:, 0].float(), there),
+        "focal": (focal.gather(1, best)[:, 0] * present).sum() / objects,
+        "dice": (dice.gather(1, best)[:, 0] * present).sum() / objects,
+        "iou": (iou_error * present).sum() / objects,
+        "present": present.mean(),
+        "score": functional.binary_cross_entropy_with_logits(decoded.score[:, 0].float(), present),
     }
 
 

@@ -52,9 +52,9 @@ class Visitor:
     def see(self, expression):
         return self.page.evaluate(expression)
 
-    def wait_for(self, expression):
+    def wait_for(self, expression, patience_s=PATIENCE_S):
         """Until an expression is true; asked from outside, since the page forbids text to become code."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + patience_s
         while not self.see(expression):
             assert time.monotonic() < end, f"{expression} did not become true: {self.status}"
             time.sleep(0.03)

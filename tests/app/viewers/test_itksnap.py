@@ -18,9 +18,8 @@ from viewer_phantom import MIDDLE, SHAPE, Sticky
 from synthfm3d.app.server import create_app
 from synthfm3d.app.settings import Limits, ServeSettings
 from synthfm3d.app.viewers.arrays import TooLarge, WireError
-from synthfm3d.app.viewers.itk_image import ItkMeta, unzipped
+from synthfm3d.app.viewers.itk_image import ItkMeta, form_parts, unzipped
 from synthfm3d.app.viewers.itksnap import create_itksnap_app
-from synthfm3d.app.viewers.multipart import form_parts
 from synthfm3d.app.viewers.scan import scan_of_array
 from synthfm3d.prompts.prompt import Point
 from synthfm3d.segmentation.predictor import Segmenter

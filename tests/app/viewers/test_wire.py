@@ -10,8 +10,8 @@ from viewer_phantom import MIDDLE, SHAPE, SPACING, TOKEN, Sticky
 
 from synthfm3d.app.settings import Limits
 from synthfm3d.app.viewers import deadline, routes_nninteractive
-from synthfm3d.app.viewers.addresses import PREFIX
 from synthfm3d.app.viewers.arrays import pack, unpack
+from synthfm3d.app.viewers.messages import PREFIX
 from synthfm3d.segmentation.predictor import Segmenter
 
 MEBI = 2**20

@@ -1,6 +1,6 @@
 """Layers of napari become scans, and scans become layers. Nothing here imports napari.
 
-napari knows a world of its own, in which an axial scan in millimetres has its axes along (z, y, x). Here
+napari has its own world coordinates, in which an axial scan in millimetres has its axes along (z, y, x). Here
 they are taken as (Superior, Posterior, Left), which is how napari shows an axial slice when the patient's
 right is on the left. So a layer with nothing but a ``scale`` is an axial scan, and a layer with an affine
 lies in the world as the affine says.
@@ -22,13 +22,13 @@ from synthfm3d.volume import Array, Grid, Modality, Volume
 WORLD_TO_RAS = np.array([[0.0, 0, -1, 0], [0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
 """(4, 4): RAS mm of a place (z, y, x, 1) in napari's world."""
 MODALITY_KEY = "synthfm3d.modality"
-"""Where the metadata of a layer keep the modality of a scan that ``reader_of`` has read."""
+"""Key of the modality in the metadata of a layer that ``reader_of`` has read."""
 
 LayerData = tuple[Array, dict[str, Any], str]
 
 
 class ImageLayer(Protocol):
-    """What is used of ``napari.layers.Image``."""
+    """The part of ``napari.layers.Image`` that is used."""
 
     name: str
     ndim: int
@@ -43,7 +43,7 @@ class ImageLayer(Protocol):
 
 
 def scan_of_layer(layer: ImageLayer, step: Sequence[int] = (), modality: Modality | None = None) -> Volume:
-    """The scan that an image layer shows, at its place in the world.
+    """The scan of an image layer, at its place in the world.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def scan_of_layer(layer: ImageLayer, step: Sequence[int] = (), modality: Modalit
         Present position of the viewer along all axes (``viewer.dims.current_step``): where the first axes
         of a layer of more than three axes are fixed.
     modality
-        What the scan is; by default as the reader of the layer knew it, else told by its values.
+        Modality of the scan; by default that of the file, else it is detected from the values.
 
     Raises
     ------
     InputError
-        The layer holds colours or one value only, or its transform makes no volume.
+        The layer has colours or a single value, or its transform gives no volume.
     """
     if layer.rgb:
         raise InputError(f"{layer.name}: is a colour image: convert it to grey values first.")
@@ -107,7 +107,7 @@ def read_layers(path: str) -> list[LayerData]:
     Raises
     ------
     InputError
-        It is no sound scan.
+        The file is not a valid scan.
     """
     scan = read(path)
     settings = {

@@ -1,4 +1,4 @@
-"""The panel in napari: it turns what happens in layers and buttons into calls of a ``Workbench``.
+"""The panel in napari: events of layers and buttons become calls of a ``Workbench``.
 
 This is the only module that needs napari and Qt; napari loads it when the panel is opened.
 """
@@ -33,13 +33,13 @@ from synthfm3d.volume import MODALITIES, Array, Volume
 MASKS, CLICKS, BOXES = "SynthFM-3D masks", "SynthFM-3D points", "SynthFM-3D boxes"
 INSIDE, OUTSIDE = "lime", "red"
 _DONE = ("added", "removed", "changed")
-"""Actions of a layer's event that tell that something is complete."""
+"""Actions of a layer's event after which the change is complete."""
 
 
 class SegmentWidget(QWidget):
     """Segments objects of an image layer with points and boxes.
 
-    What is slow runs in a thread, one task after the other, so napari never freezes and no prompt is lost.
+    Slow tasks run in a thread, one after the other, so napari does not freeze and no prompt is lost.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class SegmentWidget(QWidget):
         self.object.setRange(1, 65535)
         self.object.valueChanged.connect(self._change_object)
         self.name.textEdited.connect(self._rename)
-        self.name.setPlaceholderText("for the name of its file")
+        self.name.setPlaceholderText("Used in the file name")
         self.sign.addItems(["inside the object", "outside the object"])
         self.sign.currentIndexChanged.connect(self._show_sign)
         form.addRow("Object", self.object)
@@ -89,11 +89,13 @@ class SegmentWidget(QWidget):
     def _button_grid(self) -> QGridLayout:
         self.point_button = self._button("Point", self.choose_points, "Click in the image (P)")
         self.box_button = self._button("Box", self.choose_boxes, "Draw a rectangle on a slice")
-        self.undo_button = self._button("Undo", self.undo, "Take back the last step (Ctrl+Z)")
-        self.redo_button = self._button("Redo", self.redo, "Make it again (Ctrl+Shift+Z)")
+        self.undo_button = self._button("Undo", self.undo, "Undo the last step (Ctrl+Z)")
+        self.redo_button = self._button("Redo", self.redo, "Redo the last step (Ctrl+Shift+Z)")
         self.smaller_button = self._button("Smaller", lambda: self.resize_object(-1), "Take a smaller answer")
         self.larger_button = self._button("Larger", lambda: self.resize_object(1), "Take a larger answer")
-        self.next_button = self._button("Next object", self.next_object, "Keep this mask, begin another")
+        self.next_button = self._button(
+            "Next object", self.next_object, "Keep this mask, start another object"
+        )
         self.discard_button = self._button("Remove object", self.discard_object, "Remove this object")
         self.save_button = self._button("Save masks…", self.ask_and_save, "One file for each object")
         pairs = [
@@ -115,10 +117,10 @@ class SegmentWidget(QWidget):
         button.clicked.connect(lambda _checked=False: action())
         return button
 
-    # What a person does
+    # Actions of the user
 
     def start(self) -> None:
-        """Load the chosen image layer and the model; prompts of an image before are forgotten."""
+        """Load the chosen image layer and the model; prompts of the image before are dropped."""
         name, chosen = self.image.currentText(), self.modality.currentIndex()
         if name not in self.viewer.layers:
             show_info("Open a scan first.")
@@ -146,11 +148,11 @@ class SegmentWidget(QWidget):
         self._activate(BOXES, "add_rectangle")
 
     def undo(self) -> None:
-        """Take back the last step."""
+        """Undo the last step."""
         self._with_bench(lambda bench: bench.session.undo())
 
     def redo(self) -> None:
-        """Make the step again that was taken back."""
+        """Redo the step that was undone."""
         self._with_bench(lambda bench: bench.session.redo())
 
     def resize_object(self, steps: int) -> None:
@@ -163,7 +165,7 @@ class SegmentWidget(QWidget):
         self._with_bench(Workbench.next_object)
 
     def discard_object(self) -> None:
-        """Remove the object at work; undo brings it back."""
+        """Remove the current object; undo brings it back."""
         self._with_bench(Workbench.discard_object)
 
     def ask_and_save(self) -> None:
@@ -208,7 +210,7 @@ class SegmentWidget(QWidget):
         if error is not None:
             show_error(error)
 
-    # What happens in layers
+    # Changes in layers
 
     def _clicks_changed(self, event: Any) -> None:
         if self.bench is None or event.action not in _DONE:
@@ -242,10 +244,10 @@ class SegmentWidget(QWidget):
         if self.bench is not None:
             self.bench.names[self.bench.label] = name
 
-    # What a person sees
+    # What is shown
 
     def _show_state(self) -> None:
-        """Make layers and buttons show what the workbench holds."""
+        """Update layers and buttons from the workbench."""
         bench = self.bench
         session = None if bench is None else bench.session
         smaller, larger = (0, 0) if bench is None else bench.sizes
@@ -269,7 +271,7 @@ class SegmentWidget(QWidget):
         self.object.setValue(bench.label)
         if not self.name.hasFocus():
             self.name.setText(bench.names.get(bench.label, ""))
-        self.status.setText(_in_words(bench))
+        self.status.setText(_status_text(bench))
 
     def _show_layers(self, bench: Workbench) -> None:
         scan = bench.session.scan
@@ -291,14 +293,14 @@ class SegmentWidget(QWidget):
         self._show_sign()
 
     def _layer(self, name: str, scan: Volume) -> Any:
-        """A layer of ours on the voxels of the scan, made anew if it is missing or on other voxels."""
+        """A layer of this plugin on the voxels of the scan; new if it is missing or has other voxels."""
         affine = world_affine(scan.grid)
         if name in self.viewer.layers:
-            there = self.viewer.layers[name]
-            same_shape = name != MASKS or there.data.shape == scan.voxels.shape
-            if same_shape and np.allclose(np.asarray(there.affine)[-4:, -4:], affine):
-                return there
-            self.viewer.layers.remove(there)
+            layer = self.viewer.layers[name]
+            same_shape = name != MASKS or layer.data.shape == scan.voxels.shape
+            if same_shape and np.allclose(np.asarray(layer.affine)[-4:, -4:], affine):
+                return layer
+            self.viewer.layers.remove(layer)
         if name == MASKS:
             made: Any = Labels(np.zeros(scan.voxels.shape, np.uint8), name=name, affine=affine)
         elif name == CLICKS:
@@ -334,7 +336,7 @@ class SegmentWidget(QWidget):
 
 
 def _error_of(task: Callable[[], None]) -> str | None:
-    """What a task says to the person if its input is wrong; None if all went well."""
+    """The message for the user if the input of a task is wrong; None if the task succeeded."""
     try:
         task()
     except (InputError, OSError) as error:
@@ -348,7 +350,7 @@ def _rectangle(low: Array, high: Array) -> Array:
     return np.array([[z, low[1], low[2]], [z, low[1], high[2]], [z, high[1], high[2]], [z, high[1], low[2]]])
 
 
-def _in_words(bench: Workbench) -> str:
+def _status_text(bench: Workbench) -> str:
     found = bench.session.segmentations.get(bench.label)
     if found is None:
         return f"Object {bench.label}: click inside it, or draw a box around it."

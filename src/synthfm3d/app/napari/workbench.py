@@ -1,4 +1,4 @@
-"""What a person does with a scan in napari, in voxels. Nothing here imports napari."""
+"""The session of a user in napari, with places in voxels. Nothing here imports napari."""
 
 import re
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from synthfm3d.volume import Array
 
 @dataclass(kw_only=True)
 class Workbench:
-    """Objects of a scan, one of which is at work.
+    """Objects of a scan, one of which is the current one.
 
     Places are voxel indices (z, y, x), which may be fractional, as the layers of napari have them.
 
     Parameters
     ----------
     label
-        Of the object at work: the next prompt is one of it.
+        Of the current object, which gets the next prompt.
     names
         Names of objects by label, as far as they were given.
     """
@@ -33,7 +33,7 @@ class Workbench:
     names: dict[int, str] = field(default_factory=dict)
 
     def click(self, place: Array, *, positive: bool) -> None:
-        """Add a click to the object at work; InputError if it cannot be used."""
+        """Add a click to the current object; InputError if it cannot be used."""
         self.session.add(Point(position_mm=self._mm(place), positive=positive), self.label)
 
     def draw_box(self, corners: Array) -> None:
@@ -43,30 +43,30 @@ class Workbench:
         self.session.add(box, self.label)
 
     def remove_click(self, number: int) -> None:
-        """Remove a click of the object at work, by its row in ``clicks``."""
+        """Remove a click of the current object, by its row in ``clicks``."""
         self._remove(Point, number)
 
     def remove_box(self, number: int) -> None:
-        """Remove a box of the object at work, by its row in ``boxes``."""
+        """Remove a box of the current object, by its row in ``boxes``."""
         self._remove(Box, number)
 
     @property
     def clicks(self) -> tuple[Array, Array]:
-        """Places (n, 3) of the clicks of the object at work, and whether each is positive (n,)."""
+        """Places (n, 3) of the clicks of the current object, and whether each is positive (n,)."""
         points = [prompt for prompt in self._prompts if isinstance(prompt, Point)]
         places = self.session.scan.grid.to_index(np.array([p.position_mm for p in points]).reshape(-1, 3))
         return places, np.array([p.positive for p in points], bool)
 
     @property
     def boxes(self) -> Array:
-        """Inclusive corner voxels (n, 2, 3) of the boxes of the object at work."""
+        """Inclusive corner voxels (n, 2, 3) of the boxes of the current object."""
         grid = self.session.scan.grid
         boxes = [box_voxels(prompt, grid) for prompt in self._prompts if isinstance(prompt, Box)]
         return np.array(boxes).reshape(-1, 2, 3)
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """How many smaller and how many larger answers there are for the object at work."""
+        """How many smaller and how many larger answers there are for the current object."""
         order = self._by_size()
         if not order:
             return 0, 0
@@ -74,7 +74,7 @@ class Workbench:
         return at, len(order) - 1 - at
 
     def resize(self, steps: int) -> None:
-        """Take an answer that is larger by so many steps, or smaller; nothing if there is none."""
+        """Take an answer that is larger (or smaller) by a number of steps, if there is one."""
         smaller, larger = self.sizes
         if not steps or not -smaller <= steps <= larger:
             return
@@ -85,7 +85,7 @@ class Workbench:
         self.label = max(self.session.prompts, default=0) + 1
 
     def discard_object(self) -> None:
-        """Remove the object at work, if it has begun; a step that can be taken back."""
+        """Remove the current object, if it has begun; this can be undone."""
         if self.label in self.session.prompts:
             self.session.discard(self.label)
 
@@ -118,7 +118,7 @@ class Workbench:
         self.session.remove(positions[number], self.label)
 
     def _by_size(self) -> list[int]:
-        """Positions of the alternatives of the object at work, the smallest first."""
+        """Positions of the alternatives of the current object, the smallest first."""
         if self.label not in self.session.prompts:
             return []
         views = self.session.segmentations[self.label].alternatives

@@ -41,7 +41,7 @@ export class Display {
   setWindow(level, width, isOwn = false) {
     Object.assign(this, { level, width });
     if (isOwn && !byId("window").querySelector("[value=own]")) {
-      byId("window").append(make("option", { textContent: "Own", value: "own", disabled: true }));
+      byId("window").append(make("option", { textContent: "Custom", value: "own", disabled: true }));
     }
     if (isOwn) byId("window").value = "own";
     byId("level").value = rounded(level);

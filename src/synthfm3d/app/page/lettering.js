@@ -14,7 +14,9 @@ export function letter(pen, viewer, scale, isTime) {
     const [left, top] = cell.map((one) => one * scale);
     pen.font = `600 ${13 * scale}px system-ui, sans-serif`;
     pen.textAlign = "left";
-    const text = title(name, viewer, isTime);
+    const whole = title(name, viewer, isTime);
+    const room = (cell[2] - 12) * scale;
+    const text = pen.measureText(whole).width <= room ? whole : whole.split("  ")[0]; // without the slice
     pen.fillText(text, left + 6 * scale, top + 11 * scale);
     const end = left + 16 * scale + pen.measureText(text).width; // letters must not be written over the title
     if (name !== "render" && !isTime) orientation(pen, name, viewer.pictureOf(AXIS[name]), scale, [end, top + 22 * scale]);

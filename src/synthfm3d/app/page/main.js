@@ -2,6 +2,7 @@
 
 import { getJson, logInFromAddress } from "./api.js";
 import { Display } from "./display.js";
+import { Improving } from "./improving.js";
 import { listenToKeys, scanKey } from "./keys.js";
 import { Marks } from "./marks.js";
 import { listObjects, make } from "./objects.js";
@@ -25,6 +26,7 @@ marks = new Marks(byId("marks"), viewer);
 display = new Display(viewer, workbench);
 const scans = new Scans(workbench, resume);
 const opening = new Opening(scans, resume);
+const improving = new Improving(workbench, scans);
 const lastOf = { segment: null, playground: null }; // identifiers of what each tab shows
 let playground;
 
@@ -176,8 +178,8 @@ async function start() {
   showObjects();
   await logInFromAddress();
   await scans.refresh();
-  const [files, health] = [await getJson("api/files"), await getJson("healthz")];
-  byId("model").append(...health.models.map((name) => make("option", { textContent: name, value: name })));
+  const files = await getJson("api/files");
+  await improving.begin();
   byId("modality").append(...Object.entries(KINDS).map(([value, textContent]) => make("option", { value, textContent })));
   playground = new Playground(workbench);
   if (scans.last) await workbench.show(scans.last);

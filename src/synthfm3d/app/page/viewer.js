@@ -5,11 +5,13 @@
 
 import { PLANES, panes } from "./layout.js";
 import { shell } from "./outline.js";
+import { PatientOnly } from "./patient.js";
+import { surfacesOf } from "./surface.js";
 
 const KINDS = { axial: 0, coronal: 1, sagittal: 2, render: 4 }; // NiiVue's numbers of what a tile shows
 const CROSSHAIR = 0.25; // width, per cent
 const CLOSE = 1.2; // how near the scan is in 3-D
-const TRANSLUCENT = 0.35; // opacity of the scan in 3-D behind the surfaces of masks
+const TRANSLUCENT = 0.5; // opacity of the scan in 3-D around the surfaces of masks
 const NORMAL = [2, 1, 0]; // of the axial, coronal and sagittal plane: the axis that it cuts
 const ACROSS = [[0, 1], [0, 2], [1, 2]]; // axes to the right and up in each plane
 
@@ -30,6 +32,8 @@ export class Viewer {
       show3Dcrosshair: true,
       isOrientationTextVisible: false, // the page letters the margins itself
       sagittalNoseLeft: true,
+      meshThicknessOn2D: 0, // surfaces are shown in 3-D only
+      meshXRay: 1, // and in front of the scan
     });
     this.labels = null;
     this.truth = null;
@@ -37,12 +41,13 @@ export class Viewer {
     this.shown = "all";
     this.panes = [];
     this.isNew = false; // whether a scan was not drawn yet: NiiVue cannot tell places on it before
-    drawOnceAFrame(this.nv, () => {
+    this.drawNow = drawOnceAFrame(this.nv, () => {
       if (this.isNew && !this.isEmpty) this.nv.createOnLocationChange();
       this.isNew = false;
       onDrawn();
     });
-    seeThrough(this.nv, () => this.labels !== null || this.truth !== null);
+    this.patient = new PatientOnly(this.nv);
+    showMasksFirst(this.nv, this.patient, () => ({ hasSurfaces: this.nv.meshes.length > 0, hasTruth: this.truth !== null }));
     this.nv.onLocationChange = (told) =>
       onMoved({ mm: [...told.mm].slice(0, 3), value: told.values?.[0]?.value });
   }
@@ -75,12 +80,16 @@ export class Viewer {
     return this.nv.volumes[0].dimsRAS.slice(1, 4);
   }
 
-  /** Show a scan in the place of the former one, of which nothing stays. */
-  async showImage(bytes, [low, high]) {
-    const image = await decoded(bytes, { cal_min: low, cal_max: high, colormap: "gray" });
+  /** Read a scan for showImage; what is shown stays. */
+  readImage(bytes, [low, high]) {
+    return decoded(bytes, { cal_min: low, cal_max: high, colormap: "gray" });
+  }
+
+  /** Show a scan in the place of the former one, of which nothing stays; patient: see PatientOnly. */
+  showImage(image, patient) {
     this.clear();
+    this.patient.set(patient);
     this.nv.addVolume(image);
-    this.setWindow(low, high);
     this.#arrange();
     this.resetView();
     this.nv.scene.volScaleMultiplier = CLOSE;
@@ -90,6 +99,7 @@ export class Viewer {
   }
 
   clear() {
+    for (const mesh of [...this.nv.meshes]) this.nv.removeMesh(mesh);
     for (const volume of [...this.nv.volumes].reverse()) this.nv.removeVolume(volume);
     this.labels = this.truth = null;
     this.panes = [];
@@ -115,6 +125,23 @@ export class Viewer {
       this[which].setColormapLabel(colours);
       this.nv.addVolume(this[which]);
     }
+  }
+
+  /** Make the surfaces of the objects in 3-D anew, of {label, colour, hidden}. */
+  showSurfaces(objects) {
+    for (const mesh of [...this.nv.meshes]) this.nv.removeMesh(mesh);
+    if (!this.labels) return;
+    const { NVMesh } = globalThis.niivue;
+    const { filled, hdr } = this.labels;
+    for (const { label, points, triangles } of surfacesOf(filled, hdr.dims.slice(1, 4), hdr.affine)) {
+      const found = objects.find((one) => one.label === label);
+      const colour = new Uint8Array([...channels(found.colour), 255]);
+      this.nv.addMesh(new NVMesh(points, triangles, String(label), colour, 1, !found.hidden, this.nv.gl));
+    }
+  }
+
+  hideSurfaces(objects) {
+    for (const mesh of this.nv.meshes) mesh.visible = !objects.find((one) => String(one.label) === mesh.name)?.hidden;
   }
 
   /** Draw the masks as outlines, or filled. */
@@ -205,7 +232,7 @@ export class Viewer {
 
   /** What is drawn at a pixel: {index, axis} of a plane, {render: true}, or null. */
   tile([x, y]) {
-    if (this.isEmpty) return null;
+    if (this.isEmpty || this.isNew) return null;
     const index = this.nv.tileIndex(x, y);
     if (index < 0) return null;
     const kind = this.nv.screenSlices[index].axCorSag;
@@ -214,6 +241,7 @@ export class Viewer {
 
   /** RAS mm at a pixel of a plane, or null beyond the scan. */
   millimetres([x, y], tile) {
+    this.drawNow(); // NiiVue answers for the slices that it drew last, which may be others by now
     const fraction = this.nv.screenXY2TextureFrac(x, y, tile.index);
     if (fraction[0] < 0) return null;
     return [...this.nv.frac2mm(fraction, 0, true)].slice(0, 3);
@@ -250,6 +278,7 @@ export class Viewer {
   /** Where a place is on the page, in a plane by name: what a person would click at. */
   pagePosition(mm, plane = "axial") {
     this.moveToMm(mm);
+    this.drawNow();
     const frame = this.canvas.getBoundingClientRect();
     const found = this.pixelsOf(mm).find((one) => one.axis === NORMAL[PLANES.indexOf(plane)]);
     const scale = frame.width / this.canvas.width;
@@ -295,27 +324,39 @@ export function colourTable(objects) {
   return table;
 }
 
-/** Let the scan be translucent in 3-D while masks are shown, so that their surfaces are seen. */
-function seeThrough(nv, hasMasks) {
+/**
+ * In 3-D, show the patient only, translucent while masks are shown, and draw masks that have surfaces as surfaces.
+ * NiiVue keeps both in uniforms of its shader, which hold for all panes.
+ */
+function showMasksFirst(nv, patient, shown) {
   const draw = nv.draw3D.bind(nv);
   nv.draw3D = (...where) => {
-    const scan = nv.volumes[0];
-    if (!scan || !hasMasks()) return draw(...where);
-    const before = scan.opacity;
-    scan._opacity = TRANSLUCENT;
+    const { hasSurfaces, hasTruth } = shown();
+    patient.apply();
+    if (!nv.volumes.length || !(hasSurfaces || hasTruth)) return draw(...where);
+    const { uniforms } = nv.renderShader;
+    nv.renderShader.use(nv.gl);
+    nv.gl.uniform1f(uniforms.backOpacity, TRANSLUCENT);
+    nv.gl.uniform1f(uniforms.overlays, hasTruth ? nv.overlays.length : 0);
     const drawn = draw(...where);
-    scan._opacity = before;
+    nv.renderShader.use(nv.gl);
+    nv.gl.uniform1f(uniforms.backOpacity, nv.volumes[0].opacity);
+    nv.gl.uniform1f(uniforms.overlays, nv.overlays.length);
     return drawn;
   };
 }
 
-/** Let NiiVue draw, and load textures, at most once a frame however often it is asked to. */
+/**
+ * Let NiiVue draw, and load textures, at most once a frame however often it is asked to. Gives a function that
+ * draws at once what waits for the next frame.
+ */
 function drawOnceAFrame(nv, onDrawn) {
   const update = nv.updateGLVolume.bind(nv);
   const draw = nv.drawScene.bind(nv);
   let isWaiting = false;
   let isStale = false;
   const frame = () => {
+    if (!isWaiting) return;
     if (isStale) update(); // asks for drawing itself, which is done below
     isStale = false;
     isWaiting = false;
@@ -331,6 +372,7 @@ function drawOnceAFrame(nv, onDrawn) {
     isStale = true;
     later();
   };
+  return frame;
 }
 
 /** Voxels of a gzipped NIfTI-1 file in its stored order, of the type that the viewer holds. */

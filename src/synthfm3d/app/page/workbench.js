@@ -10,6 +10,7 @@ export class Workbench extends EventTarget {
     super();
     this.viewer = viewer;
     this.scan = null;
+    this.wish = null; // the latest wish to show a scan
     this.active = 1;
     this.hidden = new Set();
     this.pending = []; // prompts that the model has not answered yet
@@ -36,22 +37,31 @@ export class Workbench extends EventTarget {
 
   // ---------------------------------------------------------------- a scan on the screen
 
-  /** Show an open scan, whose details the server gave; image first, then what was found in it. */
+  /**
+   * Show an open scan, whose details the server gave; image first, then what was found in it. Until the image is
+   * read, the former scan is shown and takes the clicks.
+   */
   async show(scan) {
+    const wish = (this.wish = Symbol("scan"));
     await during("Loading", async () => {
-      const image = await getBytes(`api/scans/${scan.id}/image.nii.gz?stack=true`);
+      const bytes = await getBytes(`api/scans/${scan.id}/image.nii.gz?stack=true`);
+      const image = await this.viewer.readImage(bytes, scan.display);
+      const { mask: patient } = await getJson(`api/scans/${scan.id}/patient`);
+      if (wish !== this.wish) return; // another scan was asked for in the meantime
       this.#forget();
       this.scan = scan;
       this.active = scan.objects.at(-1)?.label ?? 1;
-      await this.viewer.showImage(image, scan.display);
+      this.viewer.showImage(image, patient);
       await this.#showTruth();
       await this.#showLabels();
+      if (wish !== this.wish) return;
       this.#changed("scan");
       say(`${scan.name} is open. ${scan.looks_like_labels ? "" : "Click on what you want to segment."}`);
     });
   }
 
   clear() {
+    this.wish = null;
     this.#forget();
     this.viewer.clear();
     this.#changed("scan");
@@ -71,7 +81,9 @@ export class Workbench extends EventTarget {
 
   async #showTruth() {
     if (!Object.keys(this.scan.structures).length) return;
+    const { scan } = this;
     const bytes = this.truthShown ? await getBytes(`${this.path}/truth.nii.gz`) : null;
+    if (this.scan !== scan) return;
     await this.viewer.showOverlay("truth", bytes, colourTable(this.structures), 0.35);
   }
 
@@ -88,8 +100,11 @@ export class Workbench extends EventTarget {
   }
 
   async #showLabels() {
+    const { scan } = this;
     const bytes = this.objects.length ? await getBytes(`${this.path}/labels.nii.gz?stack=true`) : null;
+    if (this.scan !== scan) return;
     await this.viewer.showOverlay("labels", bytes, colourTable(this.objects), this.opacity);
+    setTimeout(() => this.viewer.showSurfaces(this.objects)); // once the planes show the mask
   }
 
   setOutlined(outlined) {
@@ -209,6 +224,7 @@ export class Workbench extends EventTarget {
   hide(label) {
     if (!this.hidden.delete(label)) this.hidden.add(label);
     this.viewer.recolour("labels", colourTable(this.objects));
+    this.viewer.hideSurfaces(this.objects);
     this.#changed("objects");
   }
 

@@ -1,7 +1,9 @@
-"""An image as ITK-SNAP sends it: its geometry in ITK's words, and its voxels as zipped numbers."""
+"""An image as ITK-SNAP sends it: a form with its geometry in ITK's words and its voxels as zipped numbers."""
 
 import math
+import re
 import zlib
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +15,9 @@ from synthfm3d.errors import InputError
 from synthfm3d.io.checks import LPS_TO_RAS, is_regular
 from synthfm3d.volume import Array, Grid
 
+_BOUNDARY = re.compile(r'boundary="?([^";,]{1,70})"?', re.IGNORECASE)
+_NAME = re.compile(rb'[;\s]name="([^"]{1,100})"', re.IGNORECASE)
+_MOST_PARTS = 16
 _DTYPE = np.dtype("<f4")
 _ALONG_THE_AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 Side = Annotated[int, Field(ge=1, le=2**31)]
@@ -73,3 +78,37 @@ def unzipped(content: memoryview, shape: tuple[int, int, int], most_bytes: int) 
     if len(raw) != length or not inflate.eof:
         raise WireError(f"the image has not the {length:,} bytes that its dimensions claim.")
     return np.frombuffer(raw, _DTYPE).reshape(shape)
+
+
+def form_parts(body: bytes, content_type: str) -> dict[str, memoryview]:
+    """The content of each part of a form (``multipart/form-data``, RFC 7578) by its name; nothing is copied.
+
+    Raises
+    ------
+    WireError
+        It is no such form, or is cut off.
+    """
+    found = _BOUNDARY.search(content_type)
+    if not content_type.lower().startswith("multipart/form-data") or found is None:
+        raise WireError("the body is no form with a file in it.")
+    return dict(_parts_between(body, b"--" + found.group(1).encode()))
+
+
+def _parts_between(body: bytes, mark: bytes) -> Iterator[tuple[str, memoryview]]:
+    view = memoryview(body)
+    start = body.find(mark)
+    for _ in range(_MOST_PARTS):
+        if start < 0:
+            break
+        start += len(mark)
+        if body[start : start + 2] == b"--":
+            return
+        content = body.find(b"\r\n\r\n", start) + 4
+        end = body.find(b"\r\n" + mark, content)
+        if content < 4 or end < 0:
+            break
+        name = _NAME.search(body[start:content])
+        if name is not None:
+            yield name.group(1).decode("utf-8", "replace"), view[content:end]
+        start = end + 2
+    raise WireError("the form is cut off, or has too many parts.")

@@ -1,8 +1,12 @@
 """ITK-SNAP's server, for a port of its own that this machine alone can reach."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
+import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 
@@ -56,3 +60,29 @@ def _answered_with(code: int) -> Callable[[Request, Exception], Awaitable[JSONRe
         return JSONResponse({"status": "error", "error": " ".join(str(error).split())}, code)
 
     return answer
+
+
+class _Beside(uvicorn.Server):
+    """A server that leaves signals to the first one."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run_both(
+    main: uvicorn.Server, listener: socket.socket, beside: uvicorn.Config, beside_listener: socket.socket
+) -> None:
+    """Serve at two sockets until the process is stopped."""
+    asyncio.run(_serve_both(main, listener, _Beside(beside), beside_listener))
+
+
+async def _serve_both(
+    main: uvicorn.Server, listener: socket.socket, beside: uvicorn.Server, beside_listener: socket.socket
+) -> None:
+    second = asyncio.create_task(beside.serve(sockets=[beside_listener]))
+    try:
+        await main.serve(sockets=[listener])
+    finally:
+        beside.should_exit = True
+        await second

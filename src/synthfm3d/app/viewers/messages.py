@@ -1,8 +1,20 @@
-"""JSON of nnInteractive's wire. Fields that a newer client adds are left alone; arrays travel beside it."""
+"""Addresses and JSON messages of nnInteractive's protocol. Fields that a newer client adds are ignored."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+PREFIX = "/nninteractive"
+VIEWER_UPLOADS = frozenset(
+    f"{PREFIX}/{name}"
+    for name in (
+        "set_image",
+        "add_scribble_interaction",
+        "add_lasso_interaction",
+        "add_initial_seg_interaction",
+    )
+)
+"""Calls with an array in their body."""
 
 Index = Annotated[int, Field(ge=-(2**31), le=2**31)]
 Coordinates = tuple[FiniteFloat, FiniteFloat, FiniteFloat]

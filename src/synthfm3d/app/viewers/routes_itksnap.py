@@ -21,9 +21,8 @@ from synthfm3d.app.state import AppState, State
 from synthfm3d.app.store import OpenScan, new_id
 from synthfm3d.app.viewers.arrays import WireError
 from synthfm3d.app.viewers.deadline import in_time
-from synthfm3d.app.viewers.itk_image import ItkMeta, unzipped
+from synthfm3d.app.viewers.itk_image import ItkMeta, form_parts, unzipped
 from synthfm3d.app.viewers.leases import Lease, Leases
-from synthfm3d.app.viewers.multipart import form_parts
 from synthfm3d.app.viewers.region import Region
 from synthfm3d.app.viewers.scan import scan_of_array
 from synthfm3d.app.viewers.viewer_object import ViewerObject

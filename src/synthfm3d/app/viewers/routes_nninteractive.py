@@ -19,10 +19,10 @@ from synthfm3d.app.opening import most_steps
 from synthfm3d.app.state import AppState, State
 from synthfm3d.app.store import Full, OpenScan, new_id
 from synthfm3d.app.viewers import messages
-from synthfm3d.app.viewers.addresses import PREFIX
 from synthfm3d.app.viewers.arrays import DTYPES, TooLarge, WireError, pack, unpack
 from synthfm3d.app.viewers.deadline import TooLate, in_time
 from synthfm3d.app.viewers.leases import Lease, Leases
+from synthfm3d.app.viewers.messages import PREFIX
 from synthfm3d.app.viewers.region import Region, crop_corner
 from synthfm3d.app.viewers.scan import grid_of_spacing, scan_of_array
 from synthfm3d.app.viewers.viewer_object import ViewerObject
@@ -187,21 +187,21 @@ def _opened(body: bytes, spacing: list[float] | None, state: AppState) -> tuple[
 
 
 @router.post("/set_target_buffer")
-async def set_target_buffer(said: messages.Buffer, state: State, lease: ActingLease) -> dict[str, Any]:
-    if said.dtype not in _BUFFER_DTYPES:
-        raise WireError(f"the target buffer has the dtype {said.dtype!r}: take uint8.")
-    if math.prod(said.shape) > state.settings.limits.voxel_bytes:
+async def set_target_buffer(body: messages.Buffer, state: State, lease: ActingLease) -> dict[str, Any]:
+    if body.dtype not in _BUFFER_DTYPES:
+        raise WireError(f"the target buffer has the dtype {body.dtype!r}: take uint8.")
+    if math.prod(body.shape) > state.settings.limits.voxel_bytes:
         raise TooLarge("the target buffer is larger than any image that is taken here.")
     if lease.opened is not None and lease.viewed is not None:
         opened, viewed = lease.opened, lease.viewed
-        if tuple(said.shape) != viewed.scan.grid.shape:
-            raise WireError(f"the target buffer has the shape {said.shape}, not that of the image.")
+        if tuple(body.shape) != viewed.scan.grid.shape:
+            raise WireError(f"the target buffer has the shape {body.shape}, not that of the image.")
         await in_time(asyncio.to_thread, opened, _done(viewed.forget_shown), bool)
     return {}
 
 
 @router.post("/set_do_autozoom", dependencies=[Depends(_acting)])
-async def set_do_autozoom(said: messages.Zoom) -> dict[str, Any]:
+async def set_do_autozoom(body: messages.Zoom) -> dict[str, Any]:
     """Taken, and without effect: an object is always followed to its ends."""
     return {}
 
@@ -217,17 +217,17 @@ async def reset_interactions(viewing: Viewing) -> dict[str, Any]:
 
 
 @router.post("/add_point_interaction")
-async def add_point(said: messages.PointInteraction, viewing: Viewing, state: State) -> Response:
+async def add_point(body: messages.PointInteraction, viewing: Viewing, state: State) -> Response:
     add = partial(
-        viewing[1].add_point, said.coordinates, positive=said.include_interaction, predict=said.run_prediction
+        viewing[1].add_point, body.coordinates, positive=body.include_interaction, predict=body.run_prediction
     )
     return await _predicted(state, viewing, add)
 
 
 @router.post("/add_bbox_interaction")
-async def add_box(said: messages.BoxInteraction, viewing: Viewing, state: State) -> Response:
+async def add_box(body: messages.BoxInteraction, viewing: Viewing, state: State) -> Response:
     add = partial(
-        viewing[1].add_box, said.bbox_coords, positive=said.include_interaction, predict=said.run_prediction
+        viewing[1].add_box, body.bbox_coords, positive=body.include_interaction, predict=body.run_prediction
     )
     return await _predicted(state, viewing, add)
 
@@ -245,9 +245,9 @@ async def add_lasso(request: Request, viewing: Viewing, state: State) -> Respons
 async def _drawn(
     request: Request, viewing: tuple[OpenScan, ViewerObject], state: AppState, add: Callable[..., bool]
 ) -> Response:
-    said = _meta(request, messages.RegionMeta)
+    meta = _meta(request, messages.RegionMeta)
     shape = viewing[1].scan.grid.shape
-    corner, extent = crop_corner(said.interaction_bbox, shape)
+    corner, extent = crop_corner(meta.interaction_bbox, shape)
     body = await request.body()
 
     def change() -> bool:
@@ -256,7 +256,7 @@ async def _drawn(
         if not crop.any():
             raise InputError("nothing is drawn: all voxels of the prompt are zero.")
         region = Region.clipped(corner, crop, shape)
-        return add(region, positive=said.include_interaction, predict=said.run_prediction)
+        return add(region, positive=meta.include_interaction, predict=meta.run_prediction)
 
     return await _predicted(state, viewing, change)
 

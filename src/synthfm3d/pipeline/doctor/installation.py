@@ -83,7 +83,7 @@ def torchvision() -> Finding:
 
 
 def _home(installed: Distribution) -> Path:
-    """Folder of the package that pip knows of; for an editable installation that of the checkout."""
+    """Folder of the package that pip has installed; for an editable installation that of the checkout."""
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
     if origin.get("dir_info", {}).get("editable"):
         return Path(url2pathname(urlparse(origin["url"]).path)) / "src" / "synthfm3d"
@@ -91,7 +91,7 @@ def _home(installed: Distribution) -> Path:
 
 
 def _requirements() -> dict[str, list[Requirement]]:
-    """What the core ("") and each extra ask for on this machine, as the installed metadata says."""
+    """Requirements of the core ("") and of each extra on this machine, from the installed metadata."""
     try:
         installed = distribution("synthfm3d")
     except PackageNotFoundError:
@@ -126,11 +126,11 @@ def _extra(extra: str, needed: dict[str, list[Requirement]], names: set[str]) ->
 
 
 def _trouble(wanted: Requirement) -> str:
-    there = _installed(wanted.name)
-    if there is None:
+    present = _installed(wanted.name)
+    if present is None:
         return f"{wanted.name} is missing"
-    if not wanted.specifier.contains(there, prereleases=True):
-        return f"{wanted.name} {there} is there, {wanted.specifier} is needed"
+    if not wanted.specifier.contains(present, prereleases=True):
+        return f"{wanted.name} {present} is installed, {wanted.specifier} is needed"
     return ""
 
 

@@ -149,7 +149,7 @@ def _vault(draw: Draw, depth: float, half: float) -> tuple[tuple[float, float], 
 
 
 def _wall_layers(draw: Draw, scale: float, beneath: Material) -> list[Layer]:
-    """Skin, fat, fascia, muscle, fascia as an ultrasound probe sees them, then the tissue beneath."""
+    """Skin, fat, fascia, muscle and fascia under an ultrasound probe, then the tissue beneath."""
     depth = 0.0
     layers: list[Layer] = []
     wall: tuple[Material, ...] = ("skin", "fat", "fascia", "muscle", "fascia")
