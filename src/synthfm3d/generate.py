@@ -1,4 +1,4 @@
-"""The whole story of a synthetic volume: a seed becomes a scene, a scene becomes voxels.
+"""From a seed to a synthetic volume: a scene is drawn from the seed, and rendered to voxels.
 
 >>> volume = generate(seed=0, index=3)
 >>> volume.image.voxels.shape == volume.labels.voxels.shape
@@ -17,7 +17,7 @@ from synthfm3d.volume import Grid, Volume
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LabelledVolume:
-    """An image, its label map on the same grid, and the scene that both came from."""
+    """An image, its label map on the same grid, and the scene from which both were rendered."""
 
     scene: Scene
     image: Volume

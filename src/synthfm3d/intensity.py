@@ -1,7 +1,7 @@
-"""From a scanner's numbers to what a model sees; the same code in training and in inference.
+"""Mapping of stored values to the input of a model; training and inference share this code.
 
-A CT carries absolute numbers, so it enters as three windows (soft tissue, lung, bone). Other
-modalities have arbitrary units and enter as one percentile-normalised channel, repeated.
+CT has absolute values, so it is mapped through three windows (soft tissue, lung, bone). Other modalities have
+arbitrary units; they are normalised by percentiles, and the channel is repeated.
 """
 
 import math
@@ -19,7 +19,7 @@ PERCENTILES = (0.5, 99.5)
 _CT_HAS_VALUES_BELOW = -500.0
 """Hounsfield units: air has -1000. Magnitudes, as of MR and ultrasound, are not negative."""
 _PERCENTILE_SAMPLES = 1_000_000
-"""Voxels that percentiles are taken of: sorting all of a large scan would take seconds."""
+"""Number of voxels for percentiles: sorting all voxels of a large scan would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Windows:
 
     bounds: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
     outside: float
-    """Value that stands for everything beyond the scan, in the volume's own units."""
+    """Value of voxels outside the scan, in the units of the volume."""
 
     @classmethod
     def repeated(cls, low: float, high: float, outside: float) -> Self:
@@ -64,7 +64,7 @@ def windows_of(volume: Volume) -> Windows:
 
 
 def _stride(size: int, shape: tuple[int, ...]) -> int:
-    """A stride to about a million samples, without a factor of rows or slices: it visits all columns."""
+    """Stride to about a million samples. It shares no factor with rows or slices: it visits all columns."""
     stride = max(1, size // _PERCENTILE_SAMPLES)
     while math.gcd(stride, shape[1] * shape[2]) > 1:
         stride += 1

@@ -1,8 +1,8 @@
 """``kernel``: compiled functions, cached on disk until any of their sources changes.
 
-Numba watches only the file in which a cached function stands. Our kernels inline functions and constants of
-other files, and a change there would go unnoticed. So each folder of sources has a cache of its own, which is
-named after the contents of all files that its kernels use.
+Numba checks only the file that contains a cached function. Our kernels inline functions and constants of
+other files, and Numba would not notice a change in these. So each folder of sources has its own cache, whose
+name is a hash of all files that its kernels use.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ import numba
 from numba import njit
 
 STRICT = {"nnan", "ninf", "nsz"}
-"""Floating-point liberties that kernels may take: none that contracts, reassociates or divides by
-reciprocals, since those make the result depend on the processor."""
+"""Floating-point optimisations that kernels may use. Contraction, reassociation and reciprocals are not among
+them, because they make the result depend on the processor."""
 _CONSTANTS = ("synthesis/scene.py",)
 """Files outside the folder of a kernel whose constants kernels use."""
 
@@ -28,19 +28,29 @@ config: Any = numba.config
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "fastmath": STRICT,
-    # Python's error model tests every divisor for zero, and no loop that may raise is vectorised.
+    # Python's error model tests every divisor for zero, and a loop that can raise an error is not vectorised.
     "error_model": "numpy",
 }
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any], *, allocates: bool = True) -> Any:
     """Compile for the CPU without the GIL, strictly (``STRICT``), with the cache of its folder's sources."""
     chosen = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE / f"synthfm3d-{_digest(Path(function.__code__.co_filename).parent)}")
     try:
-        return njit(cache=True, **_OPTIONS)(function)
+        return njit(cache=True, no_cfunc_wrapper=True, _nrt=allocates, **_OPTIONS)(function)
     finally:
         config.CACHE_DIR = chosen
+
+
+def lean_kernel(function: Callable[..., Any]) -> Any:
+    """A ``kernel`` that allocates no array. Numba then counts no references: it compiles and runs faster."""
+    return kernel(function, allocates=False)
+
+
+def subroutine(function: Callable[..., Any]) -> Any:
+    """Compile once, apart from the lean kernels that call it. Allocates no array; strict as they are."""
+    return njit(_nrt=False, no_cfunc_wrapper=True, no_cpython_wrapper=True, **_OPTIONS)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -1,8 +1,8 @@
 """One scheme of randomness for the whole package: every random number has a named place.
 
-Nothing in the package draws from global or shared state. A place such as ``(seed, index,
-"anatomy")`` is hashed to a generator for parameters or to a 32-bit key for per-voxel noise, so a
-volume does not depend on which worker made it, in which order, or with how many threads.
+The package uses no global or shared random state. The name of a place, such as ``(seed, index, "anatomy")``,
+is hashed to a generator for parameters or to a 32-bit key for per-voxel noise. So a volume does not depend on
+the worker that makes it, on the order, or on the number of threads.
 """
 
 from hashlib import blake2b

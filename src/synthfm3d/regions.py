@@ -1,8 +1,7 @@
-"""Regions of interest: a small grid around a prompt, and the way there and back.
+"""Regions of interest: a small grid around a prompt, and resampling to it and back.
 
-A model sees a fixed number of voxels. Training and inference both cut regions here, so a model
-meets at work what it met in training: the same interpolation, the same anti-aliasing, the same
-fill beyond the scan.
+A model sees a fixed number of voxels. Training and inference share this code, so both use the same
+interpolation, the same anti-aliasing and the same values outside the scan.
 """
 
 import numpy as np
@@ -15,11 +14,11 @@ SLICE_SPACING_RANGE = (2.0, 4.0)
 FIELD_OF_VIEW_PER_EXTENT = 2.25
 """Width of a region over the object's larger extent in the plane of the prompted slice, where known."""
 OUTLINE_SCALE = (1.8, 3.0)
-"""The same ratio as training varies it for boxes and masks, which tell the extent."""
+"""Range of the same ratio in training for boxes and masks, from which the extent is known."""
 CLICK_SCALE = (0.75, 6.0)
-"""And for clicks, which do not: sometimes the object is larger than the view."""
+"""Range for clicks, from which the extent is not known: the object may be larger than the view."""
 LEAST_FIELD_OF_VIEW_PER_EXTENT = 1.5
-"""Of what prompts span, in the narrowest view that is tried."""
+"""Width of the narrowest view that is tried, over the extent of the prompts."""
 
 
 def region_grid(scan: Grid, centre_mm: Array, field_of_view_mm: float, shape: tuple[int, int, int]) -> Grid:

@@ -42,7 +42,7 @@ def test_a_dataset_gets_its_card_statistics_and_picture(folder, capsys):
 
 def test_a_report_can_go_elsewhere(folder, tmp_path, capsys):
     assert main(["inspect", str(folder), "-o", str(tmp_path / "report"), "-n", "2", "-q"]) == 0
-    assert "6 volumes, 2 looked at" in capsys.readouterr().out
+    assert "6 volumes, 2 measured" in capsys.readouterr().out
     names = sorted(path.name for path in (tmp_path / "report").iterdir())
     assert names == ["README.md", "contact_sheet.png", "statistics.html", "statistics.json"]
 

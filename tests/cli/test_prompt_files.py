@@ -143,7 +143,7 @@ def test_the_case_of_the_scan_is_found_by_name(run, scan):
         ({"objects": [{"points": [{"at": [1, 2]}]}]}, "objects.0.points.0.at"),
         ({"objects": [{"points": [{"at": [1, 2, "x"]}]}]}, "objects.0.points.0.at.2"),
         ({"objects": [{"point": []}]}, "objects.0.point"),
-        ({"objects": [{"name": "liver", "points": [{"at": [60, 0, 0]}]}]}, "liver: point: lies outside"),
+        ({"objects": [{"name": "liver", "points": [{"at": [60, 0, 0]}]}]}, "liver: point: is outside"),
         ({"objects": [{"points": [{"at": [1, 1, 1], "positive": False}]}]}, "nothing says where"),
         ({"objects": [{"masks": ["none.nii.gz"]}]}, "none.nii.gz: there is no such file"),
         ({"objects": [{"label": 2, "points": [{"at": [1, 1, 1]}]}] * 2}, "label 2"),

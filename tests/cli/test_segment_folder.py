@@ -99,7 +99,7 @@ def test_each_scan_may_have_its_own_prompts(run, scans):
     assert code == 1
     assert "Failed: d:" in err
     assert "no scan of the name d" in err
-    assert "lies outside the scan" in err
+    assert "is outside the scan" in err
     assert files(scans.parent / "masks") == ["a.json", "a.nii.gz"]
 
 

@@ -193,7 +193,7 @@ def test_a_tilted_gantry_keeps_every_voxel_at_its_true_place(series):
 
 def test_slices_astray_are_refused(series, refused):
     series.datasets[5].ImagePositionPatient = [-5, -20, 125]
-    refused(series.write(), "mm astray")
+    refused(series.write(), "mm away")
 
 
 def test_slices_without_a_place_are_refused(series, refused):

@@ -51,7 +51,7 @@ def places(folder, workers, monkeypatch, **arguments):
     given = []
     for number in range(workers):
         monkeypatch.setattr(shards_module, "get_worker_info", lambda number=number: Worker(number, workers))
-        given.append(list(ShardStream(folder, **arguments).places()))
+        given.append(list(ShardStream(folder, **arguments).positions()))
     return given
 
 
@@ -94,7 +94,7 @@ def test_a_stream_goes_on_where_it_was_left_with_any_number_of_workers(
 
 def test_epochs_and_seeds_have_orders_of_their_own_and_the_same_name_the_same(folder):
     def order(**arguments):
-        return list(ShardStream(folder, **arguments).places())
+        return list(ShardStream(folder, **arguments).positions())
 
     assert order(seed=1, epoch=2) == order(seed=1, epoch=2)
     orders = [order(seed=seed, epoch=epoch) for seed in (0, 1) for epoch in (0, 1)]

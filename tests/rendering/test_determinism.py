@@ -48,7 +48,7 @@ def test_a_renderer_gives_the_same_bits_however_often_it_is_asked():
 def test_a_renderer_has_only_the_slices_that_were_made_ready():
     renderer = Renderer(draw_scene(11, 0, SynthesisSettings(shape=SMALL)), range(2, 5))
     assert len(renderer.render()[0]) == 3
-    with pytest.raises(ValueError, match="made ready"):
+    with pytest.raises(ValueError, match="prepared"):
         renderer.render(range(1, 3))
 
 

@@ -38,11 +38,12 @@ def _field(std, shape=(48, 64, 64), key=7):
     axes = tuple(spline_axis(n, std) for n in shape)
     lattice = lattice_of(axes, key, range(shape[0]))
     plane = np.empty((axes[1].nodes, shape[2]), np.float32)
+    row = np.empty(axes[2].nodes, np.float32)
     field = np.empty(shape, np.float32)
     for z in range(shape[0]):
         first = axes[0].first[z]
         nodes = lattice[first : first + 4]
-        field_slice(nodes, axes[0].weights[z], axes[2].first, axes[2].columns, plane)
+        field_slice(nodes, axes[0].weights[z], axes[2].first, axes[2].columns, row, plane)
         for y in range(shape[1]):
             field_row(plane, axes[1].first[y], axes[1].weights[y], field[z, y])
     return field

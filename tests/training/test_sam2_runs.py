@@ -176,7 +176,7 @@ def test_a_run_may_start_from_any_sam2_of_its_size(tmp_path):
     with pytest.raises(InputError, match=r"is not of size mini.*set model\.size"):
         train(replace(settings, model=Sam2Settings(size="mini")), tmp_path / "third", device="cpu")
     for other in ("random-walker", "default"):
-        with pytest.raises(InputError, match="is no SAM 2"):
+        with pytest.raises(InputError, match="is not a SAM 2"):
             train(replace(settings, start=other), tmp_path / "fourth", device="cpu")
 
 

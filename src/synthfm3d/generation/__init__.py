@@ -1,1 +1,1 @@
-"""Many volumes: which shard holds which, who makes it, and whether all of them are whole."""
+"""Generation of many volumes: the plan of their shards, the workers that make them, and verification."""

@@ -1,7 +1,7 @@
-"""Finished shards go elsewhere: any place that fsspec knows by a URL, ``s3://``, ``gs://``, ``hf://``.
+"""Delivery of finished shards to a URL that fsspec can write to: ``s3://``, ``gs://``, ``hf://``.
 
-A shard is made on a local disk, copied, and removed there. Its record is copied after it, so where
-there is a record there is a whole shard, as on the disk.
+A shard is made on a local disk, copied, and removed there. Its record is copied after it, so a record exists
+only if its shard is complete.
 """
 
 from pathlib import Path
@@ -12,7 +12,8 @@ from synthfm3d.errors import InputError
 from synthfm3d.shards.record import ShardRecord, parse_record, record_path
 
 _WRITE_WHOLE_OBJECTS = {"s3", "s3a", "gs", "gcs", "abfs", "az", "hf", "memory"}
-"""Stores in which an upload appears when it is complete; others get a hidden name first, then its own."""
+"""Stores in which an upload appears only when it is complete. In others a file is uploaded under a hidden
+name first."""
 
 
 def deliver(path: Path, destination: str) -> None:
@@ -50,7 +51,7 @@ def delivered_record(name: str, destination: str) -> ShardRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        if isinstance(error, InputError):  # half a record, of a store that we know too little of
+        if isinstance(error, InputError):  # an incomplete record, from a store whose uploads are not atomic
             return None
         raise InputError(f"{destination}: cannot be read: {error}") from error
 

@@ -1,7 +1,7 @@
 """The plan of a dataset: which shard holds which volumes, and which machine makes which shard.
 
-A shard is the unit of everything: of resuming, of retrying, of dividing the work. Its bytes are a
-function of the plan, so it does not matter who makes it, nor how often.
+Resuming, retrying and dividing the work are done by whole shards. The bytes of a shard are a function of the
+plan and do not depend on the worker that makes it.
 """
 
 import json
@@ -25,7 +25,7 @@ VOLUMES_PER_SHARD = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetPlan:
-    """Volumes ``range(first, first + count)`` of a seed, so many in each shard."""
+    """Volumes ``range(first, first + count)`` of a seed, with ``volumes_per_shard`` in each shard."""
 
     settings: SynthesisSettings
     count: int
@@ -42,7 +42,7 @@ class DatasetPlan:
 
     @property
     def shards(self) -> int:
-        """How many shards there are."""
+        """Number of shards."""
         return -(-self.count // self.volumes_per_shard)
 
     def indices(self, shard: int) -> range:
@@ -57,7 +57,7 @@ class DatasetPlan:
         return range(self.shards * number // parts, self.shards * (number + 1) // parts)
 
     def origin(self, shard: int) -> ShardOrigin:
-        """What a shard of this plan, made by this program, says of itself."""
+        """The origin that a shard of this plan records if this program makes it."""
         indices = self.indices(shard)
         return ShardOrigin(
             seed=self.seed,
@@ -71,9 +71,9 @@ class DatasetPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardTask:
-    """One shard to be made: small, so that it travels to any worker.
+    """One shard to be made; small enough to send to any worker.
 
-    ``destination`` is a URL to which the shard goes from ``folder`` when it is whole; None: it stays.
+    ``destination`` is a URL to which the finished shard is moved from ``folder``; None: it stays there.
     """
 
     folder: Path
@@ -87,12 +87,12 @@ class ShardTask:
 
 
 def settings_sha256(settings: SynthesisSettings) -> str:
-    """The same for the same settings, wherever they came from."""
+    """Hash of the settings; equal settings have equal hashes."""
     return sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
 
 
 def describe(plan: DatasetPlan) -> dict[str, Any]:
-    """All of ``dataset.json``: enough to make every volume again."""
+    """The contents of ``dataset.json``, from which every volume can be made again."""
     return {
         "format": "synthfm3d-dataset-1",
         "seed": plan.seed,
@@ -113,21 +113,21 @@ def plan_of(folder: Path, settings_of: Callable[[Mapping[str, Any]], SynthesisSe
     Raises InputError where it was made by another generator, or its settings are not those whose hash
     is stored beside them.
     """
-    there = read_dataset(folder)
-    if there["generator_version"] != GENERATOR_VERSION:
+    stored = read_dataset(folder)
+    if stored["generator_version"] != GENERATOR_VERSION:
         raise InputError(
-            f"{folder}: is of generator version {there['generator_version']}, this is {GENERATOR_VERSION}: "
-            f"install synthfm3d {there['package_version']}, which made it."
+            f"{folder}: is of generator version {stored['generator_version']}, this is {GENERATOR_VERSION}: "
+            f"install synthfm3d {stored['package_version']}, which made it."
         )
-    settings = settings_of(there["settings"])
-    if settings_sha256(settings) != there["settings_sha256"]:
+    settings = settings_of(stored["settings"])
+    if settings_sha256(settings) != stored["settings_sha256"]:
         raise InputError(f"{folder / DATASET_FILE}: the settings in it were changed: restore the file.")
     return DatasetPlan(
         settings=settings,
-        count=there["count"],
-        seed=there["seed"],
-        first=there["first"],
-        volumes_per_shard=there["volumes_per_shard"],
+        count=stored["count"],
+        seed=stored["seed"],
+        first=stored["first"],
+        volumes_per_shard=stored["volumes_per_shard"],
     )
 
 
@@ -135,7 +135,7 @@ _NAMES = describe(DatasetPlan(settings=SynthesisSettings(), count=1)).keys()
 
 
 def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
-    """Write ``dataset.json``, or see that the folder's own says the same; a dataset may grow.
+    """Write ``dataset.json``, or check that the one in the folder agrees. A dataset may grow.
 
     Raises
     ------
@@ -145,24 +145,24 @@ def establish_dataset(folder: Path, plan: DatasetPlan) -> None:
     path = folder / DATASET_FILE
     wanted: dict[str, Any] = json.loads(json.dumps(describe(plan)))
     if path.exists():
-        there = read_dataset(folder)
+        stored = read_dataset(folder)
         other = [
-            name for name in wanted if there.get(name) != wanted[name] and name not in ("count", "shards")
+            name for name in wanted if stored.get(name) != wanted[name] and name not in ("count", "shards")
         ]
         if other:
-            told = ", ".join(other)
-            raise InputError(f"{folder}: holds a dataset with other {told}: choose another folder.")
-        if there["count"] > plan.count:
-            count = there["count"]
+            names = ", ".join(other)
+            raise InputError(f"{folder}: holds a dataset with other {names}: choose another folder.")
+        if stored["count"] > plan.count:
+            count = stored["count"]
             raise InputError(f"{folder}: holds {count} volumes: give -n {count} or more, or another folder.")
-        if there["count"] == plan.count:
+        if stored["count"] == plan.count:
             return
     with atomic_writer(path) as file:
         file.write((json.dumps(wanted, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read_dataset(folder: Path) -> dict[str, Any]:
-    """What ``dataset.json`` says.
+    """The contents of ``dataset.json``.
 
     Raises InputError if there is none.
     """

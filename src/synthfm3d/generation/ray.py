@@ -1,4 +1,4 @@
-"""Workers of a Ray cluster: for those who have one, with its retries and autoscaling.
+"""Workers of a Ray cluster, with its retries and autoscaling.
 
 All nodes must see the folder under the same path, as on a shared file system.
 """
@@ -29,8 +29,8 @@ class RayCluster:
         self._workers = workers
 
     def run(self, tasks: Sequence[ShardTask], report: Report) -> None:
-        """Make all shards; see ``Engine``. A shard counts when it is whole."""
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
+        """Make all shards; see ``Engine``. A shard counts when it is complete."""
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
         import ray
 
         cores = self._workers if self._address is None else None
@@ -39,8 +39,8 @@ class RayCluster:
             make = ray.remote(_made).options(num_cpus=1, max_retries=MOST_DEATHS - 1)
             waiting = deque(tasks)
             running: dict[Any, ShardTask] = {}
-            there: dict[str, float] = ray.cluster_resources()
-            at_a_time = self._workers or 2 * max(1, int(there.get("CPU", 1)))
+            resources: dict[str, float] = ray.cluster_resources()
+            at_a_time = self._workers or 2 * max(1, int(resources.get("CPU", 1)))
             while waiting or running:
                 while waiting and len(running) < at_a_time:
                     task = waiting.popleft()

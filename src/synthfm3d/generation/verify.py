@@ -1,4 +1,4 @@
-"""Is a dataset whole: every shard there, every byte as written, and some volumes made again."""
+"""Verification of a dataset: all shards exist, their bytes are unchanged, and some volumes are made again."""
 
 import json
 import tarfile
@@ -99,7 +99,7 @@ def _fault_of_file(shard: Shard) -> str | None:
 
 
 def _unlike_made_again(shard: Shard, places: Sequence[int], plan: DatasetPlan) -> str | None:
-    """What is other in the volumes at some places of a shard than in those made again."""
+    """Differences between some volumes of a shard and the same volumes made again."""
     for place in places:
         entry = shard.record.samples[place]
         stored, made = shard.read(entry), generate(plan.seed, entry.index, plan.settings)

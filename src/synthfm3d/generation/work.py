@@ -19,12 +19,12 @@ from synthfm3d.shards.sample import encoded
 from synthfm3d.shards.writer import write_shard
 
 MOST_DEATHS = 3
-"""A shard that killed so many workers would kill more: most likely the memory is too small for it."""
+"""Number of workers that may die of a shard; more would die too, since the memory is probably too small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a shard is: volumes that are ready, its bytes (0 until it is whole), whether it was there."""
+    """Progress of a shard: finished volumes, its bytes (0 until complete), and whether it existed before."""
 
     shard: int
     volumes: int
@@ -36,17 +36,17 @@ Report = Callable[[Progress], None]
 
 
 class Engine(Protocol):
-    """Whatever makes shards: each of them is whole when ``run`` returns.
+    """Interface of all engines that make shards. All shards are complete when ``run`` returns.
 
-    Raises InputError where the user can mend it, RuntimeError where a shard kills its worker again
-    and again.
+    Raises InputError for an error that the user can correct, and RuntimeError if a shard kills its workers
+    repeatedly.
     """
 
     def run(self, tasks: Sequence[ShardTask], report: Report) -> None: ...
 
 
 def make_shard(task: ShardTask, report: Report) -> None:
-    """Make the shard of a task; one that is there, of the same origin and whole, is kept."""
+    """Make the shard of a task, unless it exists, is complete, and has the same origin."""
     kept = finished_size(task)
     if kept is not None:
         volumes = len(task.plan.indices(task.shard))
@@ -61,9 +61,9 @@ def make_shard(task: ShardTask, report: Report) -> None:
 
 
 def finished_size(task: ShardTask) -> int | None:
-    """Bytes of the task's shard if it is there, whole, and what the plan wants; else None.
+    """Bytes of the task's shard if it exists, is complete and agrees with the plan, else None.
 
-    At a destination the size stands for the bytes: to hash them all would be to fetch them all.
+    At a destination only the size is checked, because a hash would need all bytes.
     """
     if task.destination is not None:
         record = delivered_record(task.path.name, task.destination)
@@ -83,8 +83,8 @@ def what_differs(record: ShardRecord, plan: DatasetPlan, number: int) -> str | N
     """Why a record is not that of shard ``number`` of the plan; None if it is."""
     origin, wanted = record.origin, plan.origin(number)
     if not origin.same_volumes(wanted):
-        there, planned = asdict(origin), asdict(wanted)
-        return "other " + ", ".join(name for name in planned if there[name] != planned[name])
+        existing, planned = asdict(origin), asdict(wanted)
+        return "other " + ", ".join(name for name in planned if existing[name] != planned[name])
     if [entry.index for entry in record.samples] != list(plan.indices(number)):
         return "other volumes than the plan has"
     return None
@@ -115,7 +115,7 @@ class LocalPool:
         self._work = work
 
     def run(self, tasks: Sequence[ShardTask], report: Report) -> None:
-        """Make all shards; see ``Engine``. If one fails, the workers stop and whole shards stay."""
+        """Make all shards; see ``Engine``. If one fails, the workers stop; complete shards are kept."""
         begun: dict[int, ShardTask] = {}
         start = partial(_same, self._work)
         try:
@@ -150,7 +150,7 @@ def _too_many_deaths(event: Died[ShardTask]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What is expected of some shards of a plan.
+    """Expected time and size of some shards of a plan.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class Estimate:
 
 
 def estimate(plan: DatasetPlan, shards: range, workers: int, seconds: float = 3.0) -> Estimate:
-    """Make volumes for so many seconds, throw them away, and multiply."""
+    """Estimate time and size from volumes that are made for this many seconds and then discarded."""
     small = replace(plan.settings, shape=(min(8, plan.settings.shape[0]), 64, 64))
     for modality in plan.settings.modalities:  # loads the kernels of each
         generate(plan.seed, plan.first, replace(small, modalities=(modality,)))

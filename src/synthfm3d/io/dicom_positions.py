@@ -69,7 +69,7 @@ def one_of_each(
             path=path,
         )
     everywhere = len({len(images) for images in positions}) == 1
-    what = f"images of {'every images' if everywhere else 'some positions'}"
+    what = f"images of {'every place' if everywhere else 'some places'}"
     return _chosen(path, moments, frame, what), _copies_doubt(dropped)
 
 

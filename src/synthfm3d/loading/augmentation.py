@@ -1,4 +1,4 @@
-"""Changes of a clip that a scanner or a user could have made: mirrored, turned, brighter, in negative."""
+"""Augmentation of clips: mirrored, rotated, brighter or darker, in negative."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class AugmentationSettings:
     flip
         Share of clips mirrored in x, and in y.
     affine
-        Share of clips that are turned, sheared and scaled.
+        Share of clips that are rotated, sheared and scaled.
     rotation_degrees, shear_degrees, scale
         Largest angles either way, and range of the scale.
     gamma
@@ -63,7 +63,7 @@ def augmented(
 def _moved(
     slices: Array, targets: Array, settings: AugmentationSettings, draw: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Turned, sheared and scaled about the middle; what comes from outside is dark and no object."""
+    """Rotated, sheared and scaled about the middle; voxels from outside are dark and belong to no object."""
     turn = np.deg2rad(draw.uniform(-settings.rotation_degrees, settings.rotation_degrees))
     shear = np.tan(np.deg2rad(draw.uniform(-settings.shear_degrees, settings.shear_degrees)))
     scale = np.exp(draw.uniform(*np.log(settings.scale)))

@@ -1,7 +1,7 @@
-"""Clips: a few slices of synthetic volumes with several objects, as SAM 2 learns from.
+"""Clips: a few slices of a synthetic volume with several objects, for the training of SAM 2.
 
-What a training step gets is a pure function of (seed, index). Only the slices that a clip shows are rendered,
-and about ten more in which objects are looked for.
+A sample is a pure function of (seed, index). Only the slices of a clip are rendered, and about ten more to
+find objects.
 """
 
 from dataclasses import dataclass, replace
@@ -27,14 +27,14 @@ from synthfm3d.synthesis.structures import MOST_LABELS
 from synthfm3d.volume import Array, Grid, Volume
 
 _PROBES = 10
-"""Slices of a volume, evenly spread, that are looked at for objects."""
+"""Number of evenly spread slices of a volume in which objects are searched."""
 _MOST_VOLUMES = 20
-"""Volumes that are looked at for a clip until one has a suitable object."""
+"""Number of volumes that are searched for a clip until one has a suitable object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSettings:
-    """Which volumes clips come from and what they show.
+    """Volumes from which clips are taken, and what the clips show.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class ClipSettings:
         self.synthesis(self.depth[0], 64)
 
     def synthesis(self, depth: int, image_size: int) -> SynthesisSettings:
-        """What to draw for a volume of so many slices of so many pixels."""
+        """Settings of a volume with ``depth`` slices of ``image_size`` pixels along an edge."""
         return replace(
             without(PRESETS[self.preset], self.off),
             shape=(depth, image_size, image_size),
@@ -312,7 +312,7 @@ def _windows(scene: Scene, probes: Array) -> Windows:
 def _second_slice(
     targets: Array, first: int, kind: str, settings: ClipSettings, draw: np.random.Generator
 ) -> list[int]:
-    """Another slice on which all objects are visible, now and then."""
+    """Another slice on which all objects are visible, in a share of the samples."""
     if draw.random() >= settings.prompts.second_slice:
         return []
     if kind == "mask" and settings.length == 2:

@@ -1,8 +1,8 @@
-"""Patches of labelled scans: as those of synthetic volumes, with the slices of which nothing is known.
+"""Patches of labelled scans, like those of synthetic volumes; some slices may be unknown.
 
 A patch is a pure function of (seed, number). Regions, prompts and their imprecision are those of training on
-synthetic volumes (``patches``), but for walls around something: there a box or a click alone would mean both,
-and here it means what the user has labelled.
+synthetic volumes (``patches``), except for walls around a cavity: there, a box or a click can mean the wall
+or the whole, and here it means what the user has labelled.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class LabelledPatchSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LabelledPatch:
-    """Channels (3, z, y, x), prompts, target and known, bool (z, y, x). What is not known is no target."""
+    """Channels (3, z, y, x), prompts, target and known, bool (z, y, x). Unknown voxels are no target."""
 
     channels: Array
     target: Array
@@ -116,7 +116,7 @@ class LabelledPatches:
         image = resample(scan.image.voxels, grid, region, outside=windows.outside)
         channels = self._altered(model_channels(image, windows), draw)
         prompts = draw_patch_prompts(inside, prompted, by_outline, False, cut.prompts, draw)
-        # Turned together: what is known travels as a fourth channel.
+        # All are rotated together; ``known`` is a fourth channel.
         turned = cutting._turned(np.concatenate([channels, known[np.newaxis]]), inside, prompts, draw)
         return LabelledPatch(
             channels=turned.channels[:3],
@@ -128,7 +128,7 @@ class LabelledPatches:
     def _region(
         self, grid: Grid, section: Array, index: int, by_outline: bool, draw: np.random.Generator
     ) -> tuple[Grid, int]:
-        """Where to look at a section, and the slice of the region that it lies on."""
+        """Centre of the view of a section, and the slice of the region on which it lies."""
         cut = self.settings.cut
         outline = np.argwhere(section)
         low, high = outline.min(axis=0), outline.max(axis=0)
@@ -186,7 +186,7 @@ class MixedPatches(Dataset[KnownSample]):
         return sample_of(whole, number)
 
     def volumes(self, items: int) -> range:
-        """Indices of the synthetic volumes of the seed that the first so many items may come from."""
+        """Indices of the synthetic volumes of the seed from which this many first items may come."""
         last = int(items * self.synthetic_share) // self.synthetic.per_volume
         return range(volumes_of(last).stop if self.synthetic_share else 0)
 
@@ -200,10 +200,10 @@ class MixedPatches(Dataset[KnownSample]):
 
 def sample_of(patch: LabelledPatch, number: int) -> KnownSample:
     """An item of training from a patch of a labelled scan."""
-    said = prompt_channels(patch.prompts, patch.target.shape)
+    prompts = prompt_channels(patch.prompts, patch.target.shape)
     kind = 2 if patch.prompts.mask is not None else 1 if len(patch.prompts.boxes) else 0
     return {
-        "inputs": torch.from_numpy(network_input(patch.channels, said)),
+        "inputs": torch.from_numpy(network_input(patch.channels, prompts)),
         "target": torch.from_numpy(patch.target).float()[None],
         "known": torch.from_numpy(patch.known).float()[None],
         "kind": torch.tensor(kind),
@@ -212,7 +212,7 @@ def sample_of(patch: LabelledPatch, number: int) -> KnownSample:
 
 
 def _filled(outlines: Outlines) -> Array:
-    """The mask (z, y, x) with each unknown slice as the nearest known one: between outlines nothing ends."""
+    """The mask (z, y, x) with unknown slices as the nearest known one: between outlines no object ends."""
     slices, places = np.arange(len(outlines.known)), np.flatnonzero(outlines.known)
     if len(places) == len(slices):
         return outlines.mask

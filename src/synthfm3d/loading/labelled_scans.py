@@ -1,7 +1,7 @@
 """Scans that a user has labelled, whole or on a few slices, as the adaptation of a model reads them.
 
-A slice is known or not known. On a known slice, voxels without a label are background. On the other slices
-nothing is said, and nothing may be learnt from them but the image.
+A slice is known or not known. On a known slice, voxels without a label are background. The other slices have
+no labels, and only their image may be used for learning.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from synthfm3d.errors import InputError
 from synthfm3d.volume import Array, Volume, content_hash
 
 Outlined = Literal["auto", "all", "some"]
-"""Which slices are known: all, those with an outline, or what the outlines look like."""
+"""Which slices are known: all, those with an outline, or a choice between the two from the outlines."""
 _TAPERED = 0.5
-"""Where the last outline has less than this share of the largest area, the object ends. Where it is larger,
-the outlines have ended and not the object."""
+"""If the last outline has less than this share of the largest area, the object ends there. If it is larger,
+only the outlines end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

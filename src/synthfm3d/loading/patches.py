@@ -1,7 +1,7 @@
 """Patches: a region of a synthetic volume around one target, with a prompt for it.
 
-A patch is a pure function of (seed, index): whichever worker makes it, in whatever order, it is the
-same. Regions are cut by the code that inference uses (``regions``), at the scales that it uses.
+A patch is a pure function of (seed, index); it does not depend on the worker or the order. Regions are cut by
+the code that inference uses (``regions``), at the scales that it uses.
 """
 
 from collections import OrderedDict
@@ -93,7 +93,7 @@ class PatchSettings:
         check_shares(self, "off_centre", "inversion", "windowed_ct")
 
     def synthesis(self, depth: int, in_plane: int) -> SynthesisSettings:
-        """What to draw for a volume of so many slices of so many pixels along an edge."""
+        """Settings of a volume with this many slices, of this many pixels along an edge."""
         return replace(
             without(PRESETS[self.preset], self.off),
             shape=(depth, in_plane, in_plane),
@@ -104,7 +104,7 @@ class PatchSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Patch:
-    """What one training sample is: channels (3, z, y, x), target bool (z, y, x), and its prompts."""
+    """One training sample: channels (3, z, y, x), target bool (z, y, x), and its prompts."""
 
     channels: Array
     target: Array
@@ -156,12 +156,12 @@ def _patch_of(
     section = target.mask[prompt_slice]
     outline = np.argwhere(section)
     low, high = outline.min(axis=0), outline.max(axis=0)
-    # A click on a wall does not tell whether the wall or all that it holds is meant.
+    # A click on a wall may mean the wall alone or the whole organ.
     by_outline = target.hollow or draw.random() >= settings.prompts.click
     scale = _log_uniform(draw, settings.outline_scale if by_outline else settings.click_scale)
     extent = float((high - low).max()) + 1.0
     field = max(scale * extent, settings.least_field_pixels) * grid.spacing_mm[1]
-    # A box or mask is looked at from its centre; clicks may fall anywhere around the centre of the view.
+    # The view is centred on a box or mask; clicks may lie anywhere around the centre of the view.
     middle = (low + high) / 2 if by_outline else pixel_well_inside(section, draw)
     region = region_grid(grid, grid.to_mm(np.array([prompt_slice, *middle])), field, shape)
     region = _stretched(region, _log_uniform(draw, settings.elongation))
@@ -181,7 +181,7 @@ def _patch_of(
 
 
 def _stretched(region: Grid, factor: float) -> Grid:
-    """A region that shows things longer through the plane by a factor; its middle slice stays."""
+    """A region stretched through the plane by a factor; its middle slice stays."""
     affine = region.affine.copy()
     affine[:3, 0] = region.affine[:3, 0] / factor
     middle = region.shape[0] // 2
@@ -190,14 +190,14 @@ def _stretched(region: Grid, factor: float) -> Grid:
 
 
 def _prompt_slice(areas: Array, draw: np.random.Generator) -> int:
-    """The largest slice, or any, the larger the likelier."""
+    """The largest slice, or any slice with a probability that grows with its area."""
     if draw.random() < 0.5:
         return int(areas.argmax())
     return int(draw.choice(len(areas), p=areas / areas.sum()))
 
 
 def _random_window(windows: Windows, draw: np.random.Generator) -> Windows:
-    """One window for all channels, in Hounsfield units, as a viewer's user may have chosen it."""
+    """One window for all channels, in Hounsfield units, as a user of a viewer may choose it."""
     centre, width = draw.uniform(0.0, 120.0), _log_uniform(draw, (150.0, 1200.0))
     return Windows.repeated(centre - width / 2, centre + width / 2, windows.outside)
 
@@ -205,7 +205,7 @@ def _random_window(windows: Windows, draw: np.random.Generator) -> Windows:
 def _altered(
     channels: Array, volume: LabelledVolume, settings: PatchSettings, draw: np.random.Generator
 ) -> Array:
-    """Gamma, and now and then the negative: intensities of most scans mean nothing absolute."""
+    """Gamma, and in some patches the negative: most scans have arbitrary units."""
     channels = channels ** np.float32(np.exp(draw.normal(0.0, 0.25)))
     if volume.scene.modality != "ct" and draw.random() < settings.inversion:
         channels = 1.0 - channels
@@ -261,7 +261,7 @@ def group_of(number: int, per_volume: int) -> tuple[int, int]:
 
 
 def volumes_of_patches(patches: int, settings: PatchSettings) -> range:
-    """Indices of the volumes of a seed that the first so many patches may come from."""
+    """Indices of the volumes of a seed from which this many first patches may come."""
     last, _ = group_of(max(0, patches - 1) // LANES * LANES + LANES - 1, settings.per_volume)
     return range(volumes_of(last).stop)
 

@@ -1,7 +1,7 @@
 """Volumes as torch datasets: shards by index or as a shuffled stream that can be resumed, or made on the fly.
 
-The order of a stream is a function of (seed, epoch), cut among ranks and workers by counting: no
-sample comes twice and none is left out, whatever their number.
+The order of a stream is a function of (seed, epoch), cut among ranks and workers by counting: no sample is
+repeated or left out, for any number of them.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,7 @@ Item = dict[str, Tensor | str]
 def as_tensors(volume: StoredVolume | LabelledVolume, key: str) -> Item:
     """``image`` int16 (1, z, y, x), ``labels`` uint8 (1, z, y, x), ``affine`` float64 (4, 4), ``key``.
 
-    Images stay in the scanner's numbers, Hounsfield units for a CT: what a model wants of them is its
-    own affair (``synthfm3d.intensity``).
+    Images keep their stored values, Hounsfield units for CT; ``synthfm3d.intensity`` maps them for a model.
     """
     return {
         "image": torch.from_numpy(np.ascontiguousarray(volume.image.voxels))[None],
@@ -36,7 +35,7 @@ def as_tensors(volume: StoredVolume | LabelledVolume, key: str) -> Item:
 
 
 class ShardDataset(Dataset[Item]):
-    """Volumes of a folder of shards by place; see ``as_tensors`` for what an item is."""
+    """Volumes of a folder of shards by position; see ``as_tensors`` for what an item is."""
 
     def __init__(self, folder: str | Path) -> None:
         self.stored = ShardFolder(Path(folder))
@@ -44,8 +43,8 @@ class ShardDataset(Dataset[Item]):
     def __len__(self) -> int:
         return len(self.stored)
 
-    def __getitem__(self, place: int) -> Item:
-        return _item(self.stored, place)
+    def __getitem__(self, position: int) -> Item:
+        return _item(self.stored, position)
 
 
 class OnTheFlyDataset(Dataset[Item]):
@@ -61,10 +60,10 @@ class OnTheFlyDataset(Dataset[Item]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, place: int) -> Item:
-        if not 0 <= place < self.count:
-            raise IndexError(f"there is no volume {place}: {self.count} were asked for.")
-        index = self.first + place
+    def __getitem__(self, position: int) -> Item:
+        if not 0 <= position < self.count:
+            raise IndexError(f"there is no volume {position}: {self.count} were asked for.")
+        index = self.first + position
         return as_tensors(generate(self.seed, index, self.settings), key_of(self.seed, index))
 
 
@@ -116,32 +115,32 @@ class ShardStream(IterableDataset[Item]):
         return len(range(self.rank + self.start * self.ranks, len(self.stored), self.ranks))
 
     def __iter__(self) -> Iterator[Item]:
-        for place in self.places():
-            yield _item(self.stored, place)
+        for position in self.positions():
+            yield _item(self.stored, position)
 
-    def places(self) -> Iterator[int]:
+    def positions(self) -> Iterator[int]:
         """Places of the samples of this rank and worker, in their order."""
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         first = self.rank + (self.start + number) * self.ranks
         step = self.ranks * workers
-        for n, place in enumerate(self._order()):
+        for n, position in enumerate(self._order()):
             if n >= first and (n - first) % step == 0:
-                yield place
+                yield position
 
     def _order(self) -> Iterator[int]:
-        """All places of the epoch in their order, the same for every rank and worker."""
+        """All positions of the epoch in their order, the same for every rank and worker."""
         shards = np.arange(len(self.stored.paths))
         if self.window:
             stream(self.seed, "shards", self.epoch).shuffle(shards)
         for first in range(0, len(shards), max(1, self.window)):
             group = shards[first : first + max(1, self.window)]
-            places = np.concatenate([np.array(self.stored.places(int(n))) for n in group])
+            positions = np.concatenate([np.array(self.stored.positions(int(n))) for n in group])
             if self.window:
-                stream(self.seed, "shards", self.epoch, first).shuffle(places)
-            yield from places.tolist()
+                stream(self.seed, "shards", self.epoch, first).shuffle(positions)
+            yield from positions.tolist()
 
 
-def _item(stored: ShardFolder, place: int) -> Item:
-    volume = stored[place]
+def _item(stored: ShardFolder, position: int) -> Item:
+    volume = stored[position]
     return as_tensors(volume, volume.key)

@@ -1,4 +1,4 @@
-"""Which prompts training draws, and how often; how each one is drawn stands in ``prompts.simulation``."""
+"""Kinds of prompts that training draws, and their shares. ``prompts.simulation`` draws each prompt."""
 
 from dataclasses import dataclass
 
@@ -125,7 +125,7 @@ def draw_patch_prompts(
 
 
 def _patch_clicks(target: Array, prompted: int, settings: PromptSettings, draw: np.random.Generator) -> Array:
-    """One click or a stroke on the prompted slice; sometimes one or two more anywhere in the target."""
+    """One click or a stroke on the prompted slice, and in some samples one or two more in the target."""
     section = target[prompted]
     if draw.random() < settings.scribble:
         return np.insert(stroke_inside(section, draw).astype(float), 0, prompted, axis=1)

@@ -1,6 +1,6 @@
 """Targets as annotators draw them: closed, in one piece, and visible.
 
-A label of a synthetic volume is what the renderer painted, not what a person would outline. An organ's label
+A label of a synthetic volume differs from the outline that a person would draw. An organ's label
 has holes where vessels and lesions lie. A vessel that leaves the volume and comes back is two pieces. Some
 boundaries are invisible. An annotator closes the contour, outlines one piece, and does not outline what
 cannot be seen.
@@ -28,7 +28,7 @@ _MARGIN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """Which structures become targets.
+    """Rules by which structures become targets.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def drawable_targets(
     """Targets of a volume in random order, in which larger ones tend to come first.
 
     A target is one label, or all labels of a structure. A user who clicks on a wall may mean the wall or the
-    organ; the prompt must tell which.
+    organ; the prompt must show which.
     """
     labels = volume.labels.voxels
     sizes = np.bincount(labels.reshape(-1), minlength=MOST_LABELS + 1)
@@ -121,9 +121,7 @@ def filled_slices(mask: Array) -> Array:
 
 
 def without_slits(mask: Array) -> Array:
-    """The mask (z, y, x) with clefts of up to four pixels closed in each slice: a vessel that crosses an
-    organ.
-    """
+    """The mask (z, y, x) with clefts up to four pixels wide closed in each slice, as around vessels."""
     reach = 2 * _SLIT_REACH
     padded = np.pad(mask, ((0, 0), (reach, reach), (reach, reach)))
     closed = ndimage.binary_closing(padded, _IN_PLANE, iterations=_SLIT_REACH)

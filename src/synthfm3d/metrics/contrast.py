@@ -75,16 +75,10 @@ def boundary_contrast(
     bands = _voxels_of_bands(image[wide], labels[wide], label, usable)
     if bands is None:
         return None
-    voxels, lengths = bands
-    ratios, certain = voxels.ratios(1.0), voxels.ratios(_CERTAIN)
-    measured = np.isfinite(ratios) & (lengths > 0)
-    if not measured.any():
-        alone = _Voxels(voxels.value, np.zeros_like(voxels.patch), voxels.tissue, voxels.sharp)
-        ratios, certain, lengths = alone.ratios(1.0)[:1], alone.ratios(_CERTAIN)[:1], np.ones(1)
-        measured = np.isfinite(ratios)
-    if not measured.any():
+    measured = _measured_patches(*bands)
+    if measured is None:
         return None
-    ratios, certain, lengths = ratios[measured], certain[measured], lengths[measured]
+    ratios, certain, lengths = measured
     return BoundaryContrast(
         largest=float(ratios.max()),
         median=float(np.median(ratios)),
@@ -126,6 +120,22 @@ class _Voxels:
             by_chance = errors * errors * variance * (1 / inner + 1 / outer)
             ratio = np.sqrt(np.maximum(0, difference**2 - by_chance) / variance)
         return np.where((inner >= _LEAST_VOXELS) & (outer >= _LEAST_VOXELS), ratio, np.nan)
+
+
+def _measured_patches(voxels: _Voxels, lengths: Array) -> tuple[Array, Array, Array] | None:
+    """Ratio, certain ratio and length of boundary of each patch that can be measured, (patch,) each.
+
+    If none can, all voxels together count as one patch; None if that cannot be measured either.
+    """
+    ratios, certain = voxels.ratios(1.0), voxels.ratios(_CERTAIN)
+    measured = np.isfinite(ratios) & (lengths > 0)
+    if not measured.any():
+        alone = _Voxels(voxels.value, np.zeros_like(voxels.patch), voxels.tissue, voxels.sharp)
+        ratios, certain, lengths = alone.ratios(1.0)[:1], alone.ratios(_CERTAIN)[:1], np.ones(1)
+        measured = np.isfinite(ratios)
+    if not measured.any():
+        return None
+    return ratios[measured], certain[measured], lengths[measured]
 
 
 def _voxels_of_bands(

@@ -1,1 +1,1 @@
-"""Promptable models behind one interface, and the checkpoints they come from."""
+"""Promptable models behind one interface, and their checkpoints."""

@@ -1,4 +1,4 @@
-"""Models by name: the one that ships in the package, a run of ours, SAM 2 from anywhere, or no weights."""
+"""Models by name: the default model, a run of this package, SAM 2 from any source, or no weights."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
     "random-walker": RandomWalker,
     "grow-cut": GrowCut,
 }
-"""Classical tools behind the interface of a model, by name."""
+"""Classical methods behind the interface of a model, by name."""
 _FORMAT = "synthfm3d-volumetric-4"
 _FORMER_FORMATS = "synthfm3d-volumetric-"
 _DEFAULT = Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
@@ -115,7 +115,7 @@ def weights_path(name: str) -> Path | None:
 
 
 def judge_path(path: Path) -> Path:
-    """Where the judge of views of a weights file lies: beside it."""
+    """Path of the judge of views of a weights file, which is beside it."""
     return path.with_name(f"{path.stem}.judge.safetensors")
 
 
@@ -128,7 +128,7 @@ def _judge_beside(path: Path) -> ViewJudge | None:
 
 
 def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:
-    """The network of a weights file, on the CPU in float32, and what the file says of its training."""
+    """The network of a weights file, on the CPU in float32, and the record of its training in the file."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -154,7 +154,7 @@ def read_network(path: Path) -> tuple[VolumetricNetwork, dict[str, Any]]:
 
 
 def training_record(path: Path) -> dict[str, Any]:
-    """What a weights file of ours says of its training, without its weights; empty for those of others."""
+    """The record of the training in a weights file of this package; empty for other files."""
     if path.suffix != ".safetensors":
         return {}
     try:

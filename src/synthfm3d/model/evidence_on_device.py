@@ -1,9 +1,8 @@
 """The evidence of ``prompt_channels`` in torch, for batches on an accelerator.
 
-An accelerator trains faster than processor cores can work out what prompts say. The channels are the same,
-held to those of NumPy and Numba by a test; the ways there suit a device. A sweep along an axis finds the
-shortest paths along that axis at once, by a cumulative minimum; conjugate gradients run on all regions of a
-batch together.
+An accelerator trains faster than processor cores can compute the evidence. A test compares these channels
+with those of NumPy and Numba; only the algorithms differ. A sweep along an axis finds the shortest paths
+along that axis at once, by a cumulative minimum; conjugate gradients run on all regions of a batch together.
 
 Shapes: images (clip, 3, z, y, x), prompt channels (clip, 5, z, y, x); inside, half the resolution in the
 plane.
@@ -21,7 +20,7 @@ from synthfm3d.model.prompt_channels import BOX, MASK, NEGATIVE_CLICKS, POSITIVE
 
 _FAR = 1e6
 _MOST_ROUNDS = 80
-"""Of sweeps along all axes. A path that turns more often is found a little too long."""
+"""Number of sweeps along all axes. The length of a path that turns more often is slightly overestimated."""
 
 
 @torch.no_grad()
@@ -36,29 +35,31 @@ def evidence_channels_on_device(image: Tensor, prompts: Tensor) -> Tensor:
         (clip, 5, z, y, x), as ``prompt_channels`` makes it.
     """
     values = functional.avg_pool3d(image, (1, 2, 2))
-    told = _Told.of(functional.avg_pool3d(prompts.clamp(min=0), (1, 2, 2)), _negative_parts(prompts))
+    sources = _Sources.of(functional.avg_pool3d(prompts.clamp(min=0), (1, 2, 2)), _negative_parts(prompts))
     # Channels that repeat the first one count once, as in ``evidence_channels``.
     channels = torch.ones_like(values[:, :, :1, :1, :1])
     channels[:, 1:] = (values != values[:, :1]).flatten(2).any(2)[:, 1:, None, None, None].float()
-    ratio = _likelihood(values, channels, told)
+    ratio = _likelihood(values, channels, sources)
     likely = torch.sigmoid(functional.avg_pool3d(functional.pad(ratio, (1,) * 6, mode="replicate"), 3, 1))
     cost = evidence._STEP + (1 - likely) ** 2
-    nearness = torch.exp(-_entry_distance(cost, _peaks(told.wanted)) / evidence._NEARNESS_SCALE)
-    first = torch.cat([torch.tanh(ratio / 2), nearness], 1) * _any(told.wanted)
-    inside = _peaks(told.prompted)
-    outside = told.background & ~inside
+    nearness = torch.exp(-_entry_distance(cost, _peaks(sources.wanted)) / evidence._NEARNESS_SCALE)
+    first = torch.cat([torch.tanh(ratio / 2), nearness], 1) * _any(sources.wanted)
+    inside = _peaks(sources.prompted)
+    outside = sources.background & ~inside
     walkers = [
         *_contest(values, channels, inside, outside),
         *_walkers(values, channels, inside, outside, likely),
     ]
-    found = torch.cat([first, torch.cat(walkers, 1) * _any(told.prompted)], 1)
+    found = torch.cat([first, torch.cat(walkers, 1) * _any(sources.prompted)], 1)
     return found.repeat_interleave(2, 3).repeat_interleave(2, 4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Told:
-    """What prompts say, each (clip, source, z, y, x): non-negative weights, and seeds of background
-    (bool).
+class _Sources:
+    """Weights with which prompts mark voxels, each (clip, source, z, y, x), 0 or more; and background seeds.
+
+    ``prompted`` are the sources of the object in the prompts, ``wanted`` those and the previous answer,
+    ``other`` the sources of the background; ``background`` are its seeds, bool.
     """
 
     prompted: Tensor
@@ -67,7 +68,7 @@ class _Told:
     background: Tensor
 
     @classmethod
-    def of(cls, positive: Tensor, negative: Tensor) -> "_Told":
+    def of(cls, positive: Tensor, negative: Tensor) -> "_Sources":
         core = _box_core(positive[:, BOX], positive[:, NEGATIVE_CLICKS])
         prompted = torch.stack([positive[:, POSITIVE_CLICKS], core, positive[:, MASK]], 1)
         boxed = positive[:, BOX].amax((2, 3), keepdim=True) > 0
@@ -93,12 +94,12 @@ def _negative_parts(prompts: Tensor) -> Tensor:
 
 
 def _any(sources: Tensor) -> Tensor:
-    """1 for clips in which a source points at anything, (clip, 1, 1, 1, 1)."""
+    """1 for clips with a source that is not empty, (clip, 1, 1, 1, 1)."""
     return (sources.amax((1, 2, 3, 4), keepdim=True) > 0).float()
 
 
 def _peaks(sources: Tensor) -> Tensor:
-    """Where some source is strong, bool (clip, 1, z, y, x)."""
+    """Voxels at which a source is strong, bool (clip, 1, z, y, x)."""
     highest = sources.amax((2, 3, 4), keepdim=True)
     return ((sources >= evidence._SEED * highest) & (highest > 0)).any(1, keepdim=True)
 
@@ -124,9 +125,7 @@ def _box_core(box: Tensor, negative: Tensor) -> Tensor:
 
 
 def _from_middle(inside: Tensor) -> tuple[Tensor, Tensor]:
-    """Places along profiles (clip, z, n), from the middle of what is inside, in lengths; lengths (clip, z,
-    1).
-    """
+    """Offsets from the middle of the inside of profiles (clip, z, n), over its length; and that length."""
     places = torch.arange(inside.shape[2], device=inside.device, dtype=torch.float32)
     first = torch.where(inside, places, torch.inf).amin(2, keepdim=True)
     last = torch.where(inside, places, -torch.inf).amax(2, keepdim=True)
@@ -140,10 +139,10 @@ def _gaussian(offset: Tensor, std: Tensor) -> Tensor:
     return torch.exp(-((offset / std) ** 2) / 2)
 
 
-def _likelihood(values: Tensor, channels: Tensor, told: _Told) -> Tensor:
+def _likelihood(values: Tensor, channels: Tensor, sources: _Sources) -> Tensor:
     """Log-likelihood ratio (clip, 1, z, y, x), the mean over the channels that count."""
     bins = (values * evidence._BINS).long().clamp(0, evidence._BINS - 1).flatten(2)  # (clip, channel, voxel)
-    ratios = torch.log(_histograms(bins, told.wanted) / _histograms(bins, told.other))
+    ratios = torch.log(_histograms(bins, sources.wanted) / _histograms(bins, sources.other))
     ratio = ratios.gather(2, bins).view_as(values)
     return (ratio * channels).sum(1, keepdim=True) / channels.sum(1, keepdim=True)
 
@@ -226,8 +225,8 @@ def _relaxed(seeds: Tensor, forward: list[Tensor], backward: list[Tensor]) -> Te
     distance = torch.where(seeds, 0.0, _FAR)
     for _ in range(_MOST_ROUNDS):
         before = distance
-        for axis, there, back in zip((2, 3, 4), forward, backward, strict=True):
-            distance = torch.minimum(distance, torch.cummin(distance - there, axis).values + there)
+        for axis, ahead, back in zip((2, 3, 4), forward, backward, strict=True):
+            distance = torch.minimum(distance, torch.cummin(distance - ahead, axis).values + ahead)
             returned = torch.cummin((distance + back).flip(axis), axis).values.flip(axis) - back
             distance = torch.minimum(distance, returned)
         if bool((before - distance).amax() < 1e-4):
@@ -280,7 +279,7 @@ def _walker_probability(
     prior: Tensor | None,
     prior_weight: float,
 ) -> Tensor:
-    """As ``random_walker.walker_probability``, of all clips together; each stops when it is done."""
+    """As ``random_walker.walker_probability``, for all clips together; each stops when it has converged."""
     unknown = (~(inside | outside)).float()
     known = inside.float()
     x = torch.where(unknown > 0, torch.full_like(known, 0.5) if start is None else start, known)

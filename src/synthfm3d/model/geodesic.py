@@ -51,7 +51,7 @@ def path_distance(steps: tuple[Array, Array, Array], seeds: Array) -> Array:
     ----------
     steps
         Along z, y and x: non-negative float32 (z, y, x), the cost of the step, either way, between a voxel
-        and the one before it; what stands at a voxel that has none before it is not used.
+        and the one before it; the value of a voxel without one before it is not used.
     seeds
         Boolean (z, y, x).
     """
@@ -116,11 +116,12 @@ def _sweep_back(distance: Array, along_z: Array, along_y: Array, along_x: Array)
 
 
 _SMOOTHING = (0.5, 1.0, 1.0)
-"""Standard deviations (z, y, x), voxels, of the smoothed contest: noise is a border everywhere."""
+"""Standard deviations (z, y, x), voxels, of the smoothed contest: without smoothing, noise is a border
+everywhere."""
 _SHARPNESS = 5.0
-"""Of distances before they are squashed; a clear border of organs is some 0.3 high."""
+"""Factor on distances before the tanh or exponential; a clear border between organs costs about 0.3."""
 _LEAST_STRENGTH = 1e-3
-"""Least share of strength that is left after a step: costs stay finite."""
+"""Least share of strength that is left after a step, so that costs are finite."""
 
 
 def seed_contest(values: Array, inside: Array, outside: Array) -> Array:

@@ -1,4 +1,4 @@
-r"""Grow-cut: seeds that conquer their neighbours. A classical tool behind the interface, no weights.
+r"""Grow-cut, a classical method without weights: seeds grow into their neighbours.
 
 Each seed defends its voxel with strength 1. A voxel p attacks its 26 neighbours q with
 :math:`\theta_p \, g(\lVert C_p - C_q \rVert)`, :math:`g(x) = 1 - x / \max \lVert C \rVert`, and takes those
@@ -21,9 +21,10 @@ from synthfm3d.volume import Array
 LARGEST_DIFFERENCE = float(np.sqrt(3.0))
 """Of two voxels with three channels from 0 to 1."""
 MOST_SWEEPS = 100
-"""Pairs of sweeps, there and back; a path needs one for each turn that it takes, and some ten suffice."""
+"""Largest number of pairs of sweeps, forwards and backwards; a path needs one for each turn, and about ten
+suffice."""
 WEAKEST = 1e-6
-"""Strengths are kept above, so that log-odds stay finite."""
+"""Least strength, so that log-odds are finite."""
 _STEPS = np.array([step for step in product((-1, 0, 1), repeat=3) if step < (0, 0, 0)])
 """To the 13 neighbours that come before a voxel; the other 13 are opposite."""
 
@@ -47,7 +48,7 @@ class GrowCut:
         return GrowCutFeatures(attacks(np.ascontiguousarray(reduced, np.float32)))
 
     def logits(self, features: GrowCutFeatures, prompts: GridPrompts, previous: Array | None = None) -> Array:
-        """Log-odds (z, y, x) of the full region. ``previous`` is ignored: seeds have no memory."""
+        """Log-odds (z, y, x) of the full region. ``previous`` is ignored."""
         seeds = seeds_of(prompts, features.attack.shape[1:])
         inside, outside = (strength(features.attack, seeds == label) for label in (OBJECT, BACKGROUND))
         quotient = np.maximum(inside, WEAKEST) / np.maximum(outside, WEAKEST)
@@ -62,10 +63,10 @@ def attacks(channels: Array) -> Array:
     shape = channels.shape[:3]
     found = np.zeros((len(_STEPS), *shape), np.float32)
     for n, step in enumerate(_STEPS):
-        here = tuple(slice(max(0, -s), size - max(0, s)) for s, size in zip(step, shape, strict=True))
-        there = tuple(slice(max(0, s), size + min(0, s)) for s, size in zip(step, shape, strict=True))
-        difference = np.sqrt(np.square(channels[here] - channels[there]).sum(axis=-1))
-        found[n][here] = 1 - difference / LARGEST_DIFFERENCE
+        voxels = tuple(slice(max(0, -s), size - max(0, s)) for s, size in zip(step, shape, strict=True))
+        neighbours = tuple(slice(max(0, s), size + min(0, s)) for s, size in zip(step, shape, strict=True))
+        difference = np.sqrt(np.square(channels[voxels] - channels[neighbours]).sum(axis=-1))
+        found[n][voxels] = 1 - difference / LARGEST_DIFFERENCE
     return found
 
 
@@ -74,7 +75,7 @@ def strength(attack: Array, seeds: Array) -> Array:
 
     ``attack`` as ``attacks`` gives it, ``seeds`` bool (z, y, x).
     """
-    # A margin of voxels that nobody attacks from saves every neighbour the question whether it exists.
+    # With a margin of voxels that do not attack, every voxel has all its neighbours.
     found = np.pad(seeds.astype(np.float32), 1)
     shares = np.pad(np.moveaxis(attack, 0, -1), [(1, 1), (1, 1), (1, 1), (0, 0)]).reshape(-1, len(_STEPS))
     before = _STEPS @ np.array([found.shape[1] * found.shape[2], found.shape[2], 1])
@@ -90,7 +91,7 @@ def strength(attack: Array, seeds: Array) -> Array:
 
 @kernel
 def _sweep_forth(shares, strengths, before, places):  # type: ignore[no-untyped-def]  # Numba infers the types
-    """Each voxel in raster order is conquered, in place, by the neighbours before it. Whether any was."""
+    """Grow into each voxel in raster order, in place, from the neighbours before it. True if any changes."""
     changed = False
     for place in places:
         best = strengths[place]
@@ -104,7 +105,7 @@ def _sweep_forth(shares, strengths, before, places):  # type: ignore[no-untyped-
 
 @kernel
 def _sweep_back(shares, strengths, before, places):  # type: ignore[no-untyped-def]
-    """The same backwards, by the neighbours behind it."""
+    """The same backwards, from the neighbours after it."""
     changed = False
     for place in places[::-1]:
         best = strengths[place]

@@ -1,7 +1,7 @@
-"""What every promptable model offers, whatever is inside it.
+"""The interface of all promptable models.
 
-Four families stand behind it: the volumetric network, SAM 2, and two classical tools, random walker and
-grow-cut, which have no weights and prove that the interface asks for none.
+Four families implement it: the volumetric network, SAM 2, and two classical methods without weights, random
+walker and grow-cut.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,13 +46,13 @@ class PromptableModel(Protocol):
     def logits(self, features: Any, prompts: GridPrompts, previous: Array | None = None) -> Array:
         """Log-odds that a voxel belongs to the prompted object, float32 (z, y, x).
 
-        ``previous`` are the logits of the round before, when prompts correct an earlier result.
+        ``previous`` are the logits of the previous round, if the prompts correct an earlier result.
         """
         ...
 
 
 class Judge(Protocol):
-    """Predicts how good an answer is from numbers that are known without the truth."""
+    """Predicts the quality of an answer from numbers that are known without the truth."""
 
     def predicted_dice(self, names: tuple[str, ...], values: Array) -> Array:
         """Dice in [0, 1] of each view, from named numbers (view, feature)."""
@@ -61,12 +61,12 @@ class Judge(Protocol):
 
 @runtime_checkable
 class JudgedModel(PromptableModel, Protocol):
-    """A promptable model that tells how good its answers at different scales are.
+    """A promptable model that predicts the quality of its answers at different scales.
 
     Attributes
     ----------
     judge
-        None: this one cannot tell.
+        None if this model has no judge.
     """
 
     judge: Judge | None
@@ -90,7 +90,7 @@ class Slices:
 
 @runtime_checkable
 class SliceModel(PromptableModel, Protocol):
-    """A promptable model that follows an object from slice to slice by itself, however many there are.
+    """A promptable model that propagates an object through any number of slices by itself.
 
     It sees whole slices of the scan, so it needs no region around the prompts.
     """
@@ -100,7 +100,7 @@ class SliceModel(PromptableModel, Protocol):
     ) -> Iterator[tuple[int, Array]]:
         """Log-odds float32 (y, x) of every slice, each with its index, in an order of the model's choice.
 
-        An index may come again: the later answer counts. ``previous`` is as for ``logits``: what clicks on
-        other slices than the first correct.
+        An index may be repeated; the later answer replaces the earlier one. ``previous`` is as for
+        ``logits``: the answer that clicks on other slices than the first correct.
         """
         ...

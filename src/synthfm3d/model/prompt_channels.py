@@ -16,31 +16,32 @@ from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
 POSITIVE_CLICKS, NEGATIVE_CLICKS, BOX, MASK, PREVIOUS = range(5)
-"""What each channel tells."""
+"""Indices of the prompt channels."""
 PROMPT_CHANNELS = 5
 _CLICK_STD_VOXELS = 2.0
 _CLICK_REACH = 8
 _PREVIOUS_SCALE = 4.0
 EVIDENCE_CHANNELS = 9
-"""Log-likelihood ratio of the grey values; nearness to the prompt along paths of likely ones; who wins the
-contest of object and background seeds, on the image as it is and smoothed; how near the object's are; which
-of them a random walker meets first, for three walkers that edges hold back little, much and most; the same
-for one that may end at any voxel, on the side to which the voxel's grey value belongs."""
+"""Log-likelihood ratio of the grey values; nearness to the prompt along paths of likely ones; the contest of
+object and background seeds, on the image and on a smoothed one; nearness to the object seeds; the probability
+that a random walker reaches an object seed first, for three walkers with increasing sensitivity to edges; and
+the same for a walker that may also end at any voxel, according to its grey value."""
 WALKER_BETAS = (300.0, 4000.0, 16000.0)
 """Of the three random walkers, chosen on synthetic patches."""
 WALKER_TOLERANCE = 1e-2
-"""Relative residual at which the solver stops. A smaller one changes hardly any voxel's side."""
+"""Relative residual at which the solver stops. A smaller one changes the classification of hardly any
+voxel."""
 LIKELIHOOD_BETA, LIKELIHOOD_WEIGHT = 1000.0, 0.03
 """Beta of the random walker that may end at any voxel, and the weight of ending there."""
 _SLICE_SPACING = 2.0
-"""Distance of slices, in pixels, that the walkers assume: the smallest of a region, and the most frequent."""
+"""Distance of slices, in pixels, that the walkers assume: the smallest and most frequent one of a region."""
 _BINS = 32
 _BIN_STD = 1.2
-"""Standard deviation, in bins, by which histograms are smoothed: a click sees few voxels."""
+"""Standard deviation, in bins, by which histograms are smoothed, because a click covers few voxels."""
 _RAREST = 2e-3
-"""Share added to each bin: a grey value that was not seen is unlikely, not impossible."""
+"""Share added to each bin, so that a grey value that does not occur is unlikely and not impossible."""
 _STEP = 0.02
-"""Cost of a step through voxels that are certainly of the object; 1 more where they certainly are not."""
+"""Cost of a step through voxels that certainly belong to the object; 1 more if they certainly do not."""
 _NEARNESS_SCALE = 2.0
 """Path length at which nearness has fallen to 1/e."""
 _BOX_CORE_STD = 1 / 4
@@ -48,7 +49,7 @@ _BOX_CORE_STD = 1 / 4
 _WALL_INSET, _WALL_STD = 0.06, 0.04
 """Of a box's sides: where the wall lies in the box around a hollow object, and how far around that place."""
 _SEED = 0.5
-"""Paths start where a source of the object reaches this part of its peak."""
+"""Paths start where a source of the object reaches this share of its maximum."""
 
 
 def prompt_channels(
@@ -58,7 +59,7 @@ def prompt_channels(
 
     A click is a Gaussian of 2 voxels standard deviation on its slice; a box is 1 inside (on its slice,
     or through all slices of a 3-D box); a mask is 1 and -1 on its slices; the previous logits
-    enter as tanh(logits / 4). What is not given is 0. Prompts beyond the grid leave no trace.
+    enter as tanh(logits / 4). Channels without a prompt are 0. Prompts outside the grid have no effect.
     """
     channels = np.zeros((PROMPT_CHANNELS, *shape), np.float32)
     for channel, clicks in ((POSITIVE_CLICKS, prompts.positive), (NEGATIVE_CLICKS, prompts.negative)):
@@ -76,7 +77,7 @@ def prompt_channels(
 
 
 def previous_channel(logits: Array) -> Array:
-    """What the former logits say, in [-1, 1]."""
+    """The previous logits, mapped to [-1, 1]."""
     return np.asarray(np.tanh(logits / _PREVIOUS_SCALE))
 
 
@@ -105,7 +106,7 @@ def evidence_channels(image: Array, prompts: Array) -> Array:
         (5, z, y, x), as ``prompt_channels`` makes it.
     """
     values = _halved(image[:1] if np.array_equal(image[0], image[1]) else image)
-    # Signs apart: the mean over a border of 1 and -1 would be nothing, and thin outlines vanish.
+    # The signs are kept apart: at a border the mean of 1 and -1 is 0, and thin outlines would vanish.
     positive, negative = _halved(np.maximum(prompts, 0)), _halved(np.maximum(-prompts, 0))
     prompted = _sources_of_prompts(positive)
     wanted = [*prompted, *_some(positive[PREVIOUS])]
@@ -117,7 +118,7 @@ def evidence_channels(image: Array, prompts: Array) -> Array:
         distance = geodesic_distance(_STEP + (1 - likely) ** 2, _peaks(wanted))
         evidence[1] = np.exp(-distance / _NEARNESS_SCALE)
     if prompted:
-        # Not from the former answer: what it got wrong would be confirmed.
+        # The previous answer is not used here, because that would confirm its errors.
         inside = _peaks(prompted)
         outside = _seeds_of_background(positive, negative) & ~inside
         evidence[2:5] = seed_contest(values, inside, outside)
@@ -126,7 +127,7 @@ def evidence_channels(image: Array, prompts: Array) -> Array:
 
 
 def _walkers(values: Array, inside: Array, outside: Array, likely: Array) -> Array:
-    """Twice the probability that a walker meets the object first, less 1: (4, z, y, x) in [-1, 1]."""
+    """Twice the probability that a walker reaches the object first, minus 1: (4, z, y, x) in [-1, 1]."""
     spacing = (_SLICE_SPACING, 1.0, 1.0)
     probability: Array | None = None
     walkers = []
@@ -152,23 +153,23 @@ def _halved(channels: Array) -> Array:
 
 
 def _some(source: Array) -> list[Array]:
-    """The source, if it points at anything."""
+    """The source, unless it is empty."""
     return [source] if source.any() else []
 
 
 def _sources_of_prompts(positive: Array) -> list[Array]:
-    """Non-negative weights (z, y, x) by which each kind of prompt points at voxels of the object."""
+    """Non-negative weights (z, y, x) with which each kind of prompt marks voxels of the object."""
     core = _box_core(positive[BOX], positive[NEGATIVE_CLICKS])
     return [*_some(positive[POSITIVE_CLICKS]), *_some(core), *_some(positive[MASK])]
 
 
 def _peaks(sources: list[Array]) -> Array:
-    """Where some source is strong, bool (z, y, x)."""
+    """Voxels at which a source is strong, bool (z, y, x)."""
     return np.asarray(np.any([source >= _SEED * source.max() for source in sources], axis=0))
 
 
 def _seeds_of_background(positive: Array, negative: Array) -> Array:
-    """What is not the object, bool (z, y, x): the border in the plane too, as a region is wider than that."""
+    """Background seeds, bool (z, y, x), with the in-plane border: a region is wider than its object."""
     seeds = (positive[BOX].max(axis=(1, 2), keepdims=True) > 0) & (positive[BOX] == 0)
     seeds |= negative[MASK] > _SEED
     for clicks in _some(positive[NEGATIVE_CLICKS]):
@@ -178,7 +179,7 @@ def _seeds_of_background(positive: Array, negative: Array) -> Array:
 
 
 def _sources_of_background(positive: Array, negative: Array) -> list[Array]:
-    """The same for what is not the object. Everything is, a little: most of a region is background."""
+    """The same for the background. Every voxel has some weight, because most of a region is background."""
     box = positive[BOX]
     beside_box = (box.max(axis=(1, 2), keepdims=True) > 0) * np.maximum(1 - box, 0)
     found = [np.ones_like(box), positive[NEGATIVE_CLICKS], beside_box, negative[MASK], negative[PREVIOUS]]
@@ -208,9 +209,7 @@ def _box_core(box: Array, negative_clicks: Array) -> Array:
 
 
 def _from_middle(inside: Array) -> tuple[Array, int]:
-    """Places along a profile bool (n,), from the middle of what is inside, in lengths of it; and its
-    length.
-    """
+    """Offsets from the middle of the inside of a profile bool (n,), over its length; and that length."""
     found = np.flatnonzero(inside)
     length = int(found[-1] - found[0] + 1)
     return (np.arange(len(inside)) - (found[0] + found[-1]) / 2) / length, length
@@ -232,7 +231,7 @@ def _likelihood(values: Array, wanted: list[Array], other: list[Array]) -> Array
 
 
 def _histogram(bins: Array, sources: list[Array]) -> Array:
-    """Smoothed histogram of the voxels that the sources point at; each source counts the same."""
+    """Smoothed histogram of the voxels that the sources mark; each source has the same weight."""
     total = np.zeros(_BINS)
     for source in sources:
         counts = np.bincount(bins, source.reshape(-1), _BINS)

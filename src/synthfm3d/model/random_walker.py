@@ -34,18 +34,19 @@ MOST_ITERATIONS = 300
 _CORE = (slice(1, -1),) * 3
 _LEAST_WEIGHT = 1e-5
 _FLAT = 1e-6
-"""Standard deviation below which an image counts as constant: every step is then as easy as another."""
+"""Standard deviation below which an image counts as constant: all steps then have the same weight."""
 BETA = 16000.0
-"""How strongly a step in intensity holds a walker back. Chosen on 90 held-out synthetic patches: Dice from a
-click, a box and an outline is 0.04 / 0.36 / 0.69 at 130 (the default of scikit-image), 0.17 / 0.57 / 0.75 at
-1500, 0.26 / 0.62 / 0.79 at 4000, 0.36 / 0.64 / 0.80 at 16,000, and 0.36 / 0.64 / 0.77 at 64,000."""
+"""How strongly a difference of intensity reduces the weight of a step. Chosen on 90 held-out synthetic
+patches: Dice from a click, a box and an outline is 0.04 / 0.36 / 0.69 at 130 (the default of scikit-image),
+0.17 / 0.57 / 0.75 at 1500, 0.26 / 0.62 / 0.79 at 4000, 0.36 / 0.64 / 0.80 at 16,000, and
+0.36 / 0.64 / 0.77 at 64,000."""
 CLOSEST_TO_CERTAIN = 1e-4
 """Probabilities are kept this far from 0 and 1, so that log-odds stay finite."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepWeights:
-    """How easily a walker steps between neighbours, on a grid with one voxel of padding on each side.
+    """Weights of the steps of a walker between neighbours, on a grid with one voxel of padding on each side.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def walker_probability(
     prior_weight: float = 0.0,
     tolerance: float = TOLERANCE,
 ) -> Array:
-    """Probability that a walker meets the object first, float32 (z, y, x) in [0, 1].
+    """Probability that a walker reaches the object first, float32 (z, y, x) in [0, 1].
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def step_weights(
     Parameters
     ----------
     beta
-        How strongly a difference of values holds a walker back.
+        How strongly a difference of values reduces the weight of a step.
     spacing
         Distance between neighbours along (z, y, x), in any unit: a difference over a longer step weighs less.
     """
@@ -132,9 +133,7 @@ def step_weights(
 
 
 def _deviation(values: Array) -> float:
-    """Standard deviation of values (channel, z, y, x) without constant slices, as lie beyond a scan's
-    ends.
-    """
+    """Standard deviation of values (channel, z, y, x) without constant slices, as lie beyond a scan."""
     varying = np.ptp(values, axis=(0, 2, 3)) > 0
     return float(values[:, varying].std()) if varying.any() else 0.0
 
@@ -144,8 +143,8 @@ def _solve(
 ) -> None:
     """Conjugate gradients in place, on padded arrays (z + 2, y + 2, x + 2).
 
-    ``unknown`` is 1 where a probability is to be found and 0 elsewhere; ``own`` is the weight of a walk that
-    ends where it stands, and ``ends`` that weight times the prior.
+    ``unknown`` is 1 where a probability is to be found and 0 elsewhere; ``own`` is the weight with which a
+    walk ends at its voxel, and ``ends`` is that weight times the prior.
     """
     columns = weights.along_z, weights.along_y, weights.along_x, unknown, own
     inverse = unknown / (weights.total + own)
@@ -178,9 +177,7 @@ def _dot(first: Array, second: Array) -> float:
 def _laplacian(
     along_z: Array, along_y: Array, along_x: Array, unknown: Array, own: np.float32, x: Array, result: Array
 ) -> None:
-    """The weighted Laplacian of ``x`` plus ``own`` times ``x`` where ``unknown`` is 1, else 0; padded
-    arrays.
-    """
+    """Laplacian of ``x`` plus ``own`` times ``x`` where ``unknown`` is 1, else 0; arrays are padded."""
     depth, height, width = x.shape
     for k in range(1, depth - 1):
         for j in range(1, height - 1):
@@ -206,7 +203,7 @@ class RandomWalker:
         return seeded_features(channels, spacing_mm)
 
     def logits(self, features: SeededFeatures, prompts: GridPrompts, previous: Array | None = None) -> Array:
-        """Log-odds (z, y, x) of the full region. ``previous`` is ignored: a walk has no memory."""
+        """Log-odds (z, y, x) of the full region. ``previous`` is ignored."""
         seeds = seeds_of(prompts, features.channels.shape[:3])
         probability = _object_probability(features, seeds)
         bounded = np.clip(probability, CLOSEST_TO_CERTAIN, 1 - CLOSEST_TO_CERTAIN)
@@ -217,8 +214,8 @@ class RandomWalker:
 def _object_probability(features: SeededFeatures, seeds: Array) -> Array:
     inside, outside = seeds == OBJECT, (seeds != OBJECT) & (seeds != 0)
     if np.ptp(features.channels) == 0:
-        return np.asarray(inside, np.float64)  # nothing to see
+        return np.asarray(inside, np.float64)  # a constant image
     z, y, x = features.spacing_mm
-    # In pixels of the region, so that a difference weighs the same however large the object is.
+    # In pixels of the region, so that the weight of a difference does not depend on the size of the object.
     weights = step_weights(np.moveaxis(features.channels, -1, 0), BETA, (z / y, 1.0, x / y))
     return walker_probability(weights, inside, outside)

@@ -1,10 +1,9 @@
 """SAM 2 on slices: ``encode``, ``decode``, ``condition``, ``remember``.
 
-The modules and the names of their weights are those of transformers' ``Sam2VideoModel``; the way
-through them is written here, because the one of transformers takes one object at a time, forgets
-corrections, keeps every slice, and has no gradient. Everything is batched over objects; a gradient flows
-through the memories. Training clips and whole volumes take the same way. Tests hold it to transformers'
-sessions, bit for bit.
+The modules and the names of their weights are those of transformers' ``Sam2VideoModel``; the forward pass is
+written here, because the one of transformers processes one object at a time, forgets corrections, keeps every
+slice, and has no gradient. Here everything is batched over objects, and the memories have a gradient.
+Training clips and whole volumes share this code. Tests compare it with sessions of transformers, bit for bit.
 """
 
 from collections.abc import Sequence
@@ -19,17 +18,18 @@ from synthfm3d.model.sam2_memory import Memory, MemoryBank
 from synthfm3d.model.sam2_slice import Decoded, Features, SlicePrompt, joined
 
 NO_OBJECT = -1024.0
-"""Logit of every pixel where the model says that the object is absent."""
+"""Logit of every pixel if the object is absent according to the model."""
 MOST_PROMPTED = 4
-"""Prompted slices in the memory of a slice; with more, attention would grow with every correction."""
+"""Largest number of prompted slices in the memory of a slice, so that attention does not grow with
+corrections."""
 _CLICK_LIMIT = 1
-"""Up to so many points on a slice are ambiguous: three masks are decoded, and the best is chosen."""
+"""With at most this many points on a slice, three masks are decoded and the best is chosen."""
 _CERTAIN = 10.0
 """Logit of a mask that was given and not predicted."""
 
 
 class Sam2Network(nn.Module):
-    """``Sam2VideoModel`` with a way through it that is batched and has gradients."""
+    """``Sam2VideoModel`` with a forward pass that is batched and has gradients."""
 
     def __init__(self, configuration: Sam2VideoConfig) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Sam2Network(nn.Module):
         return seen.squeeze(0).transpose(1, 2).reshape(features.coarse.shape)  # type: ignore[no-any-return]
 
     def without_memory(self, features: Features) -> Tensor:
-        """The coarse map of a slice that is prompted before anything is remembered."""
+        """The coarse map of a slice that is prompted before there is any memory."""
         empty = self.sam.no_memory_embedding.reshape(1, -1, 1, 1)
         return features.coarse + empty  # type: ignore[no-any-return]
 
@@ -145,15 +145,15 @@ class Sam2Network(nn.Module):
     ) -> Decoded:
         """``decode`` for prompts of any kinds, one for each object.
 
-        Objects with as many points are decoded together, since padding would change the answer. A mask is
-        its own answer; where points stand beside it, it is what they correct.
+        Objects with as many points are decoded together, since padding would change the answer. A mask is its
+        own answer; if there are points as well, they correct it.
         """
         groups: dict[tuple[int, bool], list[int]] = {}
         for number, prompt in enumerate(prompts):
             groups.setdefault((len(prompt.points), prompt.mask is not None), []).append(number)
         parts: list[Decoded] = []
         for (count, outlined), members in groups.items():
-            # All objects are one group more often than not: nothing to pick then.
+            # All objects are mostly one group; then nothing has to be selected.
             whole = len(members) == len(prompts)
             index = torch.tensor(members, device=conditioned.device)
             part = features if whole else features.of(index)
@@ -180,16 +180,16 @@ class Sam2Network(nn.Module):
         size = self.sam.prompt_encoder.mask_input_size
         shrunk = self.sam.mask_downsample(masks)
         pointed = self.decode(features, features.coarse, previous=_resized(shrunk, size))
-        there = masks.flatten(1).any(1, keepdim=True)
+        present = masks.flatten(1).any(1, keepdim=True)
         high = masks * (2 * _CERTAIN) - _CERTAIN
         low = _resized(high, size)
         return Decoded(
             candidates=low,
             iou=torch.ones_like(low[:, :, 0, 0]),
-            score=there * (2 * _CERTAIN) - _CERTAIN,
+            score=present * (2 * _CERTAIN) - _CERTAIN,
             best=low,
             best_high=high,
-            pointer=self._present(pointed.pointer, there),
+            pointer=self._present(pointed.pointer, present),
         )
 
     def remember(self, features: Features, decoded: Decoded, *, prompted: bool) -> Memory:
@@ -212,9 +212,9 @@ class Sam2Network(nn.Module):
         size = (self.image_size, self.image_size)
         return functional.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
 
-    def _present(self, pointer: Tensor, there: Tensor) -> Tensor:
+    def _present(self, pointer: Tensor, present: Tensor) -> Tensor:
         """Pointers (n, channel), replaced where the object is absent, (n, 1)."""
-        share = there.to(pointer.dtype)
+        share = present.to(pointer.dtype)
         return share * pointer + (1 - share) * self.sam.no_object_pointer  # type: ignore[no-any-return]
 
     def _pointer_tokens(
@@ -247,7 +247,8 @@ def normalised(channels: Tensor) -> Tensor:
 def _viewed(maps: Tensor) -> Tensor:
     """The same maps with the strides that they have in sessions of transformers.
 
-    Convolutions choose their way by strides, even by that of a batch of one, and differ in the last bit.
+    Convolutions choose their algorithm by the strides, even that of a batch of one, and differ in the last
+    bit.
     """
     return _pixels_first(maps).permute(1, 2, 0).reshape(maps.shape)
 

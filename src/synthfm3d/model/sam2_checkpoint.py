@@ -84,7 +84,7 @@ def hub_files(name: str) -> Path:
 def read_pt(path: Path, image_size: int | None = None) -> Sam2Network:
     """The network of a ``.pt`` file of Meta, of MedSAM2, or of anyone who kept Meta's names.
 
-    Size and version are told by the weights. The size of the image is not: it is 512 where the file is
+    The weights determine size and version, but not the size of the image: it is 512 where the file is
     named after MedSAM2, else 1024, unless given.
     """
     weights = _weights_of(_read_pickle(path), path)
@@ -134,10 +134,10 @@ def _loaded(
         if name in weights and weights[name].shape != wanted[name].shape
     ]
     if missing or unknown or shapes:
-        told = [_few("missing", missing), _few("unknown", unknown), _few("of another size", shapes)]
+        problems = [_few("missing", missing), _few("unknown", unknown), _few("of another size", shapes)]
         raise MismatchedCheckpointError(
-            f"{where}: does not fit its size of SAM 2: {'; '.join(t for t in told if t)}. It is of another "
-            "model or of a changed one: give the file as its authors published it, or a folder with a "
+            f"{where}: does not fit its size of SAM 2: {'; '.join(p for p in problems if p)}. It is of "
+            "another or of a changed model: give the file as its authors published it, or a folder with a "
             "config.json that describes it."
         )
     network.sam.load_state_dict(weights)
@@ -175,7 +175,7 @@ def _size_of(weights: Mapping[str, Tensor], where: str) -> SizeName:
 def _read_pickle(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
-            # Of pickle protocols other than torch's: whatever cannot be read is refused below.
+            # For pickle protocols other than torch's; files that cannot be read are refused below.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:

@@ -1,4 +1,4 @@
-"""What a propagation remembers of the slices that it has seen, and which of it the next slice may use."""
+"""The memory of a propagation: what it keeps of each slice, and what the next slice attends to."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """One slice of n objects, remembered.
+    """The memory of one slice, for n objects.
 
     Parameters
     ----------
@@ -24,17 +24,17 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryBank:
-    """Memories by index of the slice: of prompted slices, kept for ever, and of tracked ones."""
+    """Memories by index of the slice: of prompted slices, which are always kept, and of tracked ones."""
 
     prompted: dict[int, Memory] = field(default_factory=dict)
     tracked: dict[int, Memory] = field(default_factory=dict)
 
     def copy(self) -> "MemoryBank":
-        """The same memories in another bank: one direction does not see what the other tracked."""
+        """The same memories in another bank: one direction does not use what the other tracked."""
         return MemoryBank(dict(self.prompted), dict(self.tracked))
 
     def forget_before(self, index: int, direction: int, reach: int) -> None:
-        """Drop the tracked slice that lies ``reach`` slices behind ``index``: nothing looks back so far."""
+        """Drop the tracked slice ``reach`` slices behind ``index``, to which no later slice attends."""
         self.tracked.pop(index - direction * reach, None)
 
     def maps(self, index: int, direction: int, slots: int, most_prompted: int) -> list[tuple[int, Memory]]:

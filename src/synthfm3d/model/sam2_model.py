@@ -16,7 +16,7 @@ from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
 REGION_DEPTH = 32
-"""Slices of a region where somebody asks for one; ``follow`` takes any number."""
+"""Slices of a region, if one is needed; ``follow`` accepts any number of slices."""
 
 
 class Sam2Model:
@@ -108,8 +108,8 @@ def slice_prompts(
             masks[index] = _mask(prompts.mask[index] > 0, image_size).to(device)
     by_slice = {}
     for index in sorted(set(points) | set(masks)):
-        there = points.get(index, [])
-        xy, labels = [place for place, _ in there], [label for _, label in there]
+        on_slice = points.get(index, [])
+        xy, labels = [position for position, _ in on_slice], [label for _, label in on_slice]
         by_slice[index] = SlicePrompt(
             torch.tensor(np.array(xy).reshape(-1, 2), dtype=torch.float32, device=device),
             torch.tensor(labels, dtype=torch.int32, device=device),
@@ -119,7 +119,7 @@ def slice_prompts(
 
 
 def _starting(by_slice: dict[int, SlicePrompt], prompts: GridPrompts, *, revised: bool) -> set[int]:
-    """Slices from which the object is found; the prompts on the others correct what was found there.
+    """Slices on which propagation starts; the prompts on the others correct its result.
 
     Negative clicks start nothing. Of a ``revised`` answer only boxes and masks do, or the first click:
     later clicks were made on seeing it.

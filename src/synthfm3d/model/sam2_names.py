@@ -1,8 +1,7 @@
-"""Names of SAM 2's weights: Meta's in ``.pt`` files, transformers' in its own, and the way both ways.
+"""Conversion of the names of SAM 2's weights between the ``.pt`` files of Meta and transformers.
 
-One table of pairs is read in either direction, so what is written is what would be read. ``#`` stands for
-a number, ``~`` for the end of a name that both share (``weight``, ``attn.qkv.bias`` …). The first line
-that fits counts.
+One table of pairs is used in both directions, so the two conversions agree. ``#`` stands for a number, ``~``
+for the end of a name that both share (``weight``, ``attn.qkv.bias`` …). The first line that matches is used.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""Objects followed through the slices of a volume, away from the prompted slices both ways.
+"""Propagation of objects through the slices of a volume, from the prompted slices in both directions.
 
-Slices are read when their turn comes and forgotten soon after, so that memory does not grow with their
-number. The two directions remember apart: turned upside down, a volume gives the same masks upside down.
+A slice is read when propagation reaches it and dropped soon after, so memory does not grow with the number of
+slices. The two directions have separate memories, so a volume turned upside down gives the same masks, turned
+upside down.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,13 +35,16 @@ class SliceStack:
     read: Callable[[int], Tensor]
 
 
-Said = Mapping[int, Sequence[SlicePrompt]]
+PromptsBySlice = Mapping[int, Sequence[SlicePrompt]]
 """Prompts by slice: on each, one for every object."""
 
 
 @torch.inference_mode()
 def propagate(
-    network: Sam2Network, stack: SliceStack, prompts: Said, previous: Mapping[int, Tensor] | None = None
+    network: Sam2Network,
+    stack: SliceStack,
+    prompts: PromptsBySlice,
+    previous: Mapping[int, Tensor] | None = None,
 ) -> Iterator[tuple[int, Decoded]]:
     """Answers for all slices, each with its index: prompted ones, then forwards, then backwards.
 
@@ -50,21 +54,21 @@ def propagate(
         Of n objects at once, which share their prompted slices.
     previous
         Logits (n, 1, y, x) at a quarter of the resolution of slices whose prompts correct an earlier
-        answer. A corrected slice looks at the prompted ones and at its own earlier answer, and
-        from then on counts as prompted. At least one slice must be prompted outright.
+        answer. A corrected slice attends to the prompted ones and to its own earlier answer, and
+        counts as prompted afterwards. At least one slice must have prompts without an earlier answer.
     """
     network.eval()
     previous = previous or {}
-    first_said = [index for index in prompts if index not in previous]
-    if not first_said:
-        raise ValueError("nothing to start from: every prompt corrects an earlier answer.")
+    prompted_first = [index for index in prompts if index not in previous]
+    if not prompted_first:
+        raise ValueError("every prompt corrects an earlier answer: prompt at least one slice without one.")
     count = stack.count
     bank = MemoryBank()
-    for index in (*sorted(first_said), *sorted(previous)):
+    for index in (*sorted(prompted_first), *sorted(previous)):
         features = _features(network, stack, index, len(prompts[index]))
         if index in previous:
             # Towards the slice from where most prompts are: all of them are behind it.
-            direction = 1 if index >= min(first_said) else -1
+            direction = 1 if index >= min(prompted_first) else -1
             coarse = network.condition(features, bank, index, direction, count)
             before = previous[index].to(coarse).clamp(-PREVIOUS_LIMIT, PREVIOUS_LIMIT)
             decoded = network.decode_prompts(features, coarse, prompts[index], before)

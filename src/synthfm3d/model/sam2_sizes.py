@@ -89,7 +89,7 @@ SIZES: dict[SizeName, Sam2Size] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sam2Settings:
-    """Which SAM 2, and how large the slices are that it sees.
+    """Size and version of a SAM 2, and size of its slices.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Sam2Settings:
         Pixels along an edge of the square slices, a multiple of 32: the patches of 4 pixels are put into
         windows of 8.
     version
-        ``"2.1"`` tells object pointers and occluded memories apart by learnt encodings, ``"2.0"`` does not.
+        ``"2.1"`` has learnt encodings of the time of object pointers and of occlusion, ``"2.0"`` does not.
     dropout
         In the memory attention, while training.
     """
@@ -116,6 +116,6 @@ class Sam2Settings:
 
 
 def check_image_size(image_size: int) -> None:
-    """ValueError unless SAM 2 can see slices of this size."""
+    """Raise ValueError unless SAM 2 can process slices of this size."""
     if image_size < 64 or image_size % 32:
         raise ValueError(f"image_size must be a multiple of 32 from 64 on, got {image_size}.")

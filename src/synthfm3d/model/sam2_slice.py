@@ -1,4 +1,4 @@
-"""What is seen of a slice, said about it, and answered: the data that go in and out of SAM 2."""
+"""Inputs and outputs of SAM 2 for one slice: its features, its prompts, and the answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """What the encoder sees in n slices.
+    """The output of the encoder for n slices.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ class Features:
         return Features(self.fine[index], self.middle[index], self.coarse[index], self.position)
 
     def repeated(self, objects: int) -> "Features":
-        """The features of one slice for so many objects, without a copy."""
+        """The features of one slice for several objects, without a copy."""
         fine, middle, coarse = (f.expand(objects, -1, -1, -1) for f in (self.fine, self.middle, self.coarse))
         return Features(fine, middle, coarse, self.position)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlicePrompt:
-    """What was said about one object on one slice.
+    """The prompts for one object on one slice.
 
     Parameters
     ----------
@@ -53,19 +53,19 @@ class SlicePrompt:
 
     def __post_init__(self) -> None:
         if not len(self.points) and self.mask is None:
-            raise ValueError("nothing is said: a point or a mask is needed.")
+            raise ValueError("a prompt needs a point or a mask.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """What the model says of n objects on one slice.
+    """The answer of the model for n objects on one slice.
 
     Parameters
     ----------
     candidates
-        Logits (n, m, y, x) at a quarter of the resolution; m is 3, or 1 where nothing is ambiguous.
+        Logits (n, m, y, x) at a quarter of the resolution; m is 3, or 1 if the prompts are not ambiguous.
     iou
-        The model's guess at the IoU of each candidate, (n, m).
+        The predicted IoU of each candidate, (n, m).
     score
         Log-odds that the object is on this slice, (n, 1).
     best, best_high

@@ -1,4 +1,4 @@
-"""Seeds for tools that grow from them: what prompts say of some voxels, on a region of half the pixels.
+"""Seeds of the classical methods: the voxels that prompts mark, on a region with half the pixels.
 
 - a positive or negative click: a small ball;
 - a box: an ellipse of object in its middle (an ellipsoid, if it is 3-D), background outside it on the
@@ -27,7 +27,7 @@ OBJECT, BACKGROUND = 1, 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeededFeatures:
-    """What growing needs besides seeds: channels (z, y, x, 3), reduced, and their spacing in mm."""
+    """Features of the classical methods: channels (z, y, x, 3), reduced, and their spacing in mm."""
 
     channels: Array
     spacing_mm: tuple[float, float, float]

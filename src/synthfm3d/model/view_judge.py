@@ -1,4 +1,4 @@
-"""A judge of views: how good a mask is, by numbers that are known without the truth.
+"""A judge of views: predicts the quality of a mask from numbers that are known without the truth.
 
 A few small networks (two hidden layers), whose predictions are averaged. They are fitted to synthetic clicks
 alone, for one set of weights: ``python -m benchmarks.fit_judge``.

@@ -24,9 +24,9 @@ from synthfm3d.model.prompt_channels import (
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
-TOLD_CHANNELS = CHANNELS + PROMPT_CHANNELS
+IMAGE_AND_PROMPT_CHANNELS = CHANNELS + PROMPT_CHANNELS
 """Channels of the image and of the prompts, which come before those that follow from both."""
-INPUT_CHANNELS = TOLD_CHANNELS + EVIDENCE_CHANNELS
+INPUT_CHANNELS = IMAGE_AND_PROMPT_CHANNELS + EVIDENCE_CHANNELS
 _LEAST_SIDE_FOR_BFLOAT16 = 3
 _STRIDES = ((1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
 
@@ -129,17 +129,17 @@ def network_input(image: Array, prompts: Array) -> Array:
     return np.concatenate([image, prompts, evidence_channels(image, prompts)])
 
 
-def with_evidence(told: Tensor) -> Tensor:
+def with_evidence(channels: Tensor) -> Tensor:
     """Image and prompt channels (clip, 8, z, y, x) with what follows from both: (clip, 17, z, y, x).
 
     On an accelerator in torch, for all clips together; on the CPU as ``network_input``.
     """
-    if told.device.type != "cpu":
-        found = evidence_channels_on_device(told[:, :CHANNELS], told[:, CHANNELS:])
+    if channels.device.type != "cpu":
+        found = evidence_channels_on_device(channels[:, :CHANNELS], channels[:, CHANNELS:])
     else:
-        clips = [evidence_channels(clip[:CHANNELS], clip[CHANNELS:]) for clip in told.numpy()]
+        clips = [evidence_channels(clip[:CHANNELS], clip[CHANNELS:]) for clip in channels.numpy()]
         found = torch.from_numpy(np.stack(clips))
-    return torch.cat([told, found], 1)
+    return torch.cat([channels, found], 1)
 
 
 class VolumetricModel:

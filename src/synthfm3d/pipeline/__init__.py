@@ -1,1 +1,1 @@
-"""Where everything is strung together: volumes into folders, and the demonstration."""
+"""Combinations of all other parts: galleries, statistics, export, the demonstration, the reproduction."""

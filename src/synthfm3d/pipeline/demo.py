@@ -35,7 +35,7 @@ _WARM_UP = 3  # volumes rendered before timing: kernels are compiled once per ma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoResult:
-    """Where the page is, and what it shows: the object's volume and the seconds that things took."""
+    """Path of the page, volume of the object, and times in seconds."""
 
     page: Path
     volume_ml: float
@@ -54,7 +54,8 @@ def run_demo(
 ) -> DemoResult:
     """Generate a gallery, segment a real scan from one click, write ``folder/index.html``.
 
-    The volumes, the real scan and its mask are written beside the page. ``report`` is told what is going on.
+    The volumes, the real scan and its mask are written beside the page. ``report`` is called with a sentence
+    before each step.
     """
     folder.mkdir(parents=True, exist_ok=True)
     report(f"Generating {volumes} synthetic volumes.")

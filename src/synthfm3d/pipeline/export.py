@@ -50,9 +50,9 @@ class NiftiWriter:
 
 
 class _ListedWriter:
-    """Images in one folder, label maps in another, and a ``dataset.json`` that says what they are.
+    """Images in one folder, label maps in another, and a ``dataset.json`` that describes them.
 
-    A value means the same structure in all label maps: values are given anew by the names of structures.
+    A value means the same structure in all label maps: values are reassigned by the names of structures.
     """
 
     suffix: str
@@ -256,9 +256,9 @@ ONE_MEANING = frozenset({"nnunet", "monai-decathlon"})
 
 
 def check_one_meaning(folder: Path, name: str) -> None:
-    """Raise InputError if a format needs labels of one meaning, and a folder of shards has none such.
+    """Raise InputError if a format needs labels with one meaning, and a folder of shards has none.
 
-    Structures are other ones in each volume unless the anatomy is ``fixed``.
+    Each volume has other structures unless the anatomy is ``fixed``.
     """
     described = folder / DATASET_FILE
     if name not in ONE_MEANING or not described.is_file():

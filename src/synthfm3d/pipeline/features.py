@@ -1,4 +1,4 @@
-"""What a scene has: layout, families of shapes, and every effect that only some scenes have."""
+"""Features of a scene: layout, families of shapes, and all effects that only some scenes have."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -20,7 +20,7 @@ CONTACT_SHEET = "contact_sheet.png"
 GALLERY_PAGE = "index.html"
 _GALLERY_TILE_PX = 220
 MOST_PICTURED = 24
-"""Volumes on the contact sheet: more would not be looked at, and would fill the memory."""
+"""Volumes on the contact sheet: more would fill the memory."""
 
 
 def volume_folder(folder: Path, index: int) -> Path:

@@ -1,4 +1,4 @@
-"""A look into a folder of shards: a picture, statistics, and the card that a dataset is published with."""
+"""Inspection of a folder of shards: a picture, statistics, and a dataset card for publication."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def inspect_shards(
     Parameters
     ----------
     description
-        What ``dataset.json`` says.
+        Contents of ``dataset.json``.
     scene_of
         Makes a scene of a stored volume's JSON.
     most
@@ -92,7 +92,7 @@ def inspect_shards(
 
 
 def evenly_spread(count: int, most: int) -> list[int]:
-    """At most so many of ``range(count)``, at even distances."""
+    """At most ``most`` numbers of ``range(count)``, at even distances."""
     return [n * count // min(count, most) for n in range(min(count, most))]
 
 

@@ -1,8 +1,8 @@
 """``reproduce``: the paper's experiment from one file, in stages that are done once.
 
-A model is written down as it is before (start); the volumes are drawn (generate); the model learns from
-them (train); both are scored on public datasets with the same prompts (evaluate); and what came out is put
-beside the figures that the paper is known for (the page).
+The model before training is stored (start), the volumes are drawn (generate), and the model is trained on
+them (train). Both models are scored on public datasets with the same prompts (evaluate), and a page compares
+the results with the figures of the paper.
 """
 
 import gzip
@@ -52,7 +52,7 @@ class Reproduced:
 def reproduce(
     config: ReproductionConfig, folder: Path, *, scale: float = 1.0, device: str = "auto", say: Say = print
 ) -> Reproduced | None:
-    """Do the whole experiment below ``folder``, or what is missing of it.
+    """Run the whole experiment in ``folder``, or the stages that are missing.
 
     Under ``accelerate launch`` all processes train, the first one does the rest; the others return None.
 
@@ -61,7 +61,7 @@ def reproduce(
     scale
         Share of the steps, volumes and cases; below 1 it is a rehearsal, see ``ReproductionConfig``.
     say
-        Told what is going on, a sentence at a time.
+        Called with a sentence before each step.
 
     Raises
     ------
@@ -174,18 +174,18 @@ def _draw_volumes(config: ReproductionConfig, folder: Path) -> Facts:
 
 
 def _train(training: Sam2TrainingConfig, folder: Path, device: str, say: Say) -> Facts:
-    """Fine-tune, going on from a checkpoint if there is one."""
+    """Fine-tune, continuing from a checkpoint if there is one."""
     from synthfm3d.model.checkpoint import weights_hash
     from synthfm3d.training.loop import train
     from synthfm3d.training.state import CHECKPOINT_FILE
 
-    told = -1
+    reported = -1
 
     def report(entry: dict[str, Any]) -> None:
-        nonlocal told
+        nonlocal reported
         tenth = 10 * entry["step"] // training.steps
-        if "loss" in entry and tenth > told:
-            told = tenth
+        if "loss" in entry and tenth > reported:
+            reported = tenth
             say(f"train: step {entry['step']} of {training.steps}, loss {entry['loss']:.3f}")
 
     resume = (folder / CHECKPOINT_FILE).exists()
@@ -200,7 +200,7 @@ def _evaluate(
 ) -> Facts:
     """Score both models, and the baselines, on every case; the report of it lies in the stage's folder.
 
-    The result of each case is kept, so that a run that was stopped goes on with the next.
+    The result of each case is kept, so that a run that was stopped continues with the next case.
     """
     size = config.training.model.image_size
     start = config.training.start or str(folders["start"])
@@ -239,9 +239,9 @@ def _cases(choice: EvaluationChoice) -> list[PendingCase]:
     for name, part in choice.datasets.items():
         if part.path is not None:
             dataset, path = dataset_named(name), Path(part.path)
-            there = len(dataset.listing(path).of_split(part.split).cases)
+            available = len(dataset.listing(path).of_split(part.split).cases)
             cases += chosen_cases(
-                dataset, path, split=part.split, limit=choice.limit(there), structures=choice.structures
+                dataset, path, split=part.split, limit=choice.limit(available), structures=choice.structures
             )
     if not cases:
         names = ", ".join(choice.datasets) or "camus"

@@ -1,4 +1,4 @@
-"""What the reproduction of the paper's experiment depends on: one file of settings, and a scale."""
+"""Configuration of the reproduction of the paper's experiment: one file of settings, and a scale."""
 
 import math
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class EvaluationChoice:
             raise ValueError(f"share is a share above 0 and up to 1, got {self.share}.")
 
     def limit(self, cases: int) -> int:
-        """How many of so many cases are scored."""
+        """Number of cases to score, of those available."""
         return max(1, math.ceil(cases * self.share))
 
 

@@ -1,7 +1,7 @@
-"""Long work in stages: each has a folder of its own, and a marker that appears when all of it is there.
+"""Long computations in stages. Each stage has its own folder, and a marker when it is complete.
 
 A stage's key is a hash of its settings and of the key of the stage before it. Its folder is named after
-the key: other settings go to another folder, and nothing that took days is ever overwritten.
+the key: so other settings use another folder, and no result is overwritten.
 """
 
 import json
@@ -30,9 +30,9 @@ class Stage:
     settings
         All that the result depends on besides the stages before, as plain JSON values.
     run
-        Does the work. Gets the folders of this stage and of those before it by name; returns what is
-        worth knowing of the result, as plain JSON values. When it is stopped in its middle it is called
-        again with the same folder, and may go on from what lies there.
+        Does the work. Gets the folders of this stage and of those before it by name; returns what is worth
+        knowing of the result, as plain JSON values. After an interruption it is called again with the same
+        folder, and may continue from the files in it.
     together
         Under ``accelerate launch`` all processes take part; in the other stages the first one works.
     """
@@ -74,9 +74,9 @@ def run_stages(
 ) -> dict[str, Facts]:
     """Do what is not done yet, in order; returns the facts of every stage by name.
 
-    ``report`` is told which stage begins or was kept. Whatever a stage raises ends the run; the stages
-    before it stay done. A process that is not the ``first`` of several waits for the others' stages, and
-    is through when no stage is left that it takes part in.
+    ``report`` is called with a sentence when a stage begins or is kept. Whatever a stage raises ends the run;
+    the stages before it stay done. A process that is not the ``first`` of several waits for the others'
+    stages, and is through when no stage is left that it takes part in.
     """
     if not first:
         return _help(folder, stages)

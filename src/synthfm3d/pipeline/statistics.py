@@ -1,4 +1,4 @@
-"""What a preset makes, in numbers: every target of many volumes measured, beside real anatomy.
+"""Statistics of a preset: every target of many volumes is measured and compared with real anatomy.
 
 Real numbers (``real_targets.json``, each with its source) are published ones, and two that were measured once
 on real regions; nothing is measured on scans here.
@@ -27,7 +27,7 @@ from synthfm3d.synthesis.structures import MOST_LABELS
 from synthfm3d.volume import Array
 
 LEAST_VOXELS = 150
-"""Smaller targets are not measured: few voxels tell no shape."""
+"""Smaller targets are not measured, because a few voxels have no meaningful shape."""
 PERCENTILES = (5, 50, 95)
 
 

@@ -1,7 +1,7 @@
-"""What lies around a target, in the region that a model sees of it: like greys at its border, and edges.
+"""The surroundings of a target in the region that a model sees: similar greys at its border, and edges.
 
-A mask leaks where the other side of a border has the target's own grey. How often that is so, and how many
-edges there are near by, tells how crowded volumes are.
+A mask leaks where both sides of a border have the same grey. The share of such borders and the number of
+edges nearby measure how crowded volumes are.
 """
 
 from dataclasses import dataclass

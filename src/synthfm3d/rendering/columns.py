@@ -1,4 +1,4 @@
-"""The numbers of columns and fields in the arrays that the slice kernel reads (``tables``)."""
+"""Indices of the columns and fields in the arrays that the slice kernel reads (``tables``)."""
 
 from synthfm3d.synthesis.scene import TEXTURES
 

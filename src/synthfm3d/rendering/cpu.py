@@ -1,11 +1,11 @@
-"""``render``: the CPU renderer. One pass per slice; any range of slices alone, with the same bits."""
+"""``render``: the CPU renderer. Any range of slices can be rendered alone and has the same bits."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from synthfm3d.rendering.columns import BIAS, FIELDS, TILED
-from synthfm3d.rendering.compositing import compose_slice, mean_signal, numbers_of
+from synthfm3d.rendering.compositing import compose_slice, mean_signal, numbers_of, scratch_for
 from synthfm3d.rendering.ct import ct_scanner
 from synthfm3d.rendering.fields import fields_of_slice, lattice_of
 from synthfm3d.rendering.mr import mr_scanner
@@ -20,7 +20,8 @@ from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
 
 _AT_ONCE = 8
-"""Slices that share the nodes of their fields; more would need more memory for no less work."""
+"""Number of slices that share the nodes of their fields. A larger number needs more memory and saves no
+time."""
 
 
 def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
@@ -32,7 +33,7 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
         Which slices, ``range(first, after)``; all by default. A range has the same bits as the
         same slices of the whole volume.
     threads
-        Runs of slices rendered at a time; has no influence on the result.
+        Number of threads; it does not change the result.
 
     Returns
     -------
@@ -47,12 +48,12 @@ def render(scene: Scene, slices: range | None = None, threads: int = 1) -> tuple
 
 
 class Renderer:
-    """A scene made ready once, for those who look at its slices again and again.
+    """A scene that is prepared once, to render slices of it many times.
 
     Parameters
     ----------
     slices
-        The slices that will be asked for; all by default.
+        The slices that can be rendered; all by default.
 
     Raises ValueError as ``render`` does.
     """
@@ -68,10 +69,10 @@ class Renderer:
         self._scanner = _scanner_of(scene)
 
     def render(self, slices: range | None = None, threads: int = 1) -> tuple[Array, Array]:
-        """Image and label map of some slices, by default of all that were made ready; see ``render``."""
+        """Image and label map of some slices, by default of all prepared ones; see ``render``."""
         slices = self._ready if slices is None else slices_of(self.scene, slices)
         if not self._ready.start <= slices.start <= slices.stop <= self._ready.stop:
-            raise ValueError(f"slices must lie within those made ready, {self._ready}, got {slices}.")
+            raise ValueError(f"slices must lie within those prepared, {self._ready}, got {slices}.")
         _, height, width = self.scene.shape
         image = np.empty((len(slices), height, width), np.int16)
         labels = np.empty((len(slices), height, width), np.uint8)
@@ -95,7 +96,7 @@ class Renderer:
 
 
 def slices_of(scene: Scene, slices: range | None) -> range:
-    """The given slices, all if None; ValueError for a range that is empty, strided, or not of the volume."""
+    """The given slices, or all. Raises ValueError for an empty or strided range, or one outside."""
     depth = scene.shape[0]
     slices = range(depth) if slices is None else slices
     if slices.step != 1 or not 0 <= slices.start < slices.stop <= depth:
@@ -106,7 +107,7 @@ def slices_of(scene: Scene, slices: range | None) -> range:
 def _render_slices(
     scene: Scene, tables: Tables, parts: Array, scanner: Scanner, slices: range, image: Array, labels: Array
 ) -> None:
-    """Some slices in a row, which share the nodes of their fields.
+    """Render consecutive slices, which share the nodes of their fields.
 
     ``parts`` (slice, sub-slice, part, column) are their rows.
     """
@@ -119,29 +120,33 @@ def _render_slices(
     bias = (planes[BIAS], y_first[BIAS], y_weights[BIAS])
     signals = np.empty((parts.shape[1], *scene.shape[1:]), np.float32)
     numbers = numbers_of(scene)
+    node_row = np.empty(max(axes[2].nodes for axes in tables.axes), np.float32)
+    scratch = scratch_for(scene.shape[2], len(tables.structures), planes.shape[1])
     scan = scanner(slices)
     for n, z in enumerate(slices):
         places = nodes[TILED:, n] - nodes[TILED:, 0]
-        # A copy: kernels would be compiled anew for the other memory layout of volumes of one slice.
+        # A copy, because kernels would be compiled again for the memory layout of volumes with one slice.
         along_z = z_weights[:, z].copy()
-        fields_of_slice(lattices, places, along_z[TILED:], x_first[TILED:], x_columns[TILED:], planes[TILED:])
+        fields_of_slice(
+            lattices, places, along_z[TILED:], x_first[TILED:], x_columns[TILED:], node_row, planes[TILED:]
+        )
         for part in _middle_last(parts.shape[1]):
             compose_slice(
                 parts[n, part], tables.structures, tables.layers, tables.tiles, tile_at[n],
-                along_z[:TILED], planes, y_first, y_weights, numbers, signals[part], labels[n],
+                along_z[:TILED], planes, y_first, y_weights, numbers, scratch, signals[part], labels[n],
             )  # fmt: skip
         signal = signals[0] if len(signals) == 1 else mean_signal(signals)
         scan(z, signal, labels[n], bias, image[n])
 
 
 def _middle_last(count: int) -> list[int]:
-    """Numbers of the sub-slices, the middle one last: its labels stay."""
+    """Indices of the sub-slices, the middle one last, because its labels are kept."""
     middle = count // 2
     return [n for n in range(count) if n != middle] + [middle]
 
 
 def _scanner_of(scene: Scene) -> Scanner:
-    """The scanner of a scene; what all its slices share is made here, once."""
+    """The scanner of a scene. Everything that its slices share is computed here, once."""
     match scene.acquisition:
         case CtAcquisition() as acquisition:
             return ct_scanner(scene, acquisition)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.kernels import kernel
+from synthfm3d.kernels import lean_kernel
 from synthfm3d.rendering.fields import field_key, hashed_normal, mix, noise_key
 from synthfm3d.rendering.scanner import Bias, Scanner
 from synthfm3d.synthesis.ct import CtAcquisition
@@ -18,7 +18,7 @@ _TILE_SIZES = (128, 256, 512)
 TILE_UNIT = 4096
 """Stored value of one standard deviation."""
 _DIRECTIONS = 256
-"""Streaks have one strength for each of so many directions."""
+"""Number of directions, each of which has its own strength of streaks."""
 LEAST_HU, MOST_HU = np.float32(-1024), np.float32(3071)
 """What twelve bits hold; metal has all of them."""
 AIR_HU = np.float32(-900)
@@ -82,18 +82,18 @@ def noise_tile(edge: int, peak: float, tile_key: int) -> Array:
     return tile
 
 
-@kernel
+@lean_kernel
 def _fill_white(out, fill_key):
     for n in range(out.size):
         out[n] = hashed_normal(np.uint32(n), fill_key)
 
 
-@kernel
+@lean_kernel
 def ct_slice(signal, z, noise_key, tile, noise_hu, slice_correlation, image):
     """Hounsfield units with quantum noise, rounded: ``image`` int16 (y, x).
 
     A slice's noise is the tile at two hashed places, one of which it shares with the next slice:
-    neighbours are correlated as asked for (at most 0.5), others are not.
+    neighbours are correlated by ``slice_correlation`` (at most 0.5), others are not.
     """
     height, width = signal.shape
     edge = tile.shape[0]
@@ -117,7 +117,7 @@ def ct_slice(signal, z, noise_key, tile, noise_hu, slice_correlation, image):
             out[x] = np.int16(np.floor(min(max(hu, LEAST_HU), MOST_HU) + _f32(0.5)))
 
 
-@kernel
+@lean_kernel
 def add_rings(signal, rings, centre_y, centre_x):
     """Add ``rings`` (HU at each pixel of distance from the centre of rotation) to a slice, in place.
 
@@ -136,13 +136,13 @@ def add_rings(signal, rings, centre_y, centre_x):
             row[x] += rings[i] * (_f32(1) - t) + rings[i + 1] * t
 
 
-@kernel
+@lean_kernel
 def add_metal(signal, streaks, metal_y, metal_x, metal_radius, streak_hu):
     """Add a piece of metal and its streaks to a slice, in place. Places and radius in pixels.
 
-    Streaks are bright and dark along rays from the metal and fade with distance r as
-    1 / (1 + r ``STREAK_DECAY``). A ray is told by its diamond angle, ``dy / (|dy| + |dx|)``, which needs
-    no arc tangent.
+    Streaks are bright and dark along rays from the metal and fade with distance r as 1 / (1 + r
+    ``STREAK_DECAY``). A ray is identified by its diamond angle, ``dy / (|dy| + |dx|)``, which needs no arc
+    tangent.
     """
     height, width = signal.shape
     quarter = _f32(streaks.size // 4)

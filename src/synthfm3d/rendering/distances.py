@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from synthfm3d.kernels import inlined
+from synthfm3d.kernels import subroutine
 from synthfm3d.rendering import columns as at
 
 _f32 = np.float32
@@ -21,18 +21,18 @@ BLUR_REACH = 1.6
 SMOOTHSTEP_STDS = np.float32(0.5 / BLUR_REACH)
 """A smoothstep over 3.2 standard deviations has the slope and the tails of the normal integral."""
 LEAST_TAPER = np.float32(0.35)
-"""Where a taper would narrow a solid further it stops, and turns nothing inside out."""
+"""Least factor of a taper, so that it never turns a solid inside out."""
 LEAST_STAR = np.float32(0.1)
-"""Share of its radius that bumps leave a star in every direction."""
+"""Least radius of a star in any direction, as a share of its mean radius."""
 STAR_SLOPE = np.float32(0.9)
-"""A star's distance is taken along the ray from its centre; on average its surface leans to that."""
+"""A star's distance is measured along the ray from its centre, to which its surface is oblique on average."""
 
 
-# The four lines that unite a part with the row stand in each function below: moved to a function of
-# their own they are not vectorised, and rendering takes 2.4 times as long.
+# The four lines that unite a part with the row are repeated in each function below. In a function of their
+# own they are not vectorised, and rendering takes 2.4 times as long.
 
 
-@inlined
+@subroutine
 def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with an ellipse of this slice (see ``columns``)."""
     centre_y, centre_x = part[at.CENTRE_Y], part[at.CENTRE_X]
@@ -40,7 +40,7 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
     m0, c0 = part[at.M0], part[at.C0]
     v_y, v_x, rate = part[at.V_Y], part[at.V_X], part[at.RATE]
     per_blend = _f32(1.0) / max(blend, TINY)
-    # At the very centre both root and slope vanish; their ratio goes to a semi-axis.
+    # At the centre, root and slope are both 0; their ratio tends to a semi-axis.
     at_centre = TINY * math.sqrt(a_xx)
     for x in range(y_mm.size):
         dy = y_mm[x] - centre_y
@@ -49,8 +49,8 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         g_x = a_yx * dy + a_xx * dx
         m = dy * g_y + dx * g_x + m0
         root = math.sqrt(m)
-        # A scale that grows steadily reaches a point sqrt(M) - 1 over its rate later: with M instead of
-        # its root, no place would be far from a section that grows fast.
+        # If the scale grows at a constant rate, it reaches a point (sqrt(M) - 1) / rate mm later. With M
+        # instead of its root, no point would be far from a section that grows fast.
         g_z = c0 - v_y * g_y - v_x * g_x - rate * root
         plane2 = g_y * g_y + g_x * g_x
         z2 = g_z * g_z
@@ -63,7 +63,7 @@ def unite_quadric(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@inlined
+@subroutine
 def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row of the distance field with a capsule; its distance is exact."""
     start_y, start_x, from_z = part[at.START_Y], part[at.START_X], part[at.FROM_Z]
@@ -89,7 +89,7 @@ def unite_capsule(part, y_mm, x_mm, variance_z, variance_plane, blend, distance,
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@inlined
+@subroutine
 def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row with a superquadric of exponents 2 and 4; taper and bend are left out of the gradient."""
     centre_y, centre_x, dz = part[at.LOCAL_Y], part[at.LOCAL_X], part[at.LOCAL_Z]
@@ -131,7 +131,7 @@ def unite_rounded_box(part, y_mm, x_mm, variance_z, variance_plane, blend, dista
         distance[x] = max(before, d) + near * near * blend * _f32(0.25)
 
 
-@inlined
+@subroutine
 def unite_star(part, y_mm, x_mm, variance_z, variance_plane, blend, distance, sharpness):
     """Unite a row with a star; its distance is measured along the ray from the centre."""
     centre_y, centre_x, dz = part[at.LOCAL_Y], part[at.LOCAL_X], part[at.LOCAL_Z]

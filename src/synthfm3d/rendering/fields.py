@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from synthfm3d.kernels import inlined, kernel
+from synthfm3d.kernels import inlined, lean_kernel
 from synthfm3d.randomness import key
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.volume import Array
@@ -102,7 +102,7 @@ def _axis(length: int, spacing: float) -> SplineAxis:
     return SplineAxis(int(first[-1]) + 4, first, weights, columns)
 
 
-@kernel
+@lean_kernel
 def _fill_axis(spacing, first, weights, columns):
     for n in range(first.size):
         place = n / spacing
@@ -129,7 +129,7 @@ def lattice_of(axes: tuple[SplineAxis, SplineAxis, SplineAxis], key: int, slices
     return lattice
 
 
-@kernel
+@lean_kernel
 def fill_lattice(key, z_first, lattice):
     """White noise on nodes ``z_first`` and after: ``lattice`` float32 (z, y, x) over all of y and x."""
     planes, rows, columns = lattice.shape
@@ -141,8 +141,8 @@ def fill_lattice(key, z_first, lattice):
                 out[x] = hashed_normal(np.uint32(base + np.uint32(x)), key)
 
 
-@kernel
-def field_slice(lattice, z_weights, x_first, x_columns, plane):
+@lean_kernel
+def field_slice(lattice, z_weights, x_first, x_columns, row, plane):
     """One slice of a field, interpolated along z and x but still on its nodes along y.
 
     Parameters
@@ -153,13 +153,14 @@ def field_slice(lattice, z_weights, x_first, x_columns, plane):
         Their four weights.
     x_first, x_columns
         First node and weights (4, x) along x.
+    row
+        Scratch memory, float32 (at least the nodes along x).
     plane
         Output, float32 (at least the nodes along y, x).
     """
     _, rows, columns = lattice.shape
     w0, w1, w2, w3 = z_weights[0], z_weights[1], z_weights[2], z_weights[3]
     c0, c1, c2, c3 = x_columns[0], x_columns[1], x_columns[2], x_columns[3]
-    row = np.empty(columns, np.float32)
     for y in range(rows):
         a, b, c, d = lattice[0, y], lattice[1, y], lattice[2, y], lattice[3, y]
         for x in range(columns):
@@ -170,16 +171,17 @@ def field_slice(lattice, z_weights, x_first, x_columns, plane):
             out[x] = ((row[i] * c0[x] + row[i + 1] * c1[x]) + row[i + 2] * c2[x]) + row[i + 3] * c3[x]
 
 
-@kernel
-def fields_of_slice(lattices, places, z_weights, x_first, x_columns, planes):
+@lean_kernel
+def fields_of_slice(lattices, places, z_weights, x_first, x_columns, row, planes):
     """All fields of one slice, each from its lattice at its place: ``planes`` float32 (field, y node, x).
 
     ``lattices`` is a tuple of arrays (z, y, x); ``places`` int (field,) and ``z_weights`` (field, 4) say
-    where along z the slice lies; ``x_first`` (field, x) and ``x_columns`` (field, 4, x) interpolate.
+    where along z the slice lies; ``x_first`` (field, x) and ``x_columns`` (field, 4, x) interpolate. ``row``
+    is scratch memory as for ``field_slice``.
     """
     for f in range(len(lattices)):
         nodes = lattices[f][places[f] : places[f] + 4]
-        field_slice(nodes, z_weights[f], x_first[f], x_columns[f], planes[f])
+        field_slice(nodes, z_weights[f], x_first[f], x_columns[f], row, planes[f])
 
 
 @inlined

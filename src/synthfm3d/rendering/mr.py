@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from synthfm3d.kernels import kernel
+from synthfm3d.kernels import kernel, lean_kernel
 from synthfm3d.rendering.fields import field_row, hashed_normal, noise_key
 from synthfm3d.rendering.scanner import Bias, Scanner, grey_table, map_grey
 from synthfm3d.synthesis.mr import MrAcquisition
@@ -36,7 +36,7 @@ def lowpass_taps(fraction: float) -> Array:
 def truncate(signal, taps):
     """Gibbs ringing: keep the centre of k-space along both axes of a slice, in place.
 
-    The overshoot at an edge is 9 % whatever the fraction kept; only its width changes (Bernstein,
+    The overshoot at an edge is 9 % for any fraction; only its width changes (Bernstein,
     King & Zhou, Handbook of MRI Pulse Sequences, 2004, 13.1).
     """
     height, width = signal.shape
@@ -113,15 +113,15 @@ def add_ghosts(signal, period, amplitude):
                 row[x] += share * ghost[x]
 
 
-@kernel
-def mr_slice(signal, z, key, noise, bias, plane, y_first, y_weights, image):
+@lean_kernel
+def mr_slice(signal, z, key, noise, bias, plane, y_first, y_weights, field, image):
     r"""Magnitude :math:`|S(1 + b) + n_r + i\,n_i|` in thousandths of signal 1: ``image`` int16 (y, x).
 
     Rician, since a scanner stores magnitudes (Gudbjartsson & Patz, Magn. Reson. Med. 34:910, 1995);
-    the receive field b is a smooth field of standard deviation ``bias``, cut off at -0.8.
+    the receive field b is a smooth field of standard deviation ``bias``, cut off at -0.8. ``field`` float32
+    (x,) is scratch memory.
     """
     height, width = signal.shape
-    field = np.empty(width, np.float32)
     other = np.uint32(key ^ np.uint32(OTHER_CHANNEL))
     for y in range(height):
         field_row(plane, y_first[y], y_weights[y], field)
@@ -148,7 +148,8 @@ def mr_scanner(scene: Scene, acquisition: MrAcquisition) -> Scanner:
             add_ghosts(signal, acquisition.ghost_period, _f32(acquisition.ghost))
         if acquisition.kept < 1:
             truncate(signal, lowpass_taps(acquisition.kept))
-        mr_slice(signal, z, key, _f32(acquisition.noise), _f32(acquisition.bias), *bias, image)
+        field = np.empty(signal.shape[1], np.float32)
+        mr_slice(signal, z, key, _f32(acquisition.noise), _f32(acquisition.bias), *bias, field, image)
         if grey is not None:
             map_grey(image, grey)
 

@@ -1,8 +1,8 @@
-"""Layers of one structure mixed into a row by partial volume, as far as they can be seen."""
+"""Mixing the visible layers of one structure into a row by partial volume."""
 
 import numpy as np
 
-from synthfm3d.kernels import inlined
+from synthfm3d.kernels import inlined, subroutine
 from synthfm3d.rendering import columns as at
 
 _f32 = np.float32
@@ -13,20 +13,20 @@ PATCH_EDGE = np.float32(4)
 
 
 @inlined
-def paint(
-    layers, count, scattered, distance, sharpness, t0, t1, t2, t3, per_shield, rim, per_rim, value, label
-):
-    """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures.
-
-    ``scattered`` says that the structure has several parts, with gaps between them that are passed over.
-    """
+def paint(layers, structure, distance, sharpness, t0, t1, t2, t3, numbers, value, label):
+    """Mix the layers of one structure into a row, outermost first; ``t0`` to ``t3`` are textures."""
+    count = int(structure[at.LAYERS])
+    # A structure of several parts has gaps between them, which are skipped.
+    scattered = structure[at.LAST_PART] - structure[at.FIRST_PART] > _f32(1)
+    per_shield = _f32(1.0) / numbers.shield_mm if numbers.shield_mm > _f32(0) else _f32(0)
+    rim, per_rim = numbers.rim, _f32(1.0) / numbers.rim_mm
     # Textures come one by one: a row of a two-dimensional view has a stride that the compiler does
     # not know, and would not be vectorised.
     low, high = 0, distance.size
     for m in range(count):
         layer = layers[m]
         depth = layer[at.DEPTH_MM]
-        # A layer changes nothing where its fraction is 0, and deeper ones lie within its span.
+        # A layer changes nothing where its fraction is 0. Deeper layers lie inside it.
         while m > 0 and low < high and _clear(distance, sharpness, depth, low):
             low += BLOCK
         while m > 0 and low < high and _clear(distance, sharpness, depth, high - BLOCK):
@@ -50,9 +50,9 @@ def paint(
                 )  # fmt: skip
 
 
-@inlined
+@subroutine
 def _clear(distance, sharpness, depth, first):
-    """Whether nothing of a layer reaches the block from ``first``."""
+    """Whether a layer covers no part of the block that begins at ``first``."""
     d, steep = distance[first : first + BLOCK], sharpness[first : first + BLOCK]
     reached = 0
     for x in range(BLOCK):
@@ -60,9 +60,9 @@ def _clear(distance, sharpness, depth, first):
     return reached == 0
 
 
-@inlined
+@subroutine
 def _next_run(distance, sharpness, depth, first, last):
-    """The next blocks from ``first`` on that a layer reaches, as first pixel and after the last."""
+    """First pixel, and the pixel after the last, of the next blocks from ``first`` on that a layer covers."""
     a = first
     while a < last and _clear(distance, sharpness, depth, a):
         a += BLOCK
@@ -72,9 +72,9 @@ def _next_run(distance, sharpness, depth, first, last):
     return a, b
 
 
-@inlined
+@subroutine
 def _hidden(distance, sharpness, deeper, low, high):
-    """Blocks within [low, high) that the next layer, which begins at ``deeper``, will cover wholly."""
+    """Blocks within [low, high) that the next layer, which begins at ``deeper``, covers completely."""
     left, right = low, high
     while left < right and (distance[left] - deeper) * sharpness[left] < _f32(0.5):
         left += BLOCK

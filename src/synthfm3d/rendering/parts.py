@@ -1,6 +1,6 @@
-"""Parts of structures as rows of numbers, one for each slice: what the kernel measures distances from.
+"""Parts of structures as rows of numbers, one row for each slice, from which the kernel computes distances.
 
-Only additions, products, quotients and square roots are used, which every processor rounds alike.
+Only sums, products, quotients and square roots are used, because every processor rounds them in the same way.
 """
 
 import math
@@ -21,10 +21,10 @@ def part_rows(parts: Sequence[Part], z: Array, reaches: Array) -> Array:
     z
         Heights of the slices in mm, (z,).
     reaches
-        How far each part is seen through the slice profile, in mm, (part,).
+        Distance at which each part is visible through the slice profile, in mm, (part,).
     """
     rows = np.empty((z.size, len(parts), at.COLUMNS), np.float32)
-    # Tubes are many and all alike: they are done together.
+    # Volumes have many tubes, so all tubes are computed together.
     tubes = [n for n, part in enumerate(parts) if isinstance(part, Tube)]
     if tubes:
         rows[:, tubes] = _tube_rows([p for p in parts if isinstance(p, Tube)], z, reaches[tubes])
@@ -61,7 +61,8 @@ def _ellipsoid_rows(part: Ellipsoid, z: Array, reach_z: float) -> Array:
     e = a[0][0] + v_y * a[1][0] + v_x * a[2][0]
     dz = z - part.centre_mm[0]
     rows = np.zeros((z.size, at.COLUMNS))
-    # The slice profile sees what lies above and below: the tip beyond a pole, the wider section.
+    # The slice profile includes what lies above and below the slice: the tip beyond a pole, or a wider
+    # section.
     rows[:, at.KIND] = np.where(np.abs(dz) < 1.0 / math.sqrt(e) + reach_z, at.QUADRIC, at.ABSENT)
     rows[:, at.CENTRE_Y] = part.centre_mm[1] + v_y * dz
     rows[:, at.CENTRE_X] = part.centre_mm[2] + v_x * dz

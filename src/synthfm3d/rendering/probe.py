@@ -1,8 +1,8 @@
-"""Where a probe looks: the raster of depths and beams, and how it lies over the pixels of a slice.
+"""The field of view of a probe: the raster of depths and beams, and its position on the pixels of a slice.
 
-Beams are evenly spaced in the tangent of their angle (phased, curved and linear arrays), or around the
-whole circle in the diamond angle, ``y / (|y| + |x|)``, of a rotating probe: both need no arc tangent, so
-every processor draws the same fan.
+Beams are evenly spaced in the tangent of their angle (phased, curved and linear arrays), or around the whole
+circle in the diamond angle, ``y / (|y| + |x|)``, of a rotating probe: Neither needs an arc tangent, so every
+processor computes the same fan.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthfm3d.kernels import inlined, kernel
+from synthfm3d.kernels import inlined, lean_kernel
 from synthfm3d.synthesis.scene import Scene
 from synthfm3d.synthesis.ultrasound import UltrasoundAcquisition
 from synthfm3d.volume import Array
@@ -116,7 +116,7 @@ def _beam_gain(acquisition: UltrasoundAcquisition, beams: int) -> Array:
     return gain.astype(np.float32)
 
 
-@kernel
+@lean_kernel
 def _fill_kernels(stds, out):
     r"""Half kernels of unit energy, :math:`(1 - n^2 / 16 s^2)^8 \approx e^{-n^2 / 2 s^2}`."""
     for row in range(stds.size):
@@ -132,7 +132,7 @@ def _fill_kernels(stds, out):
             out[row, n] = _f32(out[row, n] / math.sqrt(energy))
 
 
-@kernel
+@lean_kernel
 def _map_samples(apex_y, apex_x, near, far, half_width, per_beam, circle, height, width, pixel_of):
     depths, beams = pixel_of.shape
     for b in range(beams):
@@ -164,7 +164,7 @@ def _direction(place, half_width, circle):
     return y / length, x / length
 
 
-@kernel
+@lean_kernel
 def _map_pixels(
     apex_y, apex_x, near, far, half_width, per_beam, circle, depths, beams, sample_of, down, across
 ):

@@ -1,11 +1,11 @@
-"""What the scanners of all modalities share: their type, and grey curves."""
+"""The type of the scanners of all modalities, and the grey curves that MR and ultrasound share."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from synthfm3d.kernels import kernel
+from synthfm3d.kernels import lean_kernel
 from synthfm3d.synthesis.modality import GreyMap
 from synthfm3d.volume import Array
 
@@ -14,14 +14,14 @@ Bias = tuple[Array, Array, Array]
 Scan = Callable[[int, Array, Array, Bias, Array], None]
 """(z, signal, labels, bias, image): fill ``image``; ``signal`` and ``labels`` may be changed on the way."""
 Scanner = Callable[[range], Scan]
-"""Prepares what a run of slices needs, and returns what scans each of them."""
+"""Prepares a range of slices and returns the function that scans one slice."""
 
 
 def grey_table(grey: GreyMap, white: int) -> Array | None:
     """Stored value of each value from 0 to four times ``white``, int16; None where nothing changes.
 
-    Values beyond white follow the same curve, and are black where it is inverted. Rounded, so that last
-    bits of a power, which differ between machines, are gone.
+    Values beyond white follow the same curve; they are black if it is inverted. The result is rounded,
+    because the last bits of a power differ between machines.
     """
     if grey == GreyMap():
         return None
@@ -36,7 +36,7 @@ def grey_table(grey: GreyMap, white: int) -> Array | None:
     return np.array(table, np.int16)
 
 
-@kernel
+@lean_kernel
 def map_grey(image, table):
     """Replace each value of ``image`` int16 (y, x) by its entry, in place; larger ones by the last."""
     height, width = image.shape

@@ -1,6 +1,6 @@
-"""Tables: a scene as the arrays that the slice kernel reads.
+"""Tables: the arrays with which a scene enters the slice kernel.
 
-Only additions, products, quotients and square roots are used, which every processor rounds alike.
+Only sums, products, quotients and square roots are used, because every processor rounds them in the same way.
 """
 
 import math
@@ -74,14 +74,15 @@ def tables_of(scene: Scene, slices: range | None = None) -> Tables:
 
 
 def _widest(boundary: Boundary) -> float:
-    """Reach of a boundary where it fades, in standard deviations: nowhere is it wider."""
+    """Largest reach of a boundary, where it fades, in standard deviations."""
     return BLUR_REACH * (1 + boundary.fade)
 
 
 def _growth_mm(structure: Structure) -> float:
-    """How far beyond its parts a structure may change a voxel.
+    """Distance beyond its parts at which a structure may still change a voxel.
 
-    Fields stay below 3.5 standard deviations in practice; 2.5 cuts one row in a hundred by a hair.
+    Fields stay below 3.5 standard deviations in practice. With 2.5, one row in a hundred is cut very
+    slightly.
     """
     return 2.5 * sum(structure.roughness_mm) + 0.25 * structure.blend_mm
 
@@ -90,11 +91,11 @@ def _parts(scene: Scene, slices: range) -> Array:
     """Rows of all parts on the sub-slices of some slices, (sub-slice, part, column)."""
     anatomy, boundary = scene.anatomy, scene.boundary
     through = _widest(boundary) * (boundary.psf_mm[0] / boundary.sub_slices)
-    # Where a wall leans, what grows by a little is seen from far.
+    # If a wall is oblique, a small growth is visible from far away.
     reaches = [through + _growth_mm(structure) for structure in anatomy.structures for _ in structure.parts]
     parts = [part for structure in anatomy.structures for part in structure.parts]
     rows = part_rows(parts, _heights(scene, slices), np.array(reaches))
-    if scene.third_axis == "time":  # all are stacks, and distances lie in the plane of a frame
+    if scene.third_axis == "time":  # all parts are stacks, and distances are measured in the plane of a frame
         rows[:, :, [at.C0, at.V_Y, at.V_X, at.RATE]] = 0.0
     return rows
 
@@ -111,7 +112,7 @@ def _structures(scene: Scene) -> Array:
             *structure.roughness_mm,
             structure.blend_mm,
             structure.confined and anatomy.cavity_depth_mm > 0,
-            # The warp is known row by row and comes on top.
+            # The warp is added later, because it is known for each row.
             _growth_mm(structure) + _widest(boundary) * boundary.psf_mm[1],
             len(structure.layers),
             structure.neighbourhood,
@@ -159,7 +160,7 @@ def _axes(scene: Scene, field: int) -> tuple[SplineAxis, SplineAxis, SplineAxis]
 _FRAMES_OF_TEXTURE = 12.0
 _FRAMES_OF_WARP = 40.0
 _ALWAYS = 1e4
-"""Over time fields change slowly: textures, the warp; shape noise and receive field not at all."""
+"""In frames. Over time, textures and the warp change slowly; shape noise and receive field do not change."""
 
 
 def _field_std(scene: Scene, field: int) -> tuple[float, float, float]:

@@ -1,15 +1,15 @@
-r"""Fine smooth noise from one periodic tile: cheap where a field's nodes are nearly as dense as pixels.
+r"""Fine smooth noise from one periodic tile: much cheaper than a field whose nodes are as dense as pixels.
 
-A tile is a periodic field of unit variance in the plane. A slice is a sum of four copies of it, each moved
-to a place hashed from a node along z, with the same spline weights as any other field (``fields``): between
-slices it is correlated as those are, and no slice repeats another.
+A tile is a periodic field of unit variance in the plane. A slice is the sum of four copies of it, each
+shifted by an amount hashed from a node along z, with the spline weights of any other field (``fields``). So
+slices are correlated like those of other fields, and no slice repeats another.
 """
 
 import math
 
 import numpy as np
 
-from synthfm3d.kernels import inlined, kernel
+from synthfm3d.kernels import inlined, lean_kernel
 from synthfm3d.rendering.fields import field_row, hashed_normal, mix, periodic_axis
 from synthfm3d.volume import Array
 
@@ -17,7 +17,7 @@ _f32 = np.float32
 _EDGES = (64, 128, 256, 512)
 
 PLACES = 0x5851F42D
-"""Turns the key of a tile's contents into that of its places: no number of one serves the other."""
+"""Turns the key of a tile's contents into the key of its shifts, so that the two are independent."""
 
 
 def tile_edge(height: int, width: int) -> int:
@@ -33,11 +33,13 @@ def texture_tile(height: int, width: int, std_pixels: float, key: int) -> Array:
     edge = tile_edge(height, width)
     axis = periodic_axis(edge, std_pixels)
     plane = np.empty((edge, edge + width), np.float32)
-    _fill_tile(np.uint32(key), axis.nodes, axis.first, axis.weights, axis.columns, plane)
+    # Four nodes more than a period, so that interpolation never wraps.
+    rows, row = np.empty((axis.nodes + 4, edge), np.float32), np.empty(axis.nodes + 4, np.float32)
+    _fill_tile(np.uint32(key), axis.first, axis.weights, axis.columns, rows, row, plane)
     return plane
 
 
-@kernel
+@lean_kernel
 def tile_places(keys, nodes, edge, places):
     """Where slices find the four copies of each tile: ``places`` int64 (slice, tile, 4, 2) in (y, x).
 
@@ -54,12 +56,10 @@ def tile_places(keys, nodes, edge, places):
                 places[z, tile, k, 1] = np.int64(word & mask)
 
 
-@kernel
-def _fill_tile(key, nodes, first, weights, columns, plane):
-    edge = first.size
-    # Four nodes more than a period, so that interpolation never wraps.
-    rows = np.empty((nodes + 4, edge), np.float32)
-    row = np.empty(nodes + 4, np.float32)
+@lean_kernel
+def _fill_tile(key, first, weights, columns, rows, row, plane):
+    """Fill a tile; ``rows`` (node, x) and ``row`` (node,) are scratch memory of as many nodes as it needs."""
+    edge, nodes = first.size, row.size - 4
     for n in range(nodes + 4):
         base = np.uint32((n % nodes) * nodes)
         for m in range(nodes + 4):
@@ -72,7 +72,7 @@ def _fill_tile(key, nodes, first, weights, columns, plane):
             )
     for y in range(edge):
         field_row(rows, first[y], weights[y], plane[y, :edge])
-    # Copies of one tile add up: its own mean and variance must be exact.
+    # Copies of one tile are added, so its mean and variance must be exact.
     total, squares = 0.0, 0.0
     for y in range(edge):
         for x in range(edge):

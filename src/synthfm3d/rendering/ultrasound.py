@@ -1,18 +1,18 @@
-"""Ultrasound: scatterers along the beams, seen through the probe's point spread, log-compressed.
+"""Ultrasound: scatterers along the beams, blurred by the point spread of the probe, and log-compressed.
 
-Each sample of the probe's raster holds a complex random scatterer, as strong as its tissue; what returns is
-their sum under the point spread. Where many lie in one resolution cell its envelope has the Rayleigh
-distribution (fully developed speckle: mean / standard deviation = 1.91; Wagner et al., IEEE Trans. Sonics
-Ultrason. 30:156, 1983). Boundaries across the beam also reflect as mirrors do, those along it do not; strong
-reflectors shade what lies behind them and ring, fluid makes it brighter. Compounding averages pictures of
-independent speckle, which brings the squared envelope towards its expected value.
+Each sample of the raster of the probe has a complex random scatterer, as strong as its tissue. The echo is
+their sum, weighted by the point spread. If many scatterers lie in one resolution cell, the envelope has the
+Rayleigh distribution (fully developed speckle: mean / standard deviation = 1.91; Wagner et al., IEEE Trans.
+Sonics Ultrason. 30:156, 1983). Boundaries across the beam also reflect like mirrors; boundaries along it do
+not. Strong reflectors cast a shadow and reverberate. Tissue behind fluid is brighter. Compounding averages
+images of independent speckle, which moves the squared envelope towards its expected value.
 """
 
 import math
 
 import numpy as np
 
-from synthfm3d.kernels import inlined, kernel
+from synthfm3d.kernels import inlined, kernel, lean_kernel, subroutine
 from synthfm3d.rendering.fields import GOLDEN, SplineAxis, field_key, mix, spline_axis
 from synthfm3d.rendering.probe import REACH, Fan, fan_of
 from synthfm3d.rendering.scanner import Bias, Scan, Scanner, grey_table, map_grey
@@ -22,13 +22,13 @@ from synthfm3d.volume import Array
 
 _f32 = np.float32
 REFLECTOR = 0.7
-"""Echo amplitude above which a tissue takes energy from the beam and rings."""
+"""Echo amplitude above which a tissue absorbs energy from the beam and reverberates."""
 FLUID = 0.06
-"""Echo amplitude below which a tissue takes less energy than the gain makes up for."""
+"""Echo amplitude below which a tissue absorbs less energy than the gain compensates."""
 LEAST_TAP = np.float32(0.004)
 """Taps of a point spread below this share of the middle one are left out."""
 LEAST_GAIN, MOST_LEFT = np.float32(0.05), np.float32(3)
-"""A sample takes at most this share of the beam; fluid brightens it up to this much."""
+"""Least share of the beam that a sample leaves, and the largest that fluid can raise it to."""
 HAZE_DEPTH = np.float32(0.25)
 """Share of the depth at which the haze before the probe ends."""
 MIRRORED_POWER = np.float32(1.5)
@@ -67,25 +67,31 @@ def ultrasound_slice(
     grey = np.empty(fan.pixel_of.shape, np.float32)
     echo = np.empty(fan.pixel_of.shape, np.float32)
     mirror = np.empty(fan.pixel_of.shape, np.float32)
-    ring = max(1, round(acquisition.ring_mm / raster))
+    beams = fan.pixel_of.shape[1]
+    ringing = np.zeros((max(1, round(acquisition.ring_mm / raster)), beams), np.float32)
+    state = np.zeros((4, beams), np.float32)
+    state[0] = 1
     _insonify(
         signal.reshape(-1), fan.pixel_of, _f32(acquisition.shadow * raster),
         _f32(acquisition.enhancement * raster), _f32(acquisition.specular), _f32(acquisition.clutter),
-        ring, _f32(acquisition.reverberation), echo, mirror,
+        _f32(acquisition.reverberation), state, ringing, echo, mirror,
     )  # fmt: skip
     real, imaginary = np.empty_like(echo), np.empty_like(echo)
     _excite(echo, mirror, scatterers, weights, real, imaginary)
     power = echo  # its memory is used again
     if acquisition.compounding > 0:
         power = echo * echo + MIRRORED_POWER * (mirror * mirror)
+    spread, padded = np.empty((4, beams), np.float32), np.zeros(beams + 2 * REACH, np.float32)
+    bits = np.empty(beams, np.int32)
     _detect(
-        real, imaginary, power, _f32(acquisition.compounding), fan.axial, fan.lateral, fan.depth_db,
-        fan.beam_db, _f32(acquisition.dynamic_range_db), _f32(acquisition.gain_db), grey,
+        real, imaginary, power, _f32(acquisition.compounding), fan.axial, fan.axial * fan.axial, fan.lateral,
+        fan.lateral * fan.lateral, fan.depth_db, fan.beam_db, _f32(acquisition.dynamic_range_db),
+        _f32(acquisition.gain_db), padded, spread, bits, bits.view(np.float32), grey,
     )  # fmt: skip
     _scan_convert(grey.reshape(-1), fan.pixel_of.shape[1], fan.sample_of, fan.down, fan.across, image, labels)
 
 
-@kernel
+@lean_kernel
 def _scatter(key, first, nodes):
     count, depths, beams = nodes.shape
     other = np.uint32(np.uint32(key * np.uint32(GOLDEN)) | np.uint32(1))
@@ -98,15 +104,19 @@ def _scatter(key, first, nodes):
                 out[b] = mix(np.uint32(word + other))
 
 
-@kernel
-def _insonify(signal, pixel_of, shadow, enhancement, specular, clutter, ring, reverberation, echo, mirror):
-    """Amplitude of scattered and of mirrored echoes for each sample, from the probe downwards."""
+@lean_kernel
+def _insonify(
+    signal, pixel_of, shadow, enhancement, specular, clutter, reverberation, state, ringing, echo, mirror
+):
+    """Amplitude of scattered and of mirrored echoes for each sample, from the probe downwards.
+
+    ``state`` float32 (4, beam) begins as 1, 0, 0, 0, and ``ringing`` float32 (depth, beam) as 0: the share of
+    the beam that is left, the amplitudes here and before, and 1 from the first pixel that the beam meets; and
+    the echoes that will come back once more.
+    """
     depths, beams = pixel_of.shape
-    left = np.ones(beams, np.float32)  # of the beam
-    ringing = np.zeros((ring, beams), np.float32)
-    here = np.zeros(beams, np.float32)
-    before = np.zeros(beams, np.float32)
-    met = np.zeros(beams, np.float32)  # 1 from the first pixel that a beam meets
+    ring = len(ringing)
+    left, here, before, met = state[0], state[1], state[2], state[3]
     haze_ends = HAZE_DEPTH * _f32(depths)
     for d in range(depths):
         pixels = pixel_of[d]
@@ -128,7 +138,7 @@ def _insonify(signal, pixel_of, shadow, enhancement, specular, clutter, ring, re
             before[b] = amplitude
 
 
-@kernel
+@lean_kernel
 def _excite(echo, mirror, scatterers, weights, real, imaginary):
     """Complex scatterers as strong as their echoes, between the nodes of four slices."""
     depths, beams = echo.shape
@@ -155,23 +165,21 @@ def _high(word):
     return _f32(np.int32(word >> np.uint32(16)))
 
 
-@kernel
+@lean_kernel
 def _detect(
-    real, imaginary, power, compounding, axial, lateral, depth_db, beam_db, dynamic_range_db, gain_db, grey
-):
+    real, imaginary, power, compounding, axial, axial_power, lateral, lateral_power, depth_db, beam_db,
+    dynamic_range_db, gain_db, padded, spread, bits, mantissa, grey,
+):  # fmt: skip
     """Point spread along and across the beams, envelope, log compression to 0-255.
 
     ``power`` holds the expected squared scatterers, of which the squared envelope has a share
-    ``compounding``; it is not read where that is 0.
+    ``compounding``; it is not read where that is 0. ``axial`` and ``lateral`` are half kernels,
+    ``axial_power`` and ``lateral_power`` their squares. The rest is scratch memory: ``padded`` as for
+    ``_blurred``, ``spread`` float32 (4, beam), ``bits`` and ``mantissa`` as for ``_decibels``.
     """
     depths, beams = real.shape
-    padded = np.zeros(beams + 2 * REACH, np.float32)
-    spread = np.empty((3, beams), np.float32)
-    envelope = np.empty(beams, np.float32)
-    bits = np.empty(beams, np.int32)
-    mantissa = bits.view(np.float32)
+    envelope = spread[3]
     along = _reach(axial)
-    axial_power, lateral_power = axial * axial, lateral * lateral
     scale = _f32(255) / dynamic_range_db
     kept = _f32(0.5) * (_f32(1) - compounding)
     for d in range(depths):
@@ -194,7 +202,7 @@ def _detect(
             row[b] = min(max((row[b] + level + beam_db[b]) * scale, _f32(0)), _f32(255))
 
 
-@inlined
+@subroutine
 def _blurred(source, d, axial, along, lateral, across, padded, out):
     """Row ``d`` of a (depth, beam) array under half kernels along and across the beams.
 
@@ -218,7 +226,7 @@ def _blurred(source, d, axial, along, lateral, across, padded, out):
             out[b] += lateral[n] * (before[b] + after[b])
 
 
-@inlined
+@subroutine
 def _reach(half_kernel):
     """The last tap of a half kernel that counts."""
     last = half_kernel.size - 1
@@ -227,7 +235,7 @@ def _reach(half_kernel):
     return last
 
 
-@inlined
+@subroutine
 def _decibels(values, bits, mantissa, out):
     """20 log10 of positive float32 numbers to 0.01 dB, from products and sums only.
 
@@ -255,7 +263,7 @@ def decibels(values):
     return out
 
 
-@kernel
+@lean_kernel
 def _scan_convert(grey, beams, sample_of, down, across, image, labels):
     height, width = sample_of.shape
     for y in range(height):

@@ -75,6 +75,18 @@ class Canvas:
         self.forget(beyond)
         self.logits[beyond, y, x] = found[beyond.start - z.start : beyond.stop - z.start]
 
+    def join(self, part: Part, found: Array) -> None:
+        """The object is also what a look found on a part of the scan."""
+        self.logits[part] = np.maximum(self.logits[part], found)
+
+    def remove(self, part: Part, found: Array) -> None:
+        """The object is not what a look found on a part of the scan."""
+        self.logits[part] = np.minimum(self.logits[part], -found)
+
+    def restore(self, before: Array, where: Array) -> None:
+        """Take former log-odds (z, y, x) where a mask (z, y, x) is."""
+        np.copyto(self.logits, before, where=where)
+
     def forget(self, part: slice | Part | list[int] | Array) -> None:
         """Nothing is the object on some slices, in a part of the scan, or where a mask (z, y, x) is."""
         self.logits[part] = CERTAINLY_NOT
@@ -99,6 +111,7 @@ class Canvas:
     def take_back(self, before: Array, corrections: PlacedPrompts) -> None:
         """Undo every change of the mask that no correction asks for.
 
+        Positive clicks alone never take a voxel out of the mask, and negative clicks alone never add one.
         Voxels that change together and share faces are one change. A change is kept if a positive click lies
         in voxels that join the mask, or a negative click in voxels that leave it, or if it reaches into a
         correcting box or onto a slice that a correcting mask outlines. All other voxels that were or are in
@@ -114,6 +127,11 @@ class Canvas:
         """
         inside, was = self.mask, before > 0
         asked = inside != was
+        says = {joins for _, joins in corrections.corrected_voxels()}
+        if says == {True}:
+            asked &= inside
+        elif says == {False}:
+            asked &= was
         if asked.any():
             corners = foreground_corners(asked)
             around = part_between(corners)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy import ndimage
 
 from synthfm3d.model.interface import JudgedModel
 from synthfm3d.segmentation.look import (
@@ -39,9 +38,6 @@ FEWEST_LOOKS = 4
 """Looks before a search may end early."""
 CLEARLY_BETTER = 0.25
 """A search ends where the two closest views are predicted to be worse than the best one by this Dice."""
-DEEP = 0.1
-"""Depth of a click in what is wrong, over the diameter of the mask, from which on the size may be wrong.
-A click that is less deep mends the border."""
 AS_PLAUSIBLE = 0.6
 """Predicted Dice of an answer that replaces another one, over that of the other."""
 
@@ -133,31 +129,15 @@ def _contradicts(look: Look, index: Array, positive: bool) -> bool:
 
 
 def better_than(chosen: View, views: Sequence[View], prompts: PlacedPrompts) -> View | None:
-    """Of ranked views the best that agrees with clicks that show the size of the chosen one to be wrong.
+    """Of ranked views the best that agrees with more clicks than the chosen one; None without one.
 
-    None where no click lies deep in what is wrong with the chosen one, or no plausible view contradicts
-    fewer clicks.
+    An answer that is much less plausible than the chosen one is not better.
     """
-    if not any(_depth(chosen, *click) > DEEP for click in prompts.clicks_on(chosen.look.region)):
-        return None
     least = AS_PLAUSIBLE * (chosen.predicted_dice or 0.0)
     plausible = [view for view in views if view.predicted_dice is None or view.predicted_dice >= least]
     best = min(plausible, key=lambda view: contradicted(view.look, prompts), default=chosen)
     fewer = contradicted(best.look, prompts) < contradicted(chosen.look, prompts)
     return best if fewer else None
-
-
-def _depth(view: View, index: Array, positive: bool) -> float:
-    """How deep a click lies in what is wrong on its slice, over the mask's diameter; 0 if nothing is."""
-    if not _contradicts(view.look, index, positive):
-        return 0.0
-    if not view.look.region.contains(index):
-        return 1.0  # a click beyond the view
-    z, y, x = np.rint(index).astype(int)
-    section = view.look.mask[z]
-    wrong = ~section if positive else section
-    pixels = float(ndimage.distance_transform_edt(wrong)[y, x]) if not wrong.all() else np.inf
-    return pixels * view.look.region.spacing_mm[1] / max(view.diameter_mm, 1e-6)
 
 
 def view_widths(scan: Grid, limits: tuple[float, float]) -> list[float]:

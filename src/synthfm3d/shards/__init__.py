@@ -1,1 +1,1 @@
-"""Our own format: volumes by the million in plain tar files, which other tools read, too."""
+"""The format for large datasets: volumes in plain tar files, which other tools can read as well."""

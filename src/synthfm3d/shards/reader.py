@@ -1,4 +1,4 @@
-"""Shards become volumes: one by its place, or all in a row."""
+"""Reading volumes from shards, by position or one after the other."""
 
 import os
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from synthfm3d.shards.record import Entry, ShardRecord, read_record, record_path
 from synthfm3d.shards.sample import StoredVolume, decoded
 
 _MOST_OPEN = 64
-"""Records that are kept: as many shards as a loader mixes at a time, and more."""
+"""Number of records that are kept; more than the number of shards that a loader mixes at a time."""
 
 
 class Shard(Sequence[StoredVolume]):
@@ -27,13 +27,13 @@ class Shard(Sequence[StoredVolume]):
         return len(self.record.samples)
 
     @overload
-    def __getitem__(self, place: int) -> StoredVolume: ...
+    def __getitem__(self, position: int) -> StoredVolume: ...
     @overload
-    def __getitem__(self, place: slice) -> list[StoredVolume]: ...
-    def __getitem__(self, place: int | slice) -> StoredVolume | list[StoredVolume]:
-        if isinstance(place, slice):
-            return [self[n] for n in range(*place.indices(len(self)))]
-        return self.read(self.record.samples[place])
+    def __getitem__(self, position: slice) -> list[StoredVolume]: ...
+    def __getitem__(self, position: int | slice) -> StoredVolume | list[StoredVolume]:
+        if isinstance(position, slice):
+            return [self[n] for n in range(*position.indices(len(self)))]
+        return self.read(self.record.samples[position])
 
     def read(self, entry: Entry, slices: slice | None = None) -> StoredVolume:
         """The volume of an entry, or some of its slices."""
@@ -53,7 +53,7 @@ class Shard(Sequence[StoredVolume]):
             ) from error
 
     def is_whole(self) -> bool:
-        """Whether the file has the size and the SHA-256 that its record says."""
+        """Whether the file has the size and the SHA-256 of its record."""
         try:
             if self.path.stat().st_size != self.record.size:
                 return False
@@ -64,7 +64,7 @@ class Shard(Sequence[StoredVolume]):
 
 
 class ShardFolder(Sequence[StoredVolume]):
-    """All volumes of a folder of shards, in the order of shards, by place from 0.
+    """All volumes of a folder of shards, in the order of shards, by position from 0.
 
     Records are read once to count, then again when they are needed, and few are kept: ten million
     entries would not fit into the memory of every loader.
@@ -90,26 +90,26 @@ class ShardFolder(Sequence[StoredVolume]):
             yield from Shard(path)
 
     @overload
-    def __getitem__(self, place: int) -> StoredVolume: ...
+    def __getitem__(self, position: int) -> StoredVolume: ...
     @overload
-    def __getitem__(self, place: slice) -> list[StoredVolume]: ...
-    def __getitem__(self, place: int | slice) -> StoredVolume | list[StoredVolume]:
-        if isinstance(place, slice):
-            return [self[n] for n in range(*place.indices(len(self)))]
-        shard, entry = self.locate(place)
+    def __getitem__(self, position: slice) -> list[StoredVolume]: ...
+    def __getitem__(self, position: int | slice) -> StoredVolume | list[StoredVolume]:
+        if isinstance(position, slice):
+            return [self[n] for n in range(*position.indices(len(self)))]
+        shard, entry = self.locate(position)
         return shard.read(entry)
 
-    def locate(self, place: int) -> tuple[Shard, Entry]:
-        """Shard and entry of the volume at a place; raises IndexError beyond the last."""
+    def locate(self, position: int) -> tuple[Shard, Entry]:
+        """Shard and entry of the volume at a position; raises IndexError beyond the last."""
         count = len(self)
-        if not -count <= place < count:
-            raise IndexError(f"there is no volume {place}: {self.folder} holds {count}.")
-        place %= count
-        number = bisect_right(self._starts, place) - 1
+        if not -count <= position < count:
+            raise IndexError(f"there is no volume {position}: {self.folder} holds {count}.")
+        position %= count
+        number = bisect_right(self._starts, position) - 1
         shard = self.shard(number)
-        return shard, shard.record.samples[place - self._starts[number]]
+        return shard, shard.record.samples[position - self._starts[number]]
 
-    def places(self, number: int) -> range:
+    def positions(self, number: int) -> range:
         """Places of the volumes of shard ``number``."""
         return range(self._starts[number], self._starts[number + 1])
 

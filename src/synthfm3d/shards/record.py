@@ -1,6 +1,6 @@
-"""``shard-00000.json``: what is in ``shard-00000.tar``, where, and that it is whole.
+"""``shard-00000.json``: contents, positions and hash of ``shard-00000.tar``.
 
-It is written after its shard, so where there is a record there is a whole shard.
+It is written after its shard, so a record exists only if its shard is complete.
 """
 
 import json
@@ -24,7 +24,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardOrigin:
-    """All that the volumes of a shard are a function of, and which release of the package made them.
+    """Everything that determines the volumes of a shard, and the release of the package that made them.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from synthfm3d.volume import Array, Grid, Modality, Volume
 
 IMAGE, LABELS, SCENE = "image.blosc2", "labels.blosc2", "scene.json"
 SLICES_PER_CHUNK = 8
-"""A clip for training touches two or three chunks, whatever the depth of its volume."""
+"""A clip for training reads two or three chunks, for any depth of its volume."""
 UNITS: dict[Modality, str] = {"ct": "HU", "mr": "thousandth of the signal", "us": "grey value"}
 
 # Two threads may finish blocks in either order; one always gives the same bytes.
@@ -66,7 +66,7 @@ def encoded(volume: LabelledVolume) -> dict[str, bytes]:
 def decoded(key: str, content: Mapping[str, bytes], slices: slice | None = None) -> StoredVolume:
     """The volume of three members, or a range of its slices with the affine moved along.
 
-    Damaged members raise ValueError, KeyError, or whatever blosc2 does.
+    Damaged members raise ValueError, KeyError, or an error of blosc2.
     """
     scene = json.loads(content[SCENE])
     stored = scene["stored"]

@@ -1,4 +1,4 @@
-"""Volumes become a shard: a tar file in the layout of WebDataset, and its record beside it.
+"""Writing volumes to a shard, a tar file in the layout of WebDataset, and its record.
 
 The same volumes give the same bytes: headers carry no time, owner or machine.
 """
@@ -23,7 +23,7 @@ def shard_name(number: int) -> str:
 
 
 def write_shard(path: Path, volumes: Iterable[LabelledVolume], origin: ShardOrigin) -> ShardRecord:
-    """Write a shard and then its record; each appears whole or not at all.
+    """Write a shard and then its record, each completely or not at all.
 
     Volumes are taken one by one, so the memory holds one of them, however many there are. Raises InputError
     where a file cannot be written, ValueError for voxels of other types (``sample.encoded``).
@@ -49,7 +49,7 @@ def _add(tar: "_TarWriter", volume: LabelledVolume) -> Entry:
 
 
 class _TarWriter:
-    """POSIX tar that knows where its members lie, and its own hash, while it is written."""
+    """Writer of a POSIX tar that records the positions of its members and computes its hash."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

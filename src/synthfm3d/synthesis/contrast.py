@@ -1,8 +1,9 @@
-"""Contrast: which signal every layer gives.
+"""Contrast: the signal of every layer.
 
 Most volumes draw random mixtures, since appearance randomised beyond realism generalises better than one
 tuned to it (Zalevskyi et al., arXiv 2411.06842); the others draw real tissues. Each modality has its signals
-in its own module. In all of them a labelled layer differs from its surroundings by what noise leaves visible.
+in its own module. In all of them the contrast of a labelled layer with its surroundings is visible through
+the noise.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from synthfm3d.synthesis.ultrasound import UltrasoundSignals
 from synthfm3d.volume import Modality
 
 _TEXTURE_PROFILE = (0.35, 0.5, 0.7, 0.8)
-"""How strong each texture field may be, fine to coarse: sub-clusters are coarse, grain is fine."""
+"""Strength of each texture field, fine to coarse: sub-clusters are coarse, grain is fine."""
 _TEXTURE_PIXELS = (1.0, 2.2, 5.0, 11.0)
 """Correlation lengths of the texture fields, in pixels, before the common factor ``grain``."""
 _CALM: frozenset[Material] = frozenset({"blood", "fluid", "gas", "fascia", "skin"})
@@ -29,7 +30,7 @@ _VARIED: frozenset[Material] = frozenset(
 )
 """Materials whose signal differs from organ to organ; the others are alike all over a body."""
 _TRIES = 20
-"""How often a signal is drawn anew before it is moved apart from its surroundings."""
+"""Number of times that a signal is drawn again before it is moved away from its surroundings."""
 _LIKE_SHARE = 0.5
 """Standard deviation of the means of structures that are alike, over the least visible contrast."""
 _PATCHED_SHARE = 0.3
@@ -38,7 +39,7 @@ _PATCHED_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Palette:
-    """What the signals of one volume are drawn from.
+    """Distributions from which the signals of one volume are drawn.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def _tissues(
     """Tissues of every layer of every structure, in the order of the anatomy."""
     by_name = {structure.name: structure for structure in anatomy.structures}
     drawn: dict[str, tuple[Tissue, ...]] = {}
-    # What repeats another structure's tissues comes after it, wherever the other is painted.
+    # A structure that repeats the tissues of another one is drawn after it, for any order of painting.
     for structure in sorted(anatomy.structures, key=lambda structure: structure.like is not None):
         # Organs that are paired, and of the same materials, share a stream.
         materials = (layer.material for layer in structure.layers)
@@ -188,7 +189,8 @@ def _like_means(
         outer = means[number - 1] if number else around
         if layer.label == 0 or palette.is_visible(means[number], outer):
             continue
-        if number and structure.layers[number - 1].label == 0:  # the plane around it moves, not the object
+        if number and structure.layers[number - 1].label == 0:
+            # The plane around the object is moved, not the object.
             means[number - 1] = palette.moved_apart(draw, means[number])
         elif not number or structure.layers[number - 1].material != layer.material:
             means[number] = palette.moved_apart(draw, outer)

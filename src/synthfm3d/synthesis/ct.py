@@ -15,8 +15,8 @@ class CtContrastSettings:
     Parameters
     ----------
     greys
-        Fewest and most different means that the soft tissues of a random mixture have, since attenuation
-        tells few of them apart; (0, 0): each layer has its own.
+        Fewest and most different means that the soft tissues of a random mixture have, since many of them
+        have nearly the same attenuation; (0, 0): each layer has its own.
     texture_hu
         Standard deviation of textures, in HU; log-uniform, or (0, 0) for none.
     """
@@ -46,7 +46,7 @@ class CtBoundarySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CtNoiseSettings:
-    """Noise and artefacts of CT. ``CtAcquisition`` says what each means.
+    """Noise and artefacts of CT. See ``CtAcquisition``.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ HOUNSFIELD_OF_ORGANS: dict[str, dict[Phase, Range]] = {
 _KEPT_IN_MIXTURES: frozenset[Material] = frozenset(
     {"gas", "lung", "cortical bone", "calcium", "marrow", "fat"}
 )
-"""Materials that a random mixture leaves as they are: they make the windows of CT."""
+"""Materials whose signal a random mixture does not change, because the windows of CT depend on them."""
 _GREY_STD_HU = 4.0
 """Standard deviation of the means of tissues that share a grey."""
 

@@ -82,7 +82,7 @@ class Draw:
         self._generator = stream(seed, *place)
 
     def apart(self, name: str) -> "Draw":
-        """The parameters of a place within this one, which shift nothing else."""
+        """The parameters of a place within this one; drawing them does not change any other parameter."""
         return Draw(self._seed, *self._place, name)
 
     def uniform(self, low: float, high: float) -> float:

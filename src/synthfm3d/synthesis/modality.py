@@ -90,10 +90,10 @@ class GreySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GreyMap:
-    """How values become grey where they mean nothing by themselves (MR, ultrasound).
+    """Mapping of values to grey levels for modalities with arbitrary units (MR, ultrasound).
 
-    White maps to itself and black too; in between the curve is a power, ``gamma``. ``inverted`` swaps black
-    and white; ``levels`` are how many greys there are, 0 for all.
+    White and black map to themselves; in between the curve is a power with exponent ``gamma``. ``inverted``
+    swaps black and white; ``levels`` is the number of grey levels, 0 for all.
     """
 
     gamma: float = 1.0

@@ -32,7 +32,7 @@ class MrContrastSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MrNoiseSettings:
-    """Noise and artefacts of MR. ``MrAcquisition`` says what each means.
+    """Noise and artefacts of MR. See ``MrAcquisition``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Presets: settings by name. Data, not code: each is what differs from the default."""
+"""Presets: settings by name, each as its differences from the default."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -37,7 +37,7 @@ PRESETS: dict[str, SynthesisSettings] = {
         pixel_mm=(0.5, 1.0),
         noise=NoiseSettings(us=UltrasoundNoiseSettings(probes=("phased",))),
     ),
-    # No anatomical layout at all: what remains is owed to shapes and grey values alone.
+    # No anatomical layout: a model learns from shapes and grey values only.
     "free": SynthesisSettings(
         anatomy=AnatomySettings(layouts=_NO_LAYOUT, crowd=_NO_CROWD),
         contrast=ContrastSettings(ct=CtContrastSettings(greys=(0, 0))),
@@ -45,7 +45,7 @@ PRESETS: dict[str, SynthesisSettings] = {
     ),
     # The recipe of arXiv 2601.12297 as far as it is published: slice-recursive masks that are born,
     # grow, erode and drift; multi-scale Gaussian textures under random intensities; partial volume by
-    # slice-wise blur; Gaussian noise. Its ranges are not published, these are ours.
+    # slice-wise blur; Gaussian noise. Its ranges are not published; the ranges here are ours.
     "paper": SynthesisSettings(
         modalities=("ct",),
         anatomy=AnatomySettings(

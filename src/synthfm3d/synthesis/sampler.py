@@ -1,10 +1,10 @@
-"""``draw_scene``: seed and index in, one scene out.
+"""``draw_scene``: the scene of a seed and an index.
 
-The four axes have streams of their own: what one draws does not shift another's, and each can be
-fixed or switched off alone. Three things follow from others all the same: whole bodies choose their
-pixels, contrast is drawn until it is seen through the noise, and shapes are measured by the field of
-view. A fixed axis is the same in all volumes where these are (``modalities``, ``pixel_mm``,
-``anisotropy``, ``noise.mode``).
+Each of the four axes has its own random streams, so it can be fixed or switched off without a change in the
+others. There are three dependencies: the pixel size follows from the layout of a whole body, contrast is
+drawn until it is visible through the noise, and sizes of shapes are relative to the field of view. So a fixed
+axis is the same in all volumes in which these are the same (``modalities``, ``pixel_mm``, ``anisotropy``,
+``noise.mode``).
 """
 
 from dataclasses import replace
@@ -21,10 +21,10 @@ from synthfm3d.synthesis.ultrasound import draw_ultrasound_acquisition, without_
 from synthfm3d.volume import Modality
 
 GENERATOR_VERSION = 6
-"""Changes whenever any seed's volume changes; the changelog says how."""
+"""Changes if the volume of any seed changes; the changelog describes the change."""
 
 _THICKEST_MM = 10.0
-"""Slices are not taken further apart, whatever the anisotropy."""
+"""Largest distance of slices, for any anisotropy."""
 _BODIES_MM: dict[Layout, tuple[float, float]] = {
     "trunk": (300.0, 460.0),
     "abdomen": (300.0, 460.0),
@@ -39,7 +39,7 @@ _SHARPEST = 0.3
 """Standard deviation of the point spread in pixels, where boundaries are switched off."""
 
 _THICK, _SUB_SLICES = 2.5, 3
-"""Slices more than this many pixels apart may be averaged from so many thinner ones."""
+"""Slices with a distance of more than ``_THICK`` pixels may be averages of ``_SUB_SLICES`` thinner ones."""
 _RIM_PIXELS = 1.5
 
 
@@ -76,7 +76,7 @@ def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None)
     boundary = draw_boundary(
         Draw(seed, _place(index, settings.boundary.mode), "boundary"), modality, settings.boundary, spacing
     )
-    if timed:  # a frame sees nothing of the one before
+    if timed:  # a frame does not mix with the previous one
         boundary = replace(boundary, psf_mm=(0.0, boundary.psf_mm[1]), sub_slices=1)
     return Scene(
         seed=seed,
@@ -106,7 +106,7 @@ def draw_boundary(draw: Draw, modality: Modality, settings: BoundarySettings, sp
     pixel = spacing_mm[1]
     thickness = spacing_mm[0] * draw.uniform(*settings.thickness)
     in_plane = draw.log_uniform(*settings.psf_pixels)
-    # Drawn first and kept or not: no share shifts what comes after it.
+    # All are drawn, and then kept or not, so that a share does not shift later draws.
     shield, fade, rim = (draw.uniform(*r) for r in (settings.shield_pixels, settings.fade, settings.rim))
     shield *= draw.chance(settings.shield_share)
     fade *= draw.chance(settings.ct.fade_share if modality == "ct" else settings.fade_share)
@@ -130,8 +130,8 @@ def draw_acquisition(
 ) -> Acquisition:
     """Acquisition parameters for a field of view (z, y, x) in mm and a pixel size in mm.
 
-    Switched off, CT and MR have no noise and no bias; ultrasound keeps its speckle, which is its
-    signal, but nothing happens along its beams.
+    Switched off, CT and MR have no noise and no bias; ultrasound keeps its speckle, which is its signal, but
+    has no effects along its beams.
     """
     off = settings.mode == "off"
     match modality:

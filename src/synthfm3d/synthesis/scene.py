@@ -1,4 +1,4 @@
-"""The scene: everything about one synthetic volume, in numbers that can be printed and stored.
+"""The scene: all parameters of one synthetic volume, as numbers that can be printed and stored.
 
 A scene is drawn once (``synthesis.sampler``) and rendered any number of times, whole or slice by slice
 (``rendering``). Its anatomy stands in ``synthesis.structures``, the acquisition of each modality in
@@ -45,7 +45,7 @@ class Contrast:
         How signals were drawn: ``"tissues"`` (Hounsfield tables, MR signal equations, echogenicity)
         or ``"mixture"`` (random).
     outside
-        What surrounds the body.
+        Signal around the body.
     tissues
         One for each layer of each structure, in the order of the anatomy.
     texture_mm
@@ -67,9 +67,9 @@ class Boundary:
     psf_mm
         Standard deviation of the point spread through the slices and in their plane.
     sub_slices
-        How many thinner slices each slice is the average of, an odd number; their labels are those of
-        the middle one. 1: the point spread along z stands for the whole thickness, which is exact for
-        plane boundaries and rough for what is thinner than a slice.
+        How many thinner slices each slice is the average of, an odd number; their labels are those of the
+        middle one. 1: the point spread along z stands for the whole thickness, which is exact for plane
+        boundaries and approximate for structures thinner than a slice.
     texture_shield_mm
         Width of the band at boundaries in which texture fades out; 0 where texture reaches them.
     fade
@@ -97,11 +97,11 @@ class Scene:
     Parameters
     ----------
     seed, index
-        Where the scene came from; also name the noise that rendering adds.
+        Origin of the scene; they also select the noise that rendering adds.
     shape, spacing_mm
         Voxels and their distances along (z, y, x).
     third_axis
-        What z is. Over time, slices are frames, 1 "mm" apart, and there is no distance between them.
+        Meaning of z. For ``"time"``, slices are frames with a nominal distance of 1 mm.
     anatomy, contrast, boundary, acquisition
         The four axes of variability.
     """

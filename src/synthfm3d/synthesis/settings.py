@@ -1,9 +1,9 @@
-"""What to draw: the ranges of every parameter, grouped by the four axes of variability.
+"""Settings of the synthesis: the range of every parameter, grouped by the four axes of variability.
 
 Settings are data: a preset is one of these objects, and YAML can be read into them. Each axis can vary from
 volume to volume (``drawn``), be drawn once for a seed and kept (``fixed``), or be reduced to the simplest
-case (``off``), so that an ablation is one setting. Settings that only one modality has stand in the module of
-that modality, and here in the groups ``ct``, ``mr`` and ``us``.
+case (``off``), so that an ablation is one setting. Settings of one modality are defined in the module of that
+modality, and are here in the groups ``ct``, ``mr`` and ``us``.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,7 @@ Mode = Literal["drawn", "fixed", "off"]
 class LayoutShares:
     """How often each layout is drawn; only ratios matter.
 
-    Ultrasound sees all of them from within, and no chest or pelvis: there the shares of these two count as
-    trunk and as abdomen.
+    Ultrasound has no chest or pelvis: there the shares of these two are added to trunk and abdomen.
     """
 
     trunk: float = 0.125
@@ -44,10 +43,11 @@ class LayoutShares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrowdSettings:
-    """What crowds a body between its organs, in CT and MR: neighbours that are hard to tell from a target.
+    """Structures between the organs of CT and MR that are hard to distinguish from a target.
 
-    Most soft tissues have nearly the same signal. Planes of fat or fascia a voxel wide part them, or only
-    their shapes do; and many objects repeat along the body. Ultrasound volumes are never crowded.
+    Most soft tissues have nearly the same signal. They are separated by planes of fat or fascia one voxel
+    wide, or by their shapes only, and many objects repeat along the body. Ultrasound volumes are never
+    crowded.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class AnatomySettings:
     warp
         Standard deviation of the smooth displacement of everything.
     crowd
-        What lies between the organs of CT and MR volumes.
+        Structures between the organs of CT and MR volumes.
     """
 
     mode: Mode = "drawn"
@@ -182,7 +182,7 @@ class ContrastSettings:
         Smallest difference between an organ and its surroundings, in standard deviations of noise
         and texture.
     ct, mr, us
-        What only one modality has.
+        Settings of one modality.
     """
 
     mode: Mode = "drawn"
@@ -217,7 +217,7 @@ class BoundarySettings:
     rim_share, rim
         Share of volumes with bright or dark rims, and their height over the local contrast.
     ct
-        What CT has of its own.
+        Settings of CT.
     """
 
     mode: Mode = "drawn"
@@ -245,7 +245,7 @@ class NoiseSettings:
     Parameters
     ----------
     ct, mr, us
-        What the scanner of each modality does.
+        Scanner of each modality.
     grey
         Grey curves of MR and ultrasound.
     """
@@ -268,8 +268,8 @@ class SynthesisSettings:
     modalities
         One is drawn for each volume, all equally likely.
     third_axis
-        ``"time"``: a beating heart in one plane, slices are frames; layouts and families of organs
-        are of no meaning then.
+        ``"time"``: a beating heart in one plane, slices are frames; layouts and families of organs have no
+        effect then.
     pixel_mm, anisotropy
         In-plane voxel size, and slice distance over it (at most 10 mm); both log-uniform. CT and MR of
         a trunk, an abdomen or a head take the pixel within the range that brings the field of view

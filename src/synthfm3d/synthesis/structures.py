@@ -1,4 +1,4 @@
-"""What anatomy is made of: parts with a shape, structures of parts, and layers of materials inside them.
+"""The elements of anatomy: parts with a shape, structures made of parts, and layers of materials inside them.
 
 Lengths are millimetres, positions are (z, y, x) from the centre of the first voxel; y grows towards the back
 of the body, as in an axial picture.
@@ -18,20 +18,20 @@ Material = Literal[
     "skin", "fat", "fascia", "muscle", "parenchyma", "medulla", "wall", "fluid", "blood", "gas", "lung",
     "lesion", "necrosis", "grey matter", "white matter", "cortical bone", "marrow", "disc", "cord", "calcium",
 ]  # fmt: skip
-"""What a layer is made of; contrast gives each its signal."""
+"""Material of a layer; contrast gives each material its signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What lies deeper than ``depth_mm`` under a structure's surface.
+    """The part of a structure that lies deeper than ``depth_mm`` under its surface.
 
     Parameters
     ----------
     label
         Value in the label map; 0 is unlabelled.
     thickness_mm
-        Beyond this depth below its outer surface the layer ends and what was there before shows
-        through, as inside a sheet or a capsule; None: it goes on inwards.
+        Beyond this depth below its outer surface the layer ends and the structures painted before it are
+        visible, as inside a sheet or a capsule; None: it has no end.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Structure:
     Parameters
     ----------
     blend_mm
-        Radius over which parts melt into each other; 0 is a hard union.
+        Radius over which parts blend into each other; 0 is a hard union.
     roughness_mm
         Amplitude of the coarse and of the fine shape noise added to the distance.
     confined
@@ -154,7 +154,7 @@ class Structure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anatomy:
-    """First axis: which structures there are, their shapes and places.
+    """First axis: the structures, their shapes and positions.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class UltrasoundContrastSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UltrasoundNoiseSettings:
-    """Probe and beams of ultrasound. ``UltrasoundAcquisition`` says what each means.
+    """Probe and beams of ultrasound. See ``UltrasoundAcquisition``.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class UltrasoundNoiseSettings:
     dynamic_range_db, gain_db
         Grey scale.
     attenuation_db, ripple_db
-        What is left of attenuation, and the standard deviation of the gain over depth.
+        Uncompensated attenuation, and the standard deviation of the gain over depth.
     shadow, enhancement, specular
-        Per millimetre of a strong reflector, per millimetre of fluid, and at boundaries.
+        Effect of a millimetre of a strong reflector, of a millimetre of fluid, and of boundaries.
     reverberation_share, clutter_share, lost_beams_share
         Share of volumes with ringing reflectors, with haze before the probe, with lost beams.
     compounding_share, compounding
@@ -77,7 +77,7 @@ class UltrasoundNoiseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UltrasoundAcquisition:
-    """Probe geometry, what happens along the beams, point spread and log compression.
+    """Probe geometry, effects along the beams, point spread and log compression.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ class UltrasoundAcquisition:
     clutter
         Amplitude of the haze before the probe, which ends at a quarter of the depth.
     lost_beams
-        Beams that ribs or a poor contact take away: (centre, half width, loss in dB), the first two as
-        shares of all beams.
+        Beams that are lost behind ribs or at a poor contact: (centre, half width, loss in dB), the first two
+        as shares of all beams.
     grey
         Curve on the log-compressed image.
     """
@@ -140,12 +140,12 @@ class UltrasoundAcquisition:
     grey: GreyMap = GreyMap()
 
     def signal_std(self, texture_std: float) -> float:
-        """Standard deviation inside a tissue in dB: that of speckle, whatever the texture."""
+        """Standard deviation inside a tissue in dB: that of speckle, for any texture."""
         return _SPECKLE_DB
 
 
 _SPECKLE_DB = 5.57
-"""Standard deviation of fully developed speckle, whatever its mean: (20 / ln 10) (pi / sqrt(24))."""
+"""Standard deviation of fully developed speckle, for any mean: (20 / ln 10) (pi / sqrt(24))."""
 
 
 def draw_ultrasound_acquisition(
@@ -245,7 +245,7 @@ def _probe(draw: Draw, kind: Probe, size_mm: ZYX) -> UltrasoundAcquisition:
 
 
 def without_beam_artefacts(drawn: UltrasoundAcquisition) -> UltrasoundAcquisition:
-    """The same probe, gain and speckle, and nothing else that happens along the beams."""
+    """The same probe, gain and speckle, without any other effect along the beams."""
     return replace(
         drawn,
         attenuation_db=0.0,
@@ -323,7 +323,7 @@ class UltrasoundSignals(Signals):
         """Difference of two levels in dB, 6 dB for a factor of two, in steps of 0.5 dB."""
         high, low = max(signal, around, 1e-4), max(min(signal, around), 1e-4)
         steps = 0.0
-        while high > low:  # counting whole steps gives the same result on every machine
+        while high > low:  # whole steps are counted, which gives the same result on every machine
             high *= _HALF_DECIBEL
             steps += 0.5
         return steps

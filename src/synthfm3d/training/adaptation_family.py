@@ -96,7 +96,7 @@ class AdaptationFamily(VolumetricFamily):
     def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
         known = batch["known"]
         # Corrections click on differences from the whole target, which is not known here.
-        inputs = self.met_at_work(network, batch, corrected=bool(known.all()))
+        inputs = self.inputs_after_rounds(network, batch, corrected=bool(known.all()))
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
             logits = network(inputs)  # (clip, 1, z, y, x)
         loss = segmentation_loss(logits.float(), batch["target"], known)

@@ -55,7 +55,7 @@ class OptimiserConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
-    """Samples of a seed that training never sees, scored every ``every_steps`` steps; 0 means never."""
+    """Validation on samples of another seed, every ``every_steps`` steps; 0 means never."""
 
     seed: int = 1_000_003
     every_steps: int = 250
@@ -68,7 +68,7 @@ class ValidationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """What every training run has.
+    """Settings of every training run.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ class TrainingConfig(RunConfig):
     start
         Weights of the same size that it begins with, by name or path; None: random ones.
     evidence
-        Who works out what follows from image and prompts: the ``"workers"`` that render samples, or the
-        ``"device"`` that trains, which is faster where that is an accelerator.
+        Where the evidence channels are computed: in the ``"workers"`` that render samples, or on the
+        ``"device"`` that trains, which is faster if that is an accelerator.
     """
 
     family: Literal["volumetric"] = "volumetric"

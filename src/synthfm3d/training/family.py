@@ -1,4 +1,4 @@
-"""``Family``: what differs between families of models in training; the loop is the same for all of them."""
+"""``Family``: the parts of training that differ between families of models. All families share the loop."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from synthfm3d.training.config import RunConfig
 
 Config = TypeVar("Config", bound=RunConfig)
 Sample = Mapping[str, Any]
-"""What goes through the network at a time: tensors by name."""
+"""One batch: tensors by name."""
 SampleType = TypeVar("SampleType", bound=Sample)
 
 
@@ -60,7 +60,7 @@ class Family(ABC, Generic[Config]):
 
     @abstractmethod
     def volumes(self, batches: int) -> list[int]:
-        """The indices ``[first, after]`` of the volumes of the seed that so many batches may show."""
+        """The indices ``[first, after]`` of the volumes of the seed that this many batches may show."""
 
     @abstractmethod
     def activation_bytes(self, network: nn.Module) -> int:
@@ -93,7 +93,8 @@ def bytes_kept(step: Callable[[], object], network: nn.Module) -> int:
 def soft_dice(probability: Tensor, target: Tensor) -> Tensor:
     """Dice of probabilities (clip, …) against targets of the same shape, one value per clip.
 
-    One is added above and below, so that two empty masks agree (Milletari et al., 3DV 2016).
+    One is added to numerator and denominator, so that two empty masks have a Dice of 1 (Milletari et al., 3DV
+    2016).
     """
     axes = tuple(range(1, probability.ndim))
     overlap = (probability * target).sum(axes)

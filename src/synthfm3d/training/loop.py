@@ -1,8 +1,9 @@
-"""``train``: the loop that reads top to bottom, the same for every family of models.
+"""``train``: the training loop, the same for every family of models.
 
-Samples are rendered while the network learns. A batch is a function of (seed, number) and its number of
-(step, process), the log is one JSON line per entry, checkpoints are whole or absent, and a resumed run
-continues to the bit. accelerate spreads it over processes and devices.
+Samples are rendered during training. A batch is a function of (seed, number), and its number is a function of
+(step, process). The log has one JSON line for each entry. A checkpoint is written completely or not at all,
+and a resumed run gives the same bits as an uninterrupted one. accelerate distributes it over processes and
+devices.
 """
 
 import json
@@ -41,7 +42,7 @@ def train(
     family: Family[Any] | None = None,
     enough: Callable[[TrainingState], bool] = lambda state: False,
 ) -> Path:
-    """Train a promptable model on synthetic volumes, here or, under ``accelerate launch``, with others.
+    """Train a promptable model on synthetic volumes, in this process or in those of ``accelerate launch``.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def train(
         Gets ``log.jsonl``, TensorBoard's events, ``checkpoint.pt``, ``best/``, and at the end
         ``model.safetensors`` with what belongs to it: ``load_model`` takes ``folder`` and ``folder/best``.
     resume
-        Go on from the folder's checkpoint.
+        Continue from the checkpoint in the folder.
     extend
         The checkpoint may be that of a run of fewer steps.
     report
@@ -57,8 +58,8 @@ def train(
     family
         What is trained; None takes the family that the configuration names.
     enough
-        Asked before each step; the run ends early where it says so. It must depend on what a checkpoint
-        holds alone, so that a resumed run ends at the same step.
+        Called before each step; the run ends early if it returns True. It may depend only on what a
+        checkpoint contains, so that a resumed run ends at the same step.
 
     Returns
     -------
@@ -78,27 +79,8 @@ def train(
         _keep_log_until(folder / LOG_FILE, state.step)
     accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": state.step + 1}})
     log = _Log(folder / LOG_FILE, state, accelerator, report)
-    begun = time.monotonic()
-    clock, waited = begun - state.seconds, 0.0
     with _denormals_flushed():
-        source = batches(state, accelerator)
-        while state.step < config.steps and not enough(state):
-            asked = time.monotonic()
-            step_batches = [next(source) for _ in range(config.accumulation)]
-            waited += time.monotonic() - asked
-            terms = take_step(state, step_batches, accelerator, network)
-            state.seconds = time.monotonic() - clock
-            if state.step % config.log_steps == 0:
-                # The share of the time that the network waited for samples.
-                waiting = waited / max(1e-9, time.monotonic() - begun)
-                log.note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
-            if config.validation.every_steps and state.step % config.validation.every_steps == 0:
-                if first:
-                    _validate(state, accelerator.device, folder)
-                    log.note(**state.metrics)
-                accelerator.wait_for_everyone()
-            if first and state.step % config.checkpoint_steps == 0:
-                state.save(folder)
+        _take_steps(state, network, accelerator, log, folder, enough)
     if first:
         state.save(folder)
         weights = state.family.write(folder, state.average, training_record(state))
@@ -107,9 +89,41 @@ def train(
     return weights if first else folder
 
 
+def _take_steps(
+    state: TrainingState,
+    network: nn.Module,
+    accelerator: Accelerator,
+    log: "_Log",
+    folder: Path,
+    enough: Callable[[TrainingState], bool],
+) -> None:
+    """All steps of a run, with its log, validations and checkpoints."""
+    config, first = state.config, accelerator.is_main_process
+    begun = time.monotonic()
+    clock, waited = begun - state.seconds, 0.0
+    source = batches(state, accelerator)
+    while state.step < config.steps and not enough(state):
+        asked = time.monotonic()
+        step_batches = [next(source) for _ in range(config.accumulation)]
+        waited += time.monotonic() - asked
+        terms = take_step(state, step_batches, accelerator, network)
+        state.seconds = time.monotonic() - clock
+        if state.step % config.log_steps == 0:
+            # The share of the time that the network waited for samples.
+            waiting = waited / max(1e-9, time.monotonic() - begun)
+            log.note(**_averaged(terms, accelerator), waiting=round(waiting, 4))
+        if config.validation.every_steps and state.step % config.validation.every_steps == 0:
+            if first:
+                _validate(state, accelerator.device, folder)
+                log.note(**state.metrics)
+            accelerator.wait_for_everyone()
+        if first and state.step % config.checkpoint_steps == 0:
+            state.save(folder)
+
+
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """What a run tells of itself, in its file, to accelerate's trackers and to ``report``."""
+    """The log of a run: its file, the trackers of accelerate, and ``report``."""
 
     path: Path
     state: TrainingState
@@ -204,8 +218,9 @@ def take_step(
                 )
             accelerator.backward(terms["total"] / len(step_batches))
         for name, value in terms.items():
-            told = "loss" if name == "total" else name
-            means[told] = means.get(told, torch.zeros(())) + value.detach().float().cpu() / len(step_batches)
+            logged = "loss" if name == "total" else name
+            before = means.get(logged, torch.zeros(()))
+            means[logged] = before + value.detach().float().cpu() / len(step_batches)
     norm = nn.utils.clip_grad_norm_(network.parameters(), config.optimiser.max_grad_norm)
     if not torch.isfinite(norm):
         raise FloatingPointError(f"the gradient is not finite at step {state.step}: lower optimiser.rate.")
@@ -242,7 +257,7 @@ def started_from(config: RunConfig) -> dict[str, str] | None:
 
 
 def training_record(state: TrainingState) -> dict[str, Any]:
-    """What a weights file says of its training."""
+    """The record of the training that a weights file contains."""
     config = state.config
     return {
         "synthfm3d": __version__,

@@ -1,4 +1,4 @@
-"""A user's labelled scans, ready to learn from: slices first, and a part held back to judge by."""
+"""Labelled scans of a user, prepared for adaptation; a part of them is held out for validation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -20,7 +20,7 @@ from synthfm3d.segmentation.slices import slicing_axis, working_form
 from synthfm3d.volume import Array, Volume, on_grid_of
 
 HELD_BACK = 0.25
-"""Share of the slices, or of the scans, that judge the adaptation."""
+"""Share of the slices, or of the scans, that are held out for validation."""
 FEWEST_SCANS = 3
 """Labelled scans from which on whole scans are held back, and not slices of each."""
 _DRAWS = 100

@@ -1,7 +1,7 @@
-"""What the network is given in use, simulated in training: its own answers, corrected or handed on.
+"""Inputs of the network in use, simulated in training: its own answers, corrected or propagated.
 
-In a session with a user, each round gives the network its former answer and one more click, in the middle of
-the greatest error. When an object is followed through a scan, the mask that the network found on another
+In a session with a user, each round gives the network its previous answer and one more click, in the middle
+of the largest error. When an object is followed through a scan, the mask that the network found on another
 slice is its only prompt, with its errors.
 """
 
@@ -21,20 +21,20 @@ from synthfm3d.model.prompt_channels import (
     draw_click,
     previous_channel,
 )
-from synthfm3d.model.volumetric import TOLD_CHANNELS, with_evidence
+from synthfm3d.model.volumetric import IMAGE_AND_PROMPT_CHANNELS, with_evidence
 from synthfm3d.prompts.simulation import correcting_click
 from synthfm3d.regions import SLICE_SPACING_RANGE
 from synthfm3d.volume import Array
 
 _LEAST_OVERLAP = 0.5
-"""Dice on a slice below which what was found there is not handed on."""
+"""Least Dice on a slice whose mask becomes the prompt of other slices."""
 _SPACING = (SLICE_SPACING_RANGE[0], 1.0, 1.0)
-"""Of a region, in its pixels: slices lie at least so far apart."""
+"""Least distance of slices of a region, in its pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundSettings:
-    """What happens in training before the network is judged.
+    """Corrections and propagation in training before the loss is computed.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ class RoundSettings:
 def after_corrections(
     network: nn.Module, inputs: Tensor, target: Tensor, rounds: int, *, bf16: bool
 ) -> Tensor:
-    """Inputs (clip, channel, z, y, x) as they are after so many corrections of the network's answers.
+    """Inputs (clip, channel, z, y, x) after this many corrections of the network's answers.
 
     ``target`` is (clip, 1, z, y, x), of 0 and 1. An answer without a mistake is not corrected.
     """
-    wanted = target[:, 0].cpu().numpy() > 0
+    truth = target[:, 0].cpu().numpy() > 0
     for _ in range(rounds):
-        asked = zip(_told(inputs), wanted, _answers(network, inputs, bf16), strict=True)
-        inputs = _inputs([_corrected(*one) for one in asked], inputs)
+        clips = zip(_image_and_prompts(inputs), truth, _answers(network, inputs, bf16), strict=True)
+        inputs = _inputs([_corrected(*one) for one in clips], inputs)
     return inputs
 
 
@@ -79,35 +79,37 @@ def after_hand_over(
 ) -> Tensor:
     """Inputs (clip, channel, z, y, x) that outline what the network finds on another slice, and nothing else.
 
-    ``target`` is (clip, 1, z, y, x), of 0 and 1. Negative clicks stay, as where an object is followed. A clip
-    of which the network finds too little stays as it is: what it found would mean another object.
+    ``target`` is (clip, 1, z, y, x), of 0 and 1. Negative clicks are kept, as in propagation. A clip of which
+    the network finds too little is not changed, because its mask would mean another object.
     """
-    wanted = target[:, 0].cpu().numpy() > 0
-    asked = zip(_told(inputs), wanted, _answers(network, inputs, bf16), strict=True)
-    return _inputs([_handed_on(*one, draw) for one in asked], inputs)
+    truth = target[:, 0].cpu().numpy() > 0
+    clips = zip(_image_and_prompts(inputs), truth, _answers(network, inputs, bf16), strict=True)
+    return _inputs([_with_mask_of_another_slice(*one, draw) for one in clips], inputs)
 
 
-def _told(inputs: Tensor) -> Array:
+def _image_and_prompts(inputs: Tensor) -> Array:
     """Image and prompt channels of inputs (clip, channel, z, y, x)."""
-    return np.asarray(inputs[:, :TOLD_CHANNELS].cpu().numpy())
+    return np.asarray(inputs[:, :IMAGE_AND_PROMPT_CHANNELS].cpu().numpy())
 
 
-def _inputs(told: list[Array], like: Tensor) -> Tensor:
-    """What the network sees of image and prompt channels, on the device of other inputs."""
-    return with_evidence(torch.from_numpy(np.stack(told)).to(like.device))
+def _inputs(channels: list[Array], like: Tensor) -> Tensor:
+    """Inputs of the network from image and prompt channels, on the device of other inputs."""
+    return with_evidence(torch.from_numpy(np.stack(channels)).to(like.device))
 
 
-def _handed_on(told: Array, wanted: Array, logits: Array, draw: np.random.Generator) -> Array:
+def _with_mask_of_another_slice(
+    channels: Array, truth: Array, logits: Array, draw: np.random.Generator
+) -> Array:
     found = logits > 0
-    overlap = (2 * (found & wanted).sum(axis=(1, 2)) + 1) / (
-        found.sum(axis=(1, 2)) + wanted.sum(axis=(1, 2)) + 1
+    overlap = (2 * (found & truth).sum(axis=(1, 2)) + 1) / (
+        found.sum(axis=(1, 2)) + truth.sum(axis=(1, 2)) + 1
     )
-    slices = np.flatnonzero((overlap >= _LEAST_OVERLAP) & wanted.any(axis=(1, 2)))
+    slices = np.flatnonzero((overlap >= _LEAST_OVERLAP) & truth.any(axis=(1, 2)))
     if not len(slices):
-        return told
+        return channels
     z = int(draw.choice(slices))
-    image, prompts = told[:CHANNELS], np.zeros((PROMPT_CHANNELS, *wanted.shape), np.float32)
-    prompts[NEGATIVE_CLICKS] = told[CHANNELS + NEGATIVE_CLICKS]
+    image, prompts = channels[:CHANNELS], np.zeros((PROMPT_CHANNELS, *truth.shape), np.float32)
+    prompts[NEGATIVE_CLICKS] = channels[CHANNELS + NEGATIVE_CLICKS]
     prompts[MASK, z] = np.where(found[z], 1.0, -1.0)
     return np.concatenate([image, prompts])
 
@@ -120,12 +122,12 @@ def _answers(network: nn.Module, inputs: Tensor, bf16: bool) -> Array:
     return answers
 
 
-def _corrected(told: Array, wanted: Array, logits: Array) -> Array:
-    correction = correcting_click(logits > 0, wanted, _SPACING)
+def _corrected(channels: Array, truth: Array, logits: Array) -> Array:
+    correction = correcting_click(logits > 0, truth, _SPACING)
     if correction is None:
-        return told
+        return channels
     place, positive = correction
-    image, prompts = told[:CHANNELS], told[CHANNELS:].copy()
+    image, prompts = channels[:CHANNELS], channels[CHANNELS:].copy()
     z, y, x = place
     draw_click(prompts[POSITIVE_CLICKS if positive else NEGATIVE_CLICKS], z, y, x)
     prompts[PREVIOUS] = previous_channel(logits)

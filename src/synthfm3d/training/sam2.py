@@ -73,7 +73,7 @@ class Sam2Family(Family[Sam2TrainingConfig]):
         if config.start is not None and not started:
             model = load_model(config.start, "cpu")  # no weight depends on the size of the image
             if not isinstance(model, Sam2Model):
-                raise InputError(f"start {config.start}: is no SAM 2: give one, or start: null.")
+                raise InputError(f"start {config.start}: is not a SAM 2: give one, or set start: null.")
             try:
                 network.load_state_dict(model.network.state_dict())
             except RuntimeError as error:
@@ -95,7 +95,7 @@ class Sam2Family(Family[Sam2TrainingConfig]):
         return ClipDataset(config.seed, config.batch_size, config.model.image_size, config.data)
 
     def loss(self, network: nn.Module, batch: ClipSample) -> dict[str, Tensor]:
-        # Dropout is drawn from the batch's own name: the same whoever computes it, and when.
+        # Dropout depends on the key of the batch only, not on the process or the time.
         torch.manual_seed(int(batch["key"]))
         targets = batch["targets"]
         with torch.autocast(targets.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
@@ -112,7 +112,7 @@ class Sam2Family(Family[Sam2TrainingConfig]):
         return [0, config.data.volumes or clip_volumes(batches * config.batch_size).start]
 
     def activation_bytes(self, network: nn.Module) -> int:
-        """That of the encoder, which needs by far the most."""
+        """Bytes of the encoder, which needs by far the most."""
         assert isinstance(network, ClipTracker)
         config = self.config
         together = 1 if config.recompute else config.batch_size * config.data.length
@@ -152,13 +152,13 @@ def validate_clips(
         for answer in answers:
             logits = answer.rounds[-1].best_high[:, 0].float()
             truth = batch["targets"][:, answer.index]
-            there, found = truth.flatten(1).any(1), (logits > 0).flatten(1).any(1)
+            visible, predicted = truth.flatten(1).any(1), (logits > 0).flatten(1).any(1)
             place = "prompted" if answer.index in prompted else "propagated"
-            scores = hard_dice(logits, truth.float())[there].tolist()
+            scores = hard_dice(logits, truth.float())[visible].tolist()
             dice.setdefault(f"{PROMPT_KINDS[int(batch['kind'])]}_{place}", []).extend(scores)
             if answer.index not in prompted:
-                over += found[~there].float().tolist()
-                under += (~found[there]).float().tolist()
+                over += predicted[~visible].float().tolist()
+                under += (~predicted[visible]).float().tolist()
     means = {f"validation_dice_{name}": _mean(values) for name, values in sorted(dice.items()) if values}
     propagated = [value for name, value in means.items() if name.endswith("propagated")]
     rates = {"validation_over_propagation": over, "validation_under_propagation": under}

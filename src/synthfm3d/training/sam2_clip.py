@@ -1,7 +1,7 @@
-"""A clip through SAM 2 as it is trained: prompted slices, both ways through memories, and corrections.
+"""A clip in the training of SAM 2: prompted slices, propagation in both directions, and corrections.
 
-The modules and their order are those of inference (``model.sam2``); what is added are answers to
-correction clicks, and activations that are computed again instead of kept.
+The modules and their order are those of inference (``model.sam2``); training adds answers to correction
+clicks, and can compute activations again instead of keeping them.
 """
 
 from collections.abc import Callable
@@ -72,7 +72,7 @@ class ClipTracker(nn.Module):
                 rounds, memory = self._tracked(
                     features(index), known, index, direction, count, corrections(index)
                 )
-                # A corrected slice counts as prompted for what is still to come, as in inference.
+                # A corrected slice counts as prompted for later slices, as in inference.
                 (known.prompted if index in corrected else known.tracked)[index] = memory
                 answers.append(Answer(index, rounds))
         return answers
@@ -149,7 +149,7 @@ class _Corrections:
         decoded: Decoded,
         prompts: list[SlicePrompt] | None,
     ) -> list[Decoded]:
-        """The model's answer to each click, which is put into the error that the last answer left."""
+        """The answer of the model to each click, which is placed in the error of the previous answer."""
         draw = np.random.default_rng(self.seed)
         device = coarse.device
         nothing = (torch.zeros(0, 2, device=device), torch.zeros(0, dtype=torch.int32, device=device))
@@ -177,7 +177,7 @@ def _prompts_of(sample: ClipSample, place: int) -> list[SlicePrompt]:
     masks = sample["masks"][:, place]
     prompts = []
     for number, (points, labels) in enumerate(zip(sample["points"], sample["labels"], strict=True)):
-        there = labels[place] != NO_POINT
+        given = labels[place] != NO_POINT
         mask = masks[number] if masks.shape[-1] else None
-        prompts.append(SlicePrompt(points[place][there], labels[place][there], mask))
+        prompts.append(SlicePrompt(points[place][given], labels[place][given], mask))
     return prompts

@@ -1,7 +1,7 @@
-"""Groups of SAM 2's parameters: rates fall towards the input, norms do not decay, parts may stay.
+"""Groups of SAM 2's parameters: rates decrease towards the input, norms have no decay, parts can be frozen.
 
-As SAM 2's fine-tuning does it: the encoder has a rate of its own, each of its blocks a tenth less than the
-next; biases, norms and embeddings are not decayed.
+As in the fine-tuning of SAM 2, the encoder has its own rate, and each of its blocks a tenth less than the
+next; biases, norms and embeddings have no weight decay.
 """
 
 import re
@@ -66,7 +66,7 @@ def part_of(name: str) -> Part:
 
 
 def freeze(network: Sam2Network, frozen: tuple[Part, ...]) -> None:
-    """Keep parts of a network as they are."""
+    """Freeze parts of a network."""
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(part_of(name) not in frozen)
 

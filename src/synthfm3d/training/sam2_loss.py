@@ -1,4 +1,4 @@
-"""The loss of SAM 2: focal and Dice of the best candidate, the guess at its IoU, and the object score.
+"""The loss of SAM 2: focal and Dice loss of the best candidate, the predicted IoU, and the object score.
 
 Ravi et al. (2024), arXiv 2408.00714, appendix D.2.2; terms and weights as in ``training/loss_fns.py`` of
 facebookresearch/sam2.
@@ -40,8 +40,7 @@ def clip_loss(
 ) -> dict[str, Tensor]:
     """Terms of the loss by name, means over objects, slices and rounds; ``total`` is their weighted sum.
 
-    ``targets`` are bool (object, slice, y, x). Where an object is absent, only the object score is
-    judged.
+    ``targets`` are bool (object, slice, y, x). If an object is absent, only the object score has a loss.
     """
     terms = [
         answer_loss(network, decoded, targets[:, answer.index], settings)
@@ -64,8 +63,8 @@ def clip_loss(
 def answer_loss(
     network: Sam2Network, decoded: Decoded, target: Tensor, settings: Sam2LossSettings
 ) -> dict[str, Tensor]:
-    """Terms of one answer about objects bool (object, y, x)."""
-    there = target.flatten(1).any(1).float()
+    """Terms of the loss of one answer, for objects bool (object, y, x)."""
+    present = target.flatten(1).any(1).float()
     logits = network.enlarged(decoded.candidates)  # (object, candidate, y, x)
     truth = target[:, None].float().expand_as(logits)
     probability = logits.sigmoid()
@@ -73,13 +72,13 @@ def answer_loss(
     dice = _dice_loss(probability, truth)
     best = (settings.focal * focal + settings.dice * dice).argmin(-1, keepdim=True)
     iou_error = (decoded.iou.float() - _iou(logits > 0, truth > 0)).abs().mean(-1)  # of all candidates
-    objects = len(there)
+    objects = len(present)
     return {
-        "focal": (focal.gather(1, best)[:, 0] * there).sum() / objects,
-        "dice": (dice.gather(1, best)[:, 0] * there).sum() / objects,
-        "iou": (iou_error * there).sum() / objects,
-        "present": there.mean(),
-        "score": functional.binary_cross_entropy_with_logits(decoded.score[:, 0].float(), there),
+        "focal": (focal.gather(1, best)[:, 0] * present).sum() / objects,
+        "dice": (dice.gather(1, best)[:, 0] * present).sum() / objects,
+        "iou": (iou_error * present).sum() / objects,
+        "present": present.mean(),
+        "score": functional.binary_cross_entropy_with_logits(decoded.score[:, 0].float(), present),
     }
 
 

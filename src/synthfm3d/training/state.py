@@ -1,4 +1,4 @@
-"""What a run must remember to go on exactly where it stopped."""
+"""The state of a run, from which it can continue with the same result."""
 
 import copy
 from dataclasses import asdict
@@ -42,7 +42,7 @@ class TrainingState:
         self.optimiser = torch.optim.AdamW(self.family.parameter_groups(self.network))
         self.step = 0
         self.batches_per_step = config.accumulation
-        """Over all processes; what step n shows depends on it."""
+        """Over all processes; the samples of a step depend on it."""
         self.seconds = 0.0
         self.best: float | None = None
         self.best_step = 0
@@ -56,7 +56,7 @@ class TrainingState:
             averaged.lerp_(current, 1 - decay)
 
     def save(self, folder: Path) -> None:
-        """Write the checkpoint, whole or not at all; InputError where it cannot be written."""
+        """Write the checkpoint, completely or not at all. Raises InputError if it cannot be written."""
         path = folder / CHECKPOINT_FILE
         content = {
             "config": asdict(self.config),
@@ -77,7 +77,7 @@ class TrainingState:
             raise InputError(f"{path}: cannot be written ({error}): free some space.") from error
 
     def load(self, folder: Path, *, extend: bool = False) -> None:
-        """Go on from the folder's checkpoint; InputError if it belongs to another configuration.
+        """Continue from the checkpoint in the folder. Raises InputError if it has another configuration.
 
         With ``extend`` that configuration may have had fewer steps.
         """
@@ -91,7 +91,7 @@ class TrainingState:
             ) from error
         wanted = asdict(self.config)
         if saved["batches_per_step"] == self.batches_per_step:
-            # As many batches may come from fewer processes.
+            # The same number of batches may come from fewer processes.
             wanted["accumulation"] = saved["config"]["accumulation"]
         if extend and saved["config"]["steps"] < wanted["steps"]:
             wanted["steps"] = saved["config"]["steps"]
@@ -108,11 +108,12 @@ class TrainingState:
         self.optimiser.load_state_dict(saved["optimiser"])
         self.step, self.seconds = saved["step"], saved["seconds"]
         self.best, self.metrics = saved["best"], saved["metrics"]
-        self.best_step = saved.get("best_step", 0)  # checkpoints of before have none
+        self.best_step = saved.get("best_step", 0)  # older checkpoints have none
 
 
 INCIDENTAL = frozenset({"workers", "evidence", "log_steps", "checkpoint_steps", "trackers"})
-"""How often a run logs or saves, where to, or with how many processes, does not change what it computes."""
+"""Settings that do not change the result: how often a run logs or saves, where to, and the number of
+processes."""
 
 
 def _differences(saved: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:

@@ -15,7 +15,12 @@ from synthfm3d.errors import InputError
 from synthfm3d.loading.patches import PatchDataset, volumes_of_patches
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
-from synthfm3d.model.volumetric import INPUT_CHANNELS, TOLD_CHANNELS, VolumetricNetwork, with_evidence
+from synthfm3d.model.volumetric import (
+    IMAGE_AND_PROMPT_CHANNELS,
+    INPUT_CHANNELS,
+    VolumetricNetwork,
+    with_evidence,
+)
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.randomness import stream
 from synthfm3d.training.config import TrainingConfig
@@ -24,7 +29,7 @@ from synthfm3d.training.rounds import after_corrections, after_hand_over
 
 
 class Batches(Dataset[Sample]):
-    """Patches by the batch."""
+    """Batches of patches."""
 
     def __init__(self, patches: Dataset[Any], size: int) -> None:
         self.patches = patches
@@ -48,7 +53,7 @@ class VolumetricFamily(Family[TrainingConfig]):
             return VolumetricNetwork(self.config.model)
         path = weights_path(self.config.start)
         if path is None:
-            raise InputError(f"start: {self.config.start} has no weights to begin with.")
+            raise InputError(f"start: {self.config.start} has no weights to start from.")
         network, _ = read_network(path)
         if network.config != self.config.model:
             raise InputError(f"start: {path} holds {network.config}, and model asks for {self.config.model}.")
@@ -69,7 +74,7 @@ class VolumetricFamily(Family[TrainingConfig]):
 
     def loss(self, network: nn.Module, batch: Sample) -> dict[str, Tensor]:
         bf16 = self.config.precision == "bf16"
-        inputs = self.met_at_work(network, batch)
+        inputs = self.inputs_after_rounds(network, batch)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
             logits = network(inputs)  # (clip, 1, z, y, x)
         loss = segmentation_loss(logits.float(), batch["target"])
@@ -79,13 +84,13 @@ class VolumetricFamily(Family[TrainingConfig]):
             "soft_dice": loss.soft_dice.mean(),
         }
 
-    def met_at_work(self, network: nn.Module, batch: Sample, *, corrected: bool = True) -> Tensor:
-        """Inputs (clip, channel, z, y, x) after some corrections of the network's answers, or handed on.
+    def inputs_after_rounds(self, network: nn.Module, batch: Sample, *, corrected: bool = True) -> Tensor:
+        """Inputs (clip, channel, z, y, x) after some corrections of the network's answers, or propagation.
 
         Without ``corrected``, answers are not compared with the whole target.
         """
         inputs, bf16 = batch["inputs"], self.config.precision == "bf16"
-        if inputs.shape[1] == TOLD_CHANNELS:
+        if inputs.shape[1] == IMAGE_AND_PROMPT_CHANNELS:
             inputs = with_evidence(inputs)
         draw = stream(self.config.seed, "rounds", int(batch["number"][0]))
         rounds = self.config.rounds.draw(draw)
@@ -129,8 +134,8 @@ class Loss:
 def segmentation_loss(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Loss:
     """Binary cross-entropy plus 1 - soft Dice, of logits and targets (clip, 1, z, y, x).
 
-    ``known``, of the same shape, is 1 where the target is known and 0 where it is not; there nothing counts,
-    and the target is 0. The cross-entropy is the mean over known voxels.
+    ``known``, of the same shape, is 1 where the target is known and 0 where it is not; unknown voxels do not
+    count, and their target is 0. The cross-entropy is the mean over known voxels.
     """
     if known is None:
         dice = soft_dice(logits.sigmoid(), target)
@@ -155,7 +160,7 @@ def validate(network: VolumetricNetwork, config: TrainingConfig, device: torch.d
 
 
 def held_out_patches(config: TrainingConfig) -> Iterator[Sample]:
-    """The patches that the validation of a run judges by, rendered when they are asked for."""
+    """The validation patches of a run, rendered on request."""
     dataset = PatchDataset(config.validation.seed, config.model.grid_shape, config.data)
     return (dataset[index] for index in range(config.validation.patches))
 

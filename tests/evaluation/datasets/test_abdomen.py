@@ -28,7 +28,7 @@ def test_the_number_of_an_amos_scan_tells_ct_from_mr(copy):
 def test_where_sources_disagree_on_a_number_the_values_decide(copy, look, refused):
     path = copy("amos-ct")
     assert look("amos-mr", path, "amos_0500").image.modality == "mr"
-    assert "its values say mr: it belongs to amos-mr" in refused("amos-ct", path, "amos_0500")
+    assert "its values are those of mr: it belongs to amos-mr" in refused("amos-ct", path, "amos_0500")
 
 
 def test_organs_that_no_voxel_has_are_absent(copy, look):
@@ -104,7 +104,7 @@ def test_a_grey_value_that_stands_for_nothing_excludes_the_case(copy, refused):
     grey = np.array(Image.open(picture))
     grey[0, 0] = 90
     Image.fromarray(grey).save(picture)
-    assert "grey values that stand for nothing: 90" in refused("chaos-mr", path, "MR_1_T2SPIR")
+    assert "grey values outside all ranges: 90" in refused("chaos-mr", path, "MR_1_T2SPIR")
 
 
 def test_a_folder_without_pictures_is_named(copy):

@@ -173,7 +173,7 @@ def test_the_page_shows_a_diagram_of_each_method_with_probabilities_and_says_wha
     page = report_page(report)
     for name, diagrams in (("true &lt;b&gt;", 1), ("too sure", 1), ("ellipsoid from box", 0)):
         assert page.count(f'aria-label="reliability diagram of {name}"') == diagrams
-    assert "dots below it that the probabilities are too high" in page
+    assert "below it the probabilities are too high" in page
     assert "this threshold is fixed and was never tuned on real scans" in page
 
 

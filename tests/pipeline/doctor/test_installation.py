@@ -80,7 +80,7 @@ def test_too_old_a_transformers_fails_and_the_way_out_upgrades_it(packages):
     packages.add("transformers", "4.57.0")
     (found,) = packages.finds("extras")
     assert found["state"] == "fail"
-    assert "transformers 4.57.0 is there, >=5.17 is needed" in found["message"]
+    assert "transformers 4.57.0 is installed, >=5.17 is needed" in found["message"]
     assert found["way_out"] == "pip install -U 'synthfm3d[model]'"
 
 

@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are told."""
+"""All checks in the order of the report, and the checks that try what the package does."""
 
 import hashlib
 import subprocess
@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
-from synthfm3d.pipeline.doctor import Finding, fail, installation, machine, ok, places, warn
+from synthfm3d.pipeline.doctor import Finding, fail, folders, installation, machine, ok, warn
 from synthfm3d.pipeline.doctor.machine import has_nvidia_gpu
 
 _IMPORT = """
 try:
     from transformers import Sam2VideoModel
-except Exception:  # it says only that it could not; the module itself says why
+except Exception:  # the error above has no reason; this import gives it
     import transformers.models.sam2_video.modeling_sam2_video
     raise
 """
@@ -40,7 +40,7 @@ def volume() -> Finding:
 
 
 def sam2() -> Finding:
-    """Transformers' SAM 2 can be imported; in a process of its own, since a failure may be a crash."""
+    """Transformers' SAM 2 can be imported; in a separate process, because a failure may crash it."""
     if find_spec("torch") is None or find_spec("transformers") is None:
         return ok("SAM 2", "not installed: pip install 'synthfm3d[model]'")
     done = subprocess.run(
@@ -100,27 +100,27 @@ QUICK: tuple[Check, ...] = (
     machine.memory,
     machine.cuda,
     machine.bfloat16,
-    places.working_folder,
-    places.temporary_folder,
-    places.disk,
-    places.kernel_cache,
-    places.weights,
-    places.stores,
-    places.samples,
-    places.browser,
+    folders.working_folder,
+    folders.temporary_folder,
+    folders.disk,
+    folders.kernel_cache,
+    folders.weights,
+    folders.stores,
+    folders.samples,
+    folders.browser,
 )
-"""What can be told without importing torch."""
+"""Checks that do not import torch."""
 
 TRIALS: tuple[Check, ...] = (volume, torch_device, sam2, mask)
-"""What is found only by trying it."""
+"""Checks that try what the package does; they take seconds."""
 
 
 def examine(*, full: bool = False) -> Iterator[Finding]:
-    """What each check finds; with ``full`` also what is found by trying. A check that breaks has failed."""
+    """Findings of all checks; ``full`` includes those that try. A check that raises an error has failed."""
     for check in (*QUICK, *TRIALS) if full else QUICK:
         try:
             found = check()
-        except Exception as error:  # what one check stumbles over, the others shall still be told
+        except Exception as error:  # an error in one check must not hide the others
             yield fail(check.__name__.replace("_", " "), f"{type(error).__name__}: {error}", "report this")
         else:
             yield from found if isinstance(found, list) else [found]

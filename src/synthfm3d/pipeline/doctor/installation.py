@@ -1,4 +1,4 @@
-"""Whether what is installed is whole, new enough, and what Python really imports."""
+"""Checks that the installed packages are complete, new enough, and the ones that Python imports."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def sources() -> Finding:
 
 
 def command() -> Finding:
-    """The word ``synthfm3d`` in a shell starts this installation, not another."""
+    """The command ``synthfm3d`` starts this installation and not another one."""
     found = shutil.which("synthfm3d")
     if found is None:
         return warn(
@@ -48,7 +48,7 @@ def command() -> Finding:
 
 
 def core_packages() -> Finding:
-    """Everything that the core asks for is there, and new enough."""
+    """All packages that the core needs are installed and new enough."""
     needed = _requirements().get("", [])
     wrong = [trouble for one in needed if (trouble := _trouble(one))]
     if wrong:
@@ -59,7 +59,7 @@ def core_packages() -> Finding:
 
 
 def extras() -> list[Finding]:
-    """Every extra is there whole, or not at all."""
+    """Every extra is installed completely, or not at all."""
     needed = _requirements()
     return [
         _extra(extra, needed, names)
@@ -83,7 +83,7 @@ def torchvision() -> Finding:
 
 
 def _home(installed: Distribution) -> Path:
-    """Folder of the package that pip knows of; for an editable installation that of the checkout."""
+    """Folder of the package that pip has installed; for an editable installation that of the checkout."""
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
     if origin.get("dir_info", {}).get("editable"):
         return Path(url2pathname(urlparse(origin["url"]).path)) / "src" / "synthfm3d"
@@ -91,7 +91,7 @@ def _home(installed: Distribution) -> Path:
 
 
 def _requirements() -> dict[str, list[Requirement]]:
-    """What the core ("") and each extra ask for on this machine, as the installed metadata says."""
+    """Requirements of the core ("") and of each extra on this machine, from the installed metadata."""
     try:
         installed = distribution("synthfm3d")
     except PackageNotFoundError:
@@ -126,11 +126,11 @@ def _extra(extra: str, needed: dict[str, list[Requirement]], names: set[str]) ->
 
 
 def _trouble(wanted: Requirement) -> str:
-    there = _installed(wanted.name)
-    if there is None:
+    present = _installed(wanted.name)
+    if present is None:
         return f"{wanted.name} is missing"
-    if not wanted.specifier.contains(there, prereleases=True):
-        return f"{wanted.name} {there} is there, {wanted.specifier} is needed"
+    if not wanted.specifier.contains(present, prereleases=True):
+        return f"{wanted.name} {present} is installed, {wanted.specifier} is needed"
     return ""
 
 

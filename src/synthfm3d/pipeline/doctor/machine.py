@@ -1,4 +1,4 @@
-"""Whether the machine gives what this package counts on: cores, memory, a GPU."""
+"""Checks of the machine: cores, memory, GPU."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def threads(cgroups: Path = CGROUPS) -> Finding:
 
 
 def memory(information: Path = Path("/proc/meminfo"), cgroups: Path = CGROUPS) -> Finding:
-    """There is memory to segment a large scan."""
+    """There is enough memory to segment a large scan."""
     free = _free_bytes(information, cgroups)
     if free is None:
         return ok("memory", "not known on this system")
@@ -90,12 +90,12 @@ def _cuda_of_torch() -> str | None:
     path = Path(found.origin).parent / "version.py" if found and found.origin else None
     if path is None or not path.is_file():
         return None
-    said = re.search(r"^cuda\b.*?=\s*'([\d.]+)'", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return said[1] if said else None
+    match = re.search(r"^cuda\b.*?=\s*'([\d.]+)'", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return match[1] if match else None
 
 
 def _quota(cgroups: Path) -> float | None:
-    """Cores' worth of time that a container grants (cgroup 2, then 1); None: as much as there is."""
+    """Number of cores that a container may use (cgroup 2, then 1); None: all of them."""
     words = _words(cgroups / "cpu.max")
     if not words:
         words = _words(cgroups / "cpu" / "cpu.cfs_quota_us") + _words(cgroups / "cpu" / "cpu.cfs_period_us")
@@ -107,8 +107,8 @@ def _quota(cgroups: Path) -> float | None:
 def _free_bytes(information: Path, cgroups: Path) -> int | None:
     free = []
     if information.is_file():
-        said = re.search(r"^MemAvailable:\s*(\d+) kB", information.read_text(encoding="utf-8"), re.MULTILINE)
-        free += [int(said[1]) * 1024] if said else []
+        match = re.search(r"^MemAvailable:\s*(\d+) kB", information.read_text(encoding="utf-8"), re.MULTILINE)
+        free += [int(match[1]) * 1024] if match else []
     for limit, used in (
         (cgroups / "memory.max", cgroups / "memory.current"),
         (cgroups / "memory" / "memory.limit_in_bytes", cgroups / "memory" / "memory.usage_in_bytes"),

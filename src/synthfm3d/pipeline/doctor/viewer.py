@@ -1,4 +1,4 @@
-"""Whether 3D Slicer and napari could use a server: what their plugins do is done once, and told in words."""
+"""Whether 3D Slicer and napari could use a server: every request of their plugins is made once."""
 
 import json
 import math
@@ -78,10 +78,10 @@ class _Wire:
 
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> dict[str, Any]:
         """The answer as JSON."""
-        said = json.loads(self.call(path, body, **headers)[1])
-        if not isinstance(said, dict):
+        answer = json.loads(self.call(path, body, **headers)[1])
+        if not isinstance(answer, dict):
             raise ValueError("no JSON object")
-        return said
+        return answer
 
 
 def examine_viewer(url: str, token: str | None) -> Iterator[Finding]:
@@ -126,20 +126,20 @@ def _reach(wire: _Wire) -> Finding:
 
 
 def _claim(wire: _Wire) -> Finding:
-    said = wire.ask("claim", b"")
-    wire.headers["X-Lease-Token"] = said["lease_token"]
-    minutes = float(said["idle_timeout_seconds"]) / 60
+    answer = wire.ask("claim", b"")
+    wire.headers["X-Lease-Token"] = answer["lease_token"]
+    minutes = float(answer["idle_timeout_seconds"]) / 60
     return ok(
-        "claim", f"a place among {said['max_sessions']}, kept for {minutes:.0f} minutes without a click"
+        "claim", f"a place among {answer['max_sessions']}, kept for {minutes:.0f} minutes without a click"
     )
 
 
 def _capabilities(wire: _Wire) -> Finding:
-    said = wire.ask("capabilities")
-    if missing := REQUIRED - said.keys():
+    answer = wire.ask("capabilities")
+    if missing := REQUIRED - answer.keys():
         return fail("capabilities", f"{', '.join(sorted(missing))} are missing", "update the server")
-    can = [name for name, given in said["supported_interactions"].items() if given]
-    return ok("capabilities", f"{', '.join(can)}; licence of the model: {said.get('license', 'not told')}")
+    can = [name for name, given in answer["supported_interactions"].items() if given]
+    return ok("capabilities", f"{', '.join(can)}; licence of the model: {answer.get('license', 'unknown')}")
 
 
 def _image(wire: _Wire) -> Finding:
@@ -147,16 +147,16 @@ def _image(wire: _Wire) -> Finding:
     kind = {"Content-Type": "application/octet-stream", "X-Meta": meta}
     image, start = _ball(), time.perf_counter()
     wire.ask("set_image", pack(image[np.newaxis]), **kind)
-    said = json.dumps({"shape": SHAPE, "dtype": "uint8"}).encode()
-    wire.ask("set_target_buffer", said, **{"Content-Type": "application/json"})
+    content = json.dumps({"shape": SHAPE, "dtype": "uint8"}).encode()
+    wire.ask("set_target_buffer", content, **{"Content-Type": "application/json"})
     return ok("image", f"an image of {image.size:,} voxels was taken, {time.perf_counter() - start:.1f} s")
 
 
 def _click(wire: _Wire) -> Finding:
-    said = {"coordinates": CLICK, "include_interaction": True, "run_prediction": True}
+    content = {"coordinates": CLICK, "include_interaction": True, "run_prediction": True}
     start = time.perf_counter()
     headers, body = wire.call(
-        "add_point_interaction", json.dumps(said).encode(), **{"Content-Type": "application/json"}
+        "add_point_interaction", json.dumps(content).encode(), **{"Content-Type": "application/json"}
     )
     seconds = time.perf_counter() - start
     bounds = json.loads(headers["X-Meta"])["bbox"]
@@ -194,7 +194,7 @@ def _ball() -> Array:
 
 def _detail(body: bytes) -> str:
     try:
-        said = json.loads(body)["detail"]
+        detail = json.loads(body)["detail"]
     except (ValueError, KeyError, TypeError):
         return ""
-    return said if isinstance(said, str) else json.dumps(said)
+    return detail if isinstance(detail, str) else json.dumps(detail)

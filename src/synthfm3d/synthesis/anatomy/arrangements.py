@@ -1,9 +1,9 @@
-"""Anatomical layouts: which organs lie where, as tables, and one function that draws a table.
+"""Anatomical layouts: tables of organs and their positions, and one function that draws a table.
 
 Positions and sizes are shares of the cavity's semi-axes (y, x) and of the stack's depth (z); they are
-placement rules, not measurements of anybody, and every one of them is jittered. The abdomen: paired
-kidneys beside the spine, liver, stomach and spleen as neighbours, vessels before the spine. The heart:
-chambers in their relation, seen along its long or its short axis.
+placement rules, not measurements of a person, and each of them is jittered. The abdomen: paired kidneys
+beside the spine, liver, stomach and spleen as neighbours, vessels before the spine. The heart: chambers in
+their relation, seen along its long or its short axis.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.organs import draw_organ
-from synthfm3d.synthesis.anatomy.shapes import Place, Quaternion, Shape, sausage
+from synthfm3d.synthesis.anatomy.shapes import Location, Quaternion, Shape, sausage
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import AnatomySettings
 from synthfm3d.synthesis.structures import ZYX, Ellipsoid, Layer, Material, Part, Structure
@@ -46,18 +46,18 @@ _ABDOMEN = (
     Organ("bladder", (0.02, -0.25, 0.0), (0.14, 0.25, 0.22), material="wall"),
 )
 _PRESENT = 0.85
-"""How likely each organ of the abdomen is in a volume."""
+"""Probability of each organ in a volume."""
 
 
 def draw_abdomen(draw: Draw, view: FieldOfView, settings: AnatomySettings, labels: Labels) -> list[Structure]:
-    """The abdomen, its organs sharing the space between them; now and then mirrored or upside down."""
+    """The abdomen, whose organs share the space between them; sometimes mirrored or upside down."""
     return draw_table(draw, view, settings, _ABDOMEN, labels)
 
 
 def draw_table(
     draw: Draw, view: FieldOfView, settings: AnatomySettings, rows: Sequence[Organ], labels: Labels
 ) -> list[Structure]:
-    """Organs of a table where it says, each present more often than not."""
+    """Organs of a table at their positions; each is present with a probability of ``_PRESENT``."""
     flip_z, flip_x = draw.chance(0.3), draw.chance(0.1)
     organs: list[Structure] = []
     for row in rows:
@@ -90,7 +90,7 @@ def _placed(
         rounded(view.centre_mm[0] + y * view.cavity_mm[0]),
         rounded(view.centre_mm[1] + x * view.cavity_mm[1]),
     )
-    # Depth is measured by the body, not by the stack: a thin stack cuts organs, it does not flatten them.
+    # Depth is relative to the body, not to the stack: a thin stack cuts organs and does not flatten them.
     deep = min(max(view.size_mm[0], 0.5 * view.scale_mm), 1.2 * view.scale_mm)
     growth = draw.log_uniform(0.75, 1.3)
     axes = (
@@ -98,15 +98,15 @@ def _placed(
         rounded(row.semi_axes[1] * view.cavity_mm[0] * growth * draw.log_uniform(0.85, 1.2)),
         rounded(row.semi_axes[2] * view.cavity_mm[1] * growth * draw.log_uniform(0.85, 1.2)),
     )
-    place = Place(centre, rounded(sum(axes[1:]) / 2 if row.form == "ellipsoid" else max(axes)))
+    location = Location(centre, rounded(sum(axes[1:]) / 2 if row.form == "ellipsoid" else max(axes)))
     if row.form == "sausage":
-        shape = sausage(draw, view, place)
+        shape = sausage(draw, view, location)
     else:
         shape = _lobes(draw, centre, axes, row.lobes)
     kidney = "kidney" in row.name
     if kidney or row.material == "blood":  # cortex and medulla are drawn below; walls of vessels are thin
         settings = replace(settings, wall_share=0.0)
-    organ = draw_organ(draw, view, settings, row.name, place, shape, labels)
+    organ = draw_organ(draw, view, settings, row.name, location, shape, labels)
     if row.material == "wall" and len(organ.layers) == 1:
         organ = replace(organ, layers=(replace(organ.layers[0], material="wall"),))
     if row.material in ("blood", "fluid"):  # within its wall or capsule, if it has one
@@ -176,10 +176,10 @@ def draw_heart(
     )
     wall_mm = rounded(scale * draw.uniform(0.14, 0.32))
     chambers: list[Structure] = []
-    for name, place, axes in _CHAMBERS:
+    for name, offset, axes in _CHAMBERS:
         if name in ("right atrium", "aortic root") and draw.chance(0.25):
             continue
-        jittered = tuple(p + draw.normal(0.06) for p in place)
+        jittered = tuple(p + draw.normal(0.06) for p in offset)
         z, y, x = _rotated(quaternion, (scale * jittered[0], scale * jittered[1], scale * jittered[2]))
         semi = tuple(rounded(scale * a * draw.log_uniform(0.85, 1.18)) for a in axes)
         thick = name == "left ventricle"

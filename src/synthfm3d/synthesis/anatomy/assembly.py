@@ -1,4 +1,4 @@
-"""``draw_anatomy``: the first axis, put together. The order of structures is the order of painting."""
+"""``draw_anatomy``: the first axis. Structures are painted in the order in which they are listed."""
 
 from dataclasses import replace
 

@@ -1,8 +1,7 @@
 """The body: its outline, the shells under it, and the cavity in which organs lie.
 
-A trunk has fat, muscle and a cavity; a head scalp, skull, fluid, grey and white matter. Fields of
-view inside the body have one tissue all around; ultrasound looks into it through the layers of the
-body wall.
+A trunk has fat, muscle and a cavity; a head has scalp, skull, fluid, grey and white matter. A field of view
+inside the body has one tissue all around; ultrasound also shows the layers of the body wall.
 """
 
 from dataclasses import replace
@@ -13,16 +12,16 @@ from synthfm3d.synthesis.structures import ZYX, Layer, Layout, Material, Stack, 
 from synthfm3d.volume import Modality
 
 _WALL_SHARE = 0.6
-"""Share of ultrasound volumes that look through the layers of the body wall."""
+"""Share of ultrasound volumes that show the layers of the body wall."""
 _SURROUNDINGS: tuple[Material, ...] = ("muscle", "parenchyma", "fat", "lung")
 _FILLINGS: tuple[Material, ...] = ("fat", "parenchyma", "lung")
 _CROWDED_SURROUNDINGS = (0.2, 0.15, 0.6, 0.05)
 """How often the surroundings and fillings above are drawn where a body is crowded: mostly fat."""
 _CROWDED_FILLINGS = (0.92, 0.06, 0.02)
 _LEAST_MUSCLE_MM = 3.5
-"""Each muscle of a body's wall is at least so thick."""
+"""Least thickness of each muscle of a body's wall."""
 _FAR = 4.0
-"""An outline this many fields of view away is never seen."""
+"""At this distance, in fields of view, an outline is never visible."""
 
 
 def draw_body(
@@ -43,7 +42,7 @@ def draw_body(
         rounded(size_mm[1] * (0.5 + draw.uniform(-0.03, 0.03))),
         rounded(size_mm[2] * (0.5 + draw.uniform(-0.03, 0.03))),
     )
-    # A heart fills its field of view more often than not; ultrasound never shows the whole body.
+    # A heart mostly fills its field of view; ultrasound never shows the whole body.
     from_within = modality == "us" or layout == "free" or (layout == "heart" and draw.chance(0.6))
     if from_within:
         body = _surroundings(draw, modality, size_mm, centre, crowded)
@@ -150,7 +149,7 @@ def _vault(draw: Draw, depth: float, half: float) -> tuple[tuple[float, float], 
 
 
 def _wall_layers(draw: Draw, scale: float, beneath: Material) -> list[Layer]:
-    """Skin, fat, fascia, muscle, fascia as an ultrasound probe sees them, then the tissue beneath."""
+    """Skin, fat, fascia, muscle and fascia under an ultrasound probe, then the tissue beneath."""
     depth = 0.0
     layers: list[Layer] = []
     wall: tuple[Material, ...] = ("skin", "fat", "fascia", "muscle", "fascia")
@@ -176,7 +175,7 @@ def _trunk_layers(draw: Draw, scale: float, crowded: bool) -> list[Layer]:
 
 
 def _wall_muscles(draw: Draw, muscle: Layer, thickness: float) -> list[Layer]:
-    """Three muscles on each other, parted by planes of fat; fewer where the wall is thin."""
+    """Three muscles on top of each other, separated by planes of fat; fewer if the wall is thin."""
     count = min(3, max(1, int(thickness / _LEAST_MUSCLE_MM)))
     plane = min(draw.uniform(0.8, 2.0), 0.3 * thickness / count)
     layers = [muscle]

@@ -1,9 +1,9 @@
-"""Bowels: loops of one signal that lie on each other, and segments in a row as those of a colon."""
+"""Bowels: loops of one signal that touch each other, and rows of segments as in a colon."""
 
 from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
-from synthfm3d.synthesis.anatomy.organs import draw_place
+from synthfm3d.synthesis.anatomy.organs import draw_location
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import CrowdSettings
@@ -36,16 +36,16 @@ def _loops(
     draw: Draw, view: FieldOfView, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
 ) -> list[Structure]:
     """A tube that winds back and forth, mostly in the plane: its loops touch."""
-    place = draw_place(draw, view, [], _LOOP_SIZE, 0.0)
-    radius = place.radius_mm
-    point, side, along = place.centre_mm, draw.direction(3), draw.direction(3)
+    location = draw_location(draw, view, [], _LOOP_SIZE, 0.0)
+    radius = location.radius_mm
+    point, side, along = location.centre_mm, draw.direction(3), draw.direction(3)
     along = bent(along, (-along[0], 0.0, 0.0), 0.6)
     tubes: list[Tube] = []
     turn = 1.0
     while len(tubes) < draw.whole(*crowd.bowel_tubes):
         for heading, length in ((tuple(turn * a for a in along), draw.uniform(2.5, 6.0)), (side, 2.1)):
             ahead = shifted(point, bent(heading, draw.direction(3), 0.25), radius * length)
-            after = place.radius_mm * draw.uniform(0.75, 1.2)
+            after = location.radius_mm * draw.uniform(0.75, 1.2)
             tubes.append(
                 Tube(
                     start_mm=point,
@@ -56,18 +56,18 @@ def _loops(
             )
             point, radius = ahead, after
         turn = -turn
-    layers = _layers(draw, view, name, place.radius_mm, content, labels.new() if labels else 0)
-    rough = (rounded(0.12 * place.radius_mm), rounded(0.06 * place.radius_mm))
+    layers = _layers(draw, view, name, location.radius_mm, content, labels.new() if labels else 0)
+    rough = (rounded(0.12 * location.radius_mm), rounded(0.06 * location.radius_mm))
     return [Structure(name=name, parts=tuple(tubes), layers=layers, roughness_mm=rough)]
 
 
 def _segments(
     draw: Draw, view: FieldOfView, crowd: CrowdSettings, name: str, content: Material, labels: Labels | None
 ) -> list[Structure]:
-    """Round segments in a row along the body, parted by their walls; one target or a target for each."""
-    place = draw_place(draw, view, [], _SEGMENT_SIZE, 0.0)
+    """A row of round segments along the body, separated by their walls; one target, or one for each."""
+    location = draw_location(draw, view, [], _SEGMENT_SIZE, 0.0)
     heading: tuple[float, ...] = (1.0 if draw.chance(0.5) else -1.0, 0.0, 0.0)
-    centre: ZYX = (rounded(draw.uniform(0.0, 0.4) * view.size_mm[0]), *place.centre_mm[1:])
+    centre: ZYX = (rounded(draw.uniform(0.0, 0.4) * view.size_mm[0]), *location.centre_mm[1:])
     if heading[0] < 0:
         centre = (rounded(view.size_mm[0] - centre[0]), *centre[1:])
     apart = draw.chance(0.5)
@@ -77,19 +77,19 @@ def _segments(
         own = f"{name} segment {number}"
         value = labels.new() if apart and labels else label
         layers = _layers(
-            draw, view, own if value != label or not label else name, place.radius_mm, content, value
+            draw, view, own if value != label or not label else name, location.radius_mm, content, value
         )
-        length = place.radius_mm * draw.uniform(0.5, 0.8)
+        length = location.radius_mm * draw.uniform(0.5, 0.8)
         part = Ellipsoid(
             centre_mm=centre,
             semi_axes_mm=(
                 rounded(length),
-                rounded(place.radius_mm * draw.uniform(0.8, 1.15)),
-                rounded(place.radius_mm * draw.uniform(0.8, 1.15)),
+                rounded(location.radius_mm * draw.uniform(0.8, 1.15)),
+                rounded(location.radius_mm * draw.uniform(0.8, 1.15)),
             ),
             quaternion=(1.0, draw.normal(0.1), draw.normal(0.1), draw.normal(0.1)),
         )
-        rough = (rounded(0.08 * place.radius_mm), 0.0)
+        rough = (rounded(0.08 * location.radius_mm), 0.0)
         segments.append(Structure(name=own, parts=(part,), layers=layers, roughness_mm=rough))
         heading = bent(heading, draw.direction(3), 0.25)
         centre = shifted(centre, heading, 1.7 * length)

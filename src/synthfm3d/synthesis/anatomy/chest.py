@@ -22,12 +22,12 @@ _MEDIASTINUM = (
     Organ("liver", (-0.1, -0.05, -0.45), (0.28, 0.6, 0.5)),
 )
 _RIB_PATH = ((0.966, 0.259), (0.643, 0.766), (0.087, 0.996), (-0.5, 0.866), (-0.85, 0.527))
-"""Where a rib runs along the wall (y, x), from the spine to the front."""
+"""Positions (y, x) of a rib along the wall, from the spine to the front."""
 _MOST_PAIRS = 8
 
 
 def draw_lungs(draw: Draw, view: FieldOfView, labels: Labels) -> list[Structure]:
-    """A left and a right lung, which leave the middle to heart and vessels."""
+    """A left and a right lung, with heart and vessels between them."""
     lungs: list[Structure] = []
     cavity_y, cavity_x = view.cavity_mm
     height = rounded(max(0.8 * view.size_mm[0], 0.5 * view.scale_mm) * draw.uniform(0.8, 1.6))

@@ -67,7 +67,7 @@ def draw_beating_heart(draw: Draw, view: FieldOfView, labels: Labels) -> list[St
 def _heart(draw: Draw, view: FieldOfView) -> _Heart:
     frames = max(round(view.size_mm[0]), 1)
     beats, start = draw.uniform(0.6, 2.5), draw.uniform(0.0, 1.0)
-    # The apex points to the probe, give or take; now and then anywhere.
+    # The apex points roughly to the probe; in some volumes it points anywhere.
     if draw.chance(0.85):
         tilt = draw.normal(0.3)
         length = math.sqrt(1.0 + tilt * tilt)
@@ -112,7 +112,7 @@ def _chamber(
     shrinks
         Share of its lengths that it loses at its smallest.
     moves
-        How far it moves towards the apex at end-systole, in units of the heart's scale.
+        Distance by which it moves towards the apex at end-systole, in units of the heart's scale.
     late
         Whether it is smallest when the ventricle is largest, as atria are.
     """

@@ -1,10 +1,10 @@
-"""What crowds a body between its organs, in the order in which it is painted, and chains of like objects."""
+"""Structures between the organs of a crowded body, in the order of painting, and chains of objects."""
 
 from synthfm3d.synthesis.anatomy.bowel import draw_bowels
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.muscles import draw_bundle, draw_muscles
 from synthfm3d.synthesis.anatomy.neighbours import in_plane
-from synthfm3d.synthesis.anatomy.organs import draw_place
+from synthfm3d.synthesis.anatomy.organs import draw_location
 from synthfm3d.synthesis.anatomy.shapes import bent, shifted
 from synthfm3d.synthesis.anatomy.vessels import draw_strands
 from synthfm3d.synthesis.draw import Draw, rounded
@@ -49,9 +49,9 @@ def draw_chain(draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labe
 
     They are like the bones of a hand, lymph nodes, teeth, or vertebrae in a narrow field of view.
 
-    They touch, are parted by a plane, or lie some way apart; each has a label, or none has.
+    They touch, are separated by a plane, or lie apart; each has a label, or none has.
     """
-    place = draw_place(draw, view, [], _LINK_SIZE, 0.0)
+    location = draw_location(draw, view, [], _LINK_SIZE, 0.0)
     heading: tuple[float, ...] = (1.0, 0.0, 0.0) if draw.chance(0.7) else draw.direction(3)
     labelled = draw.chance(0.5 + 0.5 * crowd.labelled_share)
     material = draw.pick(_MATERIALS, _MATERIAL_SHARES)
@@ -59,18 +59,18 @@ def draw_chain(draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labe
     pitch = 2.0 * draw.uniform(0.9, 1.25)
     parted = draw.chance(crowd.plane_share)
     count = draw.whole(4, 9)
-    centre = shifted(place.centre_mm, heading, -0.5 * pitch * count * place.radius_mm)
+    centre = shifted(location.centre_mm, heading, -0.5 * pitch * count * location.radius_mm)
     links: list[Structure] = []
     for number in range(1, count + 1):
         name = f"link {number}"
         layers: tuple[Layer, ...]
         layers = (Layer(name=name, depth_mm=0.0, label=labels.new() if labelled else 0, material=material),)
         if material == "cortical bone":
-            shell = rounded(place.radius_mm * draw.uniform(0.1, 0.2))
+            shell = rounded(location.radius_mm * draw.uniform(0.1, 0.2))
             layers += (Layer(name=name, depth_mm=shell, label=layers[0].label, material="marrow"),)
         if parted:
             layers = in_plane(draw, view, crowd, layers)
-        semi = (place.radius_mm, width * place.radius_mm, place.radius_mm)
+        semi = (location.radius_mm, width * location.radius_mm, location.radius_mm)
         axes = tuple(rounded(axis * draw.log_uniform(0.9, 1.1)) for axis in semi)
         turned = (1.0, draw.normal(0.08), draw.normal(0.08), draw.normal(0.08))
         part: Part
@@ -85,7 +85,7 @@ def draw_chain(draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labe
             )
         else:
             part = Ellipsoid(centre_mm=centre, semi_axes_mm=(axes[0], axes[1], axes[2]), quaternion=turned)
-        rough = rounded(0.06 * place.radius_mm)
+        rough = rounded(0.06 * location.radius_mm)
         links.append(
             Structure(
                 name=name,
@@ -96,5 +96,5 @@ def draw_chain(draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labe
             )
         )
         heading = bent(heading, draw.direction(3), 0.08)
-        centre = shifted(centre, heading, pitch * place.radius_mm)
+        centre = shifted(centre, heading, pitch * location.radius_mm)
     return links

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
-from synthfm3d.synthesis.anatomy.shapes import Place, star, turn
+from synthfm3d.synthesis.anatomy.shapes import Location, star, turn
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import AnatomySettings
 from synthfm3d.synthesis.structures import Ellipsoid, Layer, Star, Structure, Superquadric
@@ -29,7 +29,7 @@ def draw_lesions(
             step = max(0.0, 0.85 * reach - 1.3 * radius) * draw.uniform(0.0, 1.0)
             towards = draw.direction(3)
             z, y, x = (rounded(c + step * t) for c, t in zip(host.centre_mm, towards, strict=True))
-            shape = star(draw, view, Place((z, y, x), radius))
+            shape = star(draw, view, Location((z, y, x), radius))
             label = labels.new() if any(layer.label for layer in organ.layers) else 0
             name = f"lesion {len(lesions) + 1}"
             layers = [Layer(name=name, depth_mm=0.0, label=label, material="lesion")]

@@ -1,4 +1,4 @@
-"""Where anatomy is drawn: the field of view, the cavity of the body in it, and the labels given out there."""
+"""The field of view, the body cavity in it, and the numbering of labels."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class FieldOfView:
 
     @property
     def scale_mm(self) -> float:
-        """The length that organs are measured by: the smaller in-plane field of view."""
+        """The length to which sizes of organs are relative: the smaller in-plane field of view."""
         return min(self.size_mm[1], self.size_mm[2])
 
     @property

@@ -1,4 +1,4 @@
-"""Muscles: bellies of one signal side by side, parted by planes of fat or by their shapes alone.
+"""Muscles: bellies of one signal side by side, separated by planes of fat or only by their shapes.
 
 Whole bodies have them in their places, as tables in shares of the cavity's semi-axes, like organs
 (``arrangements``); fields of view inside the body have bundles of them.
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
 from synthfm3d.synthesis.anatomy.neighbours import in_plane
-from synthfm3d.synthesis.anatomy.organs import draw_place
+from synthfm3d.synthesis.anatomy.organs import draw_location
 from synthfm3d.synthesis.anatomy.shapes import shifted, turn
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import CrowdSettings
@@ -16,7 +16,7 @@ from synthfm3d.synthesis.structures import Ellipsoid, Layer, Layout, Part, Stack
 
 _PRESENT = 0.9
 _PARTED = 0.8
-"""Share of muscles in a plane of fat; the others join what they touch."""
+"""Share of muscles in a plane of fat; the others have no plane between them and what they touch."""
 _BELLY_SIZE = (0.025, 0.08)
 """Half thickness of the bellies of a bundle over the field of view."""
 
@@ -110,12 +110,12 @@ def draw_bundle(
     draw: Draw, view: FieldOfView, crowd: CrowdSettings, labels: Labels, number: int
 ) -> list[Structure]:
     """Three to six bellies side by side, all along one direction, as in a limb."""
-    place = draw_place(draw, view, [], _BELLY_SIZE, 0.0)
+    location = draw_location(draw, view, [], _BELLY_SIZE, 0.0)
     along, across = turn(draw), draw.direction(3)
     bellies: list[Structure] = []
-    centre = place.centre_mm
+    centre = location.centre_mm
     for n in range(1, draw.whole(3, 6) + 1):
-        thickness = place.radius_mm * draw.log_uniform(0.7, 1.4)
+        thickness = location.radius_mm * draw.log_uniform(0.7, 1.4)
         part = Ellipsoid(
             centre_mm=centre,
             semi_axes_mm=(

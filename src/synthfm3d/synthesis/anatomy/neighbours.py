@@ -1,7 +1,7 @@
-"""Neighbours of nearly the same signal: what a mask leaks into.
+"""Neighbours of nearly the same signal, into which masks leak.
 
-Attenuation tells few soft tissues apart: a full bladder from bowel, spleen from stomach, an artery from the
-vein or the heart beside it. A thin plane parts two such neighbours, or their shapes alone do.
+Many soft tissues have nearly the same attenuation: bladder and bowel, spleen and stomach, an artery and the
+vein or the heart beside it. Two such neighbours are separated by a thin plane, or only by their shapes.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Neighbours:
 def draw_neighbours(
     draw: Draw, view: FieldOfView, crowd: CrowdSettings, organs: Sequence[Structure], labels: Labels
 ) -> Neighbours:
-    """For some labelled organs and vessels an object beside them that is like them."""
+    """For some labelled organs and vessels, a similar object beside them."""
     under: list[Structure] = []
     over: list[Structure] = []
     for organ in organs:
@@ -115,7 +115,7 @@ def _parallel(draw: Draw, host: Stack) -> Stack:
 
 
 def _extent(part: Ellipsoid | Star | Superquadric | Tube) -> tuple[ZYX, ZYX]:
-    """Centre and semi-axes along (z, y, x), turned parts as if they were not."""
+    """Centre and semi-axes along (z, y, x); the rotation of parts is ignored."""
     match part:
         case Tube(start_mm=start, end_mm=end, start_radius_mm=first, end_radius_mm=last):
             z, y, x = (rounded(0.5 * (a + b)) for a, b in zip(start, end, strict=True))

@@ -1,9 +1,9 @@
-"""Organs of no particular body: shapes of all families, placed free or against each other.
+"""Organs of no particular body: shapes of all families, placed freely or against each other.
 
 Radii are log-uniform (``AnatomySettings.size``), so that targets cover 0.1-8 % of a slice as real ones do
-(Geraghty et al., J. Comput. Assist. Tomogr. 28, 2004), with now and then a large one. Structures in close
-proximity are what a promptable model confuses: organs touch without gap or overlap, and some have a fat
-plane around them.
+(Geraghty et al., J. Comput. Assist. Tomogr. 28, 2004), and in some volumes a large one. Promptable models
+confuse structures in close proximity: organs touch without gap or overlap, and some have a fat plane around
+them.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView, Labels
-from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Place, Shape, mirrored
+from synthfm3d.synthesis.anatomy.shapes import FAMILIES, Location, Shape, mirrored
 from synthfm3d.synthesis.draw import Draw, rounded
 from synthfm3d.synthesis.settings import MOST_ORGANS, AnatomySettings
 from synthfm3d.synthesis.structures import Layer, Material, Structure
@@ -39,16 +39,16 @@ def draw_organs(
     """
     count = min(round(count * view.stretch), MOST_ORGANS)
     organs: list[Structure] = []
-    placed: list[Place] = []
+    placed: list[Location] = []
     shares_space = draw.chance(settings.neighbourhood_share)
     for number in range(1, count + 1):
         large = number == 1 and draw.chance(settings.large_share)
         size = settings.large_size if large else settings.size
-        place = draw_place(draw, view, placed, size, settings.touching_share)
-        placed.append(place)
-        shape = draw_shape(draw, view, settings, place)
+        location = draw_location(draw, view, placed, size, settings.touching_share)
+        placed.append(location)
+        shape = draw_shape(draw, view, settings, location)
         own = None if draw.chance(settings.distractor_share) else labels
-        organ = draw_organ(draw, view, settings, f"organ {number}", place, shape, own)
+        organ = draw_organ(draw, view, settings, f"organ {number}", location, shape, own)
         if shares_space:
             gap = draw.uniform(*settings.gap_mm) if draw.chance(settings.gap_share) else 0.0
             organ = replace(organ, neighbourhood=1, gap_mm=gap)
@@ -59,28 +59,32 @@ def draw_organs(
 
 
 def draw_fillers(draw: Draw, view: FieldOfView, settings: AnatomySettings) -> list[Structure]:
-    """Unlabelled lumps of fat, gut and muscle: what lies between the organs."""
+    """Unlabelled lumps of fat, gut and muscle between the organs."""
     fillers: list[Structure] = []
     for number in range(1, draw.whole(*settings.fillers) + 1):
-        place = draw_place(draw, view, [], _FILLER_SIZE, 0.0)
-        shape = draw_shape(draw, view, settings, place)
+        location = draw_location(draw, view, [], _FILLER_SIZE, 0.0)
+        shape = draw_shape(draw, view, settings, location)
         material = draw.pick(_FILLING, _FILLING_SHARES)
         fillers.append(
             Structure(
                 name=f"filler {number}",
                 parts=shape.parts[:2],
                 layers=(Layer(name=f"filler {number}", depth_mm=0.0, label=0, material=material),),
-                blend_mm=rounded(0.5 * place.radius_mm),
+                blend_mm=rounded(0.5 * location.radius_mm),
                 roughness_mm=(rounded(shape.smallest_mm * draw.uniform(0.1, 0.5)), 0.0),
             )
         )
     return fillers
 
 
-def draw_place(
-    draw: Draw, view: FieldOfView, placed: Sequence[Place], size: tuple[float, float], touching_share: float
-) -> Place:
-    """A place in the cavity: against a placed organ, or anywhere."""
+def draw_location(
+    draw: Draw,
+    view: FieldOfView,
+    placed: Sequence[Location],
+    size: tuple[float, float],
+    touching_share: float,
+) -> Location:
+    """A location in the cavity: against a placed organ, or anywhere."""
     radius = rounded(view.scale_mm * draw.log_uniform(*size))
     depth = view.size_mm[0]
     for _ in range(12):
@@ -97,14 +101,14 @@ def draw_place(
             z = draw.uniform(-0.1, 1.1) * depth
         if view.inside_cavity(y, x) and -0.2 * depth < z < 1.2 * depth:
             break
-    return Place((rounded(z), rounded(y), rounded(x)), radius)
+    return Location((rounded(z), rounded(y), rounded(x)), radius)
 
 
-def draw_shape(draw: Draw, view: FieldOfView, settings: AnatomySettings, place: Place) -> Shape:
+def draw_shape(draw: Draw, view: FieldOfView, settings: AnatomySettings, location: Location) -> Shape:
     """A shape of one of the families."""
     names = [field.name for field in fields(settings.families)]
     family = draw.pick(names, [getattr(settings.families, name) for name in names])
-    return FAMILIES[family](draw, view, place)
+    return FAMILIES[family](draw, view, location)
 
 
 def draw_organ(
@@ -112,7 +116,7 @@ def draw_organ(
     view: FieldOfView,
     settings: AnatomySettings,
     name: str,
-    place: Place,
+    location: Location,
     shape: Shape,
     labels: Labels | None,
 ) -> Structure:
@@ -121,7 +125,7 @@ def draw_organ(
         name=name,
         parts=shape.parts,
         layers=_layers(draw, view, settings, name, shape.smallest_mm, labels),
-        blend_mm=rounded(0.35 * place.radius_mm),
+        blend_mm=rounded(0.35 * location.radius_mm),
         roughness_mm=(
             rounded(shape.smallest_mm * draw.log_uniform(*settings.roughness)),
             rounded(shape.smallest_mm * draw.uniform(0.0, 0.08)),
@@ -139,7 +143,7 @@ def _layers(
 ) -> tuple[Layer, ...]:
     """One tissue, or a wall around a content; both labelled, or one label over two tissues."""
     outer = labels.new() if labels else 0
-    # A wall thinner than two pixels would be labelled in shreds.
+    # The label of a wall thinner than two pixels would have gaps.
     walled = draw.chance(settings.wall_share) and DEEPEST_LAYER * smallest > 2.0 * view.pixel_mm
     material: Material = "wall" if walled else draw.pick(_SOLID, _SOLID_SHARES)
     layers = [Layer(name=name, depth_mm=0.0, label=outer, material=material)]

@@ -1,4 +1,4 @@
-"""The pelvis: bladder, rectum and what lies between them, paired vessels, hip bones, sacrum and femora."""
+"""The pelvis: bladder, rectum and the organs between them, paired vessels, hip bones, sacrum and femora."""
 
 from dataclasses import replace
 
@@ -73,7 +73,7 @@ def _femur(
     shell: float,
     labels: Labels,
 ) -> Structure:
-    """Head, neck and shaft under a layer of cartilage, which parts it from its socket."""
+    """Head, neck and shaft under a layer of cartilage, which separates it from its socket."""
     z, y, x = (rounded(c) for c in centre)
     outer = (rounded(z - 1.2 * head), rounded(y + 0.3 * head), rounded(x + sign * 1.7 * head))
     below = (rounded(z - 8.0 * head), outer[1], outer[2])

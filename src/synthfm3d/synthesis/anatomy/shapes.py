@@ -1,4 +1,4 @@
-"""Families of organ shapes. Each function draws one organ's parts around a place.
+"""Families of organ shapes. Each function draws one organ's parts around a location.
 
 Sources: noisy ellipsoids and slice-recursive stacks as in the paper; spherical-harmonic stars;
 superquadrics (Barr 1981), bent and tapered; sausages of tapering tubes. Real organs have a
@@ -17,8 +17,8 @@ Quaternion = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where an organ goes: its centre and mean radius, in mm."""
+class Location:
+    """Centre and mean radius of an organ, in mm."""
 
     centre_mm: ZYX
     radius_mm: float
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Parts of an organ, and its smallest semi-axis in mm, by which walls and noise are measured."""
+    """Parts of an organ, and its smallest semi-axis in mm, to which walls and noise are relative."""
 
     parts: tuple[Part, ...]
     smallest_mm: float
@@ -43,63 +43,63 @@ def shifted(centre: ZYX, towards: tuple[float, ...], step: float) -> ZYX:
     return z, y, x
 
 
-def ellipsoid(draw: Draw, view: FieldOfView, place: Place) -> Shape:
-    """One to three overlapping lobes, which melt into one organ."""
+def ellipsoid(draw: Draw, view: FieldOfView, location: Location) -> Shape:
+    """One to three overlapping lobes, blended into one organ."""
     quaternion = turn(draw)
     parts: list[Part] = []
-    smallest = place.radius_mm
+    smallest = location.radius_mm
     for lobe in range(draw.pick((1, 2, 3), (0.45, 0.35, 0.2))):
-        radius = place.radius_mm * (1.0 if lobe == 0 else draw.uniform(0.4, 0.8))
+        radius = location.radius_mm * (1.0 if lobe == 0 else draw.uniform(0.4, 0.8))
         axes = (
             rounded(radius * draw.uniform(0.7, 1.7) * view.stretch),
             rounded(radius * draw.uniform(0.4, 0.95)),
             rounded(radius * draw.uniform(0.8, 1.35)),
         )
-        centre = place.centre_mm
+        centre = location.centre_mm
         if lobe > 0:
-            centre = shifted(centre, draw.direction(3), place.radius_mm * draw.uniform(0.5, 0.95))
+            centre = shifted(centre, draw.direction(3), location.radius_mm * draw.uniform(0.5, 0.95))
         else:
             smallest = min(axes)
         parts.append(Ellipsoid(centre_mm=centre, semi_axes_mm=axes, quaternion=quaternion))
     return Shape(tuple(parts), smallest)
 
 
-def stack(draw: Draw, view: FieldOfView, place: Place) -> Shape:
+def stack(draw: Draw, view: FieldOfView, location: Location) -> Shape:
     """The paper's recursive masks: birth, growth, plateau, erosion, with lateral drift.
 
     Two lobes, which drift apart or together, split or merge the organ from slice to slice.
     """
     depth = view.size_mm[0]
-    length = min(2 * place.radius_mm * view.stretch * draw.log_uniform(1.0, 2.5), 1.6 * depth)
-    birth = place.centre_mm[0] - length / 2
+    length = min(2 * location.radius_mm * view.stretch * draw.log_uniform(1.0, 2.5), 1.6 * depth)
+    birth = location.centre_mm[0] - length / 2
     grown = birth + length * draw.uniform(0.15, 0.5)
     erosion = max(grown + length * draw.uniform(0.0, 0.4), grown + 0.01 * length)
     low, high = draw.log_uniform(0.04, 0.4), draw.log_uniform(0.04, 0.4)
     curve = _life(draw, (birth, grown, erosion, birth + length), (low, high))
     aspect = draw.uniform(0.5, 1.0)
     cosine, sine = draw.direction(2)
-    wander = draw.log_uniform(0.03, 0.35) * place.radius_mm
+    wander = draw.log_uniform(0.03, 0.35) * location.radius_mm
     parts: list[Part] = []
     for lobe in range(draw.pick((1, 2), (0.65, 0.35))):
         factor = 1.0 if lobe == 0 else draw.uniform(0.4, 0.8)
-        _, y, x = place.centre_mm
+        _, y, x = location.centre_mm
         if lobe > 0:
             away_y, away_x = draw.direction(2)
-            step = place.radius_mm * draw.uniform(0.5, 1.1)
+            step = location.radius_mm * draw.uniform(0.5, 1.1)
             y, x = rounded(y + step * away_y), rounded(x + step * away_x)
         parts.append(
             Stack(
                 centre_mm=(y, x),
                 semi_axes_mm=(
-                    rounded(factor * place.radius_mm * aspect),
-                    rounded(factor * place.radius_mm),
+                    rounded(factor * location.radius_mm * aspect),
+                    rounded(factor * location.radius_mm),
                 ),
                 direction=(cosine, sine),
                 scale=curve,
                 drift_mm=tuple((draw.normal(wander), draw.normal(wander)) for _ in range(6)),
             )
         )
-    return Shape(tuple(parts), rounded(place.radius_mm * aspect))
+    return Shape(tuple(parts), rounded(location.radius_mm * aspect))
 
 
 _STEPS = 5
@@ -129,7 +129,7 @@ def _life(
     return tuple((rounded(z), rounded(s)) for z, s in points)
 
 
-def star(draw: Draw, view: FieldOfView, place: Place) -> Shape:
+def star(draw: Draw, view: FieldOfView, location: Location) -> Shape:
     """A spherical-harmonic star of degree 4."""
     amplitude = draw.uniform(0.06, 0.2)
     bumps = []
@@ -137,19 +137,19 @@ def star(draw: Draw, view: FieldOfView, place: Place) -> Shape:
         z, y, x = draw.direction(3)
         second, third, fourth = (draw.normal(amplitude / degree**0.5) for degree in (1, 2, 4))
         bumps.append((z, y, x, second, third, fourth))
-    part = Star(centre_mm=place.centre_mm, radius_mm=place.radius_mm, bumps=tuple(bumps))
-    return Shape((part,), rounded(0.75 * place.radius_mm))
+    part = Star(centre_mm=location.centre_mm, radius_mm=location.radius_mm, bumps=tuple(bumps))
+    return Shape((part,), rounded(0.75 * location.radius_mm))
 
 
-def superquadric(draw: Draw, view: FieldOfView, place: Place) -> Shape:
+def superquadric(draw: Draw, view: FieldOfView, location: Location) -> Shape:
     """A rounded box, tapered and bent; one in three with a lobe beside it."""
     axes = (
-        rounded(place.radius_mm * draw.uniform(0.9, 1.8)),
-        rounded(place.radius_mm * draw.uniform(0.4, 0.9)),
-        rounded(place.radius_mm * draw.uniform(0.6, 1.0)),
+        rounded(location.radius_mm * draw.uniform(0.9, 1.8)),
+        rounded(location.radius_mm * draw.uniform(0.4, 0.9)),
+        rounded(location.radius_mm * draw.uniform(0.6, 1.0)),
     )
     part: Part = Superquadric(
-        centre_mm=place.centre_mm,
+        centre_mm=location.centre_mm,
         semi_axes_mm=axes,
         quaternion=turn(draw),
         squareness=draw.uniform(0.0, 1.0),
@@ -158,22 +158,23 @@ def superquadric(draw: Draw, view: FieldOfView, place: Place) -> Shape:
     )
     if not draw.chance(0.33):
         return Shape((part,), min(axes))
-    lobe = Place(
-        shifted(place.centre_mm, draw.direction(3), 0.8 * place.radius_mm), rounded(0.6 * place.radius_mm)
+    lobe = Location(
+        shifted(location.centre_mm, draw.direction(3), 0.8 * location.radius_mm),
+        rounded(0.6 * location.radius_mm),
     )
     return Shape((part, *star(draw, view, lobe).parts), min(axes))
 
 
-def sausage(draw: Draw, view: FieldOfView, place: Place) -> Shape:
+def sausage(draw: Draw, view: FieldOfView, location: Location) -> Shape:
     """A bent tube, thick for its length: stomach, bowel, pancreas, gallbladder, adrenal."""
-    radius = place.radius_mm * draw.uniform(0.25, 0.6)
+    radius = location.radius_mm * draw.uniform(0.25, 0.6)
     heading = draw.direction(3)
-    point = place.centre_mm
+    point = location.centre_mm
     parts: list[Part] = []
     radii = [radius]
     for _ in range(draw.whole(2, 6)):
         heading = bent(heading, draw.direction(3), draw.uniform(0.2, 0.8))
-        ahead = shifted(point, heading, place.radius_mm * draw.uniform(0.4, 0.9))
+        ahead = shifted(point, heading, location.radius_mm * draw.uniform(0.4, 0.9))
         radii.append(radius * draw.uniform(0.75, 1.25))
         parts.append(
             Tube(
@@ -243,7 +244,7 @@ class FamilyShares:
         check_ratios(self, "family")
 
 
-FAMILIES: dict[str, Callable[[Draw, FieldOfView, Place], Shape]] = {
+FAMILIES: dict[str, Callable[[Draw, FieldOfView, Location], Shape]] = {
     "ellipsoid": ellipsoid,
     "stack": stack,
     "star": star,

@@ -68,7 +68,7 @@ def _pair(draw: Draw) -> tuple[float, float]:
 
 
 def draw_strands(draw: Draw, view: FieldOfView, count: int) -> list[Structure]:
-    """Trees of thin vessels, unlabelled: what fat between organs is full of."""
+    """Unlabelled trees of thin vessels, as in the fat between organs."""
     return [
         Structure(
             name=f"strands {number}",

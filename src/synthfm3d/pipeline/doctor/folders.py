@@ -1,4 +1,4 @@
-"""Whether the places can be used that are written to and read from."""
+"""Checks of the folders, caches, weights and stores that the package writes to and reads from."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ def working_folder() -> Finding:
 
 
 def temporary_folder() -> Finding:
-    """There is a temporary folder, and it is the one that was asked for."""
+    """There is a temporary folder, and it is the one that is set."""
     try:
         folder = tempfile.gettempdir()
     except FileNotFoundError:
@@ -115,7 +115,7 @@ def browser() -> Finding:
 
 
 def _cannot_write(folder: Path) -> str | None:
-    """Why no file can be made in a folder; None if one can. Permissions alone do not tell (root, quotas)."""
+    """Reason why no file can be made in a folder, or None. Permissions do not show it (root, quotas)."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"synthfm3d")
