@@ -1,4 +1,4 @@
-"""``synthfm3d adapt``: labelled scans in, a model that the other commands take out."""
+"""``synthfm3d adapt``: reads labelled scans and writes a model that the other commands use."""
 
 import json
 
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from synthfm3d.cli import main
+from synthfm3d.cli.adapt import _tell
 from synthfm3d.io.nifti import write_nifti
 from synthfm3d.model.checkpoint import write_network
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork
+from synthfm3d.training.adaptation import Adaptation
 from synthfm3d.volume import Grid, Volume
 
 SHAPE = (16, 48, 48)
@@ -119,6 +121,34 @@ def test_one_outlined_slice_is_too_few(tmp_path, capsys, pairs):
     assert "at least two slices" in " ".join(capsys.readouterr().err.split())
 
 
+def test_scans_of_one_slice_each_are_held_back_as_scans(tmp_path, capsys, pairs):
+    for number in range(3):
+        image, labels = scan_with_ball(9.0, number)
+        write_nifti(tmp_path / f"{number}.nii.gz", image[8:9])
+        write_nifti(tmp_path / f"{number}_labels.nii.gz", labels[8:9])
+    assert run(tmp_path, *pairs, "--dry-run", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["held_back"] == "scans"
+    assert (plan["learnt"]["label_1"]["outlined_slices"], plan["judged"]["label_1"]["scans"]) == (2, 1)
+
+
+def test_a_result_that_is_not_clearly_better_is_reported(tmp_path, capsys):
+    score = {"validation_dice": 0.6}
+    told = Adaptation(
+        weights=None,
+        before=score,
+        after=score,
+        synthetic_before=None,
+        synthetic_after=None,
+        steps=10,
+        seconds=1.0,
+    )
+    _tell(told, tmp_path, as_json=False, quiet=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "no model was written" in " ".join(captured.err.split())
+
+
 def test_a_structure_that_most_scans_lack_and_two_modalities_are_told(tmp_path, capsys, pairs):
     image, labels = scan_with_ball(9.0, 0)
     two = labels.voxels.copy()
@@ -134,8 +164,8 @@ def test_a_structure_that_most_scans_lack_and_two_modalities_are_told(tmp_path, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "nothing to learn from"),
-        (["--image", "a.nii.gz"], "name the labels of each scan"),
+        ([], "no labelled scans were given"),
+        (["--image", "a.nii.gz"], "give the labels of each scan"),
         (["--scans", "x", "--names", "y.json"], "leave out --names"),
     ],
 )

@@ -64,14 +64,13 @@ def test_clicks_too_far_apart_for_the_view_have_the_object_looked_for_anew(sessi
     assert not after.warnings
 
 
-def test_a_click_beyond_what_a_view_shows_well_widens_it(session, large):
+def test_a_click_far_from_a_small_mask_has_the_object_looked_for_anew_from_both_clicks(session, large):
     first = session.add(click(large.scan, 80, 60))
     after = session.add(click(large.scan, 80, 102))
-    assert after.field_of_view_mm > first.field_of_view_mm == pytest.approx(160 * 4 / 9)
+    assert share_found(after, large) > 5 * share_found(first, large)
     last = session.add(click(large.scan, 100, 80))
     assert last.field_of_view_mm >= after.field_of_view_mm
-    assert share_found(last, large) > 0.85
-    assert share_found(after, large) > 5 * share_found(first, large)
+    assert share_found(last, large) > 0.7
 
 
 def test_a_click_into_an_object_that_fits_its_view_keeps_it(session, large):

@@ -1,4 +1,4 @@
-"""Adaptation to labelled scans: what is unknown counts for nothing, and a resumed run is the run."""
+"""Adaptation to labelled scans: unlabelled slices are ignored, and a resumed run gives the same weights."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ from synthfm3d.loading.patches import PatchSettings
 from synthfm3d.loading.targets import TargetSettings
 from synthfm3d.model.checkpoint import read_network, weights_hash
 from synthfm3d.model.volumetric import VolumetricConfig
-from synthfm3d.training.adaptation import RECORD_FILE, RUN_FOLDER, adapt
+from synthfm3d.training.adaptation import RECORD_FILE, RUN_FOLDER, adapt, is_gain
 from synthfm3d.training.adaptation_family import AdaptationConfig, AdaptationFamily
 from synthfm3d.training.config import OptimiserConfig, ValidationConfig
 from synthfm3d.training.loop import LOG_FILE
@@ -267,8 +267,23 @@ def test_a_run_that_got_worse_writes_no_weights_and_its_record_says_so(tmp_path)
     assert not (tmp_path / "model" / "model.safetensors").exists()
     record = json.loads((tmp_path / "model" / RECORD_FILE).read_text())
     assert record["written"] is False
-    assert "not better" in record["result"]
+    assert "not clearly better" in record["result"]
     assert record["before"] == told.before
+
+
+@pytest.mark.parametrize(
+    ("gains", "kept"),
+    [
+        ([0.02, 0.03, 0.04, 0.03], True),  # mean 0.03, standard error 0.004
+        ([0.3, -0.2, 0.1, -0.1], False),  # mean 0.025, standard error 0.11
+        ([-0.02, -0.03], False),
+        ([0.0, 0.0], False),
+        ([0.01], True),
+    ],
+)
+def test_a_gain_is_larger_than_its_standard_error(gains, kept):
+    before = np.full(len(gains), 0.5)
+    assert is_gain(before, before + gains) is kept
 
 
 def test_the_model_remembers_the_scans_by_hashes_alone(tmp_path):

@@ -1,4 +1,4 @@
-"""What adaptation is for: a scanner and a convention that the default model has never met."""
+"""Adaptation to a scanner and a convention of labels that the default model was not trained for."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from synthfm3d.synthesis.settings import (
 )
 from synthfm3d.training.adaptation import adapt
 from synthfm3d.training.adaptation_family import AdaptationConfig
-from synthfm3d.training.config import OptimiserConfig, ValidationConfig
+from synthfm3d.training.config import ValidationConfig
 from synthfm3d.training.own_scans import own_scan
 
 HEARTS = LayoutShares(trunk=0, abdomen=0, heart=1, head=0, chest=0, pelvis=0, free=0)
@@ -85,7 +85,6 @@ def test_adapting_to_a_shifted_scanner_raises_the_dice_of_other_scans(tmp_path):
         synthetic_share=0.0,
         synthetic_patches=0,
         validation=ValidationConfig(patches=12),
-        optimiser=OptimiserConfig(rate=1e-3, warmup_steps=10, hold_share=0.5),
     )
     scans = [own_scan(image, {WALL: mask}, "all") for image, mask in labelled(0, 5)]
     told = adapt(scans, tmp_path / "adapted", config, device="cpu")

@@ -1,4 +1,4 @@
-"""``synthfm3d adapt``: a few labelled scans make a model better on scans like them."""
+"""``synthfm3d adapt``: train the default model further on a few labelled scans."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,52 +17,50 @@ if TYPE_CHECKING:
 
 MINUTES = 20.0
 _SAME_PATIENTS = (
-    "the model is judged by slices of the scans that it learns from, so it may become worse on other "
-    "patients without a notice: label three scans or more."
+    "the model is scored on other slices of the scans that it is trained on. It may become worse on other "
+    "patients, and this run would not show it: label three scans or more."
 )
 
 
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="Folder of the new model.")]
 ImageOption = Annotated[
-    list[Path] | None, typer.Option(help="A labelled scan of any format that is read; repeatable.")
+    list[Path] | None, typer.Option(help="A labelled scan, in any supported format; repeatable.")
 ]
 LabelsOption = Annotated[
-    list[Path] | None, typer.Option(help="Its label map, on the same grid; one for each scan.")
+    list[Path] | None, typer.Option(help="Label map of the scan, on the same grid; one for each --image.")
 ]
 ScansOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="Folder with images/, labels/ and the names of the labels, labels.json."
+        metavar="FOLDER", help="Folder with images/, labels/ and labels.json, the names of the labels."
     ),
 ]
 StructureOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Name or label value; repeatable. All, if not given."),
+    typer.Option(metavar="NAME", help="Name or label value; repeatable. Default: all structures."),
 ]
 NamesOption = Annotated[Path | None, typer.Option(help='Label names, JSON such as {"1": "liver"}.')]
 OutlinedOption = Annotated[
     Literal["auto", "all", "some"],
     typer.Option(
-        help="What a slice without an outline means. all: the structure is not there. some: nobody "
-        "labelled it. auto: decided from the outlines."
+        help="Meaning of a slice without an outline. all: the structure is not on it. some: the slice "
+        "was not labelled. auto: decided from the outlines."
     ),
 ]
-ModelOption = Annotated[str, typer.Option(help="What it begins with: default, or one of yours.")]
-MinutesOption = Annotated[float, typer.Option(min=0.1, help="About how long it may take.")]
-StepsOption = Annotated[int | None, typer.Option(min=1, help="Steps, instead of minutes.")]
+ModelOption = Annotated[str, typer.Option(help="Model to start from: default, or one of yours.")]
+MinutesOption = Annotated[float, typer.Option(min=0.1, help="Approximate duration of the run.")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Training steps, instead of --minutes.")]
 SyntheticShareOption = Annotated[
     float,
     typer.Option(
-        min=0, max=0.95, help="Share of synthetic patches, which keep what the model could do before."
+        min=0, max=0.95, help="Share of synthetic patches, which keep the model able to do other tasks."
     ),
 ]
 ModalityOption = Annotated[
     Literal["ct", "mr", "us"] | None,
-    typer.Option(
-        help="Detected from the scan by default: the DICOM tag, else CT if a value is -500 or less."
-    ),
+    typer.Option(help="Modality of the scans. Default: the DICOM tag, else CT if a value is -500 or less."),
 ]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -99,9 +97,9 @@ def adapt(
 ) -> None:
     """Adapt the default model to your scanner and your structures, from a few labelled scans.
 
-    A part of the labels is held back, and the model is judged by it. If it did not become better, no weights
-    are written. The folder can be given to --model of `segment`, `serve` and `evaluate`. It holds hashes of
-    the scans, and no names.
+    A part of the labels is held back, and the model is scored on it. If the score did not clearly rise, no
+    weights are written. `segment`, `serve` and `evaluate` take the new folder as --model. The folder contains
+    hashes of the scans, and no names.
     """
     from synthfm3d.cli.adapt_inputs import ScanOptions, read_scans
 
@@ -147,17 +145,19 @@ def _config(seed: int, model: str, synthetic_share: float, steps: int | None) ->
 
 
 def _check_output(output: Path, resume: bool) -> None:
-    """InputError if there is something in the folder that an adaptation would replace."""
+    """Raise InputError if the folder contains files that the run would replace."""
     if output.is_file():
-        raise InputError(f"{output}: is a file: name a new folder for the model.")
+        raise InputError(f"{output}: is a file: give a new folder for the model.")
     if not resume and output.is_dir() and any(output.iterdir()):
-        raise InputError(f"{output}: holds something already: add --resume to go on, or name a new folder.")
+        raise InputError(
+            f"{output}: is not empty: add --resume to continue the run in it, or give a new folder."
+        )
 
 
 def _plan(
     found: "ReadScans", seed: int, model: str, *, minutes: float | None, steps: int | None
 ) -> dict[str, Any]:
-    """What the run will learn from and be judged by; a doubt is added where both are the same scans."""
+    """The plan of the run. If training and scoring use slices of the same scans, a warning is added."""
     from synthfm3d.cli.adapt_inputs import told_of
     from synthfm3d.training.own_scans import held_back
 
@@ -178,16 +178,16 @@ def _plan(
 
 
 def _plan_text(plan: dict[str, Any]) -> str:
-    lines = [f"{plan['scans']} labelled scan(s); some {plan['held_back']} are held back to judge by."]
+    lines = [f"{plan['scans']} labelled scan(s); some {plan['held_back']} are held back to score the model."]
     for name, numbers in plan["structures"].items():
         learnt, judged = plan["learnt"].get(name), plan["judged"].get(name)
         lines.append(
             f"{name}: outlined on {numbers['outlined_slices']} slices of {numbers['scans']} scans; "
-            f"{learnt['outlined_slices'] if learnt else 0} to learn from, "
-            f"{judged['outlined_slices'] if judged else 0} to judge by."
+            f"{learnt['outlined_slices'] if learnt else 0} to train on, "
+            f"{judged['outlined_slices'] if judged else 0} to score on."
         )
     length = f"{plan['steps']} steps" if plan["steps"] else f"about {plan['minutes']:g} minutes"
-    lines.append(f"It begins with the model {plan['model']} and takes {length}, or less.")
+    lines.append(f"The run starts from the model {plan['model']} and takes {length}, or less.")
     return "\n".join(lines)
 
 
@@ -198,8 +198,8 @@ def _tell(told: "Adaptation", output: Path, *, as_json: bool, quiet: bool) -> No
         say(f"{numbers}: written.", quiet=quiet)
     else:
         say(
-            f"{numbers}: not better, so no model was written. Label more slices or scans, or give it more "
-            "minutes."
+            f"{numbers}: not clearly better, so no model was written. Label more slices or scans, or use a "
+            "larger --minutes."
         )
     if told.synthetic_before is not None and told.synthetic_after is not None:
         say(
@@ -216,7 +216,7 @@ def _tell(told: "Adaptation", output: Path, *, as_json: bool, quiet: bool) -> No
 
 
 class _Progress:
-    """Steps and Dice of a run's log on the bar."""
+    """Shows the steps and the Dice of a run on the progress bar."""
 
     def __init__(self, advance: Callable[..., None]) -> None:
         self.advance = advance

@@ -1,4 +1,4 @@
-"""The labelled scans of ``synthfm3d adapt``: read as ``evaluate`` reads them; what cannot be used is told."""
+"""Reads the labelled scans of ``synthfm3d adapt`` as ``evaluate`` does, and reports those it cannot use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthfm3d.volume import Modality
 
 _LEAST_SHARE = 0.5
-"""A structure that fewer of the scans show is told of."""
+"""A warning names each structure that this share of the scans or fewer shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +37,16 @@ class ScanOptions:
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
             raise InputError(
-                f"{len(self.images)} scans and {len(self.labels)} label maps were given: name the labels of "
+                f"{len(self.images)} scans and {len(self.labels)} label maps were given: give the labels of "
                 "each scan (--image a.nii.gz --labels a_labels.nii.gz, and again for the next)."
             )
         if not self.images and self.folder is None:
-            raise InputError("nothing to learn from: give --image and --labels, or --scans FOLDER.")
+            raise InputError("no labelled scans were given: give --image and --labels, or --scans FOLDER.")
         if self.folder is not None and self.names is not None:
-            raise InputError("--scans brings its label names in labels.json: leave out --names.")
+            raise InputError("--scans reads the names from labels.json: leave out --names.")
 
     def pending(self) -> "list[PendingCase]":
-        """The scans, none of them read; InputError where the folder holds none."""
+        """The scans, before they are read. Raises InputError if the folder contains none."""
         from synthfm3d.evaluation.datasets.cases import PendingCase
 
         cases = []
@@ -71,7 +71,7 @@ def _read_one(options: CaseOptions) -> "Case":
 
 @dataclass(kw_only=True)
 class ReadScans:
-    """The scans that can be used, and what is to be said about all of them, one sentence each."""
+    """The scans that can be used, and warnings about all scans, one sentence each."""
 
     scans: "list[LabelledScan]" = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class ReadScans:
 
 
 def read_scans(options: ScanOptions) -> ReadScans:
-    """Read all scans; one that cannot be used becomes a sentence, and the rest goes on.
+    """Read all scans. A scan that cannot be used becomes a warning, and the others are read.
 
     Raises InputError if none can be used.
     """
@@ -103,34 +103,33 @@ def _take(found: ReadScans, case: "Case", name: str, outlined: "Outlined") -> No
     masks = {target.structure: case.reference(target).voxels > 0 for target in case.targets}
     if not masks:
         absent = ", ".join(case.absent)
-        raise InputError(f"none of its labels is a structure that is learnt ({absent}): nothing is outlined.")
+        raise InputError(f"it shows none of the structures ({absent}): nothing is outlined.")
     scan = own_scan(case.image, masks, outlined)
     if any(scan.sha256 == other.sha256 for other in found.scans):
-        raise InputError("it is the same scan as another one: name each scan once.")
+        raise InputError("it is the same scan as another one: give each scan once.")
     found.scans.append(scan)
     found.used.append(name)
 
 
 def _doubts_of_all(scans: "Sequence[LabelledScan]") -> list[str]:
-    """Structures that many scans lack, and more than one modality."""
+    """Warnings about structures that many scans lack, and about several modalities."""
     doubts = []
     for name in sorted({name for scan in scans for name in scan.structures}):
         count = sum(name in scan.structures for scan in scans)
         if count <= _LEAST_SHARE * len(scans) and len(scans) > 1:
-            doubts.append(
-                f"{name} is labelled in {count} of {len(scans)} scans: it is learnt from those alone."
-            )
+            doubts.append(f"{name} is labelled in {count} of {len(scans)} scans: only these are used for it.")
     kinds = sorted({assumed_modality(scan.image) or "unknown" for scan in scans})
     if len(kinds) > 1:
         doubts.append(
-            f"the scans are of several modalities ({', '.join(kinds)}): one model learns all of them. Adapt "
-            "one model for each if they are used apart; name the modality with --modality if it is wrong."
+            f"the scans are of several modalities ({', '.join(kinds)}): one model is trained on all of "
+            "them. If you want a model for each modality, run adapt for each. If a modality is wrong, give "
+            "--modality."
         )
     return doubts
 
 
 def told_of(scans: "Sequence[LabelledScan]") -> dict[str, dict[str, int]]:
-    """For each structure: scans that show it, slices with an outline, and slices that are known."""
+    """Numbers for each structure: scans that show it, slices with an outline, and labelled slices."""
     told: dict[str, dict[str, int]] = {}
     for scan in scans:
         for name, outlines in scan.structures.items():

@@ -121,8 +121,8 @@ def compose_slice(
 
     ``parts`` are the rows of this slice; ``tiles`` (field, y, x), ``places`` (field, 4, 2) and
     ``tile_weights`` (field, 4) make the finest fields; ``planes`` (field, node row, x) come from
-    ``field_slice``, ``y_first`` (field, y) and ``y_weights`` (field, y, 4) interpolate them; ``numbers``
-    come from ``numbers_of``.
+    ``field_slice``, ``y_first`` (field, y) and ``y_weights`` (field, y, 4) interpolate them; ``numbers`` come
+    from ``numbers_of``, and ``scratch`` from ``scratch_for``.
     """
     x_step, warp_mm = numbers.x_step_mm, numbers.warp_mm
     height, width = signal.shape

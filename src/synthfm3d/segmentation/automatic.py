@@ -1,9 +1,8 @@
-"""A known structure without a prompt: where it tends to lie says where to look, and what it tends to be says
-which answer to take.
+"""Finds a structure without a prompt, from what labelled scans showed of it.
 
-Labelled scans give a guide for each structure: its place relative to the body, its size, and its grey values.
-In a new scan some likely places are prompted with boxes of the usual size. Of the model's answers the one
-that is most like the labelled ones is taken, and prompted once more with its own box.
+Labelled scans give a guide for each structure: its place relative to the body, its size and its grey values.
+In a new scan, some likely places are prompted with boxes of the usual size. The answer that is most like the
+labelled structures is chosen, and its own box becomes the prompt of the result.
 """
 
 import json
@@ -29,20 +28,20 @@ PLACES = 6
 UNLIKE = 20.5
 """Sum of five squared standard deviations that one of a thousand exceeds by chance (chi-squared)."""
 _APART = 0.35
-"""Of the usual size: places that are nearer to each other are one."""
+"""Least distance between two places, as a share of the usual size."""
 _BODY_LEVEL = 0.1
-"""Of the window: darker voxels are outside the body."""
+"""Voxels darker than this share of the window are outside the body."""
 _BODY_SHARE = 0.01
-"""Of the body's voxels that may lie beyond its box on each side: a table, noise."""
+"""Share of bright voxels that may lie outside the box of the body on each side, such as a table or noise."""
 _LEAST_SPREAD = {"place": 0.04, "log_volume": 0.25, "grey": 0.05}
-"""Standard deviations are at least so large: a few scans do not show how much patients differ."""
+"""Smallest standard deviations that are used: a few scans do not show how much patients differ."""
 _FEW = 1.0
-"""Spreads are widened by the factor 1 + this over the number of scans."""
+"""Standard deviations are multiplied by 1 + this / (number of scans)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureGuide:
-    """What labelled scans say of a structure.
+    """Place, size and grey value of a structure in labelled scans.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ class StructureGuide:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:
-        """From what ``asdict`` gave and JSON kept; InputError for anything else."""
+        """A guide from the JSON of ``asdict``; raises InputError for anything else."""
         try:
             fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
             return cls(**fields)
@@ -80,7 +79,7 @@ class StructureGuide:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Seen:
-    """What a mask on an axial scan is like; ``None`` stands for no mask."""
+    """Place, size and grey value of a mask on an axial scan."""
 
     place: Array
     extent_mm: Array
@@ -134,10 +133,10 @@ def read_guides(path: Path) -> dict[str, StructureGuide]:
 
 
 def find_structure(segmenter: Segmenter, scan: Volume, guide: StructureGuide) -> tuple[Box, float]:
-    """A box around the structure in a scan, and how unlike the labelled ones the answer in it is.
+    """A box around the structure in a scan, and how much its answer differs from the labelled structures.
 
-    The box is a prompt like one that a user draws. The second value is a sum of five squared standard
-    deviations, ``UNLIKE`` or more where hardly any patient is so.
+    The box is used like one that a user draws. The second value is a sum of five squared deviations, in
+    standard deviations. ``UNLIKE`` or more is rare among patients.
 
     Raises
     ------
@@ -159,7 +158,7 @@ def find_structure(segmenter: Segmenter, scan: Volume, guide: StructureGuide) ->
 
 
 def body_box(scan: Volume) -> Array:
-    """First and last voxel (2, 3), (z, y, x), of the body in a scan; the whole scan if it is all dark."""
+    """First and last voxel (2, 3), (z, y, x), of the body; of the whole scan if all is dark."""
     low, high = windows_of(scan).bounds[0]
     inside = scan.voxels > low + _BODY_LEVEL * (high - low)
     if not inside.any():

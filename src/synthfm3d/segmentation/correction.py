@@ -140,8 +140,8 @@ def _limit(canvas: Canvas, before: Canvas, corrections: PlacedPrompts, reach: Re
 def _ask_what_is_there(model: ModelOnScan, canvas: Canvas, prompts: PlacedPrompts, reach: Reach) -> None:
     """Look for what was clicked as for an object of its own, and add it to the mask or take it out.
 
-    The depth of a click tells how large its error is. Clicks that say the opposite do not belong to it; an
-    answer that holds one of them is the whole object, and is not used.
+    The depth of a click tells how large its error is. Clicks that say the opposite do not belong to it. An
+    answer that holds one of them is the whole object and is not used.
     """
     grid = model.scan.grid
     limits = field_of_view_limits(grid, model.model.grid_shape, 0.0)

@@ -18,8 +18,8 @@ REACH = 4.0
 MOST_CHANGE = 30.0
 """A correction changes too much if it changes more than so many balls with the depth as radius. Long errors,
 such as a leak along a vessel, are several balls; whole organs are many more."""
-LEAST_CHANGE = 0.15
-"""A click was ignored if less than so many balls change."""
+LEAST_CHANGE = 0.1
+"""A click was ignored if less than this part of a ball changes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +39,8 @@ class Reach:
         the nearest voxel outside it for a negative click inside.
     opposite
         For each click, the voxels (m, 3) of earlier clicks that say the opposite.
+    has_strokes
+        Whether some of the clicks stand for a stroke, which shows by itself what is wrong.
     """
 
     grid: Grid
@@ -46,6 +48,7 @@ class Reach:
     positive: Array
     depths_mm: Array
     opposite: tuple[Array, ...]
+    has_strokes: bool = False
 
     @classmethod
     def of(cls, mask: Array, earlier: PlacedPrompts, corrections: PlacedPrompts) -> Self | None:
@@ -68,6 +71,7 @@ class Reach:
             positive=np.array([positive for _, positive in wrong]),
             depths_mm=np.array([_depth_mm(mask, place, grid.spacing_mm) for place, _ in wrong]),
             opposite=tuple(_clicks_that_say(earlier, not positive) for _, positive in wrong),
+            has_strokes=any(len(prompt.clicks) > 1 for prompt in corrections),
         )
 
     @property
@@ -87,8 +91,8 @@ class Reach:
         return self._asked_for(before, after) > MOST_CHANGE * self.ball_voxels
 
     def is_unused(self, before: Array, after: Array) -> bool:
-        """Whether less of a mask (z, y, x) changed than the clicks ask for."""
-        return self._asked_for(before, after) < LEAST_CHANGE * self.ball_voxels
+        """Whether less of a mask (z, y, x) changed than the clicks ask for; never for strokes."""
+        return not self.has_strokes and self._asked_for(before, after) < LEAST_CHANGE * self.ball_voxels
 
     def contradicts_earlier(self, before: Array, after: Array) -> bool:
         """Whether a mask (z, y, x) lost what an earlier click asked for."""

@@ -1,7 +1,7 @@
-"""``adapt``: a few labelled scans make a model better on scans like them.
+"""``adapt``: train a model further on a few labelled scans.
 
-The story: hold a part of the labels back; score the model on it; train on the rest, mixed with synthetic
-patches, until the held-back part is no longer better; keep the best weights if they are better than those at
+A part of the labels is held back, and the model is scored on it. The model is trained on the rest, mixed with
+synthetic patches, until the score no longer rises. The best weights are kept if they are better than those at
 the start.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from synthfm3d import __version__
@@ -21,9 +22,9 @@ from synthfm3d.files import json_text, write_atomically
 from synthfm3d.loading.labelled_scans import LabelledScan
 from synthfm3d.model.checkpoint import choose_device, read_network, weights_path
 from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
-from synthfm3d.model.volumetric import VolumetricConfig, computes_bfloat16
+from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork, computes_bfloat16
 from synthfm3d.segmentation.automatic import GUIDES_FILE, StructureGuide, learn_guide, write_guides
-from synthfm3d.training.adaptation_family import AdaptationConfig, AdaptationFamily
+from synthfm3d.training.adaptation_family import AdaptationConfig, AdaptationFamily, means_by_kind
 from synthfm3d.training.loop import BEST_FOLDER, started_from, train
 from synthfm3d.training.own_scans import held_back
 from synthfm3d.training.state import CHECKPOINT_FILE, TrainingState
@@ -31,28 +32,29 @@ from synthfm3d.volume import Array, Volume
 
 RECORD_FILE = "adaptation.json"
 RUN_FOLDER = "run"
-"""Of the model's folder: log, checkpoint and the best weights so far."""
+"""In the folder of the model: log, checkpoint and the best weights so far."""
 _PLAN_FILE = "plan.json"
 _VALIDATIONS = 10
-"""In the whole run."""
+"""Number of validations in a run."""
 _TRIAL_STEPS, _WARM_STEPS = 10, 4
-"""Steps of the trial that measures how fast the machine is, and of these the first that do not count."""
+"""The trial that measures the speed takes ten steps. The first four are not measured."""
 
 Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adaptation:
-    """What became of an adaptation.
+    """Result of an adaptation.
 
     Parameters
     ----------
     weights
-        The new weights; None if they were not better than those at the start, and were not written.
+        File of the new weights. None: they were not better than the start (``is_gain``) and were not
+        written.
     before, after
         Dice on the held-back labels, ``validation_dice`` and by kind of prompt.
     synthetic_before, synthetic_after
-        Dice on synthetic patches: what the adaptation costs elsewhere.
+        Dice on synthetic patches; a fall is what the adaptation costs on other images.
     steps, seconds
         Steps until the best weights, and the time of the whole run.
     """
@@ -81,22 +83,24 @@ def adapt(
     Parameters
     ----------
     folder
-        Gets ``adaptation.json`` and ``run/``, and ``model.safetensors`` if the result is better than the
-        start.
+        ``adaptation.json`` and ``run/`` are written here, and ``model.safetensors`` if the result is better
+        than the start.
     config
         ``scans``, ``structures``, the network's size and the precision are filled in here.
     minutes
-        Steps are chosen so that the run takes about so long on this machine; None keeps ``config.steps``.
+        The number of steps is chosen so that the run takes about this long on this machine. None: the run
+        takes ``config.steps``.
     resume
-        Go on from the folder's checkpoint, with the steps that the run was begun with; from the start, if it
-        stopped before the first checkpoint.
+        Continue from the checkpoint in the folder, with the number of steps of the first call. If there is no
+        checkpoint yet, the run starts again.
     report
         Called with every log entry, and first with ``{"steps": …}``.
 
     Raises
     ------
     InputError
-        There is one outlined slice in all, the start is no volumetric model, or nothing is to be resumed.
+        The scans have only one outlined slice in all, the start is not a volumetric model, or there is no run
+        to resume.
     """
     begun, run = time.monotonic(), folder / RUN_FOLDER
     place = choose_device(device)
@@ -110,42 +114,76 @@ def adapt(
         _plan(run, config)
     report({"steps": config.steps})
     family = AdaptationFamily(config, learnt, judged)
-    start = family.network(started=False).to(place).eval()
-    before, synthetic_before = family.validate(start, place), family.synthetic_dice(start, place)
-    report({"step": 0, **before})
-    begun_before = resume and (run / CHECKPOINT_FILE).is_file()
+    before = _scored(family, family.network(started=False), place)
+    report({"step": 0, **before.metrics})
     train(
         config,
         run,
-        resume=begun_before,
+        resume=resume and (run / CHECKPOINT_FILE).is_file(),
         device=device,
         report=report,
         family=family,
         enough=_patience_is_over,
     )
     best, trained = read_network(run / BEST_FOLDER / WEIGHTS_FILE)
-    after: dict[str, float] = trained["metrics"]
-    better = after["validation_dice"] > before["validation_dice"]
+    after = _scored(family, best, place)
     found = Adaptation(
-        weights=folder / WEIGHTS_FILE if better else None,
-        before=before,
-        after=after,
-        synthetic_before=synthetic_before,
-        synthetic_after=family.synthetic_dice(best.to(place).eval(), place),
+        weights=folder / WEIGHTS_FILE if is_gain(before.dice, after.dice) else None,
+        before=before.metrics,
+        after=after.metrics,
+        synthetic_before=before.synthetic,
+        synthetic_after=after.synthetic,
         steps=trained["steps"],
         seconds=round(time.monotonic() - begun, 1),
     )
-    write_atomically(folder / RECORD_FILE, json_text(_record(config, found, what)).encode())
-    if better:
-        guides = guides_of(scans)
-        if guides:
-            write_guides(folder / GUIDES_FILE, guides)
-        write_atomically(folder / WEIGHTS_FILE, (run / BEST_FOLDER / WEIGHTS_FILE).read_bytes())
+    _write(folder, found, scans, _record(config, found, what))
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scores:
+    """Dice of a network on the held-back patches, one by one and as metrics, and on synthetic patches."""
+
+    dice: list[float]
+    metrics: dict[str, float]
+    synthetic: float | None
+
+
+def _scored(family: AdaptationFamily, network: VolumetricNetwork, place: torch.device) -> _Scores:
+    """Scores of a network whose weights are rounded as in a file, as those of the result are."""
+    network = network.half().float().to(place).eval()
+    patches = family.dice_of_patches(network, place)
+    return _Scores(
+        dice=[dice for _, dice in patches],
+        metrics=means_by_kind(patches),
+        synthetic=family.synthetic_dice(network, place),
+    )
+
+
+def is_gain(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether Dice values of the same patches rose by more than chance explains.
+
+    The best of ten noisy scores is often a little better by chance. So the mean rise must be larger than its
+    standard error. One patch has none; there any rise counts.
+    """
+    differences = np.subtract(after, before)
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    return bool(differences.mean() > error)
+
+
+def _write(folder: Path, found: Adaptation, scans: Sequence[LabelledScan], record: dict[str, Any]) -> None:
+    """The record, and, if the result is better than the start, the guides and the weights."""
+    write_atomically(folder / RECORD_FILE, json_text(record).encode())
+    if found.weights is None:
+        return
+    guides = guides_of(scans)
+    if guides:
+        write_guides(folder / GUIDES_FILE, guides)
+    write_atomically(found.weights, (folder / RUN_FOLDER / BEST_FOLDER / WEIGHTS_FILE).read_bytes())
+
+
 def guides_of(scans: Sequence[LabelledScan]) -> dict[str, StructureGuide]:
-    """Guides of the structures that some scan shows whole: outlines on a few slices do not tell a size."""
+    """Guides of the structures that some scan shows labelled on all slices: only these tell a size."""
     examples: dict[str, list[tuple[Volume, Array]]] = {}
     for scan in scans:
         for name, outlines in scan.structures.items():
@@ -170,13 +208,13 @@ def _completed(
 def _size_of(start: str) -> VolumetricConfig:
     path = weights_path(start)
     if path is None or path.suffix != ".safetensors":
-        raise InputError(f"{start}: only volumetric models are adapted: give default, or one of your own.")
+        raise InputError(f"{start}: only volumetric models can be adapted: give default, or one of your own.")
     network, _ = read_network(path)
     return network.config
 
 
 def _with_steps(config: AdaptationConfig, steps: int) -> AdaptationConfig:
-    """Ten validations, the last one at the end."""
+    """The configuration for a number of steps, with ten validations, the last one at the end."""
     every = max(1, steps // _VALIDATIONS)
     return replace(
         config,
@@ -206,7 +244,7 @@ def _steps_within(
     minutes: float,
     device: str,
 ) -> int:
-    """Steps that fit into so many minutes, by a trial of a few; a tenth is kept for validations."""
+    """Number of steps that fit into the minutes, by a short trial. A tenth is left for validations."""
     times: list[float] = []
     trial = replace(
         config,
@@ -234,12 +272,12 @@ def _patience_is_over(state: TrainingState) -> bool:
 
 
 def _record(config: AdaptationConfig, found: Adaptation, what: Literal["scans", "slices"]) -> dict[str, Any]:
-    """What the folder tells of the adaptation; scans by their hashes alone."""
+    """Content of ``adaptation.json``. Scans are listed by their hashes only."""
     written = found.weights is not None
     return {
         "synthfm3d": __version__,
         "written": written,
-        "result": "better than the start" if written else "not better than the start, so not written",
+        "result": "better than the start" if written else "not clearly better than the start, so not written",
         "scans_sha256": list(config.scans),
         "structures": list(config.structures),
         "held_back": what,
