@@ -24,8 +24,6 @@ from synthfm3d.synthesis.presets import PRESETS
 
 IMAGES = Path(__file__).parent / "images"
 SEED, ORGANS = 19, ("liver",)
-SETTLED_MS = 2000
-"""After a scan has opened, until its first picture stands."""
 PLAYGROUND = {"preset": "mr", "seed": "3"}
 FLAGS = ("--no-sandbox", "--ignore-gpu-blocklist", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 IDLE = (
@@ -63,7 +61,6 @@ def main() -> None:
 def segment(page: Page, volume: LabelledVolume) -> None:
     """Click into the innermost place of each organ, as a new object of its name."""
     wait(page, IDLE)
-    page.wait_for_timeout(SETTLED_MS)
     names = {name: label for label, name in volume.scene.label_names().items()}
     for number, organ in enumerate(ORGANS, start=1):
         mask = volume.labels.voxels == names[organ]

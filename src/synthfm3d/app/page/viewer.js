@@ -135,6 +135,7 @@ export class Viewer {
     const { filled, hdr } = this.labels;
     for (const { label, points, triangles } of surfacesOf(filled, hdr.dims.slice(1, 4), hdr.affine)) {
       const found = objects.find((one) => one.label === label);
+      if (!found) continue; // it was removed, or another scan was opened, since the mask came
       const colour = new Uint8Array([...channels(found.colour), 255]);
       this.nv.addMesh(new NVMesh(points, triangles, String(label), colour, 1, !found.hidden, this.nv.gl));
     }
