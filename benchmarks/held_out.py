@@ -163,7 +163,8 @@ def fine_cases(volumes: int) -> Iterator[Case]:
         for click in clicks_of(SEED, index, PER_VOLUME, fine_share=1.0):
             labels = click.scan.with_voxels(click.target.astype(np.uint8))
             target = Target(structure=f"{click.scan.modality} {click.name}", labels=(1,))
-            yield make_case(click.name, click.scan, labels, [target])
+            cine = click.scan.third_axis == "time"
+            yield make_case(click.name, click.scan, labels, [target], cine=cine)
 
 
 def _lengthened(volume: Volume, factor: float, order: Literal[0, 1]) -> Volume:
