@@ -6,7 +6,9 @@ import re
 
 import numpy as np
 
-from synthfm3d.app.messages import (
+from synthfm3d.app.messages import shown
+from synthfm3d.app.patient import patient_mask
+from synthfm3d.app.replies import (
     AlternativeAnswer,
     PatientMask,
     Preview,
@@ -14,9 +16,7 @@ from synthfm3d.app.messages import (
     ScanObject,
     ScanState,
     ShownPatient,
-    shown,
 )
-from synthfm3d.app.patient import patient_mask
 from synthfm3d.app.store import OpenScan
 from synthfm3d.intensity import assumed_modality, windows_of
 from synthfm3d.metrics.overlap import dice

@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import Field
 
-from synthfm3d.app.messages import Message, ScanDetails
+from synthfm3d.app.messages import Message
+from synthfm3d.app.replies import ScanDetails
 from synthfm3d.synthesis.presets import PRESETS, Axis
 from synthfm3d.synthesis.settings import MOST_ORGANS, SynthesisSettings
 

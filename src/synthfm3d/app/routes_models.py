@@ -8,7 +8,8 @@ from fastapi import APIRouter, HTTPException, Response
 
 from synthfm3d.app.adaptations import Adaptation, Example, Task
 from synthfm3d.app.answers import object_name, without_options
-from synthfm3d.app.messages import AdaptationAnswer, AdaptationRequest, Models
+from synthfm3d.app.messages import AdaptationRequest
+from synthfm3d.app.replies import AdaptationAnswer, Models
 from synthfm3d.app.state import State, Visitor, find_scan
 from synthfm3d.app.store import OpenScan
 

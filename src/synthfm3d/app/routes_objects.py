@@ -13,12 +13,11 @@ from synthfm3d.app.messages import (
     ChoiceRequest,
     Label,
     NameRequest,
-    Preview,
     PromptRequest,
-    ScanState,
     SegmentRequest,
     prompts_of,
 )
+from synthfm3d.app.replies import Preview, ScanState
 from synthfm3d.app.routes_scans import NIFTI, QUICK_GZIP, Stack, as_stack, attachment
 from synthfm3d.app.state import State, ThisScan, changed, read_out
 from synthfm3d.app.store import OpenScan

@@ -8,9 +8,10 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel
 
 from synthfm3d.app.answers import details_of, state_of
-from synthfm3d.app.messages import MOST_OBJECTS, ScanState
+from synthfm3d.app.messages import MOST_OBJECTS
 from synthfm3d.app.opening import open_drawn
 from synthfm3d.app.playground import STRONGEST, Drawn, DrawRequest, Strengths, as_yaml, settings_of
+from synthfm3d.app.replies import ScanState
 from synthfm3d.app.routes_scans import NIFTI, QUICK_GZIP, as_stack
 from synthfm3d.app.state import State, ThisScan, Visitor, changed, read_out
 from synthfm3d.app.store import OpenScan

@@ -11,16 +11,9 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from synthfm3d.app.answers import details_of, shown_patient
-from synthfm3d.app.messages import (
-    FileEntry,
-    Listing,
-    OpenRequest,
-    ScanDetails,
-    ScanRequest,
-    ShownPatient,
-    Source,
-)
+from synthfm3d.app.messages import OpenRequest, ScanRequest, Source
 from synthfm3d.app.opening import open_file
+from synthfm3d.app.replies import FileEntry, Listing, ScanDetails, ShownPatient
 from synthfm3d.app.state import AppState, State, ThisScan, Visitor, read_out
 from synthfm3d.app.store import OpenScan
 from synthfm3d.errors import InputError

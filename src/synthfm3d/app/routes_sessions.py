@@ -6,8 +6,9 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from synthfm3d.app.answers import state_of
-from synthfm3d.app.messages import MOST_OBJECTS, ScanState
+from synthfm3d.app.messages import MOST_OBJECTS
 from synthfm3d.app.opening import read_label_map
+from synthfm3d.app.replies import ScanState
 from synthfm3d.app.routes_scans import attachment
 from synthfm3d.app.session_file import prompts_json, read_session, session_bytes
 from synthfm3d.app.state import State, ThisScan, changed, read_out

@@ -16,8 +16,9 @@ from synthfm3d.app import routes_models, routes_objects, routes_playground, rout
 from synthfm3d.app.adaptations import Adapt, Adaptations
 from synthfm3d.app.answers import without_options
 from synthfm3d.app.files import Files
-from synthfm3d.app.messages import Choices, Health, LoginRequest
+from synthfm3d.app.messages import LoginRequest
 from synthfm3d.app.models import OfferedModels
+from synthfm3d.app.replies import Choices, Health
 from synthfm3d.app.security import LOGIN_COOKIE, Guard, login_value, same_secret
 from synthfm3d.app.settings import ServeSettings
 from synthfm3d.app.state import AppState, State, set_cookie

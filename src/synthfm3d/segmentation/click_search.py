@@ -38,6 +38,8 @@ FEWEST_LOOKS = 4
 """Looks before a search may end early."""
 CLEARLY_BETTER = 0.25
 """A search ends where the two closest views are predicted to be worse than the best one by this Dice."""
+CONTRADICTED = 0.85
+"""Factor on the predicted Dice of an answer for each further click that it contradicts."""
 AS_PLAUSIBLE = 0.6
 """Predicted Dice of an answer that replaces another one, over that of the other."""
 
@@ -73,7 +75,7 @@ def look_for(model: ModelOnScan, prompts: PlacedPrompts, known: PlacedPrompts | 
     prompts
         What the model is told.
     known
-        Further clicks. The model is not told of them, but answers that contradict them come last.
+        Further clicks. The model is not told of them, but answers that contradict them are less likely.
     """
     grid = model.scan.grid
     centre_mm, extent_mm = grid.to_mm(prompts.middle()), prompts.extent_mm
@@ -81,22 +83,25 @@ def look_for(model: ModelOnScan, prompts: PlacedPrompts, known: PlacedPrompts | 
     if not prompts.are_clicks:
         focus = Focus(centre_mm, field_of_view_for(extent_mm, limits))
         return [View(look=model.look(prompts, focus.centre_mm, focus.field_of_view_mm), focus=focus)]
-    return ranked(_views(model, prompts, centre_mm, limits), prompts if known is None else prompts + known)
+    return ranked(_views(model, prompts, centre_mm, limits), prompts, known or prompts.only(()))
 
 
-def ranked(views: Sequence[View], prompts: PlacedPrompts) -> list[View]:
-    """Views, best first: not empty, no click contradicted, then by the predicted Dice.
+def ranked(views: Sequence[View], prompts: PlacedPrompts, known: PlacedPrompts) -> list[View]:
+    """Views, best first: not empty, no prompt contradicted, then by the predicted Dice.
 
-    Without a prediction: an answer that fits into its view, then by credibility.
+    Without a prediction: an answer that fits into its view, then by credibility. A ``known`` click that an
+    answer contradicts makes it less likely: a click near the border is easily missed, while a mask that holds
+    all clicks may be far too large.
     """
     looks = [view.look for view in views]
 
     def quality(view: View) -> tuple[float, ...]:
         found, fits = bool(view.look.mask.any()), not touches_border(view.look.middle_mask)
+        trust = CONTRADICTED ** contradicted(view.look, known)
         given = (
-            (float(fits and view.look.middle_mask.any()), _credibility(view.look, looks))
+            (float(fits and view.look.middle_mask.any()), trust * _credibility(view.look, looks))
             if view.predicted_dice is None
-            else (view.predicted_dice,)
+            else (trust * view.predicted_dice,)
         )
         return float(found), -contradicted(view.look, prompts), float(view.look.hits_prompts), *given
 

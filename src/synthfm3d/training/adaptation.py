@@ -106,12 +106,7 @@ def adapt(
     place = choose_device(device)
     config = _completed(config, scans, place)
     learnt, judged, what = held_back(scans, config.seed)
-    if resume:
-        config = _with_steps(config, _planned_steps(run))
-    else:
-        steps = config.steps if minutes is None else _steps_within(config, learnt, judged, minutes, device)
-        config = _with_steps(config, steps)
-        _plan(run, config)
+    config = _with_number_of_steps(config, run, learnt, judged, minutes, resume, device)
     report({"steps": config.steps})
     family = AdaptationFamily(config, learnt, judged)
     before = _scored(family, family.network(started=False), place)
@@ -138,6 +133,24 @@ def adapt(
     )
     _write(folder, found, scans, _record(config, found, what))
     return found
+
+
+def _with_number_of_steps(
+    config: AdaptationConfig,
+    run: Path,
+    learnt: Sequence[LabelledScan],
+    judged: Sequence[LabelledScan],
+    minutes: float | None,
+    resume: bool,
+    device: str,
+) -> AdaptationConfig:
+    """The configuration with the steps of a run that is resumed, or of a new one, whose plan is written."""
+    if resume:
+        return _with_steps(config, _planned_steps(run))
+    steps = config.steps if minutes is None else _steps_within(config, learnt, judged, minutes, device)
+    config = _with_steps(config, steps)
+    _plan(run, config)
+    return config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
