@@ -84,8 +84,9 @@ class Segmenter:
     def correct(self, found: Segmentation, new: Sequence[Prompt]) -> Segmentation:
         """A segmentation after more prompts: what they lie in is corrected, the rest stays exactly.
 
-        Whatever the model answers, a voxel changes only together with the place of a correction
-        (``Canvas.take_back``). An empty mask holds nothing to correct, so it is segmented anew from all
+        Whatever the model answers, a voxel changes only together with the place of a correction, positive
+        clicks alone remove nothing and negative clicks alone add nothing (``Canvas.take_back``). A click
+        changes no more than the size of the error that it lies in (``reach.Reach``). An empty mask holds nothing to correct, so it is segmented anew from all
         prompts.
 
         Parameters
