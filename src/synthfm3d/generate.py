@@ -35,7 +35,7 @@ class LabelledVolume:
 def generate(
     seed: int, index: int, settings: SynthesisSettings | None = None, threads: int = 1
 ) -> LabelledVolume:
-    """The synthetic volume of one (seed, index): the same bits on every machine, in any order."""
+    """The synthetic volume of one (seed, index): the same bits in any order."""
     return realise(draw_scene(seed, index, settings), threads=threads)
 
 

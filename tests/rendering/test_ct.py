@@ -68,3 +68,12 @@ def test_streaks_run_along_rays_from_the_metal(phantom):
     assert ray == pytest.approx(np.full(24, ray[0]), abs=2.5)
     along_circle = [image[20, 32 + y, 32 + x] for y, x in ((0, 20), (20, 0), (14, 14), (-14, 14), (0, -20))]
     assert np.std(along_circle) > 20
+
+
+def test_streaks_are_not_seen_in_air(phantom, structures):
+    metal = CtAcquisition(
+        noise_hu=0.0, streak_hu=200.0, metal_mm=(1.0, 32.0, 32.0), metal_radius_mm=2.0, metal_length_mm=10.0
+    )
+    air = (structures.everywhere(), (-1000.0,))
+    image = render(phantom(acquisition=metal, background=air, shape=(3, 64, 64)))[0]
+    assert set(np.unique(image[1])) == {-1000, 3071}

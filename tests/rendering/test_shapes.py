@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from synthfm3d.rendering.columns import C0, CENTRE_X, CENTRE_Y, M0, RATE, V_X, V
 from synthfm3d.rendering.cpu import render
 from synthfm3d.rendering.tables import tables_of
 from synthfm3d.synthesis.anatomy.shapes import mirrored
-from synthfm3d.synthesis.structures import Ellipsoid, Layer, Stack, Star, Superquadric, Tube
+from synthfm3d.synthesis.structures import Ellipsoid, Layer, Part, Stack, Star, Superquadric, Tube
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0)
 TURNED = (0.8, 0.36, 0.48, 0.0)  # 3-4-5: of unit length
@@ -280,8 +281,10 @@ def test_a_mirrored_part_covers_the_mirrored_voxels(phantom):
             bend=0.5,
         ),
     ]
+    assert {type(part) for part in parts} == set(get_args(Part))
     for part in parts:
         _, labels = render(phantom(part))
+        assert labels.any()
         _, reflected = render(phantom(mirrored(part, 2 * middle, (0.0, 0.0, 0.0))))
         different = (labels[:, :, ::-1] != reflected).sum()
         assert different <= 0.002 * labels.sum()

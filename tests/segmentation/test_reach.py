@@ -1,5 +1,7 @@
 """A correction reaches as far as the error is large in which it was clicked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from altered_growing import AlteredGrowing
@@ -137,3 +139,13 @@ def test_what_a_deaf_model_leaves_out_is_found_as_an_object_of_its_own(phantom, 
     assert not (first & right).any()
     assert (both & pair.truth & right).sum() > 0.7 * (pair.truth & right).sum()
     assert (both | first == both).all()
+
+
+def test_a_mask_of_which_no_prompt_is_known_is_corrected_by_negative_clicks_alone(phantom, region_growing):
+    wide = phantom(lambda offset: (np.abs(offset[..., 1:]) < 30).all(axis=-1), shape=(40, 80, 80))
+    session = Session(Segmenter(region_growing()), wide.scan)
+    found = session.add(click(20, 40, 40, grid=wide.scan.grid))
+    after = session.segmenter.correct(
+        replace(found, prompts=(), alternatives=()), [click(20, 40, 40, positive=False, grid=wide.scan.grid)]
+    )
+    assert not (after.mask.voxels & ~found.mask.voxels.astype(bool)).any()

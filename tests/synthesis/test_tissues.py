@@ -58,3 +58,11 @@ def test_means_of_a_sequence_fit_the_scale():
 
 def test_every_material_has_a_signal_in_every_modality():
     assert set(HOUNSFIELD) == set(RELAXATION_MS) == set(ECHOGENICITY_DB)
+
+
+@pytest.mark.parametrize("repetition", [1500.0, 9000.0])
+def test_inversion_recovery_nulls_a_tissue_earlier_where_it_has_not_recovered(repetition):
+    """1 - 2 exp(-TI / T1) + exp(-TR / T1) = 0."""
+    null = 900 * math.log(2 / (1 + math.exp(-repetition / 900)))
+    sequence = Sequence(kind="ir", repetition_ms=repetition, echo_ms=0.0, inversion_ms=null)
+    assert mr_signal(sequence, 900.0, 50.0, 1.0) == pytest.approx(0.0, abs=1e-9)

@@ -11,9 +11,10 @@ from accelerate import Accelerator
 from synthfm3d.errors import InputError
 from synthfm3d.loading.patches import PatchSettings, volumes_of_patches
 from synthfm3d.loading.targets import TargetSettings
-from synthfm3d.model.checkpoint import load_model, read_network, weights_hash
+from synthfm3d.model.checkpoint import load_model, read_network, weights_hash, write_network
+from synthfm3d.model.checkpoint import training_record as stored_record
 from synthfm3d.model.prompt_channels import prompt_channels
-from synthfm3d.model.volumetric import VolumetricConfig, network_input
+from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork, network_input
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig, ValidationConfig
 from synthfm3d.training.loop import take_step, train
@@ -236,3 +237,27 @@ def test_evidence_of_workers_and_of_the_device_train_alike(tmp_path):
     ]
     first, second = (read_network(run)[0].state_dict() for run in runs)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_average_begins_with_the_weights():
+    """After n steps the decay is at most n / (n + 10): the random weights of the start are soon gone."""
+    state = TrainingState(replace(TINY, averaging=0.999), torch.device("cpu"))
+    with torch.no_grad():
+        for weights, value in ((state.network, 1.0), (state.average, 0.0)):
+            for parameter in weights.parameters():
+                parameter.fill_(value)
+    state.step = 10
+    state.update_average(0.999)
+    assert next(state.average.parameters()).mean().item() == pytest.approx(0.5)
+
+
+def test_scans_that_the_start_was_adapted_to_stay_in_the_record(tmp_path):
+    adapted = {"data": "labelled scans of the user (1), and synthetic volumes", "scans_sha256": ["abc"]}
+    (tmp_path / "start").mkdir()
+    write_network(tmp_path / "start" / "model.safetensors", VolumetricNetwork(TINY.model), adapted)
+    config = replace(TINY, steps=1, validation=replace(TINY.validation, every_steps=0))
+    fresh = train(config, tmp_path / "fresh", device="cpu")
+    again = train(replace(config, start=str(tmp_path / "start")), tmp_path / "again", device="cpu")
+    assert stored_record(fresh)["data"] == "synthetic volumes only"
+    assert stored_record(fresh)["scans_sha256"] == []
+    assert {name: stored_record(again)[name] for name in adapted} == adapted

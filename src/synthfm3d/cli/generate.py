@@ -115,10 +115,10 @@ def generate(
 ) -> None:
     """Make labelled synthetic volumes: image and label map as NIfTI or in shards, the scene as JSON.
 
-    Volume n depends only on the settings, the seed and n. It is the same on every machine, with any number
-    of threads or workers, in any order. With NIfTI files, the picture contact_sheet.png shows the first 24
-    volumes; a folder that has volumes already is refused. Shards are for many volumes: if the command is
-    stopped or killed, run it again to continue.
+    Volume n depends only on the settings, the seed and n. It is the same with any number of threads or
+    workers, in any order, and on every x86-64 Linux machine. With NIfTI files, the picture
+    contact_sheet.png shows the first 24 volumes; a folder that has volumes already is refused. Shards are
+    for many volumes: if the command is stopped or killed, run it again to continue.
     """
     if schema:
         _print_schema()

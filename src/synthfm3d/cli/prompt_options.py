@@ -217,7 +217,9 @@ def _lassos(texts: tuple[str, ...], grid: Grid, mm: bool) -> list[Prompt]:
 
 
 def _lasso_corners(text: str) -> tuple[Position, ...]:
-    count = max(3, round((text.count(",") + 1) / 3))
+    count, left = divmod(text.count(",") + 1, 3)
+    if left or count < 3:
+        raise InputError(f"--lasso {text}: give three corners or more, each as I,J,K, without spaces.")
     numbers = _numbers(text, "--lasso", 3 * count)
     return tuple((numbers[n], numbers[n + 1], numbers[n + 2]) for n in range(0, 3 * count, 3))
 

@@ -163,7 +163,10 @@ def _complaint(kind: type, detail: Mapping[str, Any], changed: Collection[str]) 
         case "value_error":
             return f"{location}: {detail['ctx']['error']}" if location else str(detail["ctx"]["error"])
         case "dataclass_type":
-            return f"{location} is a group of settings: write them below it, as name: value."
+            first = fields(_group_of(kind, (*detail["loc"], "")))[0].name
+            return f"{location} is a group of settings: set one of them, such as {location}.{first}."
+        case "tuple_type":
+            return f"{location} takes several numbers: write [1, 2], not {detail['input']!r}."
         case _:
             wanted = detail["msg"].removeprefix("Input ")
             return f"{location} {wanted}, it is {detail['input']!r}."

@@ -86,8 +86,8 @@ class Segmenter:
 
         Whatever the model answers, a voxel changes only together with the place of a correction, positive
         clicks alone remove nothing and negative clicks alone add nothing (``Canvas.take_back``). A click
-        changes no more than the size of the error that it lies in (``reach.Reach``). An empty mask holds nothing to correct, so it is segmented anew from all
-        prompts.
+        changes no more than the size of the error that it lies in asks for (``reach.Reach``). An empty mask
+        holds nothing to correct, so it is segmented anew from all prompts.
 
         Parameters
         ----------

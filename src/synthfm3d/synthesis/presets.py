@@ -50,7 +50,7 @@ PRESETS: dict[str, SynthesisSettings] = {
         modalities=("ct",),
         anatomy=AnatomySettings(
             layouts=_NO_LAYOUT,
-            families=FamilyShares(ellipsoid=0.0, stack=1.0, star=0.0, superquadric=0.0, sausage=0.0),
+            families=FamilyShares.only("stack"),
             neighbourhood_share=0.0,
             twin_share=0.0,
             lesion_share=0.0,

@@ -44,7 +44,7 @@ _RIM_PIXELS = 1.5
 
 
 def draw_scene(seed: int, index: int, settings: SynthesisSettings | None = None) -> Scene:
-    """The scene of one (seed, index); the same on every machine.
+    """The scene of one (seed, index); the same on every x86-64 machine that was tried.
 
     Raises ValueError for a negative index.
     """

@@ -137,9 +137,9 @@ class AdaptationFamily(VolumetricFamily):
         return [shown.start, shown.stop]
 
     def write(self, folder: Path, network: nn.Module, record: dict[str, Any]) -> Path:
-        scans = self.settings.scans
+        scans = sorted({*record["scans_sha256"], *self.settings.scans})
         data = f"labelled scans of the user ({len(scans)}), and synthetic volumes"
-        return super().write(folder, network, record | {"data": data, "scans_sha256": list(scans)})
+        return super().write(folder, network, record | {"data": data, "scans_sha256": scans})
 
     def _mixed(self) -> MixedPatches:
         config = self.settings

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from synthfm3d import __version__
 from synthfm3d.model.checkpoint import choose_device, weights_hash, weights_path
+from synthfm3d.model.checkpoint import training_record as stored_record
 from synthfm3d.synthesis.sampler import GENERATOR_VERSION
 from synthfm3d.training.config import RunConfig
 from synthfm3d.training.family import Family, Sample, on_device
@@ -256,14 +257,23 @@ def started_from(config: RunConfig) -> dict[str, str] | None:
     return {"name": start, "sha256": weights_hash(path)}
 
 
+def _seen_by_start(config: RunConfig) -> dict[str, Any]:
+    """The record of the weights that a run began with: scans that they were adapted to stay seen."""
+    start: str | None = getattr(config, "start", None)
+    path = None if start is None else weights_path(start)
+    return {} if path is None else stored_record(path)
+
+
 def training_record(state: TrainingState) -> dict[str, Any]:
     """The record of the training that a weights file contains."""
     config = state.config
+    seen = _seen_by_start(config)
     return {
         "synthfm3d": __version__,
         "generator_version": GENERATOR_VERSION,
         "torch": torch.__version__,
-        "data": "synthetic volumes only",
+        "data": seen.get("data", "synthetic volumes only"),
+        "scans_sha256": seen.get("scans_sha256", []),
         "steps": state.step,
         "hours": round(state.seconds / 3600, 3),
         "seed": config.seed,

@@ -112,8 +112,8 @@ class TrainingState:
 
 
 INCIDENTAL = frozenset({"workers", "evidence", "log_steps", "checkpoint_steps", "trackers"})
-"""Settings that do not change the result: how often a run logs or saves, where to, and the number of
-processes."""
+"""Settings that may differ when a run is resumed: how often it logs or saves, where to, the number of
+processes, and where the evidence is computed, which changes it by rounding only."""
 
 
 def _differences(saved: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:

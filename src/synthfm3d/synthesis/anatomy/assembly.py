@@ -20,7 +20,7 @@ from synthfm3d.synthesis.settings import AnatomySettings, CrowdSettings
 from synthfm3d.synthesis.structures import LAYOUTS, ZYX, Anatomy, Layout, Structure
 from synthfm3d.volume import Modality
 
-_PLAIN_FAMILIES = FamilyShares(ellipsoid=1.0, stack=0.0, star=0.0, superquadric=0.0, sausage=0.0)
+_PLAIN_FAMILIES = FamilyShares.only("ellipsoid")
 
 
 def draw_layout(seed: int, place: str | int, modality: Modality, settings: AnatomySettings) -> Layout:

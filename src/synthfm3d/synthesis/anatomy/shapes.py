@@ -7,7 +7,8 @@ sphericity of 0.46 to 0.9, which noise alone reaches only where it breaks them u
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 from synthfm3d.synthesis.anatomy.field_of_view import FieldOfView
 from synthfm3d.synthesis.draw import Draw, check_ratios, rounded
@@ -242,6 +243,11 @@ class FamilyShares:
 
     def __post_init__(self) -> None:
         check_ratios(self, "family")
+
+    @classmethod
+    def only(cls, name: str) -> Self:
+        """All organs of one family, also where families are added later."""
+        return cls(**{field.name: float(field.name == name) for field in fields(cls)})
 
 
 FAMILIES: dict[str, Callable[[Draw, FieldOfView, Location], Shape]] = {
