@@ -80,9 +80,9 @@ def test_a_change_is_too_large_if_it_is_many_balls_and_only_what_was_asked_for_c
     grown[:5] = True
     moved[5:10] = False
     assert grown.sum() - mask.sum() > MOST_CHANGE * reach.ball_voxels
-    assert reach.is_exceeded(mask, grown)
-    assert not reach.is_exceeded(mask, moved)
-    assert reach.is_unused(mask, moved)
+    assert reach.changed_too_much(mask, grown)
+    assert not reach.changed_too_much(mask, moved)
+    assert reach.changed_too_little(mask, moved)
 
 
 def test_a_stroke_shows_by_itself_what_is_wrong_and_is_never_unused():
@@ -90,7 +90,7 @@ def test_a_stroke_shows_by_itself_what_is_wrong_and_is_never_unused():
     stroke = Scribble(positions_mm=tuple(tuple(point) for point in points), positive=False)
     reach = reach_of(cube(), [stroke])
     assert reach.has_strokes
-    assert not reach.is_unused(cube(), cube())
+    assert not reach.changed_too_little(cube(), cube())
 
 
 # ---------------------------------------------------------------- with a model

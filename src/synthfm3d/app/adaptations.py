@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from synthfm3d.app.models import OfferedModels
 from synthfm3d.errors import InputError
+from synthfm3d.loading.shares import SYNTHETIC_SHARE
 from synthfm3d.processes import Finished, Message, Send, in_processes
 from synthfm3d.volume import Array, Volume
 
@@ -56,7 +57,7 @@ class Task:
     start: str
     minutes: float
     steps: int | None = None
-    synthetic_share: float = 0.25
+    synthetic_share: float = SYNTHETIC_SHARE
     folder: Path = Path()
     device: str = "auto"
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from synthfm3d.app.adaptations import MOST_MINUTES
+from synthfm3d.loading.shares import SYNTHETIC_SHARE
 from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Prompt, Scribble
 from synthfm3d.volume import Modality
 
@@ -185,7 +186,7 @@ class AdaptationRequest(Message):
     start: Annotated[str, Field(max_length=256)] | None = None
     minutes: Annotated[float, Field(ge=0.1, le=MOST_MINUTES)] = 20.0
     steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    synthetic_share: Annotated[float, Field(ge=0, le=0.95)] = 0.25
+    synthetic_share: Annotated[float, Field(ge=0, le=0.95)] = SYNTHETIC_SHARE
 
 
 class LoginRequest(Message):

@@ -14,7 +14,7 @@ from synthfm3d.synthesis.settings import MOST_ORGANS, SynthesisSettings
 
 SHAPE = (96, 96, 96)
 ANISOTROPY = (1.0, 1.5)
-"""96 slices of the thickest kind would be a tower in which nothing can be seen."""
+"""With more slices of the thickest kind, the volume is so long that its content is too small to see."""
 STRONGEST = 2.0
 """Upper end of the sliders: twice as strong as the preset."""
 Settings = TypeVar("Settings")

@@ -9,6 +9,7 @@ import typer
 
 from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, progress, say
 from synthfm3d.errors import InputError
+from synthfm3d.loading.shares import SYNTHETIC_SHARE
 
 if TYPE_CHECKING:
     from synthfm3d.cli.adapt_inputs import ReadScans
@@ -86,7 +87,7 @@ def adapt(
     model: ModelOption = "default",
     minutes: MinutesOption = MINUTES,
     steps: StepsOption = None,
-    synthetic_share: SyntheticShareOption = 0.25,
+    synthetic_share: SyntheticShareOption = SYNTHETIC_SHARE,
     modality: ModalityOption = None,
     resume: ResumeOption = False,
     seed: Seed = 0,

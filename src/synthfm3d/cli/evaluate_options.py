@@ -77,7 +77,7 @@ DirectionOption = Annotated[
     typer.Option(help="Give methods the whole scan, or only the prompted slice and those after it."),
 ]
 PromptSeedsOption = Annotated[
-    int | None, typer.Option(min=1, help="How often prompts with random parts are drawn; 5 by default.")
+    int | None, typer.Option(min=1, help="Repetitions of each randomised prompt; 5 by default.")
 ]
 RoundsOption = Annotated[
     int, typer.Option(min=0, help="Clicks after each prompt, each into the largest error that remains.")

@@ -46,7 +46,7 @@ class Protocol:
     direction
         ``"both"``: methods get the whole scan. ``"forward"``: the prompted slice and the slices after it.
     prompt_seeds
-        How often prompts with random parts are drawn.
+        Repetitions of each randomised prompt.
     rounds
         Clicks after each first prompt, each into the largest error of the previous mask.
     seed

@@ -171,7 +171,7 @@ def as_labels(path: Path, volume: Volume) -> Volume:
     if (lowest := int(voxels.min())) < 0:
         raise InputError(
             f"holds the label {lowest}: labels are 0 for the background and 1 or higher for structures",
-            "change it.",
+            "change the label; a file with many negative values is an image and no label map.",
             path=path,
         )
     return volume.with_voxels(voxels)

@@ -20,6 +20,8 @@ from synthfm3d.prompts.simulation import (
 )
 from synthfm3d.volume import Array
 
+SYNTHETIC_SHARE = 0.25
+"""Share of synthetic patches when a model is adapted to labelled scans."""
 NO_POINT = -9
 """Label of an empty place in a table of points."""
 MOST_POINTS = 3

@@ -29,8 +29,8 @@ STEP = 1.5
 size that it likes best, so some view of the series shows any object well."""
 MOST_VIEWS = 8
 """The closest one shows 1/17 of the image's width, and objects of 1/40 of it well."""
-CLEARLY_WIDER = 1.2
-"""A view is worth its time if it is by this factor closer than the one before."""
+WORTH_A_VIEW = 1.2
+"""Least ratio of the widths of two neighbouring views."""
 MOST_ALTERNATIVES = 3
 SAME_ANSWER = 0.75
 """Dice of two answers on the clicked slice from which on they are not offered beside each other."""
@@ -160,7 +160,7 @@ def view_widths(scan: Grid, limits: tuple[float, float]) -> list[float]:
     smallest, largest = limits
     series = [min(image_width_mm(scan) / STEP**n, largest) for n in range(MOST_VIEWS)]
     widths = [width for width in series if width >= smallest]
-    if not widths or (len(widths) < MOST_VIEWS and widths[-1] > CLEARLY_WIDER * smallest):
+    if not widths or (len(widths) < MOST_VIEWS and widths[-1] > WORTH_A_VIEW * smallest):
         widths.append(smallest)
     return widths
 

@@ -118,13 +118,13 @@ def mend(
     canvas.paste(part, found)
     canvas.take_back(before.logits, corrections)
     if reach is not None:
-        if reach.is_unused(before.mask, canvas.mask):
+        if reach.changed_too_little(before.mask, canvas.mask):
             _ask_what_is_there(model, canvas, prompts, reach)
             canvas.take_back(before.logits, corrections)
         _limit(canvas, before, corrections, reach)
     looked = canvas.logits.copy()
     ends = [_beyond(model, prompts, canvas, before, part[0], place.focus, side) for side in (-1, 1)]
-    if reach is not None and reach.is_exceeded(before.mask, canvas.mask):
+    if reach is not None and reach.changed_too_much(before.mask, canvas.mask):
         canvas.paste((slice(None),) * 3, looked)  # what was found beyond is more than was asked for
     return all(ends)
 
@@ -132,7 +132,7 @@ def mend(
 def _limit(canvas: Canvas, before: Canvas, corrections: PlacedPrompts, reach: Reach) -> None:
     """Take back what is out of reach, where too much changed or an earlier click is contradicted."""
     was, mask = before.mask, canvas.mask
-    if reach.is_exceeded(was, mask) or reach.contradicts_earlier(was, mask):
+    if reach.changed_too_much(was, mask) or reach.contradicts_earlier(was, mask):
         canvas.restore(before.logits, ~reach.near())
         canvas.take_back(before.logits, corrections)
 

@@ -86,11 +86,11 @@ class Reach:
         area_mm2 = float(mask.sum(axis=(1, 2)).max()) * pixel_mm2
         return bool(self.depths_mm.max() > share * 2 * np.sqrt(area_mm2 / np.pi))
 
-    def is_exceeded(self, before: Array, after: Array) -> bool:
+    def changed_too_much(self, before: Array, after: Array) -> bool:
         """Whether more of a mask (z, y, x) changed than the clicks ask for."""
         return self._asked_for(before, after) > MOST_CHANGE * self.ball_voxels
 
-    def is_unused(self, before: Array, after: Array) -> bool:
+    def changed_too_little(self, before: Array, after: Array) -> bool:
         """Whether less of a mask (z, y, x) changed than the clicks ask for; never for strokes."""
         return not self.has_strokes and self._asked_for(before, after) < LEAST_CHANGE * self.ball_voxels
 

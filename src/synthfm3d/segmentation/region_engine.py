@@ -134,9 +134,9 @@ def _other_size(model: ModelOnScan, before: Found, prompts: PlacedPrompts, reach
         better = better_than(before.alternatives[before.chosen], before.alternatives, prompts)
         if better is not None:
             other = _followed(model, prompts, better)
-            return before if reach.is_exceeded(before.mask, other.mask) else other
+            return before if reach.changed_too_much(before.mask, other.mask) else other
     if not prompts.any_positive:
         return before
     other = _looked_for(model, prompts)
-    fits = prompts.agree_with(other.mask) and not reach.is_exceeded(before.mask, other.mask)
+    fits = prompts.agree_with(other.mask) and not reach.changed_too_much(before.mask, other.mask)
     return other if fits else before

@@ -212,7 +212,8 @@ def mr_signal(sequence: Sequence, t1_ms: float, t2_ms: float, density: float) ->
     :math:`\rho (1 - E_1) e^{-TE/T2}`; balanced SSFP
     :math:`\rho \sin a\,(1 - E_1)/(1 - (E_1 - E_2)\cos a - E_1 E_2)\,e^{-TE/T2}`; inversion recovery
     :math:`\rho (1 - 2 e^{-TI/T1} + E_1) e^{-TE/T2}`, negative before the null; with
-    E = exp(-TR / T) (Bernstein, King & Zhou, Handbook of MRI Pulse Sequences, 2004).
+    E = exp(-TR / T) (Bernstein, King & Zhou, Handbook of MRI Pulse Sequences, 2004). The gradient echo decays
+    with T2 in place of T2*, for which no table of tissues is used.
     """
     e1 = math.exp(-sequence.repetition_ms / t1_ms)
     e2 = math.exp(-sequence.repetition_ms / t2_ms)

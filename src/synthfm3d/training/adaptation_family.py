@@ -18,6 +18,7 @@ from synthfm3d.loading.labelled_patches import (
     sample_of,
 )
 from synthfm3d.loading.labelled_scans import LabelledScan
+from synthfm3d.loading.shares import SYNTHETIC_SHARE
 from synthfm3d.model.volumetric import VolumetricNetwork
 from synthfm3d.prompts.prompt import PROMPT_KINDS
 from synthfm3d.training.config import OptimiserConfig, TrainingConfig, ValidationConfig
@@ -55,7 +56,7 @@ class AdaptationConfig(TrainingConfig):
 
     scans: tuple[str, ...] = ()
     structures: tuple[str, ...] = ()
-    synthetic_share: float = 0.25
+    synthetic_share: float = SYNTHETIC_SHARE
     synthetic_patches: int = 8
     patience: int = 4
     averaging: float = 0.98
