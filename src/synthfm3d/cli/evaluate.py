@@ -108,8 +108,7 @@ def evaluate(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score models on scans with known labels: prompts are simulated from the labels,
-    and every voxel of the scan is scored.
+    """Score models on labelled scans. Prompts are simulated from the labels; all voxels are scored.
 
     Writes report.html (tables, plots, pictures), report.json, scores.csv, means.csv and table.tex, keeps the
     result of each case in cases/, and prints the table.

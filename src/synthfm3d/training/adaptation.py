@@ -121,18 +121,23 @@ def adapt(
         enough=_patience_is_over,
     )
     best, trained = read_network(run / BEST_FOLDER / WEIGHTS_FILE)
-    after = _scored(family, best, place)
-    found = Adaptation(
+    seconds = round(time.monotonic() - begun, 1)
+    found = _adaptation(folder, before, _scored(family, best, place), trained["steps"], seconds)
+    _write(folder, found, scans, _record(config, found, what))
+    return found
+
+
+def _adaptation(folder: Path, before: "_Scores", after: "_Scores", steps: int, seconds: float) -> Adaptation:
+    """The result; it has weights only if it is better than the start."""
+    return Adaptation(
         weights=folder / WEIGHTS_FILE if is_gain(before.dice, after.dice) else None,
         before=before.metrics,
         after=after.metrics,
         synthetic_before=before.synthetic,
         synthetic_after=after.synthetic,
-        steps=trained["steps"],
-        seconds=round(time.monotonic() - begun, 1),
+        steps=steps,
+        seconds=seconds,
     )
-    _write(folder, found, scans, _record(config, found, what))
-    return found
 
 
 def _with_number_of_steps(
