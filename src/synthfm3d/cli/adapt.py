@@ -9,7 +9,6 @@ import typer
 
 from synthfm3d.cli.common import AsJson, Device, DryRun, Quiet, Seed, examples, print_json, progress, say
 from synthfm3d.errors import InputError
-from synthfm3d.loading.shares import SYNTHETIC_SHARE
 
 if TYPE_CHECKING:
     from synthfm3d.cli.adapt_inputs import ReadScans
@@ -52,9 +51,11 @@ ModelOption = Annotated[str, typer.Option(help="Model to start from: default, or
 MinutesOption = Annotated[float, typer.Option(min=0.1, help="Approximate duration of the run.")]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="Training steps, instead of --minutes.")]
 SyntheticShareOption = Annotated[
-    float,
+    float | None,
     typer.Option(
-        min=0, max=0.95, help="Share of synthetic patches, which keep the model able to do other tasks."
+        min=0,
+        max=0.95,
+        help="Share of synthetic patches, which keep the model able to do other tasks; a quarter by default.",
     ),
 ]
 ModalityOption = Annotated[
@@ -87,7 +88,7 @@ def adapt(
     model: ModelOption = "default",
     minutes: MinutesOption = MINUTES,
     steps: StepsOption = None,
-    synthetic_share: SyntheticShareOption = SYNTHETIC_SHARE,
+    synthetic_share: SyntheticShareOption = None,
     modality: ModalityOption = None,
     resume: ResumeOption = False,
     seed: Seed = 0,
@@ -138,11 +139,12 @@ def adapt(
     _tell(told, output, as_json=as_json, quiet=quiet)
 
 
-def _config(seed: int, model: str, synthetic_share: float, steps: int | None) -> "AdaptationConfig":
+def _config(seed: int, model: str, synthetic_share: float | None, steps: int | None) -> "AdaptationConfig":
     from synthfm3d.training.adaptation_family import AdaptationConfig
 
     usual = AdaptationConfig()
-    return replace(usual, seed=seed, start=model, synthetic_share=synthetic_share, steps=steps or usual.steps)
+    share = usual.synthetic_share if synthetic_share is None else synthetic_share
+    return replace(usual, seed=seed, start=model, synthetic_share=share, steps=steps or usual.steps)
 
 
 def _check_output(output: Path, resume: bool) -> None:
