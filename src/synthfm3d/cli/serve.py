@@ -3,6 +3,7 @@
 import ipaddress
 import os
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from synthfm3d.app.adaptations import Adapt
     from synthfm3d.app.settings import Limits, ServeSettings
 
 _MEBI = 2**20
@@ -161,9 +163,8 @@ def _run(settings: "ServeSettings", host: str, port: int, itksnap_port: int | No
 
     from synthfm3d.app.server import create_app
     from synthfm3d.evaluation.methods.models import model_method  # torch: seconds
-    from synthfm3d.pipeline.improving import improve
 
-    app = create_app(model_method(settings.model, settings.device).segmenter, settings, improve)
+    app = create_app(model_method(settings.model, settings.device).segmenter, settings, _adapter())
     _write_log(quiet)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
@@ -172,6 +173,15 @@ def _run(settings: "ServeSettings", host: str, port: int, itksnap_port: int | No
         server.run(sockets=[listener])
     else:
         _run_with_itksnap(server, listener, app, itksnap_port)
+
+
+def _adapter() -> "Adapt | None":
+    """What adapts models to the masks of visitors; None if the extra ``train`` is not installed."""
+    if find_spec("accelerate") is None:
+        return None
+    from synthfm3d.pipeline.improving import improve
+
+    return improve
 
 
 def _check_scans(settings: "ServeSettings") -> None:
