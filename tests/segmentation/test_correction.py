@@ -154,7 +154,7 @@ def voxels_that_share_no_change_with(corrections, before, after, grid):
 @pytest.mark.parametrize("model", [Erratic, ErraticSlices])
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 3), keeps_logits=st.booleans())
-def test_voxels_change_only_together_with_a_click(model, seed, count, keeps_logits):
+def test_voxels_change_only_together_with_a_click_and_only_as_it_says(model, seed, count, keeps_logits):
     draw = stream(seed, "corrections")
     grid = Grid.from_spacing((14, 30, 32), (3.0, 1.0, 1.0))
     order, flips = tuple(draw.permutation(3)), tuple(draw.random(3) < 0.5)
@@ -178,5 +178,9 @@ def test_voxels_change_only_together_with_a_click(model, seed, count, keeps_logi
     # The eight voxels around a click lie on its slice, across the thick axis.
     axial = [scan.with_voxels(one).axial().voxels for one in (was, now)]
     assert voxels_that_share_no_change_with(clicks, *axial, scan.axial().grid) == 0
+    if all(one.positive for one in clicks):
+        assert not (was & ~now).any()
+    if not any(one.positive for one in clicks):
+        assert not (now & ~was).any()
     if keeps_logits:  # what stays in the mask is as likely as it was: other objects win nothing there
         assert (before.logits.voxels[was & now] == after.logits.voxels[was & now]).all()
