@@ -1,4 +1,4 @@
-"""A correction reaches as far as the error is large in which it was clicked."""
+"""How much a correcting click may change, by its depth in the error."""
 
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from synthfm3d.prompts.prompt import Box, Point, Scribble
 from synthfm3d.segmentation.placement import place
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.segmentation.reach import MOST_CHANGE, REACH, Reach
+from synthfm3d.segmentation.result import Segmentation
 from synthfm3d.segmentation.session import Session
 from synthfm3d.volume import Grid
 
@@ -85,6 +86,25 @@ def test_a_change_is_too_large_if_it_is_many_balls_and_only_what_was_asked_for_c
     assert reach.changed_too_little(mask, moved)
 
 
+def test_a_click_is_ignored_if_less_than_a_tenth_of_a_ball_changes():
+    mask = cube()
+    reach = reach_of(mask, [click(10, 30, 45)])  # depth 6 mm: a ball of 452 voxels
+    for voxels, ignored in ((40, True), (50, False)):
+        grown = mask.copy()
+        grown[0].ravel()[:voxels] = True
+        assert reach.changed_too_little(mask, grown) == ignored
+
+
+def test_an_earlier_click_is_contradicted_if_it_agreed_before_and_does_not_agree_after():
+    before, after = cube(), cube()
+    after[10, 30, 20] = False
+    correction = click(10, 30, 37, positive=False)
+    kept, lost = click(10, 30, 25), click(10, 30, 20)
+    assert not reach_of(before, [correction], [kept]).contradicts_earlier(before, after)
+    assert reach_of(before, [correction], [kept, lost]).contradicts_earlier(before, after)
+    assert not reach_of(before, [correction], [lost]).contradicts_earlier(after, after)
+
+
 def test_a_stroke_shows_by_itself_what_is_wrong_and_is_never_unused():
     points = GRID.to_mm(np.array([[10, 25, 30], [10, 35, 30]]))
     stroke = Scribble(positions_mm=tuple(tuple(point) for point in points), positive=False)
@@ -149,3 +169,23 @@ def test_a_mask_of_which_no_prompt_is_known_is_corrected_by_negative_clicks_alon
         replace(found, prompts=(), alternatives=()), [click(20, 40, 40, positive=False, grid=wide.scan.grid)]
     )
     assert not (after.mask.voxels & ~found.mask.voxels.astype(bool)).any()
+
+
+@pytest.mark.parametrize(("slices_beyond", "reaches_the_end"), [(2, False), (8, True)])
+def test_what_is_found_beyond_the_view_is_kept_only_if_a_click_is_deep_enough(
+    phantom, region_growing, slices_beyond, reaches_the_end
+):
+    tube = phantom(lambda offset: (offset[..., 1:] ** 2).sum(axis=-1) < 36, shape=(120, 64, 64))
+    half = tube.truth.copy()
+    half[60:] = False
+    before = Segmentation(
+        scan=tube.scan,
+        mask=tube.scan.with_voxels(half.astype(np.uint8)),
+        modality="mr",
+        field_of_view_mm=30.0,
+        warnings=(),
+    )
+    beyond = click(59 + slices_beyond, 32, 32, grid=tube.scan.grid)
+    after = Segmenter(region_growing()).correct(before, [beyond]).mask.voxels > 0
+    assert after[59 + slices_beyond, 32, 32]
+    assert after[-1].any() == reaches_the_end

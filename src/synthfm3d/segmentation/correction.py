@@ -1,8 +1,8 @@
-"""A mask is corrected by one more look, where it is wrong.
+"""Corrects a mask with one more look at the place that is wrong.
 
-The model looks at the place of the corrections with every prompt that reaches it, and with its former answer.
-Slices beyond are followed anew only where the object leaves the corrected ones otherwise than before. What
-changes is limited by ``reach.Reach``. Where the model ignores a click, it is asked what lies there.
+The model gets every prompt that lies in the view, and its former answer. The slices beyond the view are
+followed again only where the mask has changed on the last slice of the view. ``reach.Reach`` limits what may
+change. If the model ignores a click, it is asked what lies there.
 """
 
 from dataclasses import dataclass

@@ -85,9 +85,9 @@ class Segmenter:
         """A segmentation after more prompts: what they lie in is corrected, the rest stays exactly.
 
         Whatever the model answers, a voxel changes only together with the place of a correction, positive
-        clicks alone remove nothing and negative clicks alone add nothing (``Canvas.take_back``). A click
-        changes no more than the size of the error that it lies in asks for (``reach.Reach``). An empty mask
-        holds nothing to correct, so it is segmented anew from all prompts.
+        clicks alone remove nothing and negative clicks alone add nothing (``Canvas.take_back``). How
+        much clicks may change depends on the size of the error that they lie in (``reach.Reach``). An empty
+        mask holds nothing to correct, so it is segmented anew from all prompts.
 
         Parameters
         ----------

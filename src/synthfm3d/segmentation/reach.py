@@ -1,8 +1,8 @@
-"""How far a correction reaches: as far as the error is large in which it was clicked.
+"""How much a correcting click may change.
 
-Users click in the middle of what is wrong. So the distance from a click to the border of the mask tells how
-large the error is. A model that changes far more than this has changed its mind about the whole object, and
-a model that changes far less has not understood the click.
+Users click in the middle of an error. So the distance from a click to the border of the mask, its depth, is
+a measure of the size of the error. If a model changes far more than this, it answers with another object; if
+it changes far less, it has ignored the click.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from synthfm3d.segmentation.placed_prompts import PlacedPrompts
 from synthfm3d.volume import Array, Grid
 
 REACH = 4.0
-"""A correction that changes too much is kept within so many depths of its click."""
+"""Where too much changes, only the changes within this many depths of the click are kept."""
 MOST_CHANGE = 30.0
-"""A correction changes too much if it changes more than so many balls with the depth as radius. Long errors,
-such as a leak along a vessel, are several balls; whole organs are many more."""
+"""Largest change that a correction may make, in balls whose radius is the depth. A long error, such as a leak
+along a vessel, is several balls; a whole organ is many more."""
 LEAST_CHANGE = 0.1
-"""A click was ignored if less than this part of a ball changes."""
+"""Least change, in the same balls, below which the model has ignored the click."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ class Reach:
         return not self.has_strokes and self._asked_for(before, after) < LEAST_CHANGE * self.ball_voxels
 
     def contradicts_earlier(self, before: Array, after: Array) -> bool:
-        """Whether a mask (z, y, x) lost what an earlier click asked for."""
+        """Whether an earlier click agreed with the mask (z, y, x) before and does not agree with it after."""
         return any(
             _at(before, place) != positive and _at(after, place) == positive
             for positive, places in zip(self.positive, self.opposite, strict=True)
