@@ -26,11 +26,15 @@ def prompts_of(kind, inside):
     mask = np.zeros(SHAPE, np.int8)
     mask[4] = np.where(inside[4], 1, -1)
     click = np.array([[4.0, 22, 26]])
+    around = [(z, 22 + y, 26 + x) for z in (3, 4, 5) for y in range(-8, 9, 2) for x in range(-8, 9, 2)]
     return {
         "click": GridPrompts(positive=click),
         "clicks": GridPrompts(positive=click, negative=np.array([[4.0, 40, 8], [3.0, 22, 42]])),
         "box": GridPrompts(boxes=np.array([[[4.0, 10, 16], [4, 34, 36]]])),
         "wall": GridPrompts(boxes=np.array([[[4.0, 10, 16], [4, 34, 36]]]), negative=click),
+        "walled in": GridPrompts(
+            positive=click, negative=np.array([at for at in around if at != (4, 22, 26)], float)
+        ),
         "mask": GridPrompts(mask=mask),
     }[kind]
 
@@ -45,7 +49,7 @@ def exact(monkeypatch):
 @pytest.mark.parametrize("modality", ["ct", "mr"])
 def test_both_give_the_same_channels_of_a_batch(modality):
     image, inside = image_of(modality)
-    kinds = ("click", "clicks", "box", "wall", "mask")
+    kinds = ("click", "clicks", "walled in", "box", "wall", "mask")
     before = np.where(np.roll(inside, 6, 2), 3.0, -3.0)
     said = [prompt_channels(prompts_of(kind, inside), SHAPE) for kind in kinds]
     said.append(prompt_channels(prompts_of("click", inside), SHAPE, previous=before))

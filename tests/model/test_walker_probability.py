@@ -100,3 +100,16 @@ def test_constant_slices_beyond_a_scan_change_no_weight():
     beyond = np.full((1, 4, *SHAPE[1:]), values.min(), np.float32)
     alone, longer = (step_weights(v, 1000.0) for v in (values, np.concatenate([values, beyond], axis=1)))
     np.testing.assert_allclose(longer.along_y[: SHAPE[0] + 1], alone.along_y[: SHAPE[0] + 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [6, 8, 20])
+def test_nothing_is_reached_from_seeds_that_background_walls_in(size):
+    shape = (3, size, size)
+    inside, outside = np.zeros(shape, bool), np.zeros(shape, bool)
+    outside[:, 2:5, 2:5] = True
+    outside[:, [0, -1]] = outside[:, :, [0, -1]] = True
+    inside[1, 3, 3] = True
+    outside[inside] = False
+    flat = np.full((1, *shape), 0.5, np.float32)
+    found = walker_probability(step_weights(flat, 300.0), inside, outside, tolerance=1e-2)
+    np.testing.assert_array_equal(found, inside)

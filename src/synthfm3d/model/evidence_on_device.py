@@ -305,6 +305,7 @@ def _walker_probability(
         evidence.WALKER_TOLERANCE
         * (ends * unknown - laplacian(known * (1 - unknown))).square().sum((1, 2, 3, 4), keepdim=True).sqrt()
     )
+    x = torch.where(goal > 0, x, known)  # 0: the object's seeds are walled in, and no walk reaches them
     residual = ends * unknown - laplacian(x)
     direction = inverse * residual
     energy = dot(residual, direction)

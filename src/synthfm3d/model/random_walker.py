@@ -152,6 +152,9 @@ def _solve(
     _laplacian(*columns, probability * (1 - unknown), product)
     ends = ends * unknown
     goal = tolerance * float(np.linalg.norm(ends - product))
+    if goal == 0:  # the object's seeds are walled in: no walk reaches them
+        probability *= 1 - unknown
+        return
     _laplacian(*columns, probability, product)
     residual = ends - product
     direction = inverse * residual
