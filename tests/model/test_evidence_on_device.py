@@ -26,15 +26,14 @@ def prompts_of(kind, inside):
     mask = np.zeros(SHAPE, np.int8)
     mask[4] = np.where(inside[4], 1, -1)
     click = np.array([[4.0, 22, 26]])
-    around = [(z, 22 + y, 26 + x) for z in (3, 4, 5) for y in range(-8, 9, 2) for x in range(-8, 9, 2)]
+    walled_in = mask.copy()
+    walled_in[[3, 5]] = -1
     return {
         "click": GridPrompts(positive=click),
         "clicks": GridPrompts(positive=click, negative=np.array([[4.0, 40, 8], [3.0, 22, 42]])),
         "box": GridPrompts(boxes=np.array([[[4.0, 10, 16], [4, 34, 36]]])),
         "wall": GridPrompts(boxes=np.array([[[4.0, 10, 16], [4, 34, 36]]]), negative=click),
-        "walled in": GridPrompts(
-            positive=click, negative=np.array([at for at in around if at != (4, 22, 26)], float)
-        ),
+        "walled in": GridPrompts(mask=walled_in),
         "mask": GridPrompts(mask=mask),
     }[kind]
 
