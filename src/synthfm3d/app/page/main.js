@@ -8,7 +8,7 @@ import { Marks } from "./marks.js";
 import { listObjects, make } from "./objects.js";
 import { Opening } from "./opening.js";
 import { Playground } from "./playground.js";
-import { isSynthetic, Scans } from "./scans.js";
+import { isSynthetic, KINDS, Scans } from "./scans.js";
 import { say } from "./status.js";
 import { Tools } from "./tools.js";
 import { Viewer } from "./viewer.js";
@@ -16,7 +16,6 @@ import { Workbench } from "./workbench.js";
 
 const byId = (id) => document.getElementById(id);
 const TABS = ["segment", "playground"];
-const KINDS = { ct: "CT", mr: "MR", us: "Ultrasound", unknown: "Unknown" };
 
 let marks;
 let display;
