@@ -1,6 +1,7 @@
 // The page, put together.
 
 import { getJson, logInFromAddress } from "./api.js";
+import { showHelp } from "./dialogs.js";
 import { Display } from "./display.js";
 import { Improving } from "./improving.js";
 import { listenToKeys, scanKey } from "./keys.js";
@@ -158,7 +159,7 @@ byId("session-file").addEventListener("change", (event) => {
 });
 byId("modality").addEventListener("change", (event) => workbench.change({ modality: event.target.value }));
 byId("model").addEventListener("change", (event) => workbench.change({ model: event.target.value }));
-byId("help").addEventListener("click", () => byId("help-dialog").showModal());
+byId("help").addEventListener("click", showHelp);
 byId("theme").addEventListener("click", () => {
   const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const { dataset } = document.documentElement;
