@@ -24,7 +24,7 @@ from synthfm3d.metrics.overlap import dice
 from synthfm3d.prompts.prompt import Box, GridPrompts, Mask, Point, Prompt, Scribble
 from synthfm3d.prompts.scribble import clicks_along
 from synthfm3d.prompts.simulation import innermost_point, largest_slice, tight_box
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.segmentation.predictor import Segmenter
 from synthfm3d.volume import Array, Grid, Volume
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from synthfm3d.io.read import ReadOptions
     from synthfm3d.io.reading import example, read
     from synthfm3d.io.write import Origin, write
+    from synthfm3d.loading.frameworks import from_monai, from_torchio, to_monai, to_torchio
     from synthfm3d.prompts.prompt import Box, Lasso, Mask, Point, Scribble
-    from synthfm3d.segmentation.frameworks import from_monai, from_torchio, to_monai, to_torchio
     from synthfm3d.segmentation.predictor import Segmenter
     from synthfm3d.segmentation.session import Session
     from synthfm3d.volume import Volume
@@ -40,13 +40,13 @@ _HOMES = {
     "Session": "synthfm3d.segmentation.session",
     "Volume": "synthfm3d.volume",
     "example": "synthfm3d.io.reading",
-    "from_monai": "synthfm3d.segmentation.frameworks",
-    "from_torchio": "synthfm3d.segmentation.frameworks",
+    "from_monai": "synthfm3d.loading.frameworks",
+    "from_torchio": "synthfm3d.loading.frameworks",
     "generate": "synthfm3d.generate",
     "read": "synthfm3d.io.reading",
     "show": "synthfm3d.app.notebook",
-    "to_monai": "synthfm3d.segmentation.frameworks",
-    "to_torchio": "synthfm3d.segmentation.frameworks",
+    "to_monai": "synthfm3d.loading.frameworks",
+    "to_torchio": "synthfm3d.loading.frameworks",
     "write": "synthfm3d.io.write",
 }
 

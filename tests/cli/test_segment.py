@@ -98,6 +98,14 @@ def test_the_scan_may_be_an_option_but_not_two_scans(scan, tmp_path, capsys):
     assert "two scans" in capsys.readouterr().err
 
 
+def test_what_is_missing_is_named_of_scan_and_output(scan, capsys):
+    assert main(["segment", "--point", "5,24,24"]) == 2
+    assert "name a scan" in capsys.readouterr().err
+    assert main(["segment", str(scan), "--point", "5,24,24"]) == 2
+    assert "-o mask.nii.gz" in (said := capsys.readouterr().err)
+    assert "name a scan" not in said
+
+
 def test_json_is_the_report_and_quiet_is_quiet(run, tmp_path):
     _, out, err = run("--point", CLICK, "--json", "--quiet")
     assert json.loads(out) == json.loads((tmp_path / "mask.json").read_text())

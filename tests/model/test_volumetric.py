@@ -133,7 +133,7 @@ def test_weights_of_another_format_are_refused(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(InputError, match="not weights of a volumetric model"):
+    with pytest.raises(InputError, match=r"not weights of a model that is known here \(SAM 2, volumetric\)"):
         load_model(str(tmp_path / "other.safetensors"))
 
 

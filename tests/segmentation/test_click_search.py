@@ -17,12 +17,16 @@ from synthfm3d.segmentation.click_search import (
     MOST_ALTERNATIVES,
     MOST_VIEWS,
     SAME_ANSWER,
+    View,
+    better_than,
     contradicted,
     distinct,
+    is_settled,
     look_for,
+    ranked,
     view_widths,
 )
-from synthfm3d.segmentation.look import Look, ModelOnScan, field_of_view_limits, touches_border
+from synthfm3d.segmentation.look import Focus, Look, ModelOnScan, field_of_view_limits, touches_border
 from synthfm3d.segmentation.placement import place
 from synthfm3d.segmentation.view_features import agreement
 from synthfm3d.volume import Grid, Volume
@@ -229,3 +233,65 @@ def test_a_box_tells_the_size_so_there_is_one_look_and_nothing_to_judge(region_g
     (view,) = views_of(region_growing(), box)
     assert view.focus.field_of_view_mm == pytest.approx(2.25 * 41)
     assert view.predicted_dice is None
+
+
+# ---------------------------------------------------------------- the limits of the search
+
+
+def square(width_mm, predicted_dice):
+    """A view of 64 mm with a square of some width around the click."""
+    look = Script(lambda _: width_mm).look([], at(10, 100, 80), 64.0)
+    return View(look=look, focus=Focus(np.array(at(10, 100, 80)), 64.0), predicted_dice=predicted_dice)
+
+
+@pytest.mark.parametrize(("share", "replaces"), [(0.55, False), (0.65, True), (0.9, True)])
+def test_an_answer_that_agrees_with_more_clicks_replaces_another_if_it_is_0_6_times_as_plausible(
+    share, replaces
+):
+    chosen, larger = square(10.0, 0.8), square(40.0, 0.8 * share)
+    beyond = place([Point(position_mm=at(10, 100, 92))], SCAN)  # 12 mm from the middle: in the larger only
+    assert (better_than(chosen, [chosen, larger], beyond) is larger) == replaces
+
+
+def test_an_answer_that_agrees_with_as_many_clicks_does_not_replace_the_chosen_one():
+    chosen, larger = square(10.0, 0.8), square(40.0, 0.8)
+    assert better_than(chosen, [larger], place([CLICK], SCAN)) is None
+
+
+@pytest.mark.parametrize(("margin", "settled"), [(0.2, False), (0.3, True)])
+def test_a_search_is_settled_where_two_closer_views_are_a_quarter_of_dice_worse(margin, settled):
+    assert is_settled(np.array([0.5, 0.9, 0.9 - margin, 0.3])) == settled
+    assert is_settled(np.array([0.5, 0.9, 0.3, 0.9 - margin])) == settled
+
+
+def test_a_search_is_not_settled_before_four_looks():
+    assert not is_settled(np.array([0.9, 0.1, 0.1]))
+    assert is_settled(np.array([0.9, 0.1, 0.1, 0.1]))
+
+
+@pytest.mark.parametrize(("ratio", "added"), [(1.1, False), (1.3, True)])
+def test_the_closest_view_is_added_if_it_is_a_fifth_closer_than_the_one_before(ratio, added):
+    smallest = 200 / 1.5**2 / ratio
+    assert (view_widths(SCAN, (smallest, 200.0))[-1] == smallest) == added
+
+
+@pytest.mark.parametrize(("share", "smaller_first"), [(0.8, True), (0.9, False)])
+def test_a_contradicted_click_counts_as_much_as_a_sixth_of_the_expected_dice(share, smaller_first):
+    smaller, larger = square(10.0, 0.8), square(40.0, 0.8 * share)
+    beyond = place([Point(position_mm=at(10, 100, 92))], SCAN)
+    best = ranked([smaller, larger], place([CLICK], SCAN), beyond)[0]
+    assert (best is smaller) == smaller_first
+
+
+@pytest.mark.parametrize(("other_mm", "offered"), [(34.0, 1), (20.0, 2)])
+def test_answers_are_offered_beside_each_other_if_their_dice_is_below_three_quarters(other_mm, offered):
+    # Squares of 34 and 40 mm have a Dice of 0.84, those of 20 and 40 mm one of 0.4.
+    assert len(distinct([square(40.0, 0.9), square(other_mm, 0.8)])) == offered
+
+
+def test_no_more_than_three_answers_are_offered():
+    assert len(distinct([square(width, 0.5) for width in (64.0, 40.0, 24.0, 14.0, 8.0)])) == 3
+
+
+def test_the_closest_view_of_a_large_scan_shows_a_seventeenth_of_its_width():
+    assert view_widths(SCAN, (0.1, 200.0))[-1] == pytest.approx(200 / 17, rel=0.01)

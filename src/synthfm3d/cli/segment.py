@@ -137,8 +137,10 @@ def _scan_and_output(scan: Path | None, other: Path | None, output: Path | None)
     if scan is not None and other is not None:
         raise InputError(f"two scans are named, {scan} and {other}: give one of them.")
     scan = scan or other
-    if scan is None or output is None:
+    if scan is None:
         raise InputError(_NO_SCAN)
+    if output is None:
+        raise InputError(f"say where the mask of {scan} is to be written: -o mask.nii.gz.")
     return scan, output
 
 

@@ -58,7 +58,8 @@ class PromptSettings:
         Share of masks that outline the target on another slice as well.
     handed_on
         Share of masks that outline the target on all slices on one side, as the predictor does when it
-        follows an object.
+        follows an object. These outlines are made from the truth; those of ``rounds.handed_on`` are
+        answers of the network.
     imperfect
         Share of masks whose outlines are shifted, as a hurried user or the model itself draws them.
     lasso

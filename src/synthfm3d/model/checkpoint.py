@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from safetensors.torch import save
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
 from synthfm3d.model.grow_cut import GrowCut
-from synthfm3d.model.interface import PromptableModel
+from synthfm3d.model.interface import WEIGHTS_FILE, PromptableModel
 from synthfm3d.model.random_walker import RandomWalker
 from synthfm3d.model.sam2_checkpoint import (
-    WEIGHTS_FILE,
     hub_files,
     is_folder_of_sam2,
     read_folder,
@@ -35,6 +34,29 @@ WITHOUT_WEIGHTS: dict[str, Callable[[], PromptableModel]] = {
     "grow-cut": GrowCut,
 }
 """Classical methods behind the interface of a model, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyOfWeights:
+    """How the weights of a family of models are recognised and loaded.
+
+    Parameters
+    ----------
+    recognises
+        Whether a ``.safetensors``, ``.pt`` or ``.pth`` file is of this family, from its metadata or from the
+        files beside it. It does not read the weights.
+    load
+        The model of a file: from its path, the name that results are to print, the device, and the size of
+        the image after ``@`` in the name (None: its own). Raises InputError where the file cannot be used.
+    has_image_size
+        Whether the model runs at another size of the image.
+    """
+
+    recognises: Callable[[Path], bool]
+    load: Callable[[Path, str, torch.device, int | None], PromptableModel]
+    has_image_size: bool = False
+
+
 _FORMAT = "synthfm3d-volumetric-4"
 _FORMER_FORMATS = "synthfm3d-volumetric-"
 _DEFAULT = Path(str(files("synthfm3d.model"))) / "weights" / "nano.safetensors"
@@ -76,21 +98,17 @@ def load_model(name: str = "default", device: str = "auto") -> PromptableModel:
     path = weights_path(name)
     plain, image_size = split_image_size(name)
     place = choose_device(device)
-    if path is None or (path.suffix == ".safetensors" and not is_folder_of_sam2(path.parent)):
-        if image_size is not None:
-            raise InputError(f"{name}: only SAM 2 runs at another size: leave out @{image_size}.")
-        if path is None:
-            return WITHOUT_WEIGHTS[plain]()
-        network, _ = read_network(path)
-        return VolumetricModel(network, Path(plain).name, place, _judge_beside(path))
-    try:
-        if path.suffix == ".safetensors":
-            sam2 = read_folder(path.parent, image_size)
-        else:
-            sam2 = read_pt(path, image_size)
-    except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError(f"{name}: {error}") from error
-    return Sam2Model(sam2, Path(plain).name, place)
+    if path is None:
+        _check_runs_at(image_size, name, False)
+        return WITHOUT_WEIGHTS[plain]()
+    family = _family_of(path)
+    _check_runs_at(image_size, name, family.has_image_size)
+    return family.load(path, Path(plain).name, place, image_size)
+
+
+def _check_runs_at(image_size: int | None, name: str, has_image_size: bool) -> None:
+    if image_size is not None and not has_image_size:
+        raise InputError(f"{name}: only SAM 2 runs at another size: leave out @{image_size}.")
 
 
 def weights_path(name: str) -> Path | None:
@@ -157,13 +175,18 @@ def training_record(path: Path) -> dict[str, Any]:
     """The record of the training in a weights file of this package; empty for other files."""
     if path.suffix != ".safetensors":
         return {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a readable .safetensors file ({error}).") from error
+    metadata = _metadata_of(path)
     record: dict[str, Any] = json.loads(metadata.get("training", "{}"))
     return record
+
+
+def _metadata_of(path: Path) -> dict[str, str]:
+    """The metadata of a ``.safetensors`` file, without its weights; InputError if it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a readable .safetensors file ({error}).") from error
 
 
 def write_network(path: Path, network: VolumetricNetwork, training: dict[str, Any]) -> None:
@@ -178,6 +201,49 @@ def write_network(path: Path, network: VolumetricNetwork, training: dict[str, An
         "training": json.dumps(training, sort_keys=True),
     }
     write_atomically(path, save(weights, metadata))
+
+
+def _load_sam2(path: Path, name: str, device: torch.device, image_size: int | None) -> PromptableModel:
+    try:
+        if path.suffix == ".safetensors":
+            network = read_folder(path.parent, image_size)
+        else:
+            network = read_pt(path, image_size)
+    except ValueError as error:
+        raise error if isinstance(error, InputError) else InputError(f"{path}: {error}") from error
+    return Sam2Model(network, name, device)
+
+
+def _load_volumetric(path: Path, name: str, device: torch.device, image_size: int | None) -> PromptableModel:
+    network, _ = read_network(path)
+    return VolumetricModel(network, name, device, _judge_beside(path))
+
+
+def _is_sam2(path: Path) -> bool:
+    """Whether weights are those of SAM 2; all ``.pt`` files are read as such."""
+    return path.suffix != ".safetensors" or is_folder_of_sam2(path.parent)
+
+
+def _is_volumetric(path: Path) -> bool:
+    return path.suffix == ".safetensors" and _metadata_of(path).get("format", "").startswith(_FORMER_FORMATS)
+
+
+FAMILIES_OF_WEIGHTS: dict[str, FamilyOfWeights] = {
+    "SAM 2": FamilyOfWeights(recognises=_is_sam2, load=_load_sam2, has_image_size=True),
+    "volumetric": FamilyOfWeights(recognises=_is_volumetric, load=_load_volumetric),
+}
+"""Families of models with weights, by the name that errors use. A new family is one more entry.
+
+The first family that recognises a file loads it."""
+
+
+def _family_of(path: Path) -> FamilyOfWeights:
+    """The family whose weights a file holds."""
+    for family in FAMILIES_OF_WEIGHTS.values():
+        if family.recognises(path):
+            return family
+    known = ", ".join(FAMILIES_OF_WEIGHTS)
+    raise InputError(f"{path}: not weights of a model that is known here ({known}).")
 
 
 def weights_hash(path: Path) -> str:

@@ -1,5 +1,7 @@
 """The evidence of ``prompt_channels`` in torch, for batches on an accelerator.
 
+Read ``prompt_channels`` first; it lists all modules of this kind.
+
 An accelerator trains faster than processor cores can compute the evidence. A test compares these channels
 with those of NumPy and Numba; only the algorithms differ. A sweep along an axis finds the shortest paths
 along that axis at once, by a cumulative minimum; conjugate gradients run on all regions of a batch together.

@@ -5,7 +5,7 @@ Each seed defends its voxel with strength 1. A voxel p attacks its 26 neighbours
 that are weaker. Vezhnevets & Konouchine, Graphicon (2005). Their automaton comes to rest where a voxel's
 strength is the greatest product of g along any path from a seed, so object and background are grown apart,
 by sweeps that get there sooner; the log-odds are the logarithm of the two strengths' quotient. Nothing in
-it was tuned.
+it was tuned. ``prompt_channels`` lists the other modules of this kind.
 """
 
 from dataclasses import dataclass

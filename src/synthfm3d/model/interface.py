@@ -11,6 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 from synthfm3d.prompts.prompt import GridPrompts
 from synthfm3d.volume import Array
 
+WEIGHTS_FILE = "model.safetensors"
+"""Name of the weights in the folder of a model, whatever its family."""
+
 
 class PromptableModel(Protocol):
     """A model that segments one object of a volume from prompts.

@@ -5,6 +5,15 @@ image: how likely the grey value of a voxel is in the object, how well the voxel
 through such grey values, and whether object or background seeds reach it first. A network with a few million
 parameters learns these slowly and poorly, but they are cheap to compute (Criminisi et al., "GeoS", ECCV 2008;
 Wang et al., "DeepIGeoS", IEEE TPAMI 41:1559, 2019). The network learns how far to use them.
+
+Random walker, grow-cut and geodesic distances stand in several modules. Read
+
+- ``seeds`` for the voxels that prompts mark for the two methods;
+- ``random_walker`` and ``grow_cut`` for the methods that users choose by name, which are also baselines.
+  ``random_walker`` has the solver for the channels, too;
+- ``geodesic`` for the shortest paths and the contest of seeds in the channels: grow-cut with 6 neighbours;
+- this module for all channels on the CPU;
+- ``evidence_on_device`` for the same channels in torch, in batches.
 """
 
 import numpy as np

@@ -3,7 +3,7 @@ r"""The random walker: a classical method without weights, and its solver, which
 A walker starts at each voxel and steps to a neighbour, preferably one of similar intensity. A voxel belongs
 to the object if the walker reaches an object seed before a background seed with a probability above one half.
 ``RandomWalker`` is a baseline that trained models must exceed, and the probabilities of such walkers are
-input channels of the volumetric network (``prompt_channels``).
+input channels of the volumetric network (``prompt_channels``, which lists all modules of this kind).
 
 The probability is harmonic on the voxels without seeds: :math:`\sum_j w_{ij} (p_i - p_j) = 0` over the
 neighbours that share a face, with

@@ -22,12 +22,12 @@ from transformers.utils import cached_file
 
 from synthfm3d.errors import InputError
 from synthfm3d.files import write_atomically
+from synthfm3d.model.interface import WEIGHTS_FILE
 from synthfm3d.model.sam2 import Sam2Network
 from synthfm3d.model.sam2_configuration import configuration_of, set_image_size
 from synthfm3d.model.sam2_names import from_meta, has_meta_names, to_meta
 from synthfm3d.model.sam2_sizes import SIZES, Sam2Settings, SizeName, Version
 
-WEIGHTS_FILE = "model.safetensors"
 CONFIGURATION_FILE = "config.json"
 MODEL_TYPE = "sam2_video"
 _OFFICIAL_IMAGE_SIZE = 1024

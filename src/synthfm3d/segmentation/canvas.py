@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from synthfm3d.segmentation.look import CERTAINLY_NOT
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.volume import Array, Grid, Part, foreground_corners, part_between
 
 _CERTAINLY = -CERTAINLY_NOT

@@ -19,7 +19,7 @@ from synthfm3d.segmentation.look import (
     field_of_view_limits,
     touches_border,
 )
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.segmentation.view_features import FEATURES, ViewTable, agreement
 from synthfm3d.segmentation.watching import report_first_slice
 from synthfm3d.volume import Array, Grid

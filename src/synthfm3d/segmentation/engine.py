@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from synthfm3d.segmentation.click_search import View
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.volume import Array, Volume
 
 

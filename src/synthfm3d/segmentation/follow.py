@@ -17,7 +17,7 @@ from synthfm3d.segmentation.look import (
     field_of_view_for,
     field_of_view_limits,
 )
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.segmentation.prompt_kinds import PlacedMask
 from synthfm3d.volume import Array, Grid
 

@@ -20,7 +20,7 @@ from synthfm3d.regions import (
     region_grid,
     resample,
 )
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.segmentation.watching import stop_if_cancelled
 from synthfm3d.volume import Array, Grid, Part, Volume, foreground_corners, part_between
 

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.volume import Array, Grid
 
 REACH = 4.0

@@ -15,7 +15,7 @@ from synthfm3d.segmentation.correction import mend, prompts_exceed_view, widened
 from synthfm3d.segmentation.engine import Found, doubts, doubts_about_correction
 from synthfm3d.segmentation.follow import follow
 from synthfm3d.segmentation.look import ModelOnScan
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.segmentation.reach import Reach
 from synthfm3d.volume import Volume
 

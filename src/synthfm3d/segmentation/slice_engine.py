@@ -11,7 +11,7 @@ from synthfm3d.model.interface import SliceModel, Slices
 from synthfm3d.segmentation.canvas import Canvas, says_nothing_new
 from synthfm3d.segmentation.engine import Found, doubts, doubts_about_correction
 from synthfm3d.segmentation.look import connected_to_prompts
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
+from synthfm3d.segmentation.placement import PlacedPrompts
 from synthfm3d.segmentation.prompt_kinds import PlacedMask
 from synthfm3d.segmentation.watching import stop_if_cancelled
 from synthfm3d.volume import Array, Volume

@@ -12,8 +12,7 @@ import numpy as np
 
 from synthfm3d.prompts.prompt import Prompt
 from synthfm3d.regions import SLICE_SPACING_RANGE
-from synthfm3d.segmentation.placed_prompts import PlacedPrompts
-from synthfm3d.segmentation.placement import place
+from synthfm3d.segmentation.placement import PlacedPrompts, place
 from synthfm3d.volume import Array, Grid, Volume, on_grid_of
 
 CLEARLY_LARGER = 1.3

@@ -1,8 +1,8 @@
 """Presets: settings by name, each as its differences from the default."""
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Literal
+from dataclasses import fields, replace
+from typing import Any, Literal, TypeVar
 
 from synthfm3d.synthesis.anatomy.shapes import FamilyShares
 from synthfm3d.synthesis.ct import CtBoundarySettings, CtContrastSettings, CtNoiseSettings
@@ -17,12 +17,25 @@ from synthfm3d.synthesis.settings import (
 )
 from synthfm3d.synthesis.ultrasound import UltrasoundNoiseSettings
 
+_Effects = TypeVar("_Effects", CtNoiseSettings, CtBoundarySettings, BoundarySettings)
+
 Axis = Literal["anatomy", "contrast", "boundary", "noise"]
 """The four axes of variability, as ``SynthesisSettings`` names them."""
 Preset = Literal["default", "ct", "mr", "us", "cine-us", "free", "paper"]
 
 _NO_LAYOUT = LayoutShares(trunk=0.0, abdomen=0.0, heart=0.0, head=0.0, chest=0.0, pelvis=0.0, free=1.0)
 _NO_CROWD = CrowdSettings(share=0.0)
+
+
+def only_effects(settings: _Effects, *on: str) -> _Effects:
+    """Settings whose effects are off, except some: each field named ``..._share`` that is not in ``on`` is 0.
+
+    A preset that is made so stays as it is when an effect is added.
+    """
+    shares = (field.name for field in fields(settings) if field.name.endswith("_share"))
+    off: dict[str, Any] = {name: 0.0 for name in shares if name not in on}
+    return replace(settings, **off)
+
 
 PRESETS: dict[str, SynthesisSettings] = {
     "default": SynthesisSettings(),
@@ -60,16 +73,9 @@ PRESETS: dict[str, SynthesisSettings] = {
             crowd=_NO_CROWD,
         ),
         contrast=ContrastSettings(mixture_share=1.0, ct=CtContrastSettings(greys=(0, 0))),
-        boundary=BoundarySettings(
-            shield_share=0.0, fade_share=0.0, rim_share=0.0, ct=CtBoundarySettings(fade_share=0.0)
-        ),
+        boundary=only_effects(BoundarySettings(ct=only_effects(CtBoundarySettings())), "averaged_share"),
         noise=NoiseSettings(
-            ct=CtNoiseSettings(
-                noise_peak_per_mm=(0.0, 0.0),
-                slice_correlation=(0.0, 0.0),
-                ring_share=0.0,
-                metal_share=0.0,
-            )
+            ct=only_effects(CtNoiseSettings(noise_peak_per_mm=(0.0, 0.0), slice_correlation=(0.0, 0.0)))
         ),
     ),
 }

@@ -21,7 +21,7 @@ from synthfm3d.errors import InputError
 from synthfm3d.files import json_text, write_atomically
 from synthfm3d.loading.labelled_scans import LabelledScan
 from synthfm3d.model.checkpoint import choose_device, read_network, weights_path
-from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
+from synthfm3d.model.interface import WEIGHTS_FILE
 from synthfm3d.model.volumetric import VolumetricConfig, VolumetricNetwork, computes_bfloat16
 from synthfm3d.segmentation.automatic import GUIDES_FILE, StructureGuide, learn_guide, write_guides
 from synthfm3d.training.adaptation_family import AdaptationConfig, AdaptationFamily, means_by_kind

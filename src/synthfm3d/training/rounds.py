@@ -41,7 +41,8 @@ class RoundSettings:
     shares
         Shares of the batches with 0, 1, 2, ... corrections.
     handed_on
-        Share of the batches without corrections in which the answer on another slice becomes the prompt.
+        Share of the batches without corrections in which the network's answer on another slice becomes the
+        prompt. (``prompts.handed_on`` draws such prompts from the truth.)
     """
 
     shares: tuple[float, ...] = (0.75, 0.1, 0.06, 0.04, 0.03, 0.02)

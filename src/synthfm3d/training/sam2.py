@@ -16,7 +16,8 @@ from torch.utils.data import Dataset
 from synthfm3d.errors import InputError
 from synthfm3d.loading.clips import ClipDataset, ClipSample, ClipSettings, clip_volumes
 from synthfm3d.model.checkpoint import load_model
-from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE, model_card, write_folder
+from synthfm3d.model.interface import WEIGHTS_FILE
+from synthfm3d.model.sam2_checkpoint import model_card, write_folder
 from synthfm3d.model.sam2_configuration import fresh_network
 from synthfm3d.model.sam2_model import Sam2Model
 from synthfm3d.model.sam2_sizes import Sam2Settings

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, default_collate
 from synthfm3d.errors import InputError
 from synthfm3d.loading.patches import PatchDataset, volumes_of_patches
 from synthfm3d.model.checkpoint import read_network, weights_path, write_network
-from synthfm3d.model.sam2_checkpoint import WEIGHTS_FILE
+from synthfm3d.model.interface import WEIGHTS_FILE
 from synthfm3d.model.volumetric import (
     IMAGE_AND_PROMPT_CHANNELS,
     INPUT_CHANNELS,

@@ -82,3 +82,35 @@ def test_it_can_be_cancelled_and_a_wrong_name_is_told_in_the_dialog(
     guest.wait_for(f"{FIRST}.includes('was cancelled')")
     assert all("422" in one for one in new_visitor.complaints)  # the browser's own words
     new_visitor.complaints.clear()
+
+
+def test_scans_of_another_kind_are_named_and_left_out_unless_wanted(
+    guest, phantom, tiny_model, scan_file, tmp_path
+):
+    segment(guest, phantom, tiny_model)
+    guest.page.select_option("#modality", "mr")
+    guest.wait_for("synthfm3d.workbench.scan.modality === 'mr'")
+    guest.settle()
+    first = guest.scan["id"]
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes(scan_file.read_bytes())
+    guest.page.set_input_files("#file", str(other))
+    guest.wait_for(f"synthfm3d.workbench.scan.id !== '{first}'")
+    guest.settle()
+    segment(guest, phantom, tiny_model)
+    guest.page.select_option("#modality", "ct")
+    guest.wait_for("synthfm3d.workbench.scan.modality === 'ct'")
+    guest.settle()
+    guest.page.click("#improve")
+    dialog = guest.page.locator("#improve-dialog")
+    assert "of different kinds: MR, CT" in dialog.inner_text()
+    assert "1 mask on 1 open scan" in dialog.inner_text()
+    guest.page.get_by_label("Learn only from scans of this kind: CT").uncheck()
+    assert "2 masks on 2 open scans" in dialog.inner_text()
+    guest.page.get_by_label("Learn only from scans of this kind: CT").check()
+    guest.page.fill("#improve-name", "ct-only")
+    guest.page.keyboard.press("Enter")
+    guest.page.get_by_role("button", name="Cancel: ").click()
+    guest.wait_for(f"{FIRST}.includes('was cancelled')")
+    asked = guest.page.request.get(guest.page.url.split("?")[0].rstrip("/") + "/api/adaptations").json()
+    assert [one["scans"] for one in asked] == [1]

@@ -283,6 +283,27 @@ def test_nothing_sticks_out_of_the_window(new_visitor, address, size):
     assert width >= 0.6 * size[0]
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.7, 1.9])
+def test_both_lines_of_the_crosshair_are_seen_in_a_narrow_window(new_visitor, address, phantom, shift):
+    visitor = new_visitor(viewport={"width": 390, "height": 844})
+    visitor.open(address)
+    for plane in ("axial", "coronal", "sagittal"):
+        x, y = visitor.place(np.asarray(phantom.centres_mm[0]) + shift, plane)
+        colours = {
+            "upright": [visitor.colour_at(x + step, y - 12) for step in range(-2, 3)],
+            "level": [visitor.colour_at(x + 12, y + step) for step in range(-2, 3)],
+        }
+        for line, seen in colours.items():
+            assert any(blue > red + 25 for red, _, blue in seen), (plane, line, seen)
+
+
+def test_the_list_of_keys_opens_at_its_beginning_on_a_phone(new_visitor, address):
+    visitor = new_visitor(viewport={"width": 360, "height": 740})
+    visitor.open(address)
+    visitor.page.click("#help")
+    assert visitor.see("document.getElementById('help-dialog').scrollTop") == 0
+
+
 def test_dark_and_light_follow_the_system_and_the_button(new_visitor, address):
     visitor = new_visitor(color_scheme="dark")
     visitor.open(address)

@@ -1,6 +1,13 @@
-// Questions that a person must answer before something is lost.
+// Dialogs: the list of keys, and questions that a person must answer before something is lost.
 
 const dialog = document.getElementById("question");
+
+/** Show the list of keys from its beginning; the browser scrolls to the button at its end. */
+export function showHelp() {
+  const dialog = document.getElementById("help-dialog");
+  dialog.showModal();
+  dialog.scrollTop = 0;
+}
 
 /** Ask; answers are [value, text] with the safest last. Gives the value, or null if the dialog was dismissed. */
 export function ask(question, answers) {

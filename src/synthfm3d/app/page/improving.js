@@ -2,7 +2,7 @@
 
 import { getJson, postJson, remove } from "./api.js";
 import { button, make } from "./objects.js";
-import { isSynthetic } from "./scans.js";
+import { isSynthetic, KINDS } from "./scans.js";
 import { say } from "./status.js";
 
 const OFTEN = 1500; // ms between questions about adaptations under way
@@ -13,6 +13,7 @@ export class Improving {
     Object.assign(this, { workbench, scans, known: [] });
     byId("improve").addEventListener("click", () => this.#ask());
     byId("improve-close").addEventListener("click", () => byId("improve-dialog").close());
+    byId("improve-same").addEventListener("change", () => this.#count());
     byId("improve-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#start();
@@ -40,22 +41,37 @@ export class Improving {
     return this.scans.open.filter((one) => !isSynthetic(one) && masksOf(one).length);
   }
 
+  /** The examples, or those of the shown scan's kind if the visitor wants no others. */
+  get #chosen() {
+    const sameOnly = byId("improve-same").checked;
+    return this.#examples.filter((one) => !sameOnly || kindOf(one) === kindOf(this.workbench.scan));
+  }
+
   #offer() {
     const { scan } = this.workbench;
     byId("improve").disabled = !scan || isSynthetic(scan) || !masksOf(scan).length;
   }
 
   #ask() {
-    const masks = this.#examples.flatMap(masksOf).length;
-    byId("improve-count").textContent = `${amount(masks, "mask")} on ${amount(this.#examples.length, "open scan")}`;
+    const kinds = [...new Set(this.#examples.map(kindOf))];
+    byId("improve-kinds").hidden = kinds.length < 2;
+    byId("improve-kinds-text").textContent = `The open scans are of different kinds: ${kinds.join(", ")}.`;
+    byId("improve-same-text").textContent = `Learn only from scans of this kind: ${kindOf(this.workbench.scan)}`;
+    byId("improve-same").checked = true;
+    this.#count();
     byId("improve-error").textContent = "";
     byId("improve-dialog").showModal();
     byId("improve-name").focus();
   }
 
+  #count() {
+    const masks = this.#chosen.flatMap(masksOf).length;
+    byId("improve-count").textContent = `${amount(masks, "mask")} on ${amount(this.#chosen.length, "open scan")}`;
+  }
+
   async #start() {
     const wish = {
-      scans: this.#examples.map(({ id }) => id), name: byId("improve-name").value,
+      scans: this.#chosen.map(({ id }) => id), name: byId("improve-name").value,
       start: this.workbench.scan.model, minutes: Number(byId("improve-minutes").value),
     };
     try {
@@ -116,6 +132,7 @@ export class Improving {
 }
 
 const masksOf = ({ objects }) => objects.filter(({ voxels }) => voxels > 0);
+const kindOf = ({ modality }) => KINDS[modality ?? "unknown"];
 const isOver = ({ state }) => state !== "waiting" && state !== "running";
 const amount = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 

@@ -1,5 +1,7 @@
 // The keyboard: keys of the whole page, and single keys over the scan. The help dialog lists them.
 
+import { showHelp } from "./dialogs.js";
+
 const TOOLS = { p: "point", x: "box", b: "brush", l: "lasso", v: "navigate" };
 const SIZES = { "[": -1, ",": -1, "]": 1, ".": 1 };
 const NOT_TEXT = ["radio", "checkbox", "range", "file", "button", "submit"];
@@ -25,7 +27,7 @@ function pageKey(event, workbench) {
     if (event.shiftKey) workbench.redo();
     else workbench.undo();
   } else if (isCommand) return false;
-  else if (event.key === "?") byId("help-dialog").showModal();
+  else if (event.key === "?") showHelp();
   else if (event.key === "Escape") return workbench.cancel();
   else if (event.key in SIZES) workbench.resize(workbench.active, SIZES[event.key]);
   else return false;

@@ -5,6 +5,8 @@ const MARGIN = 15; // on its other sides, for the letters of orientation
 const STEPS = [0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7];
 const AXIAL_COUNTS = 2; // weight of the axial plane against each other one
 const RENDER_COUNTS = 0.6;
+const CROSSHAIR = 0.25; // width in per cent, where panes are large
+const LINE = 1.3; // device pixels; a thinner line can fall between two pixels
 export const PLANES = ["axial", "coronal", "sagittal", "render"];
 
 /**
@@ -71,6 +73,16 @@ function quality(cells, extents) {
 function sizeOf(name, [x, y, z]) {
   const diagonal = Math.hypot(x, y, z);
   return { axial: [x, y], coronal: [x, z], sagittal: [y, z], render: [diagonal, diagonal] }[name];
+}
+
+/** Width of the crosshair in per cent of the scan's width, so that no pane draws it thinner than LINE pixels. */
+export function crosshairWidth(panes, extents, pixelRatio) {
+  const scales = panes.filter(({ name }) => name !== "render").map(({ name, inner: [, , width, height] }) => {
+    const [across, up] = sizeOf(name, extents);
+    return Math.min(width / across, height / up);
+  });
+  const smallest = Math.min(...scales) * pixelRatio * extents[0]; // device pixels of the scan's width
+  return Number.isFinite(smallest) ? Math.max(CROSSHAIR, (100 * LINE) / smallest) : CROSSHAIR;
 }
 
 function inner([left, top, width, height], name) {

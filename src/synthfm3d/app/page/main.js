@@ -1,6 +1,7 @@
 // The page, put together.
 
 import { getJson, logInFromAddress } from "./api.js";
+import { showHelp } from "./dialogs.js";
 import { Display } from "./display.js";
 import { Improving } from "./improving.js";
 import { listenToKeys, scanKey } from "./keys.js";
@@ -8,7 +9,7 @@ import { Marks } from "./marks.js";
 import { listObjects, make } from "./objects.js";
 import { Opening } from "./opening.js";
 import { Playground } from "./playground.js";
-import { isSynthetic, Scans } from "./scans.js";
+import { isSynthetic, KINDS, Scans } from "./scans.js";
 import { say } from "./status.js";
 import { Tools } from "./tools.js";
 import { Viewer } from "./viewer.js";
@@ -16,7 +17,6 @@ import { Workbench } from "./workbench.js";
 
 const byId = (id) => document.getElementById(id);
 const TABS = ["segment", "playground"];
-const KINDS = { ct: "CT", mr: "MR", us: "Ultrasound", unknown: "Unknown" };
 
 let marks;
 let display;
@@ -159,7 +159,7 @@ byId("session-file").addEventListener("change", (event) => {
 });
 byId("modality").addEventListener("change", (event) => workbench.change({ modality: event.target.value }));
 byId("model").addEventListener("change", (event) => workbench.change({ model: event.target.value }));
-byId("help").addEventListener("click", () => byId("help-dialog").showModal());
+byId("help").addEventListener("click", showHelp);
 byId("theme").addEventListener("click", () => {
   const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const { dataset } = document.documentElement;

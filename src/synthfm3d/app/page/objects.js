@@ -46,7 +46,9 @@ function sizes(object, workbench) {
   const chosen = object.alternatives.find((one) => one.chosen);
   const expected = chosen.predicted_dice === null ? "" : `, expected Dice ${chosen.predicted_dice.toFixed(2)}`;
   const text = `${bySize(object).indexOf(chosen) + 1} of ${object.alternatives.length}${expected}`;
-  line.append(step("Smaller", "smaller", -1), told(text), step("Larger", "larger", 1));
+  const answer = told(text);
+  if (expected) answer.title = "The model's own estimate of how well this answer fits: Dice is 1 for a perfect mask, 0 for a miss";
+  line.append(step("Smaller", "smaller", -1), answer, step("Larger", "larger", 1));
   return line;
 }
 

@@ -6,6 +6,7 @@ import { button, make } from "./objects.js";
 
 const KEEP_ALIVE = 120_000; // ms between signs that scans with objects are still wanted
 const LAST = "synthfm3d.scan"; // what this tab showed last
+export const KINDS = { ct: "CT", mr: "MR", us: "Ultrasound", unknown: "Unknown" };
 const byId = (id) => document.getElementById(id);
 
 export class Scans {

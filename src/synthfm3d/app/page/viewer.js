@@ -3,13 +3,12 @@
 // Everything that leaves here is RAS mm. NiiVue's own voxel indices are flipped to its canonical axes and
 // never used for prompts; its mm are true on oblique scans only where isForceSliceMM is passed.
 
-import { PLANES, panes } from "./layout.js";
+import { PLANES, crosshairWidth, panes } from "./layout.js";
 import { shell } from "./outline.js";
 import { PatientOnly } from "./patient.js";
 import { surfacesOf } from "./surface.js";
 
 const KINDS = { axial: 0, coronal: 1, sagittal: 2, render: 4 }; // NiiVue's numbers of what a tile shows
-const CROSSHAIR = 0.25; // width, per cent
 const CLOSE = 1.2; // how near the scan is in 3-D
 const TRANSLUCENT = 0.5; // opacity of the scan in 3-D around the surfaces of masks
 const NORMAL = [2, 1, 0]; // of the axial, coronal and sagittal plane: the axis that it cuts
@@ -22,7 +21,6 @@ export class Viewer {
     this.nv = new Niivue({
       backColor: [0, 0, 0, 1],
       crosshairColor: [0.35, 0.8, 1, 0.7],
-      crosshairWidth: CROSSHAIR,
       crosshairWidthUnit: "percent",
       crosshairGap: 6,
       dragAndDropEnabled: false,
@@ -40,6 +38,8 @@ export class Viewer {
     this.outlined = false; // whether masks are drawn as outlines
     this.shown = "all";
     this.panes = [];
+    this.crosshairWidth = 0; // per cent of the scan's width
+    this.isCrosshairShown = true;
     this.isNew = false; // whether a scan was not drawn yet: NiiVue cannot tell places on it before
     this.drawNow = drawOnceAFrame(this.nv, () => {
       if (this.isNew && !this.isEmpty) this.nv.createOnLocationChange();
@@ -69,6 +69,8 @@ export class Viewer {
     this.nv.setCustomLayout(this.panes.map(({ name, inner: [left, top, across, down] }) => ({
       sliceType: KINDS[name], position: [left / width, top / height, across / width, down / height],
     })));
+    this.crosshairWidth = crosshairWidth(this.panes, extents, devicePixelRatio);
+    this.setCrosshair(this.isCrosshairShown);
   }
 
   get isEmpty() {
@@ -182,7 +184,8 @@ export class Viewer {
   }
 
   setCrosshair(isShown) {
-    this.nv.setCrosshairWidth(isShown ? CROSSHAIR : 0);
+    this.isCrosshairShown = isShown;
+    this.nv.setCrosshairWidth(isShown ? this.crosshairWidth : 0);
   }
 
   resetView() {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from synthfm3d.io.nifti import read_nifti, write_nifti
+from synthfm3d.loading.frameworks import from_monai, from_torchio, to_monai, to_torchio
 from synthfm3d.randomness import stream
-from synthfm3d.segmentation.frameworks import from_monai, from_torchio, to_monai, to_torchio
 from synthfm3d.volume import Volume
 
 with warnings.catch_warnings():
