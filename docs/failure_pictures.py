@@ -22,8 +22,8 @@ from synthfm3d.pictures import contact_sheet
 SHOWN: tuple[tuple[str, str, PromptName], ...] = (
     ("us_liver_sweep", "liver", "point"),
     ("ct_ts_torso", "lung_lower_lobe_right", "box"),
-    ("ct_ts_torso", "vertebrae_L2", "box"),
-    ("ct_ts_torso", "pancreas", "mask"),
+    ("ct_ts_torso", "stomach", "point"),
+    ("ct_ts_torso", "pancreas", "box"),
     ("mr_ts_abdomen", "stomach", "box"),
 )
 """Case, structure and prompt."""
