@@ -39,7 +39,7 @@ SCANNER = SynthesisSettings(
     noise=NoiseSettings(mode="fixed", mr=MrNoiseSettings(noise=(0.12, 0.12), bias=(0.6, 0.6))),
 )
 WALL = "left ventricle wall"
-STEPS = 120
+STEPS = 240
 
 
 def labelled(first: int, count: int) -> list:
