@@ -75,3 +75,13 @@ def test_a_batch_gives_what_its_clips_give_alone():
     for n in range(2):
         alone = evidence_channels_on_device(images[n : n + 1], torch.from_numpy(said[n : n + 1]))
         torch.testing.assert_close(together[n : n + 1], alone, atol=2e-3, rtol=0)
+
+
+def test_no_walk_reaches_an_outline_that_background_walls_in(monkeypatch):
+    monkeypatch.setattr("synthfm3d.model.random_walker.MOST_ITERATIONS", 1)
+    image, inside = image_of("mr")
+    said = prompt_channels(prompts_of("walled in", inside), SHAPE)
+    found = evidence_channels_on_device(torch.from_numpy(image)[None], torch.from_numpy(said)[None])[0]
+    expected = evidence_channels(image, said)
+    for walkers in (found.numpy()[5:8], expected[5:8]):
+        np.testing.assert_array_equal(walkers[:, [0, 1, 2, 6, 7]], -1.0)
